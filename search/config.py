@@ -1,0 +1,269 @@
+"""The root config, the table of all choices, and how the command line becomes real objects.
+
+Dataclasses are the schema and stand beside what they build; YAML holds deltas. Nothing outside this module ever sees
+Hydra or OmegaConf: `compose` returns an `Experiment` of plain objects.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, make_dataclass
+from importlib import resources
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_module
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from cluster.cluster import ClusterConfig
+from cluster.local import LocalConfig
+from cluster.resources import Resources
+from cluster.serial import SerialConfig
+from search.strategies.evolution import EvolutionConfig
+from search.strategies.pruner import MedianConfig, NeverConfig, PrunerConfig
+from search.strategies.random import RandomConfig
+from search.strategies.strategy import StrategyConfig
+from search.study import Budget
+from spaces.search_space import DIMENSIONS
+from trainables.datasets import DataConfig
+from trainables.segmentation_task import SegmentationConfig
+from trainables.task_config import TaskConfig
+from trainables.textures import TexturesConfig
+from trainables.toy import ToyConfig
+
+CHOICES: Mapping[str, Mapping[str, type]] = {
+    "task": {"segmentation": SegmentationConfig, "toy": ToyConfig},
+    "data": {"textures": TexturesConfig},
+    "strategy": {"nsga2": EvolutionConfig, "random": RandomConfig},
+    "pruner": {"never": NeverConfig, "median": MedianConfig},
+    "cluster": {"local": LocalConfig, "serial": SerialConfig},
+}
+"""Every group of the config with its options; adding one is a module and a line here."""
+
+CHANGEABLE = ("budget", "resources", "cluster", "storage")
+"""What a resumed study may be given anew; everything else would make its trials incomparable."""
+
+Space = make_dataclass("Space", [(name, Any, field(default=None)) for name in DIMENSIONS])
+"""One key a dimension: null searches all of it, a value pins it, a list narrows it."""
+
+
+@dataclass
+class Experiment:
+    """Everything that a search is told."""
+
+    study: str = MISSING
+    """Name of the study, and of its folder."""
+
+    storage: str = "studies"
+    """Where the study folders lie: a local path or any `pyarrow.fs` URI, such as s3://bucket/studies."""
+
+    seed: int = 0
+    """Seed of the search and of every trial in it."""
+
+    task: TaskConfig = MISSING
+    """What a trial does: segmentation or toy."""
+
+    data: DataConfig = MISSING
+    """What a trial sees."""
+
+    space: Space = field(default_factory=Space)  # type: ignore[valid-type]
+    """What is searched."""
+
+    strategy: StrategyConfig = MISSING
+    """Who proposes trials."""
+
+    pruner: PrunerConfig = MISSING
+    """Who stops trials early."""
+
+    budget: Budget = field(default_factory=Budget)
+    """When the search ends."""
+
+    resources: Resources = field(default_factory=Resources)
+    """What one trial gets."""
+
+    cluster: ClusterConfig = MISSING
+    """Where trials run."""
+
+    @property
+    def restrictions(self) -> dict[str, object]:
+        """What the space is narrowed to, by dimension."""
+        return {name: value for name, value in vars(self.space).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A composed config and the text that it is kept as."""
+
+    experiment: Experiment
+    text: str
+
+
+def list_experiments() -> list[str]:
+    """The names of the experiments that ship with paretoseg."""
+    folder = resources.files("search.conf") / "experiment"
+    return sorted(path.name.removesuffix(".yaml") for path in folder.iterdir() if path.name.endswith(".yaml"))
+
+
+def compose(overrides: Sequence[str]) -> Composed:
+    """The experiment that the overrides describe.
+
+    Raises:
+        ValueError: for an unknown key, option or dimension or a value out of range; one line that names the known ones.
+    """
+    return _to_composed(_compose(overrides))
+
+
+def compose_again(stored: Sequence[str], stored_text: str, overrides: Sequence[str]) -> Composed:
+    """The experiment of a study that exists: what it began with, and what may be given anew.
+
+    Args:
+        stored: The overrides that the study began with.
+        stored_text: The composed config that the study keeps; wherever defaults have changed since, it wins.
+        overrides: What is asked for now.
+
+    Raises:
+        ValueError: if the overrides ask for something that would make the study's trials incomparable.
+    """
+    config = _compose(merge_overrides(stored, overrides))
+    kept, now = _flatten(OmegaConf.create(stored_text)), _flatten(config)
+    before = dict(override.split("=", 1) for override in stored)
+    asked = {override.split("=", 1)[0] for override in overrides}
+    switched = {key for key in asked if key in {*CHOICES, "experiment"} and dict_of(overrides)[key] != before.get(key)}
+    for key, value in kept.items():
+        if key.split(".")[0] in CHANGEABLE or key not in now or now[key] == value:
+            continue
+        if key in asked or switched:
+            raise ValueError(
+                f"study '{config.study}' was begun with {key}={value} and cannot go on with {key}={now[key]}; "
+                f"leave it out to resume, or begin another study with study=<name>"
+            )
+        OmegaConf.update(config, key, value)
+    return _to_composed(config)
+
+
+def merge_overrides(stored: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    """The stored overrides with the new ones in their place or behind them; the last of a key counts."""
+    return [f"{key}={value}" for key, value in (dict_of(stored) | dict_of(overrides)).items()]
+
+
+def dict_of(overrides: Sequence[str]) -> dict[str, str]:
+    """Overrides by key."""
+    return dict(override.split("=", 1) for override in overrides)
+
+
+def _compose(overrides: Sequence[str]) -> DictConfig:
+    parsed = [_parse(override) for override in overrides]
+    groups = [item for item in parsed if item.key_or_group in {*CHOICES, "experiment"}]
+    for item in groups:
+        _check_option(item)
+    with_groups = _hydra([item.input_line or "" for item in groups])
+    known = _flatten(with_groups)
+    for item in parsed:
+        if item not in groups:
+            _check_key(item.key_or_group, known)
+    config = _hydra(overrides)
+    if OmegaConf.is_missing(config, "study"):
+        raise ValueError("the study needs a name; add study=<name>")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", config.study):
+        raise ValueError(
+            f"study must be at most 100 letters, digits, '.', '_' or '-' and begin with a letter or digit, "
+            f"got {config.study!r}"
+        )
+    return config
+
+
+def _hydra(overrides: Sequence[str]) -> DictConfig:
+    _register_choices()
+    try:
+        with initialize_config_module("search.conf", version_base="1.3"):
+            config: DictConfig = hydra_compose("root", overrides=list(overrides))
+            return config
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(_one_line(error)) from None
+
+
+def _register_choices() -> None:
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Experiment)
+    for group, options in CHOICES.items():
+        for name, node in options.items():
+            store.store(group=group, name=name, node=node)
+
+
+def _to_composed(config: DictConfig) -> Composed:
+    text = OmegaConf.to_yaml(config)
+    try:
+        experiment = OmegaConf.to_object(config)
+    except OmegaConfBaseException as error:
+        raise ValueError(_one_line(error)) from None
+    assert isinstance(experiment, Experiment)
+    return Composed(experiment, text)
+
+
+def _parse(override: str) -> Override:
+    example = "an override reads key=value, such as budget.trials=48"
+    try:
+        parsed = OverridesParser.create().parse_override(override)
+    except HydraException as error:
+        raise ValueError(f"cannot read {override!r} ({_one_line(error)}); {example}") from None
+    if parsed.type is None or parsed.type.name != "CHANGE" or parsed.is_sweep_override():
+        raise ValueError(f"cannot take {override!r}; {example}, without +, ~ or sweeps")
+    return parsed
+
+
+def _check_option(override: Override) -> None:
+    group, name = override.key_or_group, override.value()
+    options = list_experiments() if group == "experiment" else list(CHOICES[group])
+    if name not in options:
+        raise ValueError(f"unknown {group} {name!r}; {_suggest(str(name), options)}known: {', '.join(options)}")
+
+
+def _check_key(key: str, known: Mapping[str, Any]) -> None:
+    if key in known:
+        return
+    parent = key.rpartition(".")[0]
+    siblings = [name for name in known if name.rpartition(".")[0] == parent] if parent else []
+    names = siblings or [*CHOICES, "experiment", *known]
+    shown = [name.removeprefix(f"{parent}.") for name in siblings] or sorted({name.split(".")[0] for name in names})
+    if parent == "space":
+        raise ValueError(
+            f"unknown dimension '{key.removeprefix('space.')}'; {_suggest(key, names)}known: {', '.join(shown)}"
+        )
+    where = f" in {parent}" if siblings else ""
+    raise ValueError(f"unknown key '{key}'; {_suggest(key, names)}known{where}: {', '.join(shown)}")
+
+
+def _suggest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean '{near[0]}'? " if near else ""
+
+
+def _flatten(config: Any) -> dict[str, Any]:
+    """Every leaf by its dotted key; lists are leaves."""
+    plain = OmegaConf.to_container(config, throw_on_missing=False, enum_to_str=True)
+    leaves: dict[str, Any] = {}
+
+    def walk(prefix: str, node: Any) -> None:
+        if isinstance(node, Mapping) and node:
+            for name, child in node.items():
+                walk(f"{prefix}.{name}" if prefix else str(name), child)
+        elif prefix:
+            leaves[prefix] = node
+
+    walk("", plain)
+    return leaves
+
+
+def _one_line(error: Exception) -> str:
+    """The point of Hydra's message: its first line, and the key it speaks of."""
+    text = str(error.__cause__ or error)
+    first = text.strip().splitlines()[0].strip() if text.strip() else type(error).__name__
+    key = re.search(r"full_key: (\S+)", str(error) + text)
+    return f"{key.group(1)}: {first}" if key else first

@@ -1,0 +1,210 @@
+"""The command `paretoseg search`: from overrides to a study that ran."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from urllib.parse import urlsplit, urlunsplit
+
+from rich.console import Console
+
+from cluster.serial import SerialConfig
+from search.config import Composed, Experiment, compose, compose_again, merge_overrides
+from search.events import Created
+from search.progress import Progress
+from search.reports.text import describe_seconds, front_table
+from search.serial import run_serially
+from search.session import JobSettings, Session
+from search.store.folder import StorageError
+from search.store.lock import hold_lock
+from search.store.study_folder import StudyFolder
+from search.study import Study
+from search.tuning import run_on_ray
+from spaces.search_space import SearchSpace
+from trainables.trainable import Task
+
+
+class Exit(IntEnum):
+    """What the exit code of a search says; the codes above 63 are those of sysexits.h."""
+
+    DONE = 0
+    GAVE_UP = 3
+    STORAGE = 74
+    WORK_LEFT = 75
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A search that was checked and can begin."""
+
+    experiment: Experiment
+    text: str
+    overrides: tuple[str, ...]
+    folder: StudyFolder
+    space: SearchSpace
+    task: Task
+
+
+def search(overrides: Sequence[str], console: Console) -> Exit:
+    """Begins or resumes the study that the overrides name, and works on it until its budget is spent.
+
+    Raises:
+        ValueError: for a mistake in the overrides or the data, before anything is written.
+        LockedError: if another process works on the study.
+        StorageError: if the study's folder cannot be reached.
+    """
+    plan = make_plan(overrides)
+    with hold_lock(plan.folder.folder):
+        study = _open_study(plan, console)
+        if study.is_complete():
+            console.print(f"The study is complete; add budget.trials=<more than {study.budget.trials}> to go on.")
+        return _work(plan, study, console)
+
+
+def make_plan(overrides: Sequence[str]) -> Plan:
+    """Everything that can be checked before the search starts, checked.
+
+    Raises:
+        ValueError: with what is wrong and the way out.
+    """
+    composed = compose(overrides)
+    folder = StudyFolder(locate(composed.experiment))
+    overrides = merge_overrides((), overrides)
+    if folder.exists():
+        created = folder.read_record().created
+        composed = _compose_again(folder, created, overrides)
+        overrides = merge_overrides(created.overrides, overrides)
+    experiment = composed.experiment
+    space = SearchSpace(experiment.restrictions)
+    task = experiment.task.build(experiment.data)
+    task.check()
+    return Plan(experiment, composed.text, tuple(overrides), folder, space, task)
+
+
+def locate(experiment: Experiment) -> str:
+    """The folder or URI of an experiment's study."""
+    if "://" not in experiment.storage:
+        return os.path.join(experiment.storage, experiment.study)
+    parts = urlsplit(experiment.storage)
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{experiment.study}"))
+
+
+def _compose_again(folder: StudyFolder, created: Created, overrides: Sequence[str]) -> Composed:
+    try:
+        stored_text = folder.read_experiment()
+    except FileNotFoundError:
+        raise ValueError(
+            f"'{folder.folder.location}' has a journal but no experiment.yaml; put it back, or begin another study "
+            "with study=<name>"
+        ) from None
+    return compose_again(created.overrides, stored_text, overrides)
+
+
+def _open_study(plan: Plan, console: Console) -> Study:
+    experiment, folder = plan.experiment, plan.folder
+    folder.write_experiment(plan.text)
+    if not folder.exists():
+        folder.journal.append(
+            Created(time.time(), experiment.study, plan.task.objectives(), plan.task.cost_names(), plan.overrides)
+        )
+    objectives = plan.task.objectives()
+    study = Study(
+        folder.journal,
+        experiment.strategy.build(plan.space, objectives, experiment.seed),
+        experiment.pruner.build(objectives),
+        budget=experiment.budget,
+        seed=experiment.seed,
+    )
+    for name in folder.journal.torn:
+        console.print(f"The last record of journal/{name} was torn and is left out; the search goes on before it.")
+    if study.trials:
+        console.print(
+            f"Resuming {folder.folder.location}: {len(study.trials) - study.num_running} trials done, "
+            f"{study.num_running} interrupted ones run again."
+        )
+    study.open(time.time(), host=socket.gethostname(), pid=os.getpid())
+    return study
+
+
+def _work(plan: Plan, study: Study, console: Console) -> Exit:
+    resources = plan.experiment.resources
+    settings = JobSettings(resources.num_threads, "cuda" if resources.gpus else "cpu", resources.timeout_min)
+    session = Session(study, plan.folder, plan.task, settings, time.time)
+    if not session.is_over():
+        _run(plan, session, console)
+    return _conclude(plan, session, console)
+
+
+def _run(plan: Plan, session: Session, console: Console) -> None:
+    """Runs the session; Ctrl-C and a storage that fails end it, what is left to do is in the journal."""
+    cluster, resources = plan.experiment.cluster, plan.experiment.resources
+    start = time.monotonic()
+    try:
+        with cluster.connect() as (cpus, gpus):
+            is_serial = isinstance(cluster, SerialConfig)
+            slots = 1 if is_serial else resources.count_slots(cpus, gpus)
+            progress = Progress(console, slots)
+            session.observe = progress.update
+            console.print(
+                f"Study {plan.folder.folder.location}: {session.study.budget.trials} trials, {slots} at a time. "
+                "Ctrl-C stops; the same command resumes."
+            )
+            with progress.show():
+                if is_serial:
+                    run_serially(session)
+                else:
+                    run_on_ray(session, slots=slots, cpus=resources.cpus, gpus=resources.gpus)
+    except KeyboardInterrupt:
+        console.print("Interrupted.")
+    except StorageError as error:
+        session.halt(str(error))
+    console.print(f"This session took {describe_seconds(time.monotonic() - start)}.")
+
+
+def _conclude(plan: Plan, session: Session, console: Console) -> Exit:
+    """Writes and shows the answer as far as it is known, and says what to type next."""
+    for warning in session.warnings:
+        console.print(f"Note: {warning}", markup=False)
+    if session.halt_reason:
+        console.print(f"Stopped: {session.halt_reason}", markup=False, soft_wrap=True)
+        return Exit.STORAGE
+    record, folder = session.study.record, plan.folder
+    folder.write_trials(record)
+    folder.write_front(record)
+    location = folder.folder.location
+    if record.front.trials:
+        from search.reports.picture import draw_front  # matplotlib: late, so that the first trial starts early
+
+        picture = folder.write_picture("front.png", draw_front(record))
+        console.print(front_table(record))
+        console.print(f"Picture: {picture}\nTable:   {location}/front.csv", markup=False, soft_wrap=True)
+    study = session.study
+    resume = f"paretoseg search {' '.join(_resume_words(plan))}"
+    if study.gave_up:
+        last = next(trial for trial in reversed(record.in_order_of_end()) if trial.failure)
+        assert last.failure is not None
+        console.print(
+            f"Stopped: {study.budget.max_failures} trials failed in a row, the last one (trial {last.trial_id}) with "
+            f"{last.failure.kind}: {last.failure.reason}. `paretoseg status {location}` lists them; when the cause is "
+            f"mended, resume with: {resume}",
+            markup=False,
+            soft_wrap=True,
+        )
+        return Exit.GAVE_UP
+    if study.is_complete() or not study.has_time(time.time()):
+        more = study.budget.trials * 2
+        steps = (f"paretoseg front {location}", f"paretoseg status {location}", f"{resume} budget.trials={more}")
+        console.print("Next: " + "\n      ".join(steps), markup=False, soft_wrap=True)
+        return Exit.DONE
+    console.print(f"Work is left; resume with: {resume}", markup=False, soft_wrap=True)
+    return Exit.WORK_LEFT
+
+
+def _resume_words(plan: Plan) -> list[str]:
+    """What names the study on the command line; the rest is in its folder."""
+    storage = plan.experiment.storage
+    return [f"study={plan.experiment.study}", *([f"storage={storage}"] if storage != "studies" else [])]

@@ -1,0 +1,98 @@
+"""The front as a picture."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from search.fronts.front import Front
+from search.record import StudyRecord
+from search.trial import Trial
+from spaces.objective import Direction, Objective
+
+_OTHER, _FRONT = "#9aa5b1", "#c2410c"
+_MARKERS = {"none": "v", "concatenation": "o", "addition": "s", "attention_gate": "D"}
+_MAX_LABELS = 12
+
+
+def draw_front(record: StudyRecord) -> bytes:
+    """A PNG of all finished trials in the plane of the first two objectives, the front drawn through its members.
+
+    The marker tells the skip connection; front members carry their trial's id, and hollow marks show what they reached
+    on the test cases.
+    """
+    figure = Figure(figsize=(8, 5.5), dpi=130, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    first, second = record.objectives[:2]
+    front = record.front
+    members = {trial.trial_id for trial in front.trials}
+    others = [trial for trial in record.trials if trial.is_eligible and trial.trial_id not in members]
+    _draw_trials(axes, others, (first, second), _OTHER)
+    _draw_staircase(axes, front, (first, second))
+    _draw_trials(axes, front.trials, (first, second), _FRONT)
+    _draw_test(axes, front.trials, (first, second))
+    for trial in _choose_labelled(front):
+        place = (trial.objectives[first.name], trial.objectives[second.name])
+        axes.annotate(str(trial.trial_id), place, xytext=(6, 6), textcoords="offset points", fontsize=8, color=_FRONT)
+    axes.set_xlabel(_label(first))
+    axes.set_ylabel(_label(second))
+    axes.set_title(f"{record.created.study}: {len(front.trials)} of {len(others) + len(members)} trials on the front")
+    axes.grid(alpha=0.25)
+    _draw_legend(axes, [*others, *front.trials], has_test=any(trial.test for trial in front.trials))
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _draw_trials(axes: Axes, trials: Sequence[Trial], objectives: tuple[Objective, Objective], colour: str) -> None:
+    for skip, marker in _MARKERS.items():
+        chosen = [trial.objectives for trial in trials if trial.candidate.architecture.skip == skip]
+        if chosen:
+            x, y = ([values[objective.name] for values in chosen] for objective in objectives)
+            axes.scatter(x, y, c=colour, marker=marker, s=42, edgecolors="white", linewidths=0.6, zorder=3)
+
+
+def _draw_staircase(axes: Axes, front: Front, objectives: tuple[Objective, Objective]) -> None:
+    if not front.trials:
+        return
+    points = np.array([[trial.objectives[objective.name] for objective in objectives] for trial in front.trials])
+    axes.step(points[:, 0], points[:, 1], where="pre", color=_FRONT, linewidth=1.2, alpha=0.7, zorder=2)
+
+
+def _draw_test(axes: Axes, trials: Sequence[Trial], objectives: tuple[Objective, Objective]) -> None:
+    for trial in trials:
+        if trial.test:
+            start = [trial.objectives[objective.name] for objective in objectives]
+            end = [trial.test[objective.name] for objective in objectives]
+            axes.plot(*zip(start, end, strict=True), color=_FRONT, linewidth=0.7, linestyle=":", zorder=1)
+            axes.scatter(end[0], end[1], s=30, facecolors="none", edgecolors=_FRONT, linewidths=0.9, zorder=2)
+
+
+def _choose_labelled(front: Front) -> list[Trial]:
+    """All members, or evenly spread ones when there are many."""
+    count = len(front.trials)
+    if count <= _MAX_LABELS:
+        return list(front.trials)
+    return [front.trials[index] for index in np.linspace(0, count - 1, _MAX_LABELS).round().astype(int)]
+
+
+def _draw_legend(axes: Axes, trials: Sequence[Trial], has_test: bool) -> None:
+    skips = {trial.candidate.architecture.skip for trial in trials}
+    for skip, marker in _MARKERS.items():
+        if skip in skips:
+            axes.scatter([], [], c=_OTHER, marker=marker, label=f"skip: {skip.replace('_', ' ')}")
+    axes.plot([], [], color=_FRONT, label="front (validation)")
+    if has_test:
+        axes.scatter([], [], facecolors="none", edgecolors=_FRONT, label="its members on test")
+    axes.legend(fontsize=8, framealpha=0.9)
+
+
+def _label(objective: Objective) -> str:
+    better = "higher" if objective.direction is Direction.MAXIMISE else "lower"
+    return f"{objective.name} [{objective.unit}], {better} is better"

@@ -1,0 +1,109 @@
+"""The front and the state of a study as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from search.record import StudyRecord
+from search.trial import State, Trial
+from spaces.search_space import DIMENSIONS
+
+_MAX_FAILURES = 5
+
+
+def front_table(record: StudyRecord, max_rows: int | None = None) -> Table:
+    """The front, a row a trial, best first in the first objective; what all members share stands in the caption."""
+    trials = record.front.trials
+    shown = trials[:max_rows]
+    objectives = [objective.name for objective in record.objectives]
+    has_test = any(trial.test for trial in trials)
+    title = f"Front of {record.created.study}" + (" (in brackets: on test cases)" if has_test else "")
+    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", caption_justify="left", pad_edge=False)
+    table.add_column("trial", justify="right")
+    for name in objectives:
+        table.add_column(name, justify="right", style="bold", no_wrap=True)
+    if "parameters" in record.created.cost_names:
+        table.add_column("parameters", justify="right", no_wrap=True)
+    table.add_column("what it is")
+    varying, constant = _split_dimensions(trials)
+    for trial in shown:
+        table.add_row(*_front_cells(trial, objectives), escape(_describe(trial, varying)))
+    more = f"{len(trials) - len(shown)} more on the front. " if len(shown) < len(trials) else ""
+    same = f" All: {' '.join(f'{name}={value}' for name, value in constant.items())}." if constant else ""
+    table.caption = escape(f"{more}Hypervolume {record.front.hypervolume:.4f}.{same}")
+    return table
+
+
+def _front_cells(trial: Trial, objectives: Sequence[str]) -> list[str]:
+    cells = [str(trial.trial_id)]
+    for name in objectives:
+        test = f" ({_number(trial.test[name])})" if name in trial.test else ""
+        cells.append(_number(trial.objectives[name]) + test)
+    return cells + ([_number(trial.costs["parameters"])] if "parameters" in trial.costs else [])
+
+
+def _describe(trial: Trial, names: Sequence[str]) -> str:
+    values = trial.candidate.as_dict()
+    return " ".join(f"{name}={values[name]}" for name in names)
+
+
+def status_view(record: StudyRecord, writer: str | None, torn: Sequence[str]) -> RenderableType:
+    """Where a study stands: counts, budget, front, and what failed last."""
+    opened = record.opened[-1] if record.opened else None
+    budget = f" of {opened.budget_trials}" if opened else ""
+    lines: list[RenderableType] = [
+        Text.assemble(("study ", "bold"), record.created.study),
+        Text(f"trials  {len(record.trials)}{budget}: {count_states(record.trials)}"),
+        Text(f"writer  {writer or 'none; the search is not running'}"),
+        Text(f"front   {len(record.front.trials)} trials, hypervolume {record.front.hypervolume:.4f}"),
+        Text(f"time    {describe_seconds(record.hours_used * 3600)} in {len(record.opened)} session(s)"),
+    ]
+    lines += [Text(f"note    the last record of {name} was torn and left out", style="yellow") for name in torn]
+    degenerate = [trial for trial in record.trials if trial.degenerate]
+    lines += [
+        Text(f"off the front: trial {trial.trial_id}, {trial.degenerate}") for trial in degenerate[-_MAX_FAILURES:]
+    ]
+    failed = [trial for trial in record.trials if trial.failure]
+    for trial in failed[-_MAX_FAILURES:]:
+        assert trial.failure is not None
+        lines.append(
+            Text(f"failed  trial {trial.trial_id} ({trial.failure.kind}): {trial.failure.reason}", style="red")
+        )
+    return Group(*lines)
+
+
+def count_states(trials: Sequence[Trial]) -> str:
+    """The number of trials in each state, in words."""
+    counts = Counter(trial.state for trial in trials)
+    return ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state]) or "none yet"
+
+
+def describe_seconds(seconds: float) -> str:
+    """A duration for people, such as '2 min 05 s'."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def _split_dimensions(trials: Sequence[Trial]) -> tuple[list[str], dict[str, Any]]:
+    """The dimensions in which the trials differ, and the values of the others."""
+    rows: list[Mapping[str, Any]] = [trial.candidate.as_dict() for trial in trials]
+    values = {name: {row[name] for row in rows} for name in DIMENSIONS}
+    varying = [name for name in DIMENSIONS if len(values[name]) > 1 or len(rows) == 1]
+    return varying, {name: next(iter(values[name])) for name in DIMENSIONS if rows and name not in varying}
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3f}"

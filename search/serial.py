@@ -1,0 +1,21 @@
+"""A search in this very process, one job at a time: no Ray, and a debugger stops where a trial stops."""
+
+from __future__ import annotations
+
+from search.session import Session
+from search.worker import Work
+
+
+def run_serially(session: Session) -> None:
+    """Works until the session is over.
+
+    Raises:
+        StorageError: if the study's folder cannot be written.
+        KeyboardInterrupt: on Ctrl-C; the running trial is resumed by the next session.
+    """
+    while not session.is_over():
+        job = session.next_job()
+        assert job is not None, "with no job running, a session that is not over has one"
+        work = Work(job)
+        while not session.take(job, work.advance()):
+            pass

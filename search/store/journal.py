@@ -1,0 +1,130 @@
+"""The append-only memory of a search.
+
+The journal is a folder of numbered segments, one JSON record a line. On a local disk a session appends to a segment of
+its own and syncs every record; on an object store, which cannot append, every record is a segment. A record carries its
+number in the study and a checksum, so that one torn by a power cut is recognised and left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+from search.events import Event, from_record, to_record
+from search.store.folder import Folder, as_storage_error
+
+
+class Journal:
+    """The events of a study, in order.
+
+    Args:
+        folder: Where the segments lie.
+
+    Raises:
+        ValueError: from `read`, if a record is damaged that is not the last of its segment, or one is missing.
+    """
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._next_number: int | None = None
+        self._descriptor: int | None = None
+        self.torn: list[str] = []
+
+    def read(self) -> Sequence[Event]:
+        """All events so far; `torn` then names the segments whose last record was left out."""
+        events: list[Event] = []
+        self.torn = []
+        for name in self._folder.list_files():
+            if not name.endswith(".jsonl"):
+                continue
+            records, is_torn = _read_segment(self._folder.read(name), f"{self._folder.location}/{name}")
+            if is_torn:
+                self.torn.append(name)
+            for record in records:
+                if record["number"] != len(events):
+                    raise ValueError(
+                        f"{self._folder.location}/{name}: record {len(events)} is missing (found {record['number']}); "
+                        "restore the journal from a backup or start a study under another name"
+                    )
+                events.append(from_record(record))
+        self._next_number = len(events)
+        return events
+
+    def append(self, event: Event) -> None:
+        """Keeps an event; when this returns, it outlives a crash.
+
+        Raises:
+            StorageError: if it cannot be written, as on a full disk.
+        """
+        if self._next_number is None:
+            self.read()
+        line = _to_line(event, self._next_number or 0)
+        if self._folder.local_path:
+            self._append_locally(line)
+        else:
+            self._folder.write(_segment_name(self._next_number or 0), line)
+        self._next_number = (self._next_number or 0) + 1
+
+    def close(self) -> None:
+        """Lets go of the open segment, if any."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _append_locally(self, line: bytes) -> None:
+        assert self._folder.local_path is not None
+        try:
+            if self._descriptor is None:
+                self._folder.local_path.mkdir(parents=True, exist_ok=True)
+                path = self._folder.local_path / _segment_name(self._next_number or 0)
+                # A segment of this name can exist if its only record was torn; it holds nothing, so it goes.
+                self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+            written = os.write(self._descriptor, line)
+            while written < len(line):
+                written += os.write(self._descriptor, line[written:])
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise as_storage_error(error, self._folder.location) from error
+
+
+def _segment_name(first_number: int) -> str:
+    return f"{first_number:08d}.jsonl"
+
+
+def _to_line(event: Event, number: int) -> bytes:
+    record = {"number": number} | to_record(event)
+    return json.dumps(record | {"checksum": _checksum(record)}).encode() + b"\n"
+
+
+def _checksum(record: dict[str, Any]) -> str:
+    return f"{zlib.crc32(json.dumps(record, sort_keys=True).encode()):08x}"
+
+
+def _read_segment(content: bytes, place: str) -> tuple[list[dict[str, Any]], bool]:
+    """The records of a segment, and whether its last one is torn."""
+    lines = content.split(b"\n")
+    is_torn = lines.pop() != b""
+    records: list[dict[str, Any]] = []
+    for index, line in enumerate(lines):
+        record = _parse(line)
+        if record is not None:
+            records.append(record)
+        elif index == len(lines) - 1 and not is_torn:
+            is_torn = True
+        else:
+            raise ValueError(f"{place}, line {index + 1}: the record is damaged; restore the journal from a backup")
+    return records, is_torn
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """The record of a line, or None if it is not what was written."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(record, dict) or record.pop("checksum", None) != _checksum(record):
+        return None
+    return record

@@ -1,0 +1,155 @@
+"""One writer at a time.
+
+On a local disk the kernel keeps the lock and drops it with the process, however it dies. An object store has no locks:
+there a small file names the writer and is renewed while it lives.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from search.store.folder import Folder, StorageError, as_storage_error
+
+_NAME = "writer.lock"
+_RENEW_SECONDS = 10.0
+_EXPIRE_SECONDS = 60.0
+
+
+class LockedError(Exception):
+    """Another live process is writing to the study."""
+
+
+@contextmanager
+def hold_lock(folder: Folder) -> Iterator[None]:
+    """Keeps other processes from writing to the folder while it is held.
+
+    Raises:
+        LockedError: if a live process holds it; the message names the process.
+        StorageError: if the folder cannot be written.
+    """
+    holder = _hold_locally(folder) if folder.local_path else _hold_remotely(folder)
+    with holder:
+        yield
+
+
+def find_writer(folder: Folder) -> str | None:
+    """The live process that writes to the folder, in words, or None."""
+    if folder.local_path is None:
+        lease = _read_lease(folder)
+        return _describe(lease) if lease and _is_alive(lease) else None
+    path = folder.local_path / _NAME
+    if not path.exists():
+        return None
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _describe(_parse(path.read_bytes()))
+    finally:
+        os.close(descriptor)
+    return None
+
+
+@contextmanager
+def _hold_locally(folder: Folder) -> Iterator[None]:
+    assert folder.local_path is not None
+    path = folder.local_path / _NAME
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise as_storage_error(error, str(path)) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockedError(_refusal(folder, _parse(path.read_bytes()))) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, _lease(""), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _hold_remotely(folder: Folder) -> Iterator[None]:
+    lease = _read_lease(folder)
+    if lease and _is_alive(lease):
+        raise LockedError(_refusal(folder, lease))
+    token = uuid.uuid4().hex
+    folder.write(_NAME, _lease(token))
+    written = _read_lease(folder)
+    if written is None or written.get("token") != token:
+        raise LockedError(_refusal(folder, written))
+    is_over = threading.Event()
+    renewer = threading.Thread(target=_renew, args=(folder, token, is_over), daemon=True)
+    renewer.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        renewer.join()
+        folder.delete(_NAME)
+
+
+def _renew(folder: Folder, token: str, is_over: threading.Event) -> None:
+    while not is_over.wait(_RENEW_SECONDS):
+        try:
+            folder.write(_NAME, _lease(token))
+        except StorageError:
+            # The journal meets the same trouble and stops the search; a missed renewal alone does no harm.
+            continue
+
+
+def _lease(token: str) -> bytes:
+    holder = {"host": socket.gethostname(), "pid": os.getpid(), "token": token, "renewed_at": time.time()}
+    return json.dumps(holder).encode()
+
+
+def _read_lease(folder: Folder) -> dict[str, Any] | None:
+    return _parse(folder.read(_NAME)) if folder.exists(_NAME) else None
+
+
+def _parse(content: bytes) -> dict[str, Any]:
+    try:
+        lease = json.loads(content)
+    except ValueError:
+        return {}
+    return lease if isinstance(lease, dict) else {}
+
+
+def _is_alive(lease: dict[str, Any]) -> bool:
+    if time.time() - float(lease.get("renewed_at", 0)) > _EXPIRE_SECONDS:
+        return False
+    return lease.get("host") != socket.gethostname() or _is_running(int(lease.get("pid", 0)))
+
+
+def _is_running(pid: int) -> bool:
+    """True if a process of this number lives on this machine."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _describe(lease: dict[str, Any]) -> str:
+    return f"process {lease.get('pid', '?')} on {lease.get('host', '?')}"
+
+
+def _refusal(folder: Folder, lease: dict[str, Any] | None) -> str:
+    return (
+        f"study '{folder.location}' is being written by {_describe(lease or {})}; "
+        "wait for it, stop it, or choose another name with study=<name>"
+    )

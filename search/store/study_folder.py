@@ -1,0 +1,133 @@
+"""What lies where in a study's folder, and the only code that reads and writes it.
+
+experiment.yaml      the composed config
+journal/             the append-only memory of the search
+trials.parquet       a row a trial, rewritten from the journal
+cases/               a Parquet file for every trial and split: the rows that every number is made of
+checkpoints/         weights of running trials and of those on the front
+front.csv, front.png the answer
+writer.lock          held by the process that writes
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from search.record import StudyRecord
+from search.store.folder import Folder
+from search.store.journal import Journal
+from search.store.tables import cases_to_parquet, front_to_csv, trials_to_parquet
+from trainables.trainable import CaseScore, Split
+
+_EXPERIMENT = "experiment.yaml"
+
+
+class StudyFolder:
+    """The folder of one study.
+
+    Args:
+        location: Its path or URI.
+    """
+
+    def __init__(self, location: str) -> None:
+        self.folder = Folder(location)
+        self.journal = Journal(self.folder.child("journal"))
+        self._cases = self.folder.child("cases")
+        self._checkpoints = self.folder.child("checkpoints")
+
+    def exists(self) -> bool:
+        """True if a study was begun here."""
+        return self.folder.exists("journal") and bool(self.folder.child("journal").list_files())
+
+    def read_record(self) -> StudyRecord:
+        """The study as its journal tells it.
+
+        Raises:
+            ValueError: if there is no study here, or its journal is damaged.
+        """
+        if not self.exists():
+            raise ValueError(_no_study(self.folder))
+        return StudyRecord(self.journal.read())
+
+    def write_experiment(self, text: str) -> None:
+        """Keeps the composed config."""
+        self.folder.write(_EXPERIMENT, text.encode())
+
+    def read_experiment(self) -> str:
+        """The composed config.
+
+        Raises:
+            FileNotFoundError: if it is not there.
+        """
+        return self.folder.read(_EXPERIMENT).decode()
+
+    def write_trials(self, record: StudyRecord) -> None:
+        """Brings `trials.parquet` up to the journal."""
+        self.folder.write("trials.parquet", trials_to_parquet(record))
+
+    def write_front(self, record: StudyRecord) -> None:
+        """Brings `front.csv` up to the journal."""
+        self.folder.write("front.csv", front_to_csv(record))
+
+    def write_picture(self, name: str, content: bytes) -> str:
+        """Keeps a picture; returns where it lies."""
+        self.folder.write(name, content)
+        return f"{self.folder.location}/{name}"
+
+    def write_cases(self, trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> None:
+        """Keeps the scores of a trial on a split; those of an earlier attempt are replaced."""
+        self._cases.write(
+            f"trial-{trial_id:05d}-{split.value}.parquet", cases_to_parquet(trial_id, seed, split, scores)
+        )
+
+    @contextmanager
+    def new_checkpoint(self, trial_id: int, step: int) -> Iterator[Path]:
+        """A local folder to save into; when the block ends well, it becomes the trial's checkpoint."""
+        with tempfile.TemporaryDirectory(prefix="paretoseg-") as temporary:
+            yield Path(temporary)
+            folder = self._checkpoints.child(_trial_name(trial_id))
+            name = f"step-{step:04d}"
+            folder.child(name).upload(Path(temporary))
+            folder.write("latest.json", json.dumps({"step": step, "folder": name}).encode())
+            for other in folder.list_folders():
+                if other != name:
+                    folder.delete(other)
+
+    @contextmanager
+    def open_checkpoint(self, trial_id: int) -> Iterator[Path | None]:
+        """A local copy of the trial's last complete checkpoint, or None if it has none."""
+        folder = self._checkpoints.child(_trial_name(trial_id))
+        if not folder.exists("latest.json"):
+            yield None
+            return
+        name = json.loads(folder.read("latest.json"))["folder"]
+        with tempfile.TemporaryDirectory(prefix="paretoseg-") as temporary:
+            folder.child(name).download(Path(temporary))
+            yield Path(temporary)
+
+    def keep_checkpoints(self, trial_ids: set[int]) -> None:
+        """Deletes the checkpoints of all other trials."""
+        kept = {_trial_name(trial_id) for trial_id in trial_ids}
+        for name in self._checkpoints.list_folders():
+            if name not in kept:
+                self._checkpoints.delete(name)
+
+
+def _trial_name(trial_id: int) -> str:
+    return f"trial-{trial_id:05d}"
+
+
+def _no_study(folder: Folder) -> str:
+    """The refusal, with the studies that lie at or beside the place."""
+    message = f"no study at '{folder.location}'"
+    if not folder.local_path:
+        return f"{message}; give the folder or URI that `paretoseg search` printed"
+    for place in (folder.local_path, folder.local_path.parent, Path("studies")):
+        found = sorted(str(path.parent) for path in place.glob("*/journal"))
+        if found:
+            return f"{message}; known: {', '.join(found)}"
+    return f"{message}; `paretoseg search study=<name>` begins one"

@@ -1,0 +1,152 @@
+"""The tables that users open with pandas or DuckDB: what their columns are, and how rows become Parquet and CSV."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import csv, parquet
+
+from search.record import StudyRecord
+from search.trial import Trial
+from spaces.domain import Choice, Domain, Float, Int
+from spaces.search_space import DIMENSIONS
+from trainables.trainable import CaseScore, Split
+
+TABLE_SCHEMA = 1
+"""Version of the tables' columns; in every Parquet file's metadata as `paretoseg_schema`."""
+
+_METADATA = {"paretoseg_schema": str(TABLE_SCHEMA)}
+
+CASE_SCHEMA = pa.schema(
+    [
+        ("trial_id", pa.int64()),
+        ("seed", pa.int64()),
+        ("split", pa.string()),
+        ("case", pa.string()),
+        ("domain", pa.string()),
+        ("corruption", pa.string()),
+        ("severity", pa.int64()),
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+    ],
+    metadata=_METADATA,
+)
+"""Columns of `cases/`: a row per trial x seed x case x domain x corruption x severity x metric."""
+
+
+def trials_to_parquet(record: StudyRecord) -> bytes:
+    """All trials as a Parquet file, a row each, ordered by id."""
+    front = {trial.trial_id for trial in record.front.trials}
+    schema = _trial_schema(record)
+    rows = [_trial_row(trial, record, trial.trial_id in front) for trial in record.trials]
+    return _to_parquet(pa.Table.from_pylist(rows, schema=schema))
+
+
+def cases_to_parquet(trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> bytes:
+    """The scores of one trial on one split as a Parquet file."""
+    shared = {"trial_id": trial_id, "seed": seed, "split": split.value}
+    rows = [shared | vars(score) for score in scores]
+    return _to_parquet(pa.Table.from_pylist(rows, schema=CASE_SCHEMA))
+
+
+def front_to_csv(record: StudyRecord) -> bytes:
+    """The front as CSV, best first in the first objective, with the columns of `front_rows`."""
+    table = pa.Table.from_pylist(front_rows(record), schema=_front_schema(record))
+    buffer = io.BytesIO()
+    csv.write_csv(table, buffer)
+    return buffer.getvalue()
+
+
+def front_rows(record: StudyRecord) -> list[dict[str, Any]]:
+    """The front as flat rows: id, candidate, seed, every dimension, objectives, costs, objectives on test cases."""
+    names = _front_schema(record).names
+    rows = [_trial_row(trial, record, is_on_front=True) for trial in record.front.trials]
+    return [{name: row[name] for name in names} for row in rows]
+
+
+def _to_parquet(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    parquet.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+def _front_schema(record: StudyRecord) -> pa.Schema:
+    chosen = ["trial_id", "candidate", "seed", *DIMENSIONS, *_names(record)]
+    schema = _trial_schema(record)
+    return pa.schema([schema.field(name) for name in chosen])
+
+
+def _names(record: StudyRecord) -> list[str]:
+    objectives = [objective.name for objective in record.objectives]
+    return [*objectives, *record.created.cost_names, *(f"test_{name}" for name in objectives)]
+
+
+def _trial_schema(record: StudyRecord) -> pa.Schema:
+    fields: list[tuple[str, pa.DataType]] = [
+        ("trial_id", pa.int64()),
+        ("candidate", pa.string()),
+        ("seed", pa.int64()),
+        ("state", pa.string()),
+        ("origin", pa.string()),
+        ("parents", pa.list_(pa.int64())),
+        *((name, _column_type(domain)) for name, domain in DIMENSIONS.items()),
+        *((name, pa.int64() if name == "parameters" else pa.float64()) for name in _names(record)),
+        ("is_on_front", pa.bool_()),
+        ("degenerate", pa.string()),
+        ("failure", pa.string()),
+        ("reason", pa.string()),
+        ("num_attempts", pa.int64()),
+        ("num_steps", pa.int64()),
+        ("asked_at", pa.timestamp("ms", tz="UTC")),
+        ("began_at", pa.timestamp("ms", tz="UTC")),
+        ("ended_at", pa.timestamp("ms", tz="UTC")),
+        ("seconds", pa.float64()),
+    ]
+    return pa.schema(fields, metadata=_METADATA)
+
+
+def _column_type(domain: Domain) -> pa.DataType:
+    match domain:
+        case Float():
+            return pa.float64()
+        case Int():
+            return pa.int64()
+        case Choice():
+            return pa.string()
+    raise AssertionError(f"no column type for {domain}")
+
+
+def _trial_row(trial: Trial, record: StudyRecord, is_on_front: bool) -> dict[str, Any]:
+    measured: Mapping[str, float] = trial.objectives | trial.costs  # type: ignore[operator]
+    row: dict[str, Any] = {
+        "trial_id": trial.trial_id,
+        "candidate": trial.candidate.short_hash,
+        "seed": trial.seed,
+        "state": trial.state.value,
+        "origin": trial.origin,
+        "parents": list(trial.parents),
+        **trial.candidate.as_dict(),
+        **dict.fromkeys(_names(record)),
+        **measured,
+        **{f"test_{name}": value for name, value in trial.test.items()},
+        "is_on_front": is_on_front,
+        "degenerate": trial.degenerate,
+        "failure": trial.failure.kind.value if trial.failure else "",
+        "reason": trial.failure.reason if trial.failure else "",
+        "num_attempts": trial.num_attempts,
+        "num_steps": len(trial.reports),
+        "asked_at": _milliseconds(trial.asked_at),
+        "began_at": _milliseconds(trial.began_at),
+        "ended_at": _milliseconds(trial.ended_at),
+        "seconds": trial.seconds,
+    }
+    if row.get("parameters") is not None:
+        row["parameters"] = round(row["parameters"])
+    return row
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)

@@ -1,0 +1,39 @@
+"""Random search: the baseline that every other strategy has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from search.strategies.strategy import Archive, Proposal, Strategy, StrategyConfig
+from search.trial import Trial
+from spaces.objective import Objective
+from spaces.search_space import SearchSpace
+
+
+@dataclass(unsafe_hash=True)
+class RandomConfig(StrategyConfig):
+    """Random search has no settings."""
+
+    def build(self, space: SearchSpace, objectives: Sequence[Objective], seed: int) -> Strategy:
+        """The strategy over a space."""
+        return RandomSearch(space)
+
+
+class RandomSearch:
+    """Draws every candidate independently and uniformly, known ones excepted."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        self._space = space
+        self._archive = Archive()
+
+    def ask(self, number: int, generator: np.random.Generator, active: Sequence[Trial]) -> Proposal:
+        """An unseen candidate; in a space that is exhausted, a known one with another seed."""
+        proposal = self._archive.propose_unseen(lambda: Proposal(self._space.sample(generator), "random"), active)
+        return proposal or self._archive.propose_replicate(generator, active)
+
+    def tell(self, trial: Trial) -> None:
+        """Remembers the candidate."""
+        self._archive.add(trial)

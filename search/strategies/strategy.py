@@ -1,0 +1,93 @@
+"""The contract of those who propose trials, and what all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from search.trial import Trial
+from spaces.objective import Objective
+from spaces.search_space import Candidate, SearchSpace
+
+MAX_DRAWS = 200
+"""How often a strategy draws before it takes an unseen candidate to be out of reach."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What to try next."""
+
+    candidate: Candidate
+    """The network and its training."""
+
+    origin: str
+    """How it was found: default, initial, mating, random, replicate."""
+
+    parents: tuple[int, ...] = ()
+    """Trials it was mated from."""
+
+    replicate: int = 0
+    """0 for a new candidate; n for the n-th repetition of a known one with another seed."""
+
+
+class Strategy(Protocol):
+    """Proposes trials. It sees only what the journal holds, so that a resumed search goes on exactly.
+
+    `tell` is called once for every trial that ended, in the order of the journal. `ask` may change nothing that a
+    later `ask` depends on: every draw comes from the generator, which depends on the study's seed and `number` alone.
+    """
+
+    def ask(self, number: int, generator: np.random.Generator, active: Sequence[Trial]) -> Proposal:
+        """The proposal for trial `number`, while the trials in `active` are running."""
+        ...
+
+    def tell(self, trial: Trial) -> None:
+        """Takes note of a trial that ended, in whichever state."""
+        ...
+
+
+@dataclass(unsafe_hash=True)
+class StrategyConfig:
+    """Settings of a strategy; every strategy's config derives from it and stands beside the strategy."""
+
+    def build(self, space: SearchSpace, objectives: Sequence[Objective], seed: int) -> Strategy:
+        """The strategy over a space; `seed` is the study's."""
+        raise AssertionError(f"{type(self).__name__} must say what it builds")
+
+
+class Archive:
+    """Which candidates are known, so that none is tried twice by accident."""
+
+    def __init__(self) -> None:
+        self._counts: dict[Candidate, int] = {}
+
+    def add(self, trial: Trial) -> None:
+        """Takes note of a trial that ended."""
+        self._counts[trial.candidate] = self._counts.get(trial.candidate, 0) + 1
+
+    def propose_unseen(
+        self, draw: Callable[[], Proposal], active: Sequence[Trial], max_draws: int = MAX_DRAWS
+    ) -> Proposal | None:
+        """The first drawn proposal whose candidate neither ended nor runs, or None after `max_draws`."""
+        running = {trial.candidate for trial in active}
+        for _ in range(max_draws):
+            proposal = draw()
+            if proposal.candidate not in self._counts and proposal.candidate not in running:
+                return proposal
+        return None
+
+    def propose_replicate(self, generator: np.random.Generator, active: Sequence[Trial]) -> Proposal:
+        """A candidate that was tried the fewest times, once more with another seed.
+
+        Asked when no new candidate can be found: a known one then teaches how much of the front is luck.
+        """
+        counts = dict(self._counts)
+        for trial in active:
+            counts[trial.candidate] = counts.get(trial.candidate, 0) + 1
+        fewest = min(counts.values())
+        rarest = [candidate for candidate, count in counts.items() if count == fewest]
+        candidate = rarest[int(generator.integers(len(rarest)))]
+        return Proposal(candidate, "replicate", replicate=fewest)

@@ -1,0 +1,103 @@
+"""The immutable record of a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from spaces.search_space import Candidate
+
+
+class State(StrEnum):
+    """Where a trial stands."""
+
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    STOPPED = "STOPPED"
+    FAILED = "FAILED"
+
+
+class FailureKind(StrEnum):
+    """Why a trial failed, in one word for tables."""
+
+    ERROR = "error"
+    NAN = "nan"
+    MEMORY = "memory"
+    TIMEOUT = "timeout"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong in a trial."""
+
+    kind: FailureKind
+    """The reason in one word."""
+
+    reason: str
+    """The reason in one line."""
+
+    traceback: str = ""
+    """Where in the code, for the one who has to mend it."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One candidate with one seed, from its proposal to its end. Changes make a new record."""
+
+    trial_id: int
+    """Number in the study, from 0, in the order of proposal."""
+
+    candidate: Candidate
+    """What is tried."""
+
+    seed: int
+    """Seed of everything random in it; equal seeds are paired across candidates."""
+
+    origin: str
+    """How the strategy found it: default, initial, mating, random, replicate."""
+
+    parents: tuple[int, ...] = ()
+    """Trials it was mated from."""
+
+    state: State = State.RUNNING
+    """Where it stands."""
+
+    num_attempts: int = 1
+    """How often it was started: 1, and one more for every interruption."""
+
+    asked_at: float = 0.0
+    """When it was proposed, in seconds since the epoch."""
+
+    ended_at: float | None = None
+    """When it ended, in seconds since the epoch."""
+
+    began_at: float | None = None
+    """When a worker began the last attempt, in seconds since the epoch, by the worker's clock."""
+
+    seconds: float | None = None
+    """How long the worker was busy in the last attempt."""
+
+    reports: tuple[Mapping[str, float], ...] = ()
+    """The quick measurements on the way, by step."""
+
+    objectives: Mapping[str, float] = field(default_factory=dict)
+    """A value for every objective, on validation cases; empty unless FINISHED."""
+
+    costs: Mapping[str, float] = field(default_factory=dict)
+    """A value for every cost; empty unless FINISHED."""
+
+    degenerate: str = ""
+    """Why the network counts as broken and stays off the front, or ''."""
+
+    failure: Failure | None = None
+    """What went wrong, if FAILED."""
+
+    test: Mapping[str, float] = field(default_factory=dict)
+    """The objectives on untouched test cases; empty unless the trial was on the final front."""
+
+    @property
+    def is_eligible(self) -> bool:
+        """True if the trial may stand on a front and guide a strategy."""
+        return self.state is State.FINISHED and not self.degenerate

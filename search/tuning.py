@@ -1,0 +1,231 @@
+"""The session dressed as Ray Tune's Searcher, Scheduler and Trainable: the only module that knows Tune.
+
+Ray is transport. Every decision is the session's, every memory the journal's; what Tune itself saves is thrown away.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ray import tune
+from ray.exceptions import OutOfMemoryError, RayActorError
+from ray.tune.experiment import Trial as RayTrial
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
+
+from search.session import Session
+from search.store.folder import StorageError
+from search.trial import Failure, FailureKind
+from search.worker import Job, Outcome, Work, time_out
+
+_TUNE_SETTINGS = {
+    # Tune's own logs, snapshots and restarts would only repeat what the journal holds.
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_AUTO_CALLBACK_SYNCER": "1",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "TUNE_RESULT_BUFFER_LENGTH": "1",
+    # The older console output can be silenced altogether.
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+_TIMEOUT_GRACE_SECONDS = 5.0
+_OUTCOME, _JOB = "outcome", "job"
+_FINISHED: str = Searcher.FINISHED
+T = TypeVar("T")
+
+
+def run_on_ray(session: Session, *, slots: int, cpus: float, gpus: float) -> None:
+    """Works on a running Ray until the session is over, or until SIGINT or SIGUSR1 asks for a stop.
+
+    Args:
+        session: What to do.
+        slots: How many trials run at a time.
+        cpus: CPUs per trial.
+        gpus: GPUs per trial.
+    """
+    os.environ.update(_TUNE_SETTINGS | {"TUNE_MAX_PENDING_TRIALS_PG": str(slots)})
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    jobs: dict[str, tuple[Job, float]] = {}
+    with tempfile.TemporaryDirectory(prefix="paretoseg-tune-") as scratch:
+        tuner = tune.Tuner(
+            tune.with_resources(TrialActor, {"cpu": cpus, "gpu": gpus}),
+            tune_config=tune.TuneConfig(
+                search_alg=SessionSearcher(session, jobs, slots),
+                scheduler=SessionScheduler(session, jobs),
+                num_samples=-1,
+                reuse_actors=True,
+                trial_name_creator=_name_trial,
+                trial_dirname_creator=_name_trial,
+            ),
+            run_config=tune.RunConfig(
+                name="search",
+                storage_path=scratch,
+                verbose=0,
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            ),
+        )
+        tuner.fit()
+
+
+def _name_trial(trial: RayTrial) -> str:
+    return str(trial.trial_id)
+
+
+class TrialActor(tune.Trainable):  # type: ignore[misc]
+    """A worker process. It stays warm: torch and MONAI are imported once, not once per trial."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Begins the first job."""
+        self._begin(config[_JOB])
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Begins the next job in the same process."""
+        self._watchdog.cancel()
+        self._begin(new_config[_JOB])
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """One share of the job."""
+        outcome = self._work.advance()
+        if outcome.is_last:
+            self._watchdog.cancel()
+        return {_OUTCOME: outcome, "done": outcome.is_last}
+
+    def cleanup(self) -> None:
+        """Lets go of the last job."""
+        self._watchdog.cancel()
+
+    def _begin(self, job: Job) -> None:
+        self._work = Work(job)
+        # A step that hangs cannot be interrupted from within Python; only ending the process is sure.
+        self._watchdog = threading.Timer(job.timeout_min * 60 + _TIMEOUT_GRACE_SECONDS, os._exit, args=(1,))
+        self._watchdog.daemon = True
+        self._watchdog.start()
+
+
+class _Forgotten:
+    """What Tune pickles into its own snapshots without ever needing it: nothing of it is kept."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class SessionSearcher(_Forgotten, Searcher):  # type: ignore[misc]
+    """Hands the session's jobs to Tune, as many at a time as there are slots."""
+
+    def __init__(self, session: Session, jobs: dict[str, tuple[Job, float]], slots: int) -> None:
+        super().__init__(metric="training_iteration", mode="max")
+        self._session = session
+        self._jobs = jobs
+        self._slots = slots
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next job, None while there is none, or FINISHED."""
+        when_halted: dict[str, Any] | str | None = _FINISHED
+        return _guard(self._session, lambda: self._suggest(trial_id), when_halted)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Nothing: the scheduler has taken the outcome."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the journal is the memory."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the journal is the memory."""
+
+    def _suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        if self._session.is_over():
+            return _FINISHED
+        job = self._session.next_job() if len(self._jobs) < self._slots else None
+        if job is None:
+            return None
+        self._jobs[trial_id] = job, self._session.now()
+        return {_JOB: job}
+
+
+class SessionScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
+    """Takes outcomes to the session and tells Tune whether a trial goes on."""
+
+    def __init__(self, session: Session, jobs: dict[str, tuple[Job, float]]) -> None:
+        super().__init__()
+        self._metric = "training_iteration"
+        self._session = session
+        self._jobs = jobs
+        self._chosen: set[str] = set()
+
+    def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
+        """True: no metric of Tune's is used."""
+        return True
+
+    def on_trial_result(self, controller: Any, trial: RayTrial, result: dict[str, Any]) -> str:
+        """Goes on, unless the session ends the trial early."""
+        is_over = _guard(self._session, lambda: self._take(trial, result), True)
+        return str(TrialScheduler.STOP if is_over else TrialScheduler.CONTINUE)
+
+    def on_trial_complete(self, controller: Any, trial: RayTrial, result: dict[str, Any]) -> None:
+        """Takes the last outcome of a trial; one that was stopped early is known already."""
+        _guard(self._session, lambda: self._take(trial, result), True)
+
+    def on_trial_error(self, controller: Any, trial: RayTrial) -> None:
+        """Takes note that the worker died."""
+        job, since = self._jobs.pop(trial.trial_id, (None, 0.0))
+        if job is not None:
+            failure = _explain_loss(trial.get_error(), job, self._session.now() - since)
+            _guard(self._session, lambda: self._session.lose(job, failure), None)
+
+    def on_trial_add(self, controller: Any, trial: RayTrial) -> None:
+        """Nothing to prepare."""
+
+    def on_trial_remove(self, controller: Any, trial: RayTrial) -> None:
+        """Nothing to undo."""
+
+    def choose_trial_to_run(self, controller: Any) -> RayTrial | None:
+        """The first that waits, once: chosen again, it would take a warm worker away from the next trial.
+
+        Tune would then also throw away the worker that is starting for it, so that a second one never comes up.
+        """
+        for trial in controller.get_live_trials():
+            if trial.status == RayTrial.PENDING and trial.trial_id not in self._chosen:
+                self._chosen.add(trial.trial_id)
+                return trial
+        return None
+
+    def debug_string(self) -> str:
+        """A name for Tune's own output."""
+        return "paretoseg"
+
+    def _take(self, trial: RayTrial, result: dict[str, Any]) -> bool:
+        if trial.trial_id not in self._jobs:
+            return True
+        job, _ = self._jobs[trial.trial_id]
+        outcome: Outcome = result[_OUTCOME]
+        is_over = self._session.take(job, outcome)
+        if is_over:
+            self._jobs.pop(trial.trial_id)
+        return is_over
+
+
+def _guard(session: Session, act: Callable[[], T], when_halted: T) -> T:
+    """What `act` gives; when the storage fails, the search is halted instead of Tune's loop broken."""
+    try:
+        return act()
+    except StorageError as error:
+        session.halt(str(error))
+        return when_halted
+
+
+def _explain_loss(error: Exception | None, job: Job, seconds: float) -> Failure:
+    """Why the process of a trial died, as far as it can be known from outside."""
+    if seconds > job.timeout_min * 60:
+        return time_out(job.timeout_min)
+    if isinstance(error, OutOfMemoryError):
+        return Failure(FailureKind.MEMORY, "the machine ran out of memory and the worker was ended", str(error))
+    if isinstance(error, RayActorError):
+        return Failure(FailureKind.LOST, "the worker process died (killed, crashed or out of memory)", str(error))
+    return Failure(FailureKind.ERROR, (str(error).splitlines() or ["unknown"])[0], str(error))

@@ -1,0 +1,210 @@
+"""A closed-form trainable: no torch, no data, the same protocol, and a front that is known exactly.
+
+The whole orchestration is tried out and tested with it in seconds. Over the candidate's dimensions
+
+    accuracy(f)   = 0.95 - 0.25 f^2 - penalty
+    robustness(f) = 0.60 + 0.30 f (2 - f) - penalty
+
+where f is `foreground_ratio` and `penalty` >= 0 measures how far the other dimensions are from their best values. The
+true front is penalty = 0 with f in [0, 1]; its hypervolume to the reference (0, 0) is `TRUE_HYPERVOLUME`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+
+from spaces.objective import Direction, Measurement, Objective
+from spaces.search_space import Candidate
+from trainables.datasets import DataConfig
+from trainables.task_config import TaskConfig
+from trainables.trainable import Assignment, CaseScore, Evaluation, Split
+
+TRUE_HYPERVOLUME = 0.8425
+"""Area dominated by the true front: 0.6 * 0.95 + integral of accuracy(f) d robustness(f) over [0, 1]."""
+
+_PENALTY = {
+    "skip": {"none": 0.06, "concatenation": 0.0, "addition": 0.02, "attention_gate": 0.03},
+    "attention": {"none": 0.02, "squeeze_excitation": 0.0, "cbam": 0.01},
+    "augmentation": {"none": 0.06, "spatial": 0.02, "intensity": 0.03, "spatial_intensity": 0.0},
+}
+_CASES = ("toy-0", "toy-1", "toy-2", "toy-3")
+_CASE_OFFSETS = (-0.02, -0.01, 0.01, 0.02)
+_TEST_SHIFT = -0.01
+
+
+class Failure(StrEnum):
+    """What a failing trial does; lower-case names, as the config is written."""
+
+    nothing = "nothing"
+    error = "error"
+    nan = "nan"
+    memory = "memory"
+    exit = "exit"
+    hang = "hang"
+
+
+@dataclass(unsafe_hash=True)
+class ToyConfig(TaskConfig):
+    """Settings of the toy task; the defaults finish a trial at once."""
+
+    seconds: float = 0.0
+    """How long each trial keeps its slot busy, in seconds."""
+
+    num_steps: int = 3
+    """Measurements per trial before the final one."""
+
+    noise: float = 0.0
+    """Standard deviation of the noise that the trial's seed adds to both objectives."""
+
+    failure: Failure = Failure.nothing
+    """What the failing trials do, to rehearse failures: nothing, error, nan, memory, exit, hang."""
+
+    fails_below: float = 0.0
+    """Trials whose foreground_ratio lies below this fail."""
+
+    def __post_init__(self) -> None:
+        if self.num_steps < 1:
+            raise ValueError(f"task.num_steps must be at least 1, got {self.num_steps}")
+        if self.seconds < 0 or self.noise < 0:
+            raise ValueError(f"task.seconds and task.noise must not be negative, got {self.seconds} and {self.noise}")
+
+    def build(self, data: DataConfig) -> ToyTask:
+        """The toy task; it needs no data."""
+        return ToyTask(self.seconds, self.num_steps, self.noise, self.failure, self.fails_below)
+
+
+@dataclass(frozen=True)
+class ToyTask:
+    """The toy problem as a `Task`; its fields are those of `ToyConfig`."""
+
+    seconds: float = 0.0
+    num_steps: int = 3
+    noise: float = 0.0
+    failure: Failure = Failure.nothing
+    fails_below: float = 0.0
+
+    def objectives(self) -> tuple[Objective, ...]:
+        """Accuracy and robustness, both closed forms in [0, 1], higher is better."""
+        return (
+            Objective("accuracy", "1", Direction.MAXIMISE, 0.0, "closed form that falls with the foreground ratio"),
+            Objective("robustness", "1", Direction.MAXIMISE, 0.0, "closed form that rises with the foreground ratio"),
+        )
+
+    def cost_names(self) -> tuple[str, ...]:
+        """The costs of an evaluation."""
+        return ("parameters",)
+
+    def check(self) -> None:
+        """Nothing can be missing."""
+
+    def build(self, assignment: Assignment) -> ToyTrainable:
+        """The candidate, ready to be stepped."""
+        return ToyTrainable(self, assignment)
+
+
+class ToyTrainable:
+    """A candidate whose objectives are known; only the steps and the time are acted."""
+
+    def __init__(self, task: ToyTask, assignment: Assignment) -> None:
+        self._task = task
+        self._assignment = assignment
+        self._steps_done = 0
+        draws = np.random.default_rng(assignment.seed).normal(size=2) * task.noise
+        accuracy, robustness = closed_form(assignment.candidate)
+        self._final = {"accuracy": accuracy + draws[0], "robustness": robustness + draws[1]}
+
+    @property
+    def num_steps(self) -> int:
+        """How often `step` is to be called in all."""
+        return self._task.num_steps
+
+    @property
+    def steps_done(self) -> int:
+        """How often `step` was called, counting those before a `load`."""
+        return self._steps_done
+
+    def step(self) -> Measurement:
+        """The final values, scaled by how far the training came."""
+        self._fail_if_chosen()
+        _keep_busy(self._task.seconds / self.num_steps)
+        self._steps_done += 1
+        progress = 1 - 0.5**self._steps_done
+        return Measurement({name: value * progress for name, value in self._final.items()})
+
+    def evaluate(self, split: Split) -> Evaluation:
+        """The closed form; on the test split 0.01 lower."""
+        shift = _TEST_SHIFT if split is Split.TEST else 0.0
+        values = {name: value + shift for name, value in self._final.items()}
+        corruptions = {"accuracy": ("none", 0), "robustness": ("toy", 1)}
+        cases = [
+            CaseScore(case, "toy", *corruptions[name], metric="dice", value=value + offset)
+            for name, value in values.items()
+            for case, offset in zip(_CASES, _CASE_OFFSETS, strict=True)
+        ]
+        costs = {"parameters": float(count_parameters(self._assignment.candidate))}
+        return Evaluation(Measurement(values), costs, cases)
+
+    def save(self, folder: Path) -> None:
+        """Writes the number of steps."""
+        (folder / "toy.json").write_text(json.dumps({"steps_done": self._steps_done}))
+
+    def load(self, folder: Path) -> None:
+        """Reads the number of steps."""
+        self._steps_done = int(json.loads((folder / "toy.json").read_text())["steps_done"])
+
+    def _fail_if_chosen(self) -> None:
+        if self._assignment.candidate.recipe.foreground_ratio >= self._task.fails_below:
+            return
+        match self._task.failure:
+            case Failure.error:
+                raise RuntimeError("the toy was told to fail")
+            case Failure.nan:
+                Measurement({"accuracy": math.nan})
+            case Failure.memory:
+                raise MemoryError("the toy was told to run out of memory")
+            case Failure.exit:
+                os._exit(1)
+            case Failure.hang:
+                while True:
+                    time.sleep(0.1)
+
+
+def closed_form(candidate: Candidate) -> tuple[float, float]:
+    """Accuracy and robustness of a candidate, both in [0, 1], higher is better."""
+    penalty = distance_from_best(candidate)
+    ratio = candidate.recipe.foreground_ratio
+    return 0.95 - 0.25 * ratio**2 - penalty, 0.60 + 0.30 * ratio * (2 - ratio) - penalty
+
+
+def distance_from_best(candidate: Candidate) -> float:
+    """The penalty >= 0 of all dimensions but the foreground ratio; 0 at their best values."""
+    architecture, recipe = candidate.architecture, candidate.recipe
+    return (
+        _PENALTY["skip"][architecture.skip]
+        + _PENALTY["attention"][architecture.attention]
+        + _PENALTY["augmentation"][recipe.augmentation]
+        + 0.02 * abs(architecture.depth - 4)
+        + 0.02 * abs(math.log2(architecture.width / 16))
+        + 0.03 * abs(recipe.patch - 64) / 64
+        + 0.03 * (math.log10(recipe.learning_rate) + 2) ** 2
+    )
+
+
+def count_parameters(candidate: Candidate) -> int:
+    """Weights of a plain U-Net of this depth and width, in round terms: 4 * 9 * width^2 * 4^level, summed."""
+    return sum(36 * candidate.architecture.width**2 * 4**level for level in range(candidate.architecture.depth))
+
+
+def _keep_busy(seconds: float) -> None:
+    """Computes for so long: a slot that sleeps would hide what orchestration takes from training."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        math.sqrt(2.0)

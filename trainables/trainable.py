@@ -1,0 +1,139 @@
+"""The contracts of what is searched for. Free of torch, so that the search can know them.
+
+A `Task` names the objectives and builds a `Trainable` for a candidate. A trainable is driven from outside:
+`step` until `steps_done == num_steps`, then `evaluate`. It never calls anybody back, so a plain `for` loop runs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from spaces.objective import Measurement, Objective
+from spaces.search_space import Candidate
+
+
+class Split(StrEnum):
+    """Which cases a measurement is taken on: validation chooses, test only reports."""
+
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+@dataclass(frozen=True)
+class CaseScore:
+    """One number of one case: the finest grain that is stored, and what every other number is made of."""
+
+    case: str
+    """Name of the case, unique within its dataset."""
+
+    domain: str
+    """Where the case comes from: site, scanner, blend level."""
+
+    corruption: str
+    """Name of the corruption, or 'none' for the clean image."""
+
+    severity: int
+    """1 to 5, or 0 for the clean image."""
+
+    metric: str
+    """Name of the metric, such as 'dice'."""
+
+    value: float
+    """The metric's value; never NaN."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that is known of a trained network on one split."""
+
+    objectives: Measurement
+    """A value for every objective of the task."""
+
+    costs: Mapping[str, float]
+    """What it takes: a value for every name in `Task.cost_names`."""
+
+    cases: Sequence[CaseScore] = ()
+    """The rows that the objectives are made of."""
+
+    degenerate: str = ""
+    """Why the network counts as broken (constant, empty, all foreground), or '' if it does not.
+
+    A degenerate network looks perfectly robust; the front leaves it out.
+    """
+
+
+class Trainable(Protocol):
+    """A candidate in training."""
+
+    @property
+    def num_steps(self) -> int:
+        """How often `step` is to be called in all."""
+        ...
+
+    @property
+    def steps_done(self) -> int:
+        """How often `step` was called, counting those before a `load`."""
+        ...
+
+    def step(self) -> Measurement:
+        """Trains a share of the budget and returns a quick measurement on validation cases, named like objectives.
+
+        Raises:
+            ValueError: if training diverged; the message says what is not finite.
+        """
+        ...
+
+    def evaluate(self, split: Split) -> Evaluation:
+        """The complete measurement on the cases of a split."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Writes into the existing folder all that `load` needs to go on exactly."""
+        ...
+
+    def load(self, folder: Path) -> None:
+        """Goes on from what `save` wrote; what follows is the same as without the interruption."""
+        ...
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a worker is told to build."""
+
+    candidate: Candidate
+    seed: int
+    """Seed of weights, sampling and augmentation: equal seeds are paired across candidates."""
+
+    num_threads: int = 1
+    """CPU threads that the trial may use."""
+
+    device: str = field(default="cpu")
+    """Where tensors live, in torch's words: 'cpu' or 'cuda'."""
+
+
+class Task(Protocol):
+    """What is searched for: the objectives, and how a candidate is measured."""
+
+    def objectives(self) -> tuple[Objective, ...]:
+        """What the search makes as good as it can."""
+        ...
+
+    def cost_names(self) -> tuple[str, ...]:
+        """The names of the costs that every evaluation reports."""
+        ...
+
+    def check(self) -> None:
+        """Looks at everything a trial will need, before the search starts.
+
+        Raises:
+            ValueError: with all findings in one message, each naming file, field and way out.
+        """
+        ...
+
+    def build(self, assignment: Assignment) -> Trainable:
+        """A fresh trainable for a candidate."""
+        ...
