@@ -195,7 +195,7 @@ def _conclude(plan: Plan, session: Session, console: Console) -> Exit:
             soft_wrap=True,
         )
         return Exit.GAVE_UP
-    if study.is_complete() or not study.has_time(time.time()):
+    if session.is_done():
         more = study.budget.trials * 2
         steps = (f"paretoseg front {location}", f"paretoseg status {location}", f"{resume} budget.trials={more}")
         console.print("Next: " + "\n      ".join(steps), markup=False, soft_wrap=True)

@@ -83,6 +83,10 @@ class Session:
         has_trials = len(self.study.trials) < self.study.budget.trials or self.study.num_running > 0
         return not (has_trials and self.study.has_time(self.now())) and self._next_to_test() is None
 
+    def is_done(self) -> bool:
+        """True if the session is over and resuming would find nothing to do."""
+        return self.is_over() and not self.halt_reason and not self.study.gave_up
+
     def take(self, job: Job, outcome: Outcome) -> bool:
         """Takes the outcome of a job's share in; True if the job is over."""
         match outcome.result:
@@ -157,7 +161,7 @@ class Session:
     def _to_job(self, trial: Trial, kind: JobKind) -> Job:
         settings = self.settings
         assignment = Assignment(trial.candidate, trial.seed, settings.num_threads, settings.device)
-        return Job(kind, trial.trial_id, assignment, self.task, self.folder.folder.location, settings.timeout_min)
+        return Job(kind, trial.trial_id, assignment, self.task, self.folder.folder.address, settings.timeout_min)
 
 
 def _select(objectives: tuple[Objective, ...], evaluation: Evaluation) -> dict[str, float]:

@@ -10,9 +10,10 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
-from ray import tune
+from ray import cloudpickle, tune
 from ray.exceptions import OutOfMemoryError, RayActorError
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import TrialScheduler
@@ -81,7 +82,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     """A worker process. It stays warm: torch and MONAI are imported once, not once per trial."""
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Begins the first job."""
+        """Begins the first job, once everything is imported."""
+        config[_JOB].task.warm_up()
         self._begin(config[_JOB])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -176,7 +178,7 @@ class SessionScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
         """Takes note that the worker died."""
         job, since = self._jobs.pop(trial.trial_id, (None, 0.0))
         if job is not None:
-            failure = _explain_loss(trial.get_error(), job, self._session.now() - since)
+            failure = _explain_loss(_read_error(trial), job, self._session.now() - since)
             _guard(self._session, lambda: self._session.lose(job, failure), None)
 
     def on_trial_add(self, controller: Any, trial: RayTrial) -> None:
@@ -220,9 +222,15 @@ def _guard(session: Session, act: Callable[[], T], when_halted: T) -> T:
         return when_halted
 
 
+def _read_error(trial: RayTrial) -> Exception | None:
+    """What Tune caught; it lies in a file on this machine until the trial is synchronised."""
+    path = trial.pickled_error_file
+    return cloudpickle.loads(Path(path).read_bytes()) if path and Path(path).exists() else None
+
+
 def _explain_loss(error: Exception | None, job: Job, seconds: float) -> Failure:
     """Why the process of a trial died, as far as it can be known from outside."""
-    if seconds > job.timeout_min * 60:
+    if seconds >= job.timeout_min * 60 + _TIMEOUT_GRACE_SECONDS:
         return time_out(job.timeout_min)
     if isinstance(error, OutOfMemoryError):
         return Failure(FailureKind.MEMORY, "the machine ran out of memory and the worker was ended", str(error))

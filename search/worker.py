@@ -34,7 +34,7 @@ class Job:
     assignment: Assignment
     task: Task
     location: str
-    """The study's folder."""
+    """The study's folder: absolute, as workers have working directories of their own."""
 
     timeout_min: float
     """How long the job may take."""

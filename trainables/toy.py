@@ -45,7 +45,7 @@ class Failure(StrEnum):
 
     nothing = "nothing"
     error = "error"
-    nan = "nan"
+    diverge = "diverge"
     memory = "memory"
     exit = "exit"
     hang = "hang"
@@ -65,7 +65,7 @@ class ToyConfig(TaskConfig):
     """Standard deviation of the noise that the trial's seed adds to both objectives."""
 
     failure: Failure = Failure.nothing
-    """What the failing trials do, to rehearse failures: nothing, error, nan, memory, exit, hang."""
+    """What the failing trials do, to rehearse failures: nothing, error, diverge, memory, exit, hang."""
 
     fails_below: float = 0.0
     """Trials whose foreground_ratio lies below this fail."""
@@ -104,6 +104,9 @@ class ToyTask:
 
     def check(self) -> None:
         """Nothing can be missing."""
+
+    def warm_up(self) -> None:
+        """Nothing to import."""
 
     def build(self, assignment: Assignment) -> ToyTrainable:
         """The candidate, ready to be stepped."""
@@ -166,7 +169,7 @@ class ToyTrainable:
         match self._task.failure:
             case Failure.error:
                 raise RuntimeError("the toy was told to fail")
-            case Failure.nan:
+            case Failure.diverge:
                 Measurement({"accuracy": math.nan})
             case Failure.memory:
                 raise MemoryError("the toy was told to run out of memory")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from spaces.objective import Measurement, Objective
 from spaces.search_space import Candidate
@@ -66,6 +66,7 @@ class Evaluation:
     """
 
 
+@runtime_checkable
 class Trainable(Protocol):
     """A candidate in training."""
 
@@ -115,6 +116,7 @@ class Assignment:
     """Where tensors live, in torch's words: 'cpu' or 'cuda'."""
 
 
+@runtime_checkable
 class Task(Protocol):
     """What is searched for: the objectives, and how a candidate is measured."""
 
@@ -132,6 +134,10 @@ class Task(Protocol):
         Raises:
             ValueError: with all findings in one message, each naming file, field and way out.
         """
+        ...
+
+    def warm_up(self) -> None:
+        """Imports what trials need; a worker calls it once, before its first trial."""
         ...
 
     def build(self, assignment: Assignment) -> Trainable:

@@ -45,6 +45,11 @@ class Folder:
         return self._location
 
     @property
+    def address(self) -> str:
+        """The absolute path or URI, which means the same in every process, whatever its working directory."""
+        return str(self.local_path) if self.local_path else self._location
+
+    @property
     def local_path(self) -> Path | None:
         """The path on this machine's disk, or None for a remote folder."""
         return Path(self._path) if isinstance(self._filesystem, LocalFileSystem) else None

@@ -1,0 +1,76 @@
+"""Real processes: every test here types the command as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+class Command:
+    """The command line in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._processes: list[subprocess.Popen[str]] = []
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "search", *words],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._processes.append(process)
+        return process
+
+    def run(self, *words: str) -> tuple[int, str]:
+        process = self.start(*words)
+        output, _ = process.communicate(timeout=240)
+        return process.returncode, output
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """As a power cut would: at once, and nobody is asked."""
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=60)
+
+    def records(self, study: str) -> list[dict[str, object]]:
+        """The complete records of a study's journal."""
+        lines = [
+            line
+            for path in sorted((self.folder / "studies" / study / "journal").glob("*.jsonl"))
+            for line in path.read_bytes().split(b"\n")[:-1]
+        ]
+        return [json.loads(line) for line in lines]
+
+    def wait_for(self, process: subprocess.Popen[str], is_there: Callable[[], bool]) -> None:
+        """Returns when a condition holds; fails if the process ends before."""
+        deadline = time.monotonic() + 120
+        while not is_there():
+            assert process.poll() is None, f"ended early: {process.communicate()[0]}"
+            assert time.monotonic() < deadline, "waited two minutes in vain"
+            time.sleep(0.005)
+
+    def clean_up(self) -> None:
+        for process in self._processes:
+            if process.poll() is None:
+                self.kill(process)
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Iterator[Command]:
+    made = Command(tmp_path)
+    yield made
+    made.clean_up()

@@ -1,0 +1,82 @@
+"""The whole path on a real Ray: processes, actors, failures."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Command
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_search_on_two_slots_ends_with_a_tested_front(command: Command) -> None:
+    code, output = command.run("search", "study=toy", "task=toy", "task.seconds=0.2", "budget.trials=16")
+
+    assert code == 0, output
+    assert "2 at a time" in output
+    folder = command.folder / "studies" / "toy"
+    trials = pd.read_parquet(folder / "trials.parquet")
+    assert list(trials.trial_id) == list(range(16))
+    assert set(trials.state) == {"FINISHED"}
+    front = trials[trials.is_on_front]
+    assert len(front) >= 2
+    assert front[["test_accuracy", "test_robustness"]].notna().all(axis=None)
+    assert trials[~trials.is_on_front].test_accuracy.isna().all()
+    assert {path.name for path in (folder / "checkpoints").iterdir()} == {f"trial-{i:05d}" for i in front.trial_id}
+    assert (folder / "front.png").read_bytes().startswith(b"\x89PNG")
+    cases = pd.read_parquet(folder / "cases")
+    means = cases[cases.split == "validation"].groupby(["trial_id", "corruption"]).value.mean().unstack()
+    assert means["none"].to_numpy() == pytest.approx(trials.accuracy.to_numpy())
+    assert means["toy"].to_numpy() == pytest.approx(trials.robustness.to_numpy())
+
+    code, output = command.run("front", "studies/toy", "--json")
+    assert code == 0
+    assert [row["trial_id"] for row in json.loads(output)] == list(
+        front.sort_values(["accuracy", "trial_id"], ascending=[False, True]).trial_id
+    )
+
+
+def test_a_worker_that_dies_or_raises_fails_its_trial_alone(command: Command) -> None:
+    for failure, kind in (("error", "error"), ("exit", "lost")):
+        words = ("search", f"study={failure}", "task=toy", f"task.failure={failure}", "task.fails_below=0.3")
+        code, output = command.run(*words, "budget.trials=8", "budget.max_failures=8")
+        assert code == 0, output
+        trials = pd.read_parquet(command.folder / "studies" / failure / "trials.parquet")
+        failed = trials[trials.foreground_ratio < 0.3]
+        assert 0 < len(failed) < 8
+        assert set(failed.state) == {"FAILED"}
+        assert set(failed.failure) == {kind}
+        assert failed.reason.str.len().min() > 10
+        assert set(trials[trials.foreground_ratio >= 0.3].state) == {"FINISHED"}
+        assert not failed.is_on_front.any()
+
+
+def test_a_search_that_only_fails_gives_up_and_says_why(command: Command) -> None:
+    words = ("search", "study=broken", "task=toy", "task.failure=diverge", "task.fails_below=1")
+    code, output = command.run(*words, "budget.trials=30", "budget.max_failures=4")
+
+    assert code == 3
+    assert "Stopped: 4 trials failed in a row" in output
+    assert "accuracy must be finite, got nan" in output
+    assert len(pd.read_parquet(command.folder / "studies" / "broken" / "trials.parquet")) <= 6
+    code, output = command.run("status", "studies/broken")
+    assert code == 0
+    assert "FAILED" in output
+    assert "diverge" not in output
+    assert "nan" in output
+
+
+def test_a_trial_that_hangs_is_ended_after_its_time(command: Command) -> None:
+    words = ("search", "study=hang", "task=toy", "task.failure=hang", "task.fails_below=0.4", "budget.trials=3")
+    code, output = command.run(*words, "resources.timeout_min=0.02", "space.foreground_ratio=[0.1,0.5]")
+
+    assert code == 0, output
+    trials = pd.read_parquet(command.folder / "studies" / "hang" / "trials.parquet")
+    failed = trials[trials.foreground_ratio < 0.4]
+    assert len(failed) >= 1
+    assert set(failed.failure) == {"timeout"}
