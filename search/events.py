@@ -143,6 +143,11 @@ def from_record(record: Mapping[str, Any]) -> Event:
     if kind not in _KINDS:
         raise ValueError(f"unknown kind of record {kind!r}; was the study written by a newer version?")
     event = _KINDS[kind]
+    if event is Created and values.get("schema", 0) > JOURNAL_SCHEMA:
+        raise ValueError(
+            f"the journal has schema {values['schema']}, this version reads up to {JOURNAL_SCHEMA}; it was written by a "
+            "newer version, so use that one"
+        )
     names = {item.name for item in dataclasses.fields(event)}
     known = {name: _revive(name, value) for name, value in values.items() if name in names}
     try:

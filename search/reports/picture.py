@@ -62,7 +62,8 @@ def _draw_staircase(axes: Axes, front: Front, objectives: tuple[Objective, Objec
     if not front.trials:
         return
     points = np.array([[trial.objectives[objective.name] for objective in objectives] for trial in front.trials])
-    axes.step(points[:, 0], points[:, 1], where="pre", color=_FRONT, linewidth=1.2, alpha=0.7, zorder=2)
+    # Best first in the first objective: up to the next member, nothing better in the second one was attained.
+    axes.step(points[:, 0], points[:, 1], where="post", color=_FRONT, linewidth=1.2, alpha=0.7, zorder=2)
 
 
 def _draw_test(axes: Axes, trials: Sequence[Trial], objectives: tuple[Objective, Objective]) -> None:

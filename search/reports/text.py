@@ -32,7 +32,7 @@ def front_table(record: StudyRecord, max_rows: int | None = None) -> Table:
         table.add_column(name, justify="right", style="bold", no_wrap=True)
     if "parameters" in record.created.cost_names:
         table.add_column("parameters", justify="right", no_wrap=True)
-    table.add_column("what it is")
+    table.add_column("what it is", overflow="fold")
     varying, constant = _split_dimensions(trials)
     for trial in shown:
         table.add_row(*_front_cells(trial, objectives), escape(_describe(trial, varying)))

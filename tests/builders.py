@@ -1,0 +1,127 @@
+"""What the tests of several folders build: trials, an in-memory journal, serial searches of the toy task."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+
+from search.events import Created, Event, Finished, from_record, to_record
+from search.session import JobSettings, Session
+from search.store.study_folder import StudyFolder
+from search.strategies.evolution import EvolutionConfig
+from search.strategies.pruner import NeverConfig, PrunerConfig
+from search.strategies.strategy import StrategyConfig
+from search.study import Budget, Study
+from search.trial import Failure, FailureKind, State, Trial
+from spaces.recipe import Recipe
+from spaces.search_space import Candidate, SearchSpace
+from trainables.toy import ToyTask
+from trainables.trainable import Assignment, Split
+
+
+class MemoryLog:
+    """A journal in memory. What it gives back went through records, as on disk."""
+
+    def __init__(self, events: list[Event] | None = None) -> None:
+        self.events = list(events or [])
+
+    def read(self) -> list[Event]:
+        return [from_record(json.loads(json.dumps(to_record(event)))) for event in self.events]
+
+    def append(self, event: Event) -> None:
+        self.events.append(event)
+
+
+def created(task: ToyTask | None = None, name: str = "study") -> Created:
+    """The first record of a study."""
+    task = task or ToyTask()
+    return Created(0.0, name, task.objectives(), task.cost_names())
+
+
+def build_trial(trial_id: int = 0, accuracy: float = 0.5, robustness: float = 0.5, **changes: object) -> Trial:
+    """A finished trial, its candidate told apart by the foreground ratio."""
+    values: dict[str, object] = {
+        "candidate": Candidate(recipe=Recipe(foreground_ratio=round(trial_id / 1000, 3))),
+        "seed": 0,
+        "origin": "random",
+        "state": State.FINISHED,
+        "objectives": {"accuracy": accuracy, "robustness": robustness},
+        "costs": {"parameters": 1000.0},
+    }
+    return Trial(trial_id=trial_id, **(values | changes))  # type: ignore[arg-type]
+
+
+def build_study(
+    log: MemoryLog,
+    *,
+    strategy: StrategyConfig | None = None,
+    pruner: PrunerConfig | None = None,
+    budget: Budget | None = None,
+    seed: int = 0,
+    restrictions: dict[str, object] | None = None,
+) -> Study:
+    """An opened study of the toy task over a log in memory, which is begun if it is empty."""
+    if not log.events:
+        log.append(created())
+    objectives = ToyTask().objectives()
+    study = Study(
+        log,
+        (strategy or EvolutionConfig(population=4)).build(SearchSpace(restrictions), objectives, seed),
+        (pruner or NeverConfig()).build(objectives),
+        budget=budget or Budget(trials=12),
+        seed=seed,
+    )
+    study.open(0.0, host="here", pid=1)
+    return study
+
+
+def run_trial(study: Study, trial: Trial, task: ToyTask) -> None:
+    """Takes one trial of the toy task from its first step to its end."""
+    trainable = task.build(Assignment(trial.candidate, trial.seed))
+    try:
+        for step in range(1, task.num_steps + 1):
+            if study.report(trial.trial_id, step, trainable.step().values, 0.0):
+                return
+    except RuntimeError as error:
+        study.fail(trial.trial_id, Failure(FailureKind.ERROR, str(error)), 0.0)
+        return
+    evaluation = trainable.evaluate(Split.VALIDATION)
+    values = dict(evaluation.objectives.values)
+    study.finish(Finished(0.0, trial.trial_id, values, dict(evaluation.costs), "", began_at=0.0, seconds=1.0))
+
+
+def run_study(study: Study, task: ToyTask | None = None) -> Study:
+    """Runs a study of the toy task to the end of its budget, one trial at a time."""
+    while (trial := study.ask(0.0)) is not None:
+        run_trial(study, trial, task or ToyTask())
+    return study
+
+
+def build_session(
+    location: object,
+    *,
+    task: ToyTask | None = None,
+    strategy: StrategyConfig | None = None,
+    pruner: PrunerConfig | None = None,
+    budget: Budget | None = None,
+    timeout_min: float = 1440.0,
+    now: Callable[[], float] | None = None,
+) -> Session:
+    """A session of the toy task on a real folder, begun or resumed; its clock ticks once a look."""
+    task = task or ToyTask()
+    folder = StudyFolder(str(location))
+    if not folder.exists():
+        folder.journal.append(created(task))
+    objectives = task.objectives()
+    study = Study(
+        folder.journal,
+        (strategy or EvolutionConfig(population=4)).build(SearchSpace(), objectives, 0),
+        (pruner or NeverConfig()).build(objectives),
+        budget=budget or Budget(trials=6),
+        seed=0,
+    )
+    ticks = itertools.count(1)
+    now = now or (lambda: float(next(ticks)))
+    study.open(now(), host="here", pid=1)
+    return Session(study, folder, task, JobSettings(1, "cpu", timeout_min), now)

@@ -1,0 +1,45 @@
+"""Every pruner of the table of choices keeps the contract of `Pruner`."""
+
+import pytest
+
+from search.config import CHOICES
+from search.trial import State
+from tests.builders import build_trial
+from trainables.toy import ToyTask
+
+
+@pytest.fixture(params=sorted(CHOICES["pruner"]))
+def pruner(request):
+    return CHOICES["pruner"][request.param]().build(ToyTask().objectives())
+
+
+def trial_at(trial_id, *values):
+    reports = tuple({"accuracy": value, "robustness": value} for value in values)
+    return build_trial(trial_id, state=State.RUNNING, objectives={}, reports=reports)
+
+
+def test_the_best_trial_is_never_stopped(pruner):
+    others = [trial_at(number, 0.1, 0.2, 0.3) for number in range(20)]
+    assert not pruner.should_stop(trial_at(20, 0.4, 0.5, 0.6), others)
+
+
+def test_a_trial_like_all_others_is_never_stopped(pruner):
+    others = [trial_at(number, 0.1, 0.2, 0.3) for number in range(20)]
+    assert not pruner.should_stop(trial_at(20, 0.1, 0.2, 0.3), others)
+
+
+def test_without_others_nothing_is_stopped(pruner):
+    assert not pruner.should_stop(trial_at(0, 0.0, 0.0, 0.0), [])
+
+
+def test_the_order_of_the_others_does_not_matter(pruner):
+    others = [trial_at(number, 0.1, number / 20) for number in range(20)]
+    for value in (0.05, 0.45, 0.5, 0.95):
+        trial = trial_at(20, 0.1, value)
+        assert pruner.should_stop(trial, others) == pruner.should_stop(trial, others[::-1])
+
+
+def test_asking_twice_gives_the_same_answer(pruner):
+    others = [trial_at(number, 0.1, number / 20) for number in range(20)]
+    trial = trial_at(20, 0.1, 0.1)
+    assert pruner.should_stop(trial, others) == pruner.should_stop(trial, others)
