@@ -143,16 +143,14 @@ def _run(plan: Plan, session: Session, console: Console) -> None:
     """Runs the session; Ctrl-C and a storage that fails end it, what is left to do is in the journal."""
     cluster, resources = plan.experiment.cluster, plan.experiment.resources
     start = time.monotonic()
+    console.print(f"Study {plan.folder.folder.location}: starting. Ctrl-C stops; the same command resumes.")
     try:
         with cluster.connect() as (cpus, gpus):
             is_serial = isinstance(cluster, SerialConfig)
             slots = 1 if is_serial else resources.count_slots(cpus, gpus)
             progress = Progress(console, slots)
             session.observe = progress.update
-            console.print(
-                f"Study {plan.folder.folder.location}: {session.study.budget.trials} trials, {slots} at a time. "
-                "Ctrl-C stops; the same command resumes."
-            )
+            console.print(f"{session.study.budget.trials} trials, {slots} at a time.")
             with progress.show():
                 if is_serial:
                     run_serially(session)

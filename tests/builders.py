@@ -6,7 +6,7 @@ import itertools
 import json
 from collections.abc import Callable
 
-from search.events import Created, Event, Finished, from_record, to_record
+from search.events import Created, Event, Finished, Stopped, from_record, to_record
 from search.session import JobSettings, Session
 from search.store.study_folder import StudyFolder
 from search.strategies.evolution import EvolutionConfig
@@ -60,6 +60,7 @@ def build_study(
     budget: Budget | None = None,
     seed: int = 0,
     restrictions: dict[str, object] | None = None,
+    now: float = 0.0,
 ) -> Study:
     """An opened study of the toy task over a log in memory, which is begun if it is empty."""
     if not log.events:
@@ -72,7 +73,7 @@ def build_study(
         budget=budget or Budget(trials=12),
         seed=seed,
     )
-    study.open(0.0, host="here", pid=1)
+    study.open(now, host="here", pid=1)
     return study
 
 
@@ -82,6 +83,7 @@ def run_trial(study: Study, trial: Trial, task: ToyTask) -> None:
     try:
         for step in range(1, task.num_steps + 1):
             if study.report(trial.trial_id, step, trainable.step().values, 0.0):
+                study.stop(Stopped(0.0, trial.trial_id, began_at=0.0, seconds=1.0))
                 return
     except RuntimeError as error:
         study.fail(trial.trial_id, Failure(FailureKind.ERROR, str(error)), 0.0)

@@ -1,7 +1,7 @@
 """Training transforms, batched on the device: randomness is drawn first, then applied.
 
-None of these families is in the robustness battery (`corruptions.py`): a score on corruptions that were trained on would
-measure memory.
+None of these families is in the robustness battery (`corruptions.py`): a score on corruptions that were trained on
+would measure memory.
 """
 
 from __future__ import annotations

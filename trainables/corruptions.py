@@ -1,9 +1,9 @@
 """Test-time degradations: what an image may suffer between the scanner and the network.
 
-Every entry of `CORRUPTIONS` is a function (images, severity, generator) -> images, batched, on the device of the images.
-Images have intensities in [0, 1] before and after. Gain, offset and gamma are missing on purpose: training may use them
-(`augmentation.py`), and a score on corruptions that were trained on would measure memory. None of the entries moves
-anything, so labels stay as they are.
+Every entry of `CORRUPTIONS` is a function (images, severity, generator) -> images, batched, on the device of the
+images. Images have intensities in [0, 1] before and after. Gain, offset and gamma are missing on purpose: training may
+use them (`augmentation.py`), and a score on corruptions that were trained on would measure memory. None of the entries
+moves anything, so labels stay as they are.
 """
 
 from __future__ import annotations

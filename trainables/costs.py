@@ -23,8 +23,8 @@ def count_parameters(network: nn.Module) -> int:
 def measure_latency_ms(network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int) -> float:
     """Median time from a whole image to its logits, sliding window included, in milliseconds.
 
-    Holds for the device that the image and the network are on, a CPU with as many threads as the trial was assigned or one
-    GPU. Compare numbers of one machine only.
+    Holds for the device that the image and the network are on, a CPU with as many threads as the trial was assigned or
+    one GPU. Compare numbers of one machine only.
     """
     was_training = network.training
     network.eval()

@@ -1,6 +1,7 @@
 """Finding networks that are broken rather than robust.
 
-A network that always answers the same looks perfectly robust, because nothing that happens to the image changes its answer.
+A network that always answers the same looks perfectly robust, because nothing that happens to the image changes its
+answer.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def find_degeneracy(predictions: Sequence[Int64[Tensor, "..."]], labels: Sequenc
     total = sum(mask.numel() for mask in actual)
     num_predicted, num_actual = (sum(int(mask.sum()) for mask in masks) for masks in (predicted, actual))
     if num_predicted < MIN_SHARE * num_actual:
-        return f"predicts almost no foreground ({num_predicted / total:.2%} of the pixels, reference {num_actual / total:.2%})"
+        shares = f"{num_predicted / total:.2%} of the pixels, reference {num_actual / total:.2%}"
+        return f"predicts almost no foreground ({shares})"
     if total - num_predicted < MIN_SHARE * (total - num_actual):
         return f"predicts almost everything as foreground ({num_predicted / total:.2%} of the pixels)"
     sameness = measure_sameness(predicted)
@@ -55,4 +57,6 @@ def measure_sameness(masks: Sequence[Bool[Tensor, "..."]]) -> float:
 
 
 def _resize(mask: Tensor, size: torch.Size) -> Tensor:
-    return mask if mask.shape == size else functional.interpolate(mask[None, None], size=list(size), mode="nearest")[0, 0]
+    if mask.shape == size:
+        return mask
+    return functional.interpolate(mask[None, None], size=list(size), mode="nearest")[0, 0]

@@ -1,7 +1,7 @@
 """Measuring a trained network: on clean images, and on the battery of corruptions.
 
-Inference slides a window of the size of the training patch over the image, so that a network sees as much context in use as
-it saw in training.
+Inference slides a window of the size of the training patch over the image, so that a network sees as much context in
+use as it saw in training.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ def measure(
 ) -> Scores:
     """Dice of every case under every condition, mean over foreground classes.
 
-    The network is put into evaluation mode for the while. A corrupted image depends on case, corruption, severity and the
-    battery's seed alone: neither on the network nor on the order.
+    The network is put into evaluation mode for the while. A corrupted image depends on case, corruption, severity and
+    the battery's seed alone: neither on the network nor on the order.
     """
     was_training = network.training
     network.eval()
@@ -109,8 +109,10 @@ def measure(
 
 def _same_shape(cases: Sequence[Case]) -> Iterator[list[Case]]:
     """Groups of cases that fit into one batch, together all cases."""
-    for _, group in itertools.groupby(sorted(cases, key=lambda case: case.label.shape), key=lambda case: case.label.shape):
-        yield list(group)
+    groups: dict[tuple[int, ...], list[Case]] = {}
+    for case in cases:
+        groups.setdefault(case.label.shape, []).append(case)
+    yield from groups.values()
 
 
 def _image(case: Case, condition: Condition, seed: int) -> Float[Tensor, "1 c *spatial"]:

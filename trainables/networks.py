@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from jaxtyping import Float
 from monai.networks.layers.factories import Conv, Norm, Pool
@@ -25,8 +27,8 @@ def build_network(architecture: Architecture, *, spatial_dims: int, in_channels:
 def initialise_weights(network: nn.Module, seed: int) -> None:
     """Draws all weights anew (He et al., ICCV 2015), in place; biases become 0, scales of norms stay 1.
 
-    The draw of a weight depends on the seed, its name and its shape only: two candidates that share a layer start it alike,
-    whatever else differs between them.
+    The draw of a weight depends on the seed, its name and its shape only: two candidates that share a layer start it
+    alike, whatever else differs between them.
     """
     for name, parameter in network.named_parameters():
         if parameter.ndim > 1:
@@ -51,7 +53,7 @@ class EncoderDecoder(nn.Module):
         self.shrink = Pool[Pool.MAX, spatial_dims](kernel_size=2)
         self.grow, self.skips, self.decoders = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         # Modules are kept by level, finest first, so that a level has the same name in networks of any depth.
-        for here, below in zip(channels[:-1], channels[1:], strict=True):
+        for here, below in itertools.pairwise(channels):
             skip: Skip = SKIPS[architecture.skip](here, spatial_dims)
             self.grow.append(Conv[Conv.CONVTRANS, spatial_dims](below, here, kernel_size=2, stride=2))
             self.skips.append(skip)
@@ -67,7 +69,8 @@ class EncoderDecoder(nn.Module):
         """
         if any(extent % self._total_stride for extent in images.shape[2:]):
             raise ValueError(
-                f"spatial extents must be divisible by {self._total_stride}, got {tuple(images.shape[2:])}; pad the images"
+                f"spatial extents must be divisible by {self._total_stride}, got {tuple(images.shape[2:])}; "
+                f"pad the images"
             )
         features, levels = images, []
         for encoder in list(self.encoders)[:-1]:

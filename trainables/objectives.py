@@ -1,4 +1,4 @@
-"""What a segmentation search makes as good as it can, and how it is read off the rows of single cases. Free of torch."""
+"""What a segmentation search makes as good as it can, read off the rows of single cases. Free of torch."""
 
 from __future__ import annotations
 
@@ -45,8 +45,9 @@ def measure_accuracy(rows: Sequence[CaseScore]) -> float:
 def measure_robustness(rows: Sequence[CaseScore]) -> float:
     """Severity-weighted mean of the corrupted scores, in [0, 1], higher is better.
 
-    Mean over cases; then over the severities s that were measured, with weights (2/3)^s that sum to 1; then over corruptions.
-    Absolute and not relative to the clean score: a network that is bad everywhere loses nothing and is still bad.
+    Mean over cases; then over the severities s that were measured, with weights (2/3)^s that sum to 1; then over
+    corruptions. Absolute and not relative to the clean score: a network that is bad everywhere loses nothing and is
+    still bad.
 
     Raises:
         ValueError: if no row is corrupted.

@@ -16,9 +16,10 @@ from trainables.datasets import Case
 class PatchSampler:
     """Draws square or cubic patches from a set of cases.
 
-    A share of `foreground_ratio` of the patches is centred on a random foreground pixel of its case, as far as the window
-    then fits into the image; the others lie anywhere with equal probability, as do the patches of a case without foreground.
-    Every case is equally likely. Images smaller than the patch are padded with zeros (label: background) on both sides.
+    A share of `foreground_ratio` of the patches is centred on a random foreground pixel of its case, as far as the
+    window then fits into the image; the others lie anywhere with equal probability, as do the patches of a case without
+    foreground. Every case is equally likely. Images smaller than the patch are padded with zeros (label: background) on
+    both sides.
 
     Args:
         cases: At least one, all with the same number of channels and axes.

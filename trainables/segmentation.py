@@ -8,9 +8,9 @@ Nothing here calls anybody back, so a trial runs in a plain loop:
         print(trial.step().values)
     print(trial.evaluate(Split.VALIDATION).objectives.values)
 
-Everything random derives from the assignment's seed, in streams of their own: the weights, the patches, the augmentation.
-Two candidates with equal seeds therefore meet the same patches as far as their patch size allows. On a CPU, equal
-assignments end in equal bits.
+Everything random derives from the assignment's seed, in streams of their own: the weights, the patches, the
+augmentation. Two candidates with equal seeds therefore meet the same patches as far as their patch size allows. On a
+CPU, equal assignments end in equal bits.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How strong each corruption is at severity 1 to 5. Free of torch, so that settings are checked without it.
 
-Every list rises from hardly visible to severe; intensities lie in [0, 1]. Adding a corruption takes one entry here and the
-function of the same name in `corruptions.py`, which refuses to be imported while one of the two is missing.
+Every list rises from hardly visible to severe; intensities lie in [0, 1]. Adding a corruption takes one entry here and
+the function of the same name in `corruptions.py`, which refuses to be imported while one of the two is missing.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def check_corruption(name: str) -> None:
 def check_severity(severity: int) -> None:
     """Raises ValueError unless the severity is 1 to 5."""
     if not 1 <= severity <= NUM_SEVERITIES:
-        raise ValueError(f"severity must lie in 1..{NUM_SEVERITIES}, got {severity}; the clean image is always measured")
+        raise ValueError(f"severity must lie in 1..{NUM_SEVERITIES}, got {severity}; clean images are always measured")
 
 
 def strength(corruption: str, severity: int) -> float:

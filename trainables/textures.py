@@ -1,9 +1,9 @@
 """The texture task: find a random shape whose texture is blended with that of its surroundings. Free of torch.
 
-After Kamath et al., 'Do we really need that skip-connection?' (MICCAI 2023) and 'The impact of U-Net architecture choices
-and skip connections on the robustness of segmentation across texture variations' (Computers in Biology and Medicine 184,
-2025). With blend a in [0, 1]: inside = (1 - a) * foreground + a * background, outside = background. **Higher a means more
-alike, hence harder.**
+After Kamath et al., 'Do we really need that skip-connection?' (MICCAI 2023) and 'The impact of U-Net architecture
+choices and skip connections on the robustness of segmentation across texture variations' (Computers in Biology and
+Medicine 184, 2025). With blend a in [0, 1]: inside = (1 - a) * foreground + a * background, outside = background.
+**Higher a means more alike, hence harder.**
 
 The textures are photographs. The foreground texture is brought to the mean and standard deviation of the background
 texture, so that no threshold on brightness solves the task.

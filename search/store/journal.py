@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from search.events import Event, from_record, to_record
-from search.store.folder import Folder, as_storage_error
+from search.store.folder import Folder, StorageError, as_storage_error
 
 
 class Journal:
@@ -31,6 +31,7 @@ class Journal:
         self._folder = folder
         self._next_number: int | None = None
         self._descriptor: int | None = None
+        self._failure: StorageError | None = None
         self.torn: list[str] = []
 
     def read(self) -> Sequence[Event]:
@@ -53,12 +54,20 @@ class Journal:
         self._next_number = len(events)
         return events
 
+    def is_begun(self) -> bool:
+        """True if at least one record is whole; the very first one can be torn too."""
+        names = [name for name in self._folder.list_files() if name.endswith(".jsonl")]
+        return bool(names) and bool(_read_segment(self._folder.read(names[0]), f"{self._folder.location}/{names[0]}")[0])
+
     def append(self, event: Event) -> None:
         """Keeps an event; when this returns, it outlives a crash.
 
         Raises:
-            StorageError: if it cannot be written, as on a full disk.
+            StorageError: if it cannot be written, as on a full disk. What the failed write left behind is for `read` of
+                a new journal to judge, so every later append of this one is refused as well.
         """
+        if self._failure:
+            raise self._failure
         if self._next_number is None:
             self.read()
         line = _to_line(event, self._next_number or 0)
@@ -87,7 +96,8 @@ class Journal:
                 written += os.write(self._descriptor, line[written:])
             os.fsync(self._descriptor)
         except OSError as error:
-            raise as_storage_error(error, self._folder.location) from error
+            self._failure = as_storage_error(error, self._folder.location)
+            raise self._failure from error
 
 
 def _segment_name(first_number: int) -> str:

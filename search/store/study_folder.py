@@ -41,7 +41,7 @@ class StudyFolder:
 
     def exists(self) -> bool:
         """True if a study was begun here."""
-        return self.folder.exists("journal") and bool(self.folder.child("journal").list_files())
+        return self.journal.is_begun()
 
     def read_record(self) -> StudyRecord:
         """The study as its journal tells it.

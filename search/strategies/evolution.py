@@ -20,7 +20,7 @@ from pymoo.core.variable import Integer, Real
 from pymoo.operators.selection.tournament import TournamentSelection
 from pymoo.operators.survival.rank_and_crowding import RankAndCrowding
 
-from search.strategies.strategy import MAX_DRAWS, Archive, Proposal, Strategy, StrategyConfig
+from search.strategies.strategy import Archive, Proposal, Strategy, StrategyConfig
 from search.trial import Trial
 from spaces.domain import Choice, Domain, Float, Int, Value
 from spaces.objective import Objective, to_losses
@@ -28,6 +28,9 @@ from spaces.search_space import Candidate, SearchSpace
 
 _DESIGN_STREAM = 1
 """Keeps the draws of the initial design apart from those of single trials."""
+
+_MAX_MATINGS = 20
+"""How often parents are mated before an unseen candidate is drawn at random; mating is far slower than drawing."""
 
 
 @dataclass(unsafe_hash=True)
@@ -74,10 +77,11 @@ class Evolution:
             if proposal:
                 return proposal
         breeds = len(self._population) >= 2 and generator.random() >= self._config.random_share
-        draw = (lambda: self._mate(generator)) if breeds else (lambda: self._draw(generator))
+        num_matings = _MAX_MATINGS if breeds else 0
         return (
-            self._archive.propose_unseen(draw, active)
-            or self._archive.propose_unseen(lambda: self._draw(generator), active, MAX_DRAWS)
+            self._archive.propose_unseen(lambda: self._mate(generator), active, num_matings)
+            or self._archive.propose_unseen(lambda: self._draw(generator), active)
+            or self._archive.propose_remaining(self._space, generator, active)
             or self._archive.propose_replicate(generator, active)
         )
 

@@ -31,8 +31,11 @@ class RandomSearch:
 
     def ask(self, number: int, generator: np.random.Generator, active: Sequence[Trial]) -> Proposal:
         """An unseen candidate; in a space that is exhausted, a known one with another seed."""
-        proposal = self._archive.propose_unseen(lambda: Proposal(self._space.sample(generator), "random"), active)
-        return proposal or self._archive.propose_replicate(generator, active)
+        return (
+            self._archive.propose_unseen(lambda: Proposal(self._space.sample(generator), "random"), active)
+            or self._archive.propose_remaining(self._space, generator, active)
+            or self._archive.propose_replicate(generator, active)
+        )
 
     def tell(self, trial: Trial) -> None:
         """Remembers the candidate."""

@@ -15,6 +15,9 @@ from spaces.search_space import Candidate, SearchSpace
 MAX_DRAWS = 200
 """How often a strategy draws before it takes an unseen candidate to be out of reach."""
 
+MAX_LISTED = 20_000
+"""How large a finite space may be for its unseen candidates to be listed when drawing finds none."""
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -78,6 +81,16 @@ class Archive:
             if proposal.candidate not in self._counts and proposal.candidate not in running:
                 return proposal
         return None
+
+    def propose_remaining(
+        self, space: SearchSpace, generator: np.random.Generator, active: Sequence[Trial]
+    ) -> Proposal | None:
+        """An unseen candidate of a space that can be listed, or None if none is left or the space is too large."""
+        if space.num_candidates > MAX_LISTED:
+            return None
+        running = {trial.candidate for trial in active}
+        left = [item for item in space.enumerate() if item not in self._counts and item not in running]
+        return Proposal(left[int(generator.integers(len(left)))], "random") if left else None
 
     def propose_replicate(self, generator: np.random.Generator, active: Sequence[Trial]) -> Proposal:
         """A candidate that was tried the fewest times, once more with another seed.

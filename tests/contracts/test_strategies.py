@@ -16,7 +16,7 @@ OBJECTIVES = ToyTask().objectives()
 FINITE = {
     "skip": ["none", "concatenation", "addition", "attention_gate"],
     "depth": [2, 4],
-    "width": [8, 20],
+    "width": [8, 12],
     "attention": "none",
     "patch": [32, 48],
     "foreground_ratio": 0.5,

@@ -130,6 +130,8 @@ def test_better_trials_breed_more_often():
 
 
 def test_evolution_beats_random_search_on_the_toy():
+    """Measured when this was written: 0.760 against 0.684."""
+
     def mean_hypervolume(strategy):
         studies = [
             run_study(build_study(MemoryLog(), strategy=strategy, budget=Budget(trials=60), seed=seed))
@@ -138,8 +140,7 @@ def test_evolution_beats_random_search_on_the_toy():
         return np.mean([study.front.hypervolume for study in studies])
 
     evolved, drawn = mean_hypervolume(EvolutionConfig(population=10)), mean_hypervolume(RandomConfig())
-    print(evolved, drawn)
-    assert drawn + 0.02 < evolved < TRUE_HYPERVOLUME
+    assert drawn + 0.05 < evolved < TRUE_HYPERVOLUME
 
 
 def test_random_search_proposes_what_the_space_samples():

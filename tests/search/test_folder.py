@@ -1,0 +1,130 @@
+import errno
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from search.store.folder import Folder, StorageError, as_storage_error
+
+
+@pytest.fixture(params=["path", "file-uri", "s3"])
+def folder(request, tmp_path):
+    """An empty folder of every kind."""
+    match request.param:
+        case "path":
+            return Folder(str(tmp_path / "studies"))
+        case "file-uri":
+            return Folder(f"file://{tmp_path}/studies")
+        case _:
+            return Folder(request.getfixturevalue("s3_storage")).child(tmp_path.name)
+
+
+def test_what_is_written_is_read(folder):
+    folder.write("a.bin", b"\x00\xff one")
+    folder.write("a.bin", b"two")
+    assert folder.read("a.bin") == b"two"
+    assert folder.exists("a.bin")
+    assert not folder.exists("b.bin")
+
+
+def test_an_absent_folder_is_empty(folder):
+    assert not folder.exists()
+    assert folder.list_files() == folder.list_folders() == []
+    folder.delete("nothing")
+    with pytest.raises(FileNotFoundError):
+        folder.read("nothing")
+
+
+def test_folders_and_files_are_listed_apart_and_sorted(folder):
+    folder.write("b", b"1")
+    folder.write("a", b"1")
+    folder.child("y").write("inside", b"1")
+    folder.child("x").child("deep").write("inside", b"1")
+    assert folder.list_files() == ["a", "b"]
+    assert folder.list_folders() == ["x", "y"]
+    assert folder.child("x").list_folders() == ["deep"]
+
+
+def test_a_folder_is_deleted_with_all_that_is_in_it(folder):
+    folder.child("x").child("deep").write("inside", b"1")
+    folder.write("a", b"1")
+    folder.delete("x")
+    folder.delete("a")
+    assert not folder.exists("x")
+    assert not folder.exists("a")
+
+
+def test_a_local_folder_goes_up_and_comes_down_again(folder, tmp_path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    (source / "weights.bin").write_bytes(b"123")
+    (source / "state.json").write_text("{}")
+    folder.upload(source)
+    folder.download(target)
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == {"weights.bin": b"123", "state.json": b"{}"}
+
+
+def test_a_local_write_leaves_no_other_file(tmp_path):
+    Folder(str(tmp_path)).write("a", b"1")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_an_unknown_kind_of_storage_is_refused():
+    with pytest.raises(ValueError, match="storage 'ftp://host/x' cannot be opened: ") as error:
+        Folder("ftp://host/x")
+    assert "\n" not in str(error.value)
+
+
+def test_a_place_that_cannot_be_written_is_a_storage_error_with_a_way_out(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match=r"cannot use .*file/a: .*; mend the storage and run the same command again"):
+        Folder(str(tmp_path / "file")).write("a", b"1")
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_a_write_that_fails_half_way_keeps_what_was_there(tmp_path):
+    """The limit on file sizes stands for a full disk: it cuts a write in its middle, for root as well."""
+    folder = Folder(str(tmp_path))
+    folder.write("table", b"old")
+    code = textwrap.dedent(
+        """
+        import resource, sys
+        from search.store.folder import Folder, StorageError
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+        try:
+            Folder(sys.argv[1]).write("table", b"new" * 1000)
+        except StorageError as error:
+            print(error)
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert "free some space and run the same command again" in done.stdout
+    assert folder.read("table") == b"old"
+    assert folder.list_files() == ["table"]
+    assert [path.name for path in tmp_path.iterdir()] == ["table"]
+
+
+@pytest.mark.parametrize(
+    ("number", "way_out"), [(errno.ENOSPC, "free some space"), (errno.EDQUOT, "free some"), (errno.EACCES, "mend the")]
+)
+def test_a_storage_error_says_what_to_do(number, way_out):
+    error = as_storage_error(OSError(number, os.strerror(number)), "studies/x")
+    assert way_out in str(error)
+    assert os.strerror(number) in str(error)
+
+
+@pytest.mark.parametrize("act", ["exists", "list_files", "read", "write", "delete"])
+def test_a_server_that_does_not_answer_is_a_storage_error(act):
+    uri = "s3://KEY:SECRET@bucket/x?endpoint_override=127.0.0.1%3A1&scheme=http&region=us-east-1&connect_timeout=1"
+    try:
+        folder = Folder(uri)
+    except ValueError:
+        folder = Folder(uri.removesuffix("&connect_timeout=1"))
+    arguments = {"exists": ("a",), "list_files": (), "read": ("a",), "write": ("a", b"1"), "delete": ("a",)}[act]
+    with pytest.raises(StorageError, match="mend the storage") as error:
+        getattr(folder, act)(*arguments)
+    assert "\n" not in str(error.value)
+    assert "SECRET" not in str(error.value)

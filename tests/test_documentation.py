@@ -1,0 +1,63 @@
+"""What the docs list is what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_module
+
+from search.config import CHOICES, list_experiments
+from search.config import compose as compose_experiment
+from spaces.search_space import DIMENSIONS
+
+REPOSITORY = Path(__file__).parents[1]
+CONFIG_PAGE = (REPOSITORY / "docs" / "config.md").read_text()
+
+
+def list_keys(*overrides: str) -> set[str]:
+    compose_experiment(["study=any", *overrides])
+    with initialize_config_module("search.conf", version_base="1.3"):
+        config = compose("root", overrides=["study=any", *overrides])
+    return {
+        name if not hasattr(config[name], "keys") else f"{name}.{key}"
+        for name in config
+        for key in (config[name].keys() if hasattr(config[name], "keys") else [""])
+    }
+
+
+@pytest.mark.parametrize(
+    ("group", "option"), [(group, option) for group, options in CHOICES.items() for option in options]
+)
+def test_every_config_key_is_on_the_page(group: str, option: str) -> None:
+    assert f"`{option}`" in CONFIG_PAGE or option in CONFIG_PAGE
+    missing = {key for key in list_keys(f"{group}={option}") if f"`{key}`" not in CONFIG_PAGE}
+    assert not missing
+
+
+def test_every_key_on_the_page_exists() -> None:
+    known = set().union(
+        *(list_keys(f"{group}={option}") for group, options in CHOICES.items() for option in options)
+    )
+    named = set(re.findall(r"^\| `([a-z_]+(?:\.[a-z_]+)?)`", CONFIG_PAGE, re.MULTILINE)) - {"experiment"}
+    assert named <= known
+
+
+def test_every_dimension_with_its_range_is_on_the_page() -> None:
+    for name, domain in DIMENSIONS.items():
+        row = next(line for line in CONFIG_PAGE.splitlines() if line.startswith(f"| `space.{name}`"))
+        for part in domain.describe().split(", "):
+            assert part in row
+
+
+def test_every_experiment_is_on_the_page() -> None:
+    assert all(f"`{name}`" in CONFIG_PAGE for name in list_experiments())
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (REPOSITORY / "docs").glob("*.md"))])
+def test_every_link_leads_somewhere(page: str) -> None:
+    path = REPOSITORY / page
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
+        if not target.startswith("http"):
+            assert (path.parent / target).exists(), f"{page} links to {target}"
