@@ -7,12 +7,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import ray
 
 from cluster.cluster import ClusterConfig
+from cluster.resources import Resources
 
 _OBJECT_STORE_BYTES = 256 * 1024**2
+_NVIDIA_GPUS, _AMD_GPUS = Path("/proc/driver/nvidia/gpus"), Path("/dev/kfd")
 
 
 @dataclass(unsafe_hash=True)
@@ -31,6 +34,21 @@ class LocalConfig(ClusterConfig):
         if self.gpus < -1:
             raise ValueError(f"cluster.gpus must be -1 or more, got {self.gpus}")
 
+    def check(self, resources: Resources) -> None:
+        """Counts cores, and GPUs as far as can be seen without Ray.
+
+        Raises:
+            ValueError: if a trial does not fit.
+        """
+        drivers = (_NVIDIA_GPUS, _AMD_GPUS)
+        has_gpu = self.gpus > 0 or (self.gpus == -1 and any(driver.exists() for driver in drivers))
+        if resources.gpus and not has_gpu:
+            raise ValueError(f"resources.gpus must be 0 where there is no GPU, got {resources.gpus:g}")
+        resources.count_slots(self._count_cpus(), resources.gpus)
+
+    def _count_cpus(self) -> int:
+        return self.cpus or len(os.sched_getaffinity(0))
+
     @contextmanager
     def connect(self) -> Iterator[tuple[float, float]]:
         """A Ray of our own, never one that happens to run here; gives its CPUs and GPUs."""
@@ -39,7 +57,7 @@ class LocalConfig(ClusterConfig):
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         ray.init(
             address="local",
-            num_cpus=self.cpus or len(os.sched_getaffinity(0)),
+            num_cpus=self._count_cpus(),
             num_gpus=None if self.gpus == -1 else self.gpus,
             object_store_memory=_OBJECT_STORE_BYTES,
             include_dashboard=False,

@@ -99,7 +99,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Composed:
-    """A composed config and the text that it is kept as."""
+    """A composed config and the text that it is kept as: all keys but `storage`."""
 
     experiment: Experiment
     text: str
@@ -198,7 +198,8 @@ def _register_choices() -> None:
 
 
 def _to_composed(config: DictConfig) -> Composed:
-    text = OmegaConf.to_yaml(config)
+    # The folder knows where it lies, and a URI may hold a secret: neither is kept in it.
+    text = OmegaConf.to_yaml(OmegaConf.masked_copy(config, [str(key) for key in config if key != "storage"]))
     try:
         experiment = OmegaConf.to_object(config)
     except OmegaConfBaseException as error:

@@ -182,7 +182,8 @@ def apply(trial: Trial | None, event: Event) -> Trial:
         case Resumed():
             return dataclasses.replace(trial, num_attempts=trial.num_attempts + 1)
         case Reported():
-            return dataclasses.replace(trial, reports=(*trial.reports[: event.step - 1], event.values))
+            earlier = {step: values for step, values in trial.reports.items() if step < event.step}
+            return dataclasses.replace(trial, reports={**earlier, event.step: event.values})
         case Finished():
             return dataclasses.replace(
                 trial,

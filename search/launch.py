@@ -82,6 +82,7 @@ def make_plan(overrides: Sequence[str]) -> Plan:
     space = SearchSpace(experiment.restrictions)
     task = experiment.task.build(experiment.data)
     task.check()
+    experiment.cluster.check(experiment.resources)
     return Plan(experiment, composed.text, tuple(overrides), folder, space, task)
 
 
@@ -108,8 +109,9 @@ def _open_study(plan: Plan, console: Console) -> Study:
     experiment, folder = plan.experiment, plan.folder
     folder.write_experiment(plan.text)
     if not folder.exists():
+        kept = tuple(override for override in plan.overrides if not override.startswith("storage="))
         folder.journal.append(
-            Created(time.time(), experiment.study, plan.task.objectives(), plan.task.cost_names(), plan.overrides)
+            Created(time.time(), experiment.study, plan.task.objectives(), plan.task.cost_names(), kept)
         )
     objectives = plan.task.objectives()
     study = Study(

@@ -15,7 +15,8 @@ def run_serially(session: Session) -> None:
     """
     while not session.is_over():
         job = session.next_job()
-        assert job is not None, "with no job running, a session that is not over has one"
+        if job is None:  # the last second of the budget passed between the two looks at the clock
+            continue
         work = Work(job)
         while not session.take(job, work.advance()):
             pass

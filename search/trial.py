@@ -79,8 +79,8 @@ class Trial:
     seconds: float | None = None
     """How long the worker was busy in the last attempt."""
 
-    reports: tuple[Mapping[str, float], ...] = ()
-    """The quick measurements on the way, by step."""
+    reports: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    """The quick measurements on the way, by step, from 1; a crash can leave a gap."""
 
     objectives: Mapping[str, float] = field(default_factory=dict)
     """A value for every objective, on validation cases; empty unless FINISHED."""

@@ -120,12 +120,17 @@ class Work:
         folder = StudyFolder(self.job.location)
         if self._trainable is None:
             self._trainable = self._restore(folder)
+            if self._trainable.steps_done and self.job.kind is JobKind.TRIAL:
+                # The crash may have come between the checkpoint and its report, or before the pruner's verdict on it
+                # was kept: the restored step is reported once more, so that the search decides as if nothing happened.
+                values = folder.read_checkpoint_values(self.job.trial_id)
+                return Stepped(self._trainable.steps_done, Measurement(values))
         if self.job.kind is JobKind.TEST:
             return self._evaluate(folder, Split.TEST)
         if self._trainable.steps_done == self._trainable.num_steps:
             return self._evaluate(folder, Split.VALIDATION)
         measurement = self._trainable.step()
-        with folder.new_checkpoint(self.job.trial_id, self._trainable.steps_done) as path:
+        with folder.new_checkpoint(self.job.trial_id, self._trainable.steps_done, measurement.values) as path:
             self._trainable.save(path)
         return Stepped(self._trainable.steps_done, measurement)
 

@@ -43,7 +43,8 @@ def _none(channels: int, spatial_dims: int) -> nn.Module:
 
 def _squeeze_excitation(channels: int, spatial_dims: int) -> nn.Module:
     """Hu et al., 'Squeeze-and-excitation networks' (CVPR 2018): channel weights from the mean over space."""
-    return ChannelSELayer(spatial_dims, channels, r=2)
+    block: nn.Module = ChannelSELayer(spatial_dims, channels, r=2)
+    return block
 
 
 ATTENTION: Mapping[str, Callable[[int, int], nn.Module]] = {

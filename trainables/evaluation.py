@@ -120,8 +120,6 @@ def _image(case: Case, condition: Condition, seed: int) -> Float[Tensor, "1 c *s
     return corrupt(torch.from_numpy(case.image)[None], condition.corruption, condition.severity, generator)
 
 
-def _to_rows(
-    cases: Sequence[Case], condition: Condition, scores: Float[Tensor, "b classes"]
-) -> Iterator[CaseScore]:
+def _to_rows(cases: Sequence[Case], condition: Condition, scores: Float[Tensor, "b classes"]) -> Iterator[CaseScore]:
     for case, value in zip(cases, scores.mean(dim=1).tolist(), strict=True):
         yield CaseScore(case.name, case.domain, condition.corruption, condition.severity, "dice", value)

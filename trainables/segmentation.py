@@ -194,9 +194,7 @@ def learning_rate_factor(iteration: int, num_iterations: int) -> float:
 
 
 def _summarise(scores: Scores) -> Measurement:
-    return Measurement(
-        {ACCURACY.name: measure_accuracy(scores.rows), ROBUSTNESS.name: measure_robustness(scores.rows)}
-    )
+    return Measurement({ACCURACY.name: measure_accuracy(scores.rows), ROBUSTNESS.name: measure_robustness(scores.rows)})
 
 
 def _generator(stream: str, seed: int) -> torch.Generator:

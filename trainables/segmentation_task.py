@@ -23,10 +23,10 @@ COST_NAMES = ("parameters", "latency_ms", "train_seconds")
 class SegmentationConfig(TaskConfig):
     """Budget and measurement of a trial, as a config names them."""
 
-    num_steps: int = 4
+    num_steps: int = 3
     """Steps of a trial; after each one, a pruner may stop it."""
 
-    iterations_per_step: int = 20
+    iterations_per_step: int = 16
     """Optimiser iterations of one step."""
 
     pixels_per_batch: int = 16384
@@ -89,7 +89,8 @@ class SegmentationTask:
 
     def batch_size(self, patch: int, spatial_dims: int) -> int:
         """Patches of a batch: as many as make up `pixels_per_batch`, but at least two."""
-        return max(2, round(self.pixels_per_batch / patch**spatial_dims))
+        pixels_per_patch: int = patch**spatial_dims
+        return max(2, round(self.pixels_per_batch / pixels_per_patch))
 
     def check(self) -> None:
         """Looks at settings and data.

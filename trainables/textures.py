@@ -43,16 +43,16 @@ class TexturesConfig(DataConfig):
     and high.
     """
 
-    foreground: str = "grass"
+    foreground: str = "brick"
     """Texture inside the shape."""
 
     background: str = "gravel"
     """Texture outside the shape."""
 
-    blend: float = 0.5
+    blend: float = 0.3
     """Share of background in the foreground, 0 to 1; higher is harder."""
 
-    image_size: int = 96
+    image_size: int = 80
     """Edge of the square images, in pixels."""
 
     num_train: int = 32
@@ -158,13 +158,13 @@ def read_texture(name: str, root: str = "") -> Float32[np.ndarray, "h w"]:
             raise ValueError(f"unknown texture '{name}'; known: {', '.join(BUNDLED)}; others need data.root")
         bundled = {"brick": data.brick, "grass": data.grass, "gravel": data.gravel}
         return _to_unit_range(bundled[name](), name)
-    from skimage import io
+    from skimage.io import imread
 
     path = Path(root) / f"{name}.png"
     if not path.is_file():
         raise ValueError(f"file '{path}' is missing; put the texture there or change the name")
     try:
-        picture = io.imread(path)
+        picture = imread(path)
     except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(f"file '{path}' cannot be read as a picture ({error}); save it again as PNG") from None
     return _to_unit_range(picture, str(path))
@@ -175,7 +175,8 @@ def _to_unit_range(picture: np.ndarray, source: str) -> Float32[np.ndarray, "h w
         raise ValueError(f"'{source}' must be grey, got shape {picture.shape}; convert it to one channel")
     if picture.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"'{source}' must have 8 or 16 bit per pixel, got {picture.dtype}; save it as 8-bit grey")
-    return (picture / np.float32(np.iinfo(picture.dtype).max)).astype(np.float32)
+    scaled: np.ndarray = (picture / np.float32(np.iinfo(picture.dtype).max)).astype(np.float32)
+    return scaled
 
 
 def match_moments(
@@ -215,4 +216,5 @@ def draw_shape(size: int, generator: np.random.Generator) -> UInt8[np.ndarray, "
     angle = np.arctan2(rows - row, columns - column)
     waves = amplitudes * np.cos(orders * angle[..., np.newaxis] + phases)
     outline = np.minimum(radius * (1.0 + waves.sum(axis=-1)), 0.37 * size)
-    return (np.hypot(rows - row, columns - column) <= outline).astype(np.uint8)
+    shape: np.ndarray = (np.hypot(rows - row, columns - column) <= outline).astype(np.uint8)
+    return shape

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import uuid
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit, urlunsplit
@@ -78,9 +79,15 @@ class Folder:
 
         Raises:
             FileNotFoundError: if it is not there.
+            StorageError: if it cannot be read.
         """
-        with self._filesystem.open_input_stream(str(self._path / name)) as stream:
-            return bytes(stream.read())
+        try:
+            with self._filesystem.open_input_stream(str(self._path / name)) as stream:
+                return bytes(stream.read())
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise as_storage_error(error, f"{self._location}/{name}") from error
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a file, complete or not at all.
@@ -99,11 +106,14 @@ class Folder:
 
     def delete(self, name: str) -> None:
         """Removes a file or folder of this name, if it is there."""
-        match self._info(name).type:
-            case FileType.File:
-                self._filesystem.delete_file(str(self._path / name))
-            case FileType.Directory:
-                self._filesystem.delete_dir(str(self._path / name))
+        try:
+            match self._info(name).type:
+                case FileType.File:
+                    self._filesystem.delete_file(str(self._path / name))
+                case FileType.Directory:
+                    self._filesystem.delete_dir(str(self._path / name))
+        except OSError as error:
+            raise as_storage_error(error, f"{self._location}/{name}") from error
 
     def upload(self, source: Path) -> None:
         """Writes every file of a local folder into this one."""
@@ -129,7 +139,8 @@ class Folder:
 
 
 def as_storage_error(error: OSError, place: str) -> StorageError:
-    """The error in words that say what to do."""
+    """The error in words that say what to do; keys in a URI are left out."""
+    place = re.sub(r"://[^/@]*@", "://", place)
     cause = (str(error).splitlines() or [type(error).__name__])[0]
     way_out = "free some space" if error.errno in _FULL else "mend the storage"
     return StorageError(f"cannot use {place}: {cause}; {way_out} and run the same command again")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -85,14 +85,17 @@ class StudyFolder:
         )
 
     @contextmanager
-    def new_checkpoint(self, trial_id: int, step: int) -> Iterator[Path]:
-        """A local folder to save into; when the block ends well, it becomes the trial's checkpoint."""
+    def new_checkpoint(self, trial_id: int, step: int, values: Mapping[str, float]) -> Iterator[Path]:
+        """A local folder to save into; when the block ends well, it becomes the trial's checkpoint.
+
+        `values` is what the trial measured at that step; it is kept beside the checkpoint.
+        """
         with tempfile.TemporaryDirectory(prefix="paretoseg-") as temporary:
             yield Path(temporary)
             folder = self._checkpoints.child(_trial_name(trial_id))
             name = f"step-{step:04d}"
             folder.child(name).upload(Path(temporary))
-            folder.write("latest.json", json.dumps({"step": step, "folder": name}).encode())
+            folder.write("latest.json", json.dumps({"step": step, "folder": name, "values": dict(values)}).encode())
             for other in folder.list_folders():
                 if other != name:
                     folder.delete(other)
@@ -108,6 +111,11 @@ class StudyFolder:
         with tempfile.TemporaryDirectory(prefix="paretoseg-") as temporary:
             folder.child(name).download(Path(temporary))
             yield Path(temporary)
+
+    def read_checkpoint_values(self, trial_id: int) -> Mapping[str, float]:
+        """What the trial measured at the step of its last complete checkpoint."""
+        latest = json.loads(self._checkpoints.child(_trial_name(trial_id)).read("latest.json"))
+        return {str(name): float(value) for name, value in latest["values"].items()}
 
     def keep_checkpoints(self, trial_ids: set[int]) -> None:
         """Deletes the checkpoints of all other trials."""

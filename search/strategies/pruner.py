@@ -80,11 +80,11 @@ class Median:
 
     def should_stop(self, trial: Trial, others: Sequence[Trial]) -> bool:
         """True if every objective of the last report is worse than the median at that step."""
-        step = len(trial.reports)
-        peers = [other.reports[step - 1] for other in others if len(other.reports) >= step]
+        step = max(trial.reports)
+        peers = [other.reports[step] for other in others if step in other.reports]
         if step < self._config.min_steps or len(peers) < self._config.min_trials:
             return False
-        return all(self._is_worse(objective, trial.reports[-1], peers) for objective in self._objectives)
+        return all(self._is_worse(objective, trial.reports[step], peers) for objective in self._objectives)
 
     def _is_worse(self, objective: Objective, own: Mapping[str, float], peers: Sequence[Mapping[str, float]]) -> bool:
         losses = [objective.to_loss(peer[objective.name]) for peer in peers]

@@ -14,7 +14,7 @@ def pruner(request):
 
 
 def trial_at(trial_id, *values):
-    reports = tuple({"accuracy": value, "robustness": value} for value in values)
+    reports = {step: {"accuracy": value, "robustness": value} for step, value in enumerate(values, start=1)}
     return build_trial(trial_id, state=State.RUNNING, objectives={}, reports=reports)
 
 

@@ -89,7 +89,7 @@ def test_the_events_of_a_trial_add_up_to_its_record():
     assert trial is not None
     assert (trial.state, trial.num_attempts, trial.parents, trial.candidate) == (State.FINISHED, 2, (1, 2), CANDIDATE)
     assert (trial.asked_at, trial.began_at, trial.ended_at, trial.seconds) == (3.0, 5.5, 6.0, 0.5)
-    assert trial.reports == ({"accuracy": 0.1 + 0.2, "latency_ms": 1e-17},)
+    assert list(trial.reports.values()) == [{"accuracy": 0.1 + 0.2, "latency_ms": 1e-17}]
     assert (trial.objectives, trial.costs) == ({"accuracy": 0.5}, {"parameters": 10.0})
     assert apply(trial, EVENTS[8]).test == {"accuracy": 0.4}
 
@@ -98,7 +98,7 @@ def test_a_step_that_is_repeated_replaces_what_was_reported_from_there_on():
     trial = apply(None, EVENTS[2])
     for step, value in ((1, 0.1), (2, 0.2), (3, 0.3), (2, 0.25)):
         trial = apply(trial, Reported(0.0, 0, step, {"accuracy": value}))
-    assert trial.reports == ({"accuracy": 0.1}, {"accuracy": 0.25})
+    assert trial.reports == {1: {"accuracy": 0.1}, 2: {"accuracy": 0.25}}
 
 
 @pytest.mark.parametrize(("event", "state"), [(EVENTS[6], State.STOPPED), (EVENTS[7], State.FAILED)])

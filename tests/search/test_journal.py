@@ -70,7 +70,8 @@ def last_record(folder):
 def test_a_record_torn_at_any_byte_is_left_out_and_written_anew(folder):
     write(folder, EVENTS[:3])
     name, before, record = last_record(folder)
-    for length in range(len(record)):
+    stride = 1 if folder.local_path else 50  # an object store never tears a file; here it is only tried out
+    for length in range(0, len(record), stride):
         folder.write(name, before + record[:length])
         journal = Journal(folder)
         assert list(journal.read()) == EVENTS[:2]

@@ -12,7 +12,8 @@ OBJECTIVES = (
 
 
 def trial_with(*reports, trial_id=99, **changes):
-    values = tuple({"accuracy": accuracy, "latency_ms": latency} for accuracy, latency in reports)
+    steps = enumerate(reports, start=1)
+    values = {step: {"accuracy": accuracy, "latency_ms": latency} for step, (accuracy, latency) in steps}
     return build_trial(trial_id, **{"state": State.RUNNING, "objectives": {}, "reports": values} | changes)
 
 
