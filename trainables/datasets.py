@@ -51,8 +51,8 @@ class Case:
     image: Float32[np.ndarray, "c *spatial"]
     """Intensities in [0, 1]."""
 
-    label: UInt8[np.ndarray, "*spatial"]
-    """Class of every pixel or voxel."""
+    label: UInt8[np.ndarray, "..."]
+    """Class of every pixel or voxel; the axes of the image less the channel."""
 
     def __post_init__(self) -> None:
         for role, array, dtype in (("image", self.image, np.float32), ("label", self.label, np.uint8)):

@@ -96,7 +96,7 @@ def measure(
     clean: tuple[list[Tensor], list[Tensor]] = ([], [])
     for condition in battery.conditions:
         for group in _same_shape(cases):
-            images = torch.cat([_image(case, condition, battery.seed) for case in group]).to(device)
+            images = torch.cat([degrade(case, condition, battery.seed) for case in group]).to(device)
             labels = torch.stack([torch.from_numpy(case.label).long() for case in group]).to(device)
             masks = predict(network, images, patch).argmax(dim=1)
             rows += _to_rows(group, condition, dice(masks, labels, num_classes))
@@ -107,17 +107,18 @@ def measure(
     return Scores(tuple(rows), find_degeneracy(*clean) if clean[0] else "")
 
 
+def degrade(case: Case, condition: Condition, seed: int) -> Float[Tensor, "1 c *spatial"]:
+    """The case's image under a condition: the same for every network, on the CPU."""
+    generator = corruption_generator(case.name, condition.corruption, condition.severity, seed)
+    return corrupt(torch.from_numpy(case.image)[None], condition.corruption, condition.severity, generator)
+
+
 def _same_shape(cases: Sequence[Case]) -> Iterator[list[Case]]:
     """Groups of cases that fit into one batch, together all cases."""
     groups: dict[tuple[int, ...], list[Case]] = {}
     for case in cases:
         groups.setdefault(case.label.shape, []).append(case)
     yield from groups.values()
-
-
-def _image(case: Case, condition: Condition, seed: int) -> Float[Tensor, "1 c *spatial"]:
-    generator = corruption_generator(case.name, condition.corruption, condition.severity, seed)
-    return corrupt(torch.from_numpy(case.image)[None], condition.corruption, condition.severity, generator)
 
 
 def _to_rows(cases: Sequence[Case], condition: Condition, scores: Float[Tensor, "b classes"]) -> Iterator[CaseScore]:

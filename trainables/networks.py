@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import torch
 from jaxtyping import Float
@@ -25,15 +26,16 @@ def build_network(architecture: Architecture, *, spatial_dims: int, in_channels:
 
 
 def initialise_weights(network: nn.Module, seed: int) -> None:
-    """Draws all weights anew (He et al., ICCV 2015), in place; biases become 0, scales of norms stay 1.
+    """Draws all weights anew, in place: uniform in +-1 / sqrt(fan_in); biases become 0, scales of norms stay 1.
 
     The draw of a weight depends on the seed, its name and its shape only: two candidates that share a layer start it
-    alike, whatever else differs between them.
+    alike, whatever else differs between them. The variance is a sixth of He's, which saturates the sigmoids of the
+    attention blocks and makes small networks with attention settle on background for good.
     """
     for name, parameter in network.named_parameters():
         if parameter.ndim > 1:
             generator = torch.Generator().manual_seed(derive_seed("weights", seed, name))
-            nn.init.kaiming_normal_(parameter, nonlinearity="relu", generator=generator)
+            nn.init.kaiming_uniform_(parameter, a=math.sqrt(5.0), generator=generator)
         elif name.endswith("bias"):
             nn.init.zeros_(parameter)
 

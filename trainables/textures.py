@@ -34,6 +34,8 @@ BUNDLED = ("brick", "grass", "gravel")
 
 MIN_IMAGE_SIZE = 32
 
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
 
 @dataclass(unsafe_hash=True)
 class TexturesConfig(DataConfig):
@@ -163,10 +165,15 @@ def read_texture(name: str, root: str = "") -> Float32[np.ndarray, "h w"]:
     path = Path(root) / f"{name}.png"
     if not path.is_file():
         raise ValueError(f"file '{path}' is missing; put the texture there or change the name")
+    # The reader guesses at other formats if this one fails, and then talks of those.
+    with path.open("rb") as file:
+        is_png = file.read(len(PNG_SIGNATURE)) == PNG_SIGNATURE
     try:
-        picture = imread(path)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"file '{path}' cannot be read as a picture ({error}); save it again as PNG") from None
+        picture = imread(path) if is_png else None
+    except (OSError, SyntaxError, ValueError):
+        picture = None
+    if picture is None:
+        raise ValueError(f"file '{path}' cannot be read as a picture; save it again as PNG")
     return _to_unit_range(picture, str(path))
 
 
@@ -184,7 +191,8 @@ def match_moments(
 ) -> Float32[np.ndarray, "h w"]:
     """The texture with the mean and standard deviation of the target, clipped to [0, 1]."""
     standard = (texture - texture.mean()) / texture.std()
-    return (standard * target.std() + target.mean()).clip(0.0, 1.0).astype(np.float32)
+    matched: np.ndarray = (standard * target.std() + target.mean()).clip(0.0, 1.0).astype(np.float32)
+    return matched
 
 
 def split_area(texture: Float32[np.ndarray, "h w"], split: str) -> Float32[np.ndarray, "h2 w2"]:

@@ -56,9 +56,7 @@ def test_encoding_and_decoding_is_a_round_trip(space, place):
 
 @given(spaces, places)
 def test_repairing_twice_changes_nothing(space, place):
-    values = {
-        name: domain.from_unit(unit) for (name, domain), unit in zip(space.domains.items(), place, strict=True)
-    }
+    values = {name: domain.from_unit(unit) for (name, domain), unit in zip(space.domains.items(), place, strict=True)}
     repaired = space.repair(Candidate.from_dict(values))
     assert is_possible(repaired)
     assert is_inside(space, repaired)
@@ -67,9 +65,7 @@ def test_repairing_twice_changes_nothing(space, place):
 
 @given(spaces, places)
 def test_repair_moves_nothing_but_patch_and_depth(space, place):
-    values = {
-        name: domain.from_unit(unit) for (name, domain), unit in zip(space.domains.items(), place, strict=True)
-    }
+    values = {name: domain.from_unit(unit) for (name, domain), unit in zip(space.domains.items(), place, strict=True)}
     raw = Candidate.from_dict(values)
     repaired = space.repair(raw).as_dict()
     moved = {name for name, value in raw.as_dict().items() if repaired[name] != value}
@@ -111,7 +107,9 @@ def test_the_default_moves_to_the_nearest_end_of_a_narrowed_dimension():
 
 
 def test_an_unknown_dimension_is_refused_with_the_nearest_and_all_known():
-    with pytest.raises(ValueError, match=r"unknown dimension 'dept'; did you mean 'depth'\? known: skip, depth") as error:
+    with pytest.raises(
+        ValueError, match=r"unknown dimension 'dept'; did you mean 'depth'\? known: skip, depth"
+    ) as error:
         SearchSpace({"dept": 3})
     assert all(name in str(error.value) for name in DIMENSIONS)
     with pytest.raises(ValueError, match="unknown dimension 'dept'"):

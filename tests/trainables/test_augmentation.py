@@ -15,7 +15,12 @@ OPTIONS = DIMENSIONS["augmentation"].describe().split(", ")
 
 
 def build_draw(
-    num: int = 1, flips: tuple[bool, ...] = (False, False), turns: int = 0, gain: float = 1, offset: float = 0, gamma: float = 1
+    num: int = 1,
+    flips: tuple[bool, ...] = (False, False),
+    turns: int = 0,
+    gain: float = 1,
+    offset: float = 0,
+    gamma: float = 1,
 ) -> AugmentationDraw:
     return AugmentationDraw(
         flips=torch.tensor([flips] * num),

@@ -98,7 +98,11 @@ def test_shapes_are_closed_off_the_border_and_of_sensible_size() -> None:
 def test_wrong_settings_are_found_all_at_once() -> None:
     with pytest.raises(ValueError, match=r"data\.blend must lie in 0\.\.1, got 1\.5") as caught:
         TexturesConfig(blend=1.5, image_size=8, num_test=0, foreground="grass", background="grass").check()
-    for text in ("data.image_size must be at least 32", "data.num_test must be at least 1", "data.foreground must differ"):
+    for text in (
+        "data.image_size must be at least 32",
+        "data.num_test must be at least 1",
+        "data.foreground must differ",
+    ):
         assert text in str(caught.value)
 
 
@@ -122,9 +126,15 @@ def test_unusable_texture_files_are_found_all_at_once(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="must not be constant") as caught:
         TexturesConfig(root=str(tmp_path), foreground="constant", background="small", **SMALL).check()
     assert "at least twice data.image_size" in str(caught.value)
+
+
+def test_files_that_are_no_or_half_a_picture_are_refused(tmp_path: Path) -> None:
+    imsave(tmp_path / "half.png", np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8), check_contrast=False)
+    (tmp_path / "half.png").write_bytes((tmp_path / "half.png").read_bytes()[:500])
     (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(ValueError, match=r"text\.png' cannot be read as a picture"):
-        read_texture("text", str(tmp_path))
+    for name in ("half", "text"):
+        with pytest.raises(ValueError, match=rf"{name}\.png' cannot be read as a picture; save it again"):
+            read_texture(name, str(tmp_path))
 
 
 def test_the_default_config_passes_its_own_check() -> None:

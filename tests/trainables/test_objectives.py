@@ -1,0 +1,40 @@
+"""Accuracy and robustness read off rows, computed by hand."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from trainables.objectives import measure_accuracy, measure_robustness
+from trainables.trainable import CaseScore
+
+
+def row(corruption: str, severity: int, value: float, case: str = "a") -> CaseScore:
+    return CaseScore(case, "here", corruption, severity, "dice", value)
+
+
+CLEAN = [row("none", 0, 0.9, "a"), row("none", 0, 0.7, "b")]
+
+
+def test_accuracy_is_the_mean_of_the_clean_rows() -> None:
+    assert measure_accuracy([*CLEAN, row("blur", 1, 0.0)]) == pytest.approx(0.8)
+
+
+def test_robustness_weighs_severities_by_powers_of_two_thirds() -> None:
+    # Blur: severities 1 and 2 weigh 2/3 and 4/9, normalised 0.6 and 0.4. Noise: one severity, two cases.
+    rows = [row("blur", 1, 1.0), row("blur", 2, 0.5), row("noise", 4, 0.2, "a"), row("noise", 4, 0.4, "b")]
+    assert measure_robustness([*CLEAN, *rows]) == pytest.approx((0.6 * 1.0 + 0.4 * 0.5 + 0.3) / 2)
+
+
+def test_the_order_of_the_rows_does_not_matter() -> None:
+    rows = [row(name, severity, (severity + len(name)) / 20) for name in ("blur", "noise") for severity in (1, 3, 5)]
+    shuffled = random.Random(0).sample(rows, len(rows))
+    assert measure_robustness(shuffled) == pytest.approx(measure_robustness(rows))
+
+
+def test_missing_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match="accuracy needs scores of clean images"):
+        measure_accuracy([row("blur", 1, 1.0)])
+    with pytest.raises(ValueError, match="robustness needs scores of corrupted images"):
+        measure_robustness(CLEAN)
