@@ -1,7 +1,7 @@
 """How much of its slots a search uses, beside plain Ray Tune in the same run.
 
-60 trials of about 2 s of real training on 2 slots, first by `paretoseg search`, then the same candidates by Ray Tune as
-its documentation has it: a function per trial, `max_concurrent_trials=2`; once with its defaults, once with actor reuse.
+60 trials of about 2 s of real training on 2 slots, first by `paretoseg search`, then the same candidates by Ray Tune
+as its documentation has it: a function per trial, `max_concurrent_trials=2`; with its defaults, then with actor reuse.
 
     utilisation = seconds in which trials trained and measured / (slots x wall time)
 
@@ -24,7 +24,7 @@ import pandas as pd
 from results import record
 
 SLOTS = 2
-SETTINGS = {"num_steps": 2, "num_quick_cases": 2}
+SETTINGS = {"num_steps": 2, "iterations_per_step": 10, "num_quick_cases": 2}
 REPOSITORY = Path(__file__).parents[1]
 
 
@@ -34,6 +34,7 @@ def measure_ours(folder: Path, num_trials: int) -> tuple[list[dict[str, Any]], f
         "study=ours",
         f"storage={folder}",
         "strategy=random",
+        "tracking.mode=disabled",
         f"budget.trials={num_trials}",
         f"resources.max_concurrent={SLOTS}",
         *(f"task.{name}={value}" for name, value in SETTINGS.items()),
@@ -70,7 +71,9 @@ def run_peer(folder: Path, target: Path, *, reuse_actors: bool) -> None:
     import ray
     from ray import tune
 
-    trials = pd.read_parquet(folder / "ours" / "trials.parquet")
+    from spaces.search_space import DIMENSIONS
+
+    trials = pd.read_parquet(folder / "ours" / "trials.parquet")[["seed", *DIMENSIONS]]
     ray.init(num_cpus=SLOTS, include_dashboard=False, log_to_driver=False, logging_level="error")
     tuner = tune.Tuner(
         tune.with_resources(train_one, {"cpu": 1}),
@@ -79,7 +82,8 @@ def run_peer(folder: Path, target: Path, *, reuse_actors: bool) -> None:
         run_config=tune.RunConfig(storage_path=str(folder / "tune"), verbose=0),
     )
     results = tuner.fit()
-    target.write_text(json.dumps([{name: float(result.metrics[name]) for name in ("began", "ended", "busy")} for result in results]))
+    spans = [{name: float(result.metrics[name]) for name in ("began", "ended", "busy")} for result in results]
+    target.write_text(json.dumps(spans))
 
 
 def train_one(config: dict[str, Any]) -> dict[str, float]:

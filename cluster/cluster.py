@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cluster.resources import Resources
+
+OBJECT_STORE_BYTES = 256 * 1024**2
+"""Ray's shared memory on each node; trials keep their data to themselves, so little is enough."""
 
 
 @dataclass(unsafe_hash=True)
@@ -26,3 +30,96 @@ class ClusterConfig:
             ValueError: if the settings do not fit this machine.
         """
         raise AssertionError(f"{type(self).__name__} must say how it connects")
+
+
+@dataclass(frozen=True)
+class Order:
+    """A search that is to run elsewhere."""
+
+    study: str
+    """Name of the study."""
+
+    overrides: tuple[str, ...]
+    """What follows `paretoseg search` there, `storage` made absolute; the place adds the `cluster` keys."""
+
+    location: str
+    """The study's folder: an absolute path, or a URI."""
+
+    resources: Resources = field(default_factory=Resources)
+    """What one trial gets."""
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What a place gives for an order; kept in the study's folder, so that the job can be found again."""
+
+    cluster: str
+    """Name of the place, as in `cluster=slurm`."""
+
+    job: str
+    """The job's name or number there."""
+
+    host: str
+    """Where it was submitted."""
+
+    submitted_at: float
+    """When, in seconds since the epoch."""
+
+    log: str = ""
+    """Where to read what it prints: a path, or a command."""
+
+
+@dataclass(frozen=True)
+class JobState:
+    """Where a submitted job stands."""
+
+    words: str
+    """For people."""
+
+    is_live: bool | None
+    """True if it waits or runs, False if it is over, None if that cannot be known from here."""
+
+
+@dataclass(unsafe_hash=True)
+class BatchConfig(ClusterConfig):
+    """A place that takes the whole search as a job; the search then runs there, attached to the job's Ray."""
+
+    @property
+    def has_local_paths(self) -> bool:
+        """True if a path means the same here and there; where not, a study at a path is begun by the job itself."""
+        return True
+
+    def render(self, order: Order) -> str:
+        """The job as text, exactly as `submit` would hand it in.
+
+        Raises:
+            ValueError: if the order does not fit the place.
+        """
+        raise AssertionError(f"{type(self).__name__} must say how a job reads")
+
+    def reach(self) -> None:
+        """Looks whether the place can be reached from here, before anything is begun.
+
+        Raises:
+            ValueError: if it cannot.
+        """
+
+    def submit(self, order: Order) -> Ticket:
+        """Hands the job in.
+
+        Raises:
+            ValueError: if the place refuses it or cannot be reached.
+        """
+        raise AssertionError(f"{type(self).__name__} must say how a job is submitted")
+
+    def follow(self, ticket: Ticket, show: Callable[[str], None]) -> int | None:
+        """Waits for the end of a job, where the command stays to do so; returns the exit code of its search, or None.
+
+        Args:
+            ticket: The job.
+            show: Takes one line for the user, whenever something changes.
+
+        Raises:
+            ValueError: if the job vanishes or the place is out of reach for long.
+        """
+        return None

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import ray
 
-from cluster.cluster import ClusterConfig
+from cluster.cluster import OBJECT_STORE_BYTES, ClusterConfig
 from cluster.resources import Resources
 
-_OBJECT_STORE_BYTES = 256 * 1024**2
 _NVIDIA_GPUS, _AMD_GPUS = Path("/proc/driver/nvidia/gpus"), Path("/dev/kfd")
 
 
@@ -59,7 +58,7 @@ class LocalConfig(ClusterConfig):
             address="local",
             num_cpus=self._count_cpus(),
             num_gpus=None if self.gpus == -1 else self.gpus,
-            object_store_memory=_OBJECT_STORE_BYTES,
+            object_store_memory=OBJECT_STORE_BYTES,
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,

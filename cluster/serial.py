@@ -7,11 +7,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cluster.cluster import ClusterConfig
+from cluster.resources import Resources
 
 
 @dataclass(unsafe_hash=True)
 class SerialConfig(ClusterConfig):
     """This process alone; `resources` only sets the number of threads."""
+
+    def check(self, resources: Resources) -> None:
+        """Sees to it that one process is enough.
+
+        Raises:
+            ValueError: if a trial is to have several.
+        """
+        if resources.num_workers > 1:
+            raise ValueError(
+                f"cluster=serial trains in one process, and a trial is to have {resources.num_workers}; use "
+                "cluster=local, or lower resources.workers and resources.gpus to 1"
+            )
 
     @contextmanager
     def connect(self) -> Iterator[tuple[float, float]]:

@@ -22,15 +22,19 @@ from hydra.errors import HydraException
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from cluster.attached import AttachedConfig
 from cluster.cluster import ClusterConfig
+from cluster.kubernetes import KubernetesConfig
 from cluster.local import LocalConfig
 from cluster.resources import Resources
 from cluster.serial import SerialConfig
+from cluster.slurm import SlurmConfig
 from search.strategies.evolution import EvolutionConfig
 from search.strategies.pruner import MedianConfig, NeverConfig, PrunerConfig
 from search.strategies.random import RandomConfig
 from search.strategies.strategy import StrategyConfig
 from search.study import Budget
+from search.tracking_plan import TrackingConfig
 from spaces.search_space import DIMENSIONS
 from trainables.datasets import DataConfig
 from trainables.segmentation_task import SegmentationConfig
@@ -43,11 +47,17 @@ CHOICES: Mapping[str, Mapping[str, type]] = {
     "data": {"textures": TexturesConfig},
     "strategy": {"nsga2": EvolutionConfig, "random": RandomConfig},
     "pruner": {"never": NeverConfig, "median": MedianConfig},
-    "cluster": {"local": LocalConfig, "serial": SerialConfig},
+    "cluster": {
+        "local": LocalConfig,
+        "slurm": SlurmConfig,
+        "kubernetes": KubernetesConfig,
+        "attached": AttachedConfig,
+        "serial": SerialConfig,
+    },
 }
 """Every group of the config with its options; adding one is a module and a line here."""
 
-CHANGEABLE = ("budget", "resources", "cluster", "storage")
+CHANGEABLE = ("budget", "resources", "cluster", "storage", "tracking")
 """What a resumed study may be given anew; everything else would make its trials incomparable."""
 
 Space = make_dataclass("Space", [(name, Any, field(default=None)) for name in DIMENSIONS])
@@ -91,6 +101,9 @@ class Experiment:
     cluster: ClusterConfig = MISSING
     """Where trials run."""
 
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    """What goes to Weights & Biases."""
+
     @property
     def restrictions(self) -> dict[str, object]:
         """What the space is narrowed to, by dimension."""
@@ -132,6 +145,7 @@ def compose_again(stored: Sequence[str], stored_text: str, overrides: Sequence[s
         ValueError: if the overrides ask for something that would make the study's trials incomparable.
     """
     config = _compose(merge_overrides(stored, overrides))
+    _check_same_options(_compose(stored), config)
     kept, now = _flatten(OmegaConf.create(stored_text)), _flatten(config)
     before = dict(override.split("=", 1) for override in stored)
     asked = {override.split("=", 1)[0] for override in overrides}
@@ -148,9 +162,27 @@ def compose_again(stored: Sequence[str], stored_text: str, overrides: Sequence[s
     return _to_composed(config)
 
 
+def _check_same_options(begun: DictConfig, config: DictConfig) -> None:
+    """Refuses another option of a group: its keys differ, so comparing values would pass over it."""
+    for group, options in CHOICES.items():
+        names: dict[Any, str] = {node: name for name, node in options.items()}
+        before, now = (names[OmegaConf.get_type(item[group])] for item in (begun, config))
+        if group not in CHANGEABLE and before != now:
+            raise ValueError(
+                f"study '{config.study}' was begun with {group}={before} and cannot go on with {group}={now}; "
+                f"leave it out to resume, or begin another study with study=<name>"
+            )
+
+
 def merge_overrides(stored: Sequence[str], overrides: Sequence[str]) -> list[str]:
-    """The stored overrides with the new ones in their place or behind them; the last of a key counts."""
-    return [f"{key}={value}" for key, value in (dict_of(stored) | dict_of(overrides)).items()]
+    """The stored overrides with the new ones in their place or behind them; the last of a key counts.
+
+    When another cluster is chosen, the keys of the stored one are not carried over.
+    """
+    before, asked = dict_of(stored), dict_of(overrides)
+    switched = {key for key in asked if key in CHOICES and key in CHANGEABLE and asked[key] != before.get(key)}
+    kept = {key: value for key, value in before.items() if key.split(".")[0] not in switched}
+    return [f"{key}={value}" for key, value in (kept | asked).items()]
 
 
 def dict_of(overrides: Sequence[str]) -> dict[str, str]:
@@ -229,16 +261,21 @@ def _check_option(override: Override) -> None:
 def _check_key(key: str, known: Mapping[str, Any]) -> None:
     if key in known:
         return
-    parent = key.rpartition(".")[0]
-    siblings = [name for name in known if name.rpartition(".")[0] == parent] if parent else []
-    names = siblings or [*CHOICES, "experiment", *known]
-    shown = [name.removeprefix(f"{parent}.") for name in siblings] or sorted({name.split(".")[0] for name in names})
-    if parent == "space":
+    inside = [name.removeprefix(f"{key}.") for name in known if key and name.startswith(f"{key}.")]
+    if inside:
         raise ValueError(
-            f"unknown dimension '{key.removeprefix('space.')}'; {_suggest(key, names)}known: {', '.join(shown)}"
+            f"'{key}' holds several keys; set one, such as {key}.{inside[0]}=...; known: {', '.join(inside)}"
         )
-    where = f" in {parent}" if siblings else ""
-    raise ValueError(f"unknown key '{key}'; {_suggest(key, names)}known{where}: {', '.join(shown)}")
+    parent = key.rpartition(".")[0]
+    siblings = [name.removeprefix(f"{parent}.") for name in known if parent and name.rpartition(".")[0] == parent]
+    shown = siblings or sorted({*CHOICES, "experiment", *(name.split(".")[0] for name in known)})
+    if not siblings:
+        raise ValueError(f"unknown key '{key}'; {_suggest(key, [*shown, *known])}known: {', '.join(shown)}")
+    name = key.removeprefix(f"{parent}.")
+    near = difflib.get_close_matches(name, siblings, n=1)
+    hint = f"did you mean '{parent}.{near[0]}'? " if near else ""
+    what = f"dimension '{name}'" if parent == "space" else f"key '{key}'"
+    raise ValueError(f"unknown {what}; {hint}known in {parent}: {', '.join(siblings)}")
 
 
 def _suggest(name: str, known: Sequence[str]) -> str:
@@ -263,8 +300,11 @@ def _flatten(config: Any) -> dict[str, Any]:
 
 
 def _one_line(error: Exception) -> str:
-    """The point of Hydra's message: its first line, and the key it speaks of."""
-    text = str(error.__cause__ or error)
+    """The point of Hydra's message: the first line of what caused it, and the key it speaks of."""
+    root: BaseException = error
+    while root.__cause__ is not None:
+        root = root.__cause__
+    text = str(root)
     first = text.strip().splitlines()[0].strip() if text.strip() else type(error).__name__
     key = re.search(r"full_key: (\S+)", str(error) + text)
     return f"{key.group(1)}: {first}" if key else first

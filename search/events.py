@@ -85,6 +85,7 @@ class Finished:
     degenerate: str
     began_at: float
     seconds: float
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ class Stopped:
     trial_id: int
     began_at: float
     seconds: float
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,9 @@ class Failed:
     time: float
     trial_id: int
     failure: Failure
+    host: str = ""
+    began_at: float | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,7 @@ def from_record(record: Mapping[str, Any]) -> Event:
     event = _KINDS[kind]
     if event is Created and values.get("schema", 0) > JOURNAL_SCHEMA:
         raise ValueError(
-            f"the journal has schema {values['schema']}, this version reads up to {JOURNAL_SCHEMA}; it was written by a "
+            f"the journal has schema {values['schema']}, this one reads up to {JOURNAL_SCHEMA}; it was written by a "
             "newer version, so use that one"
         )
     names = {item.name for item in dataclasses.fields(event)}
@@ -194,12 +199,26 @@ def apply(trial: Trial | None, event: Event) -> Trial:
                 ended_at=event.time,
                 began_at=event.began_at,
                 seconds=event.seconds,
+                host=event.host,
             )
         case Stopped():
             return dataclasses.replace(
-                trial, state=State.STOPPED, ended_at=event.time, began_at=event.began_at, seconds=event.seconds
+                trial,
+                state=State.STOPPED,
+                ended_at=event.time,
+                began_at=event.began_at,
+                seconds=event.seconds,
+                host=event.host,
             )
         case Failed():
-            return dataclasses.replace(trial, state=State.FAILED, ended_at=event.time, failure=event.failure)
+            return dataclasses.replace(
+                trial,
+                state=State.FAILED,
+                ended_at=event.time,
+                failure=event.failure,
+                host=event.host,
+                began_at=event.began_at,
+                seconds=event.seconds,
+            )
         case Tested():
             return dataclasses.replace(trial, test=event.objectives)

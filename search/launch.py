@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from urllib.parse import urlsplit, urlunsplit
 
 from rich.console import Console
 
+from cluster.cluster import BatchConfig
+from cluster.resources import Resources
 from cluster.serial import SerialConfig
 from search.config import Composed, Experiment, compose, compose_again, merge_overrides
 from search.events import Created
@@ -19,10 +21,13 @@ from search.progress import Progress
 from search.reports.text import describe_seconds, front_table
 from search.serial import run_serially
 from search.session import JobSettings, Session
-from search.store.folder import StorageError
+from search.store.folder import StorageError, hide_secrets
 from search.store.lock import hold_lock
 from search.store.study_folder import StudyFolder
 from search.study import Study
+from search.submission import make_order, send, submit
+from search.tracking_feed import follow
+from search.tracking_plan import settle_mode
 from search.tuning import run_on_ray
 from spaces.search_space import SearchSpace
 from trainables.trainable import Task
@@ -49,15 +54,31 @@ class Plan:
     task: Task
 
 
-def search(overrides: Sequence[str], console: Console) -> Exit:
+def search(overrides: Sequence[str], console: Console, *, dry_run: bool = False) -> int:
     """Begins or resumes the study that the overrides name, and works on it until its budget is spent.
+
+    On a cluster that takes jobs it only hands the search in, or with `dry_run` prints what it would hand in.
+
+    Returns:
+        The exit code.
 
     Raises:
         ValueError: for a mistake in the overrides or the data, before anything is written.
         LockedError: if another process works on the study.
         StorageError: if the study's folder cannot be reached.
     """
-    plan = make_plan(overrides)
+    composed = compose(overrides)
+    cluster = composed.experiment.cluster
+    if isinstance(cluster, BatchConfig) and not cluster.has_local_paths:
+        return _send(composed.experiment, cluster, merge_overrides((), overrides), console, dry_run=dry_run)
+    plan = make_plan(composed, overrides)
+    cluster = plan.experiment.cluster
+    if isinstance(cluster, BatchConfig):
+        return _submit(plan, cluster, merge_overrides((), overrides), console, dry_run=dry_run)
+    if dry_run:
+        raise ValueError(
+            "--dry-run shows the job that would be submitted, but this cluster takes none; use cluster=slurm"
+        )
     with hold_lock(plan.folder.folder):
         study = _open_study(plan, console)
         if study.is_complete():
@@ -65,13 +86,12 @@ def search(overrides: Sequence[str], console: Console) -> Exit:
         return _work(plan, study, console)
 
 
-def make_plan(overrides: Sequence[str]) -> Plan:
+def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
     """Everything that can be checked before the search starts, checked.
 
     Raises:
         ValueError: with what is wrong and the way out.
     """
-    composed = compose(overrides)
     folder = StudyFolder(locate(composed.experiment))
     overrides = merge_overrides((), overrides)
     if folder.exists():
@@ -83,6 +103,7 @@ def make_plan(overrides: Sequence[str]) -> Plan:
     task = experiment.task.build(experiment.data)
     task.check()
     experiment.cluster.check(experiment.resources)
+    settle_mode(experiment.tracking)
     return Plan(experiment, composed.text, tuple(overrides), folder, space, task)
 
 
@@ -105,14 +126,45 @@ def _compose_again(folder: StudyFolder, created: Created, overrides: Sequence[st
     return compose_again(created.overrides, stored_text, overrides)
 
 
-def _open_study(plan: Plan, console: Console) -> Study:
-    experiment, folder = plan.experiment, plan.folder
+def _submit(plan: Plan, cluster: BatchConfig, overrides: Sequence[str], console: Console, *, dry_run: bool) -> Exit:
+    experiment = plan.experiment
+    order = make_order(experiment.study, overrides, experiment.storage, locate(experiment))
+    if dry_run:
+        print(cluster.render(order), end="")
+    else:
+        submit(cluster, order, plan.folder, lambda: _begin_study(plan), console)
+    return Exit.DONE
+
+
+def _send(
+    experiment: Experiment, cluster: BatchConfig, overrides: Sequence[str], console: Console, *, dry_run: bool
+) -> int:
+    """Hands the search to a place with disks of its own: what can be checked here is, and the rest there."""
+    SearchSpace(experiment.restrictions)
+    experiment.task.build(experiment.data)
+    cluster.check(experiment.resources)
+    order = make_order(experiment.study, overrides, experiment.storage, locate(experiment))
+    order = replace(order, resources=experiment.resources)
+    if dry_run:
+        print(cluster.render(order), end="")
+        return Exit.DONE
+    return send(cluster, order, console)
+
+
+def _begin_study(plan: Plan) -> None:
+    """Keeps the config, and begins the journal of a study that is new."""
+    folder = plan.folder
     folder.write_experiment(plan.text)
     if not folder.exists():
         kept = tuple(override for override in plan.overrides if not override.startswith("storage="))
         folder.journal.append(
-            Created(time.time(), experiment.study, plan.task.objectives(), plan.task.cost_names(), kept)
+            Created(time.time(), plan.experiment.study, plan.task.objectives(), plan.task.cost_names(), kept)
         )
+
+
+def _open_study(plan: Plan, console: Console) -> Study:
+    experiment, folder = plan.experiment, plan.folder
+    _begin_study(plan)
     objectives = plan.task.objectives()
     study = Study(
         folder.journal,
@@ -126,7 +178,8 @@ def _open_study(plan: Plan, console: Console) -> Study:
     if study.trials:
         console.print(
             f"Resuming {folder.folder.location}: {len(study.trials) - study.num_running} trials done, "
-            f"{study.num_running} interrupted ones run again."
+            f"{study.num_running} interrupted ones run again.",
+            markup=False,
         )
     study.open(time.time(), host=socket.gethostname(), pid=os.getpid())
     return study
@@ -136,33 +189,54 @@ def _work(plan: Plan, study: Study, console: Console) -> Exit:
     resources = plan.experiment.resources
     settings = JobSettings(resources.num_threads, "cuda" if resources.gpus else "cpu", resources.timeout_min)
     session = Session(study, plan.folder, plan.task, settings, time.time)
-    if not session.is_over():
-        _run(plan, session, console)
-    return _conclude(plan, session, console)
+    with follow(plan.experiment.tracking, session, console) as track:
+        if not session.is_over():
+            _run(plan, session, console, track)
+        return _conclude(plan, session, console)
 
 
-def _run(plan: Plan, session: Session, console: Console) -> None:
+def _run(plan: Plan, session: Session, console: Console, track: Callable[[Session], None]) -> None:
     """Runs the session; Ctrl-C and a storage that fails end it, what is left to do is in the journal."""
     cluster, resources = plan.experiment.cluster, plan.experiment.resources
     start = time.monotonic()
-    console.print(f"Study {plan.folder.folder.location}: starting. Ctrl-C stops; the same command resumes.")
+    console.print(
+        f"Study {plan.folder.folder.location}: starting. Ctrl-C stops; the same command resumes.", markup=False
+    )
     try:
         with cluster.connect() as (cpus, gpus):
             is_serial = isinstance(cluster, SerialConfig)
             slots = 1 if is_serial else resources.count_slots(cpus, gpus)
             progress = Progress(console, slots)
-            session.observe = progress.update
+            session.observe = _observe_with(progress.update, track)
             console.print(f"{session.study.budget.trials} trials, {slots} at a time.")
             with progress.show():
-                if is_serial:
-                    run_serially(session)
-                else:
-                    run_on_ray(session, slots=slots, cpus=resources.cpus, gpus=resources.gpus)
+                _work_off(session, slots=0 if is_serial else slots, resources=resources)
     except KeyboardInterrupt:
         console.print("Interrupted.")
     except StorageError as error:
         session.halt(str(error))
     console.print(f"This session took {describe_seconds(time.monotonic() - start)}.")
+
+
+def _work_off(session: Session, *, slots: int, resources: Resources) -> None:
+    """Works until the session is over: on Ray, or with no slots in this process."""
+    try:
+        if slots:
+            workers = resources.num_workers
+            run_on_ray(session, slots=slots, cpus=resources.cpus, gpus=resources.gpus, workers=workers)
+        else:
+            run_serially(session)
+    except ValueError as error:
+        # A search that has begun was checked: what is wrong now is our mistake, and must not look like a refusal.
+        raise AssertionError(f"the search broke: {error}") from error
+
+
+def _observe_with(*observers: Callable[[Session], None]) -> Callable[[Session], None]:
+    def observe(session: Session) -> None:
+        for observer in observers:
+            observer(session)
+
+    return observe
 
 
 def _conclude(plan: Plan, session: Session, console: Console) -> Exit:
@@ -207,4 +281,4 @@ def _conclude(plan: Plan, session: Session, console: Console) -> Exit:
 def _resume_words(plan: Plan) -> list[str]:
     """What names the study on the command line; the rest is in its folder."""
     storage = plan.experiment.storage
-    return [f"study={plan.experiment.study}", *([f"storage={storage}"] if storage != "studies" else [])]
+    return [f"study={plan.experiment.study}", *([f"storage={hide_secrets(storage)}"] if storage != "studies" else [])]

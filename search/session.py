@@ -5,16 +5,21 @@ Both runners, serial and on Ray, drive the same session, so the order of a searc
 
 from __future__ import annotations
 
+import dataclasses
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from search.events import Finished, Stopped
+from search.events import Failed, Finished, Stopped
 from search.store.study_folder import StudyFolder
 from search.study import Study
-from search.trial import Failure, State, Trial
+from search.trial import Failure, FailureKind, State, Trial
 from search.worker import Broken, Halted, Job, JobKind, Measured, Outcome, Stepped
 from spaces.objective import Objective
 from trainables.trainable import Assignment, Evaluation, Task
+
+MAX_LOSSES = 2
+"""How often in a session the worker of a trial may be lost before the trial counts as failed."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class Session:
 
     _active: dict[tuple[JobKind, int], Job] = field(default_factory=dict)
     _untestable: set[int] = field(default_factory=set)
+    _num_losses: Counter[tuple[JobKind, int]] = field(default_factory=Counter)
 
     def next_job(self) -> Job | None:
         """A job for a free slot, or None if there is none now (`is_over` tells whether one may come)."""
@@ -93,13 +99,13 @@ class Session:
             case Stepped(step, measurement):
                 is_over = self.study.report(job.trial_id, step, measurement.values, self.now())
                 if is_over:
-                    self.study.stop(Stopped(self.now(), job.trial_id, outcome.began_at, outcome.seconds))
+                    self.study.stop(Stopped(self.now(), job.trial_id, outcome.began_at, outcome.seconds, outcome.host))
             case Measured(evaluation):
                 is_over = True
                 self._take_evaluation(job, outcome, evaluation)
             case Broken(failure):
                 is_over = True
-                self._take_failure(job, failure)
+                self._take_failure(job, failure, outcome)
             case Halted(reason):
                 is_over = True
                 self.halt_reason = reason
@@ -109,8 +115,15 @@ class Session:
         return is_over
 
     def lose(self, job: Job, failure: Failure) -> None:
-        """Takes note that the worker of a job died."""
-        self._take_failure(job, failure)
+        """Takes note that the worker of a job died.
+
+        A worker that was lost may have gone with its machine: the job goes on elsewhere, until it was lost too often.
+        """
+        self._num_losses[job.kind, job.trial_id] += 1
+        if failure.kind is not FailureKind.LOST or self._num_losses[job.kind, job.trial_id] > MAX_LOSSES:
+            self._take_failure(job, failure)
+        elif job.kind is JobKind.TRIAL:
+            self.study.interrupt(job.trial_id)
         self._close(job)
         self.observe(self)
 
@@ -131,12 +144,18 @@ class Session:
             degenerate=evaluation.degenerate,
             began_at=outcome.began_at,
             seconds=outcome.seconds,
+            host=outcome.host,
         )
         self.study.finish(event)
 
-    def _take_failure(self, job: Job, failure: Failure) -> None:
+    def _take_failure(self, job: Job, failure: Failure, outcome: Outcome | None = None) -> None:
         if job.kind is JobKind.TRIAL:
-            self.study.fail(job.trial_id, failure, self.now())
+            event = Failed(self.now(), job.trial_id, failure)
+            if outcome is not None:
+                event = dataclasses.replace(
+                    event, host=outcome.host, began_at=outcome.began_at, seconds=outcome.seconds
+                )
+            self.study.fail(event)
             return
         self._untestable.add(job.trial_id)
         self.warnings.append(f"trial {job.trial_id} was not measured on the test cases: {failure.reason}")

@@ -16,7 +16,7 @@ from search.fronts.front import Front
 from search.record import StudyRecord
 from search.strategies.pruner import Pruner
 from search.strategies.strategy import Strategy
-from search.trial import Failure, State, Trial
+from search.trial import State, Trial
 from spaces.objective import Objective
 
 _TRIAL_STREAM = 0
@@ -157,9 +157,13 @@ class Study:
         self._end(event)
         self._failures_in_a_row = 0
 
-    def fail(self, trial_id: int, failure: Failure, now: float) -> None:
+    def interrupt(self, trial_id: int) -> None:
+        """Takes back a trial whose worker is gone: it goes on from its checkpoint, before anything new is begun."""
+        self._interrupted.append(trial_id)
+
+    def fail(self, event: Failed) -> None:
         """Notes that a trial broke; the strategy learns only that its candidate is known."""
-        self._end(Failed(now, trial_id, failure))
+        self._end(event)
         self._failures_in_a_row += 1
 
     def untested(self) -> tuple[Trial, ...]:

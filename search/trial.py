@@ -79,6 +79,9 @@ class Trial:
     seconds: float | None = None
     """How long the worker was busy in the last attempt."""
 
+    host: str = ""
+    """The machine whose worker ended it; empty while it runs, or if its worker died."""
+
     reports: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     """The quick measurements on the way, by step, from 1; a crash can leave a gap."""
 

@@ -19,10 +19,11 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
+from search.data_parallel import Team, WorkerGroup
 from search.session import Session
 from search.store.folder import StorageError
 from search.trial import Failure, FailureKind
-from search.worker import Job, Outcome, Work, time_out
+from search.worker import Broken, Job, Outcome, Work, time_out
 
 _TUNE_SETTINGS = {
     # Tune's own logs, snapshots and restarts would only repeat what the journal holds.
@@ -36,12 +37,15 @@ _TUNE_SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",
 }
 _TIMEOUT_GRACE_SECONDS = 5.0
-_OUTCOME, _JOB = "outcome", "job"
+_OUTCOME, _JOB, _TEAM = "outcome", "job", "team"
+_HEAD_NODE = "node:__internal_head__"
+"""A resource that Ray gives to the head node of every cluster, 1.0 of it."""
+
 _FINISHED: str = Searcher.FINISHED
 T = TypeVar("T")
 
 
-def run_on_ray(session: Session, *, slots: int, cpus: float, gpus: float) -> None:
+def run_on_ray(session: Session, *, slots: int, cpus: float, gpus: float, workers: int = 1) -> None:
     """Works on a running Ray until the session is over, or until SIGINT or SIGUSR1 asks for a stop.
 
     Args:
@@ -49,15 +53,21 @@ def run_on_ray(session: Session, *, slots: int, cpus: float, gpus: float) -> Non
         slots: How many trials run at a time.
         cpus: CPUs per trial.
         gpus: GPUs per trial.
+        workers: Processes per trial; with several, each gets an even share of the trial's CPUs and GPUs.
     """
     os.environ.update(_TUNE_SETTINGS | {"TUNE_MAX_PENDING_TRIALS_PG": str(slots)})
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     jobs: dict[str, tuple[Job, float]] = {}
+    team = Team.share_out(workers, cpus, gpus) if workers > 1 else None
+    needs: Any = {"cpu": cpus, "gpu": gpus}
+    if team is not None:
+        # Ray Train reserves what the processes need; the trial itself only waits, beside the search.
+        needs = tune.PlacementGroupFactory([{_HEAD_NODE: 0.001}])
     with tempfile.TemporaryDirectory(prefix="paretoseg-tune-") as scratch:
         tuner = tune.Tuner(
-            tune.with_resources(TrialActor, {"cpu": cpus, "gpu": gpus}),
+            tune.with_resources(TrialActor, needs),
             tune_config=tune.TuneConfig(
-                search_alg=SessionSearcher(session, jobs, slots),
+                search_alg=SessionSearcher(session, jobs, slots, team),
                 scheduler=SessionScheduler(session, jobs),
                 num_samples=-1,
                 reuse_actors=True,
@@ -83,7 +93,9 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
     def setup(self, config: dict[str, Any]) -> None:
         """Begins the first job, once everything is imported."""
-        config[_JOB].task.warm_up()
+        self._group = WorkerGroup(config[_TEAM]) if config[_TEAM] else None
+        if self._group is None:
+            config[_JOB].task.warm_up()
         self._begin(config[_JOB])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -94,19 +106,26 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
     def step(self) -> dict[str, Any]:
         """One share of the job."""
-        outcome = self._work.advance()
+        outcome = self._advance()
         if outcome.is_last:
             self._watchdog.cancel()
         return {_OUTCOME: outcome, "done": outcome.is_last}
 
     def cleanup(self) -> None:
-        """Lets go of the last job."""
+        """Lets go of the last job, and of the processes that worked on it."""
         self._watchdog.cancel()
+        if self._group is not None:
+            self._group.close()
 
     def _begin(self, job: Job) -> None:
-        self._work = Work(job)
-        # A step that hangs cannot be interrupted from within Python; only ending the process is sure.
         self._watchdog = threading.Timer(job.timeout_min * 60 + _TIMEOUT_GRACE_SECONDS, os._exit, args=(1,))
+        if self._group is not None:
+            # It waits for processes of its own, and not longer than the job may take.
+            self._advance = self._group.advance
+            self._group.begin(job)
+            return
+        self._advance = Work(job).advance
+        # A step that hangs cannot be interrupted from within Python; only ending the process is sure.
         self._watchdog.daemon = True
         self._watchdog.start()
 
@@ -121,11 +140,14 @@ class _Forgotten:
 class SessionSearcher(_Forgotten, Searcher):  # type: ignore[misc]
     """Hands the session's jobs to Tune, as many at a time as there are slots."""
 
-    def __init__(self, session: Session, jobs: dict[str, tuple[Job, float]], slots: int) -> None:
+    def __init__(
+        self, session: Session, jobs: dict[str, tuple[Job, float]], slots: int, team: Team | None = None
+    ) -> None:
         super().__init__(metric="training_iteration", mode="max")
         self._session = session
         self._jobs = jobs
         self._slots = slots
+        self._team = team
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next job, None while there is none, or FINISHED."""
@@ -148,7 +170,7 @@ class SessionSearcher(_Forgotten, Searcher):  # type: ignore[misc]
         if job is None:
             return None
         self._jobs[trial_id] = job, self._session.now()
-        return {_JOB: job}
+        return {_JOB: job, _TEAM: self._team}
 
 
 class SessionScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
@@ -207,7 +229,12 @@ class SessionScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
             return True
         job, _ = self._jobs[trial.trial_id]
         outcome: Outcome = result[_OUTCOME]
-        is_over = self._session.take(job, outcome)
+        if isinstance(outcome.result, Broken) and outcome.result.failure.kind is FailureKind.LOST:
+            # Processes of the trial died, and not the worker that speaks for them.
+            self._session.lose(job, outcome.result.failure)
+            is_over = True
+        else:
+            is_over = self._session.take(job, outcome)
         if is_over:
             self._jobs.pop(trial.trial_id)
         return is_over

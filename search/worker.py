@@ -5,13 +5,13 @@ Free of Ray: the serial runner and Ray's actors drive the same object.
 
 from __future__ import annotations
 
-import errno
+import socket
 import time
 import traceback
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from search.store.folder import StorageError, as_storage_error
+from search.store.folder import NO_SPACE, StorageError, as_storage_error
 from search.store.study_folder import StudyFolder
 from search.trial import Failure, FailureKind
 from spaces.objective import Measurement
@@ -80,6 +80,9 @@ class Outcome:
     seconds: float
     """How long the worker was busy with the job so far."""
 
+    host: str = ""
+    """The machine that the worker runs on."""
+
     @property
     def is_last(self) -> bool:
         """True if the job is over."""
@@ -91,6 +94,9 @@ class Work:
     """A job in progress; call `advance` until an outcome is the last."""
 
     job: Job
+    is_leader: bool = True
+    """False in the other processes of a trial that has several: they train along, but neither measure nor save."""
+
     _trainable: Trainable | None = field(default=None, init=False)
     _began_at: float | None = field(default=None, init=False)
     _seconds: float = field(default=0.0, init=False)
@@ -104,7 +110,7 @@ class Work:
         self._seconds += time.perf_counter() - start
         if self._seconds > self.job.timeout_min * 60 and isinstance(result, Stepped):
             result = Broken(time_out(self.job.timeout_min))
-        return Outcome(result, self._began_at, self._seconds)
+        return Outcome(result, self._began_at, self._seconds, socket.gethostname())
 
     def _try(self) -> Stepped | Measured | Broken | Halted:
         try:
@@ -112,7 +118,7 @@ class Work:
         except StorageError as error:
             return Halted(str(error))
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if isinstance(error, OSError) and error.errno in NO_SPACE:
                 return Halted(str(as_storage_error(error, "the disk of the worker")))
             return Broken(_describe(error))
 
@@ -130,6 +136,8 @@ class Work:
         if self._trainable.steps_done == self._trainable.num_steps:
             return self._evaluate(folder, Split.VALIDATION)
         measurement = self._trainable.step()
+        if not self.is_leader:
+            return Stepped(self._trainable.steps_done, measurement)
         with folder.new_checkpoint(self.job.trial_id, self._trainable.steps_done, measurement.values) as path:
             self._trainable.save(path)
         return Stepped(self._trainable.steps_done, measurement)
@@ -145,6 +153,8 @@ class Work:
 
     def _evaluate(self, folder: StudyFolder, split: Split) -> Measured:
         assert self._trainable is not None
+        if not self.is_leader:
+            return Measured(Evaluation(Measurement({}), {}))
         evaluation = self._trainable.evaluate(split)
         folder.write_cases(self.job.trial_id, self.job.assignment.seed, split, evaluation.cases)
         return Measured(evaluation)

@@ -6,7 +6,7 @@ import itertools
 import json
 from collections.abc import Callable
 
-from search.events import Created, Event, Finished, Stopped, from_record, to_record
+from search.events import Created, Event, Failed, Finished, Stopped, from_record, to_record
 from search.session import JobSettings, Session
 from search.store.study_folder import StudyFolder
 from search.strategies.evolution import EvolutionConfig
@@ -86,7 +86,7 @@ def run_trial(study: Study, trial: Trial, task: ToyTask) -> None:
                 study.stop(Stopped(0.0, trial.trial_id, began_at=0.0, seconds=1.0))
                 return
     except RuntimeError as error:
-        study.fail(trial.trial_id, Failure(FailureKind.ERROR, str(error)), 0.0)
+        study.fail(Failed(0.0, trial.trial_id, Failure(FailureKind.ERROR, str(error))))
         return
     evaluation = trainable.evaluate(Split.VALIDATION)
     values = dict(evaluation.objectives.values)

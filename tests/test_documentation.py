@@ -13,6 +13,7 @@ from search.config import compose as compose_experiment
 from spaces.search_space import DIMENSIONS
 
 REPOSITORY = Path(__file__).parents[1]
+PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{page.name}" for page in (REPOSITORY / "docs").glob("*.md"))]
 CONFIG_PAGE = (REPOSITORY / "docs" / "config.md").read_text()
 
 
@@ -37,9 +38,7 @@ def test_every_config_key_is_on_the_page(group: str, option: str) -> None:
 
 
 def test_every_key_on_the_page_exists() -> None:
-    known = set().union(
-        *(list_keys(f"{group}={option}") for group, options in CHOICES.items() for option in options)
-    )
+    known = set().union(*(list_keys(f"{group}={option}") for group, options in CHOICES.items() for option in options))
     named = set(re.findall(r"^\| `([a-z_]+(?:\.[a-z_]+)?)`", CONFIG_PAGE, re.MULTILINE)) - {"experiment"}
     assert named <= known
 
@@ -55,7 +54,7 @@ def test_every_experiment_is_on_the_page() -> None:
     assert all(f"`{name}`" in CONFIG_PAGE for name in list_experiments())
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (REPOSITORY / "docs").glob("*.md"))])
+@pytest.mark.parametrize("page", PAGES)
 def test_every_link_leads_somewhere(page: str) -> None:
     path = REPOSITORY / page
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):

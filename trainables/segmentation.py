@@ -11,6 +11,9 @@ Nothing here calls anybody back, so a trial runs in a plain loop:
 Everything random derives from the assignment's seed, in streams of their own: the weights, the patches, the
 augmentation. Two candidates with equal seeds therefore meet the same patches as far as their patch size allows. On a
 CPU, equal assignments end in equal bits.
+
+In a process group, every process runs this same code on its share of each batch (see `parallel.py`), and one of them,
+the leader, measures and saves for all. A trial can be saved by one process and go on with several, and the reverse.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from pathlib import Path
 
 import torch
 from monai.losses.dice import DiceCELoss
-from torch import Tensor
+from torch import Tensor, nn
 
 from spaces.objective import Measurement
 from trainables.augmentation import augment, draw_augmentation
@@ -32,6 +35,7 @@ from trainables.datasets import load_once
 from trainables.evaluation import Battery, Scores, measure
 from trainables.networks import build_network, initialise_weights
 from trainables.objectives import ACCURACY, ROBUSTNESS, measure_accuracy, measure_robustness
+from trainables.parallel import gather, is_leader, replicate, take_share
 from trainables.sampling import PatchSampler
 from trainables.seeds import derive_seed
 from trainables.segmentation_task import SegmentationTask
@@ -63,6 +67,7 @@ class SegmentationTrainable:
         )
         initialise_weights(self._network, assignment.seed)
         self._network.to(assignment.device)
+        self._replica: nn.Module | None = None
         self._sampler = PatchSampler(
             self._dataset.train,
             patch=self._recipe.patch,
@@ -88,7 +93,8 @@ class SegmentationTrainable:
     def step(self) -> Measurement:
         """Trains for `iterations_per_step` iterations, then measures both objectives on a few validation cases.
 
-        The quick robustness takes one severity of each corruption; it is paired across candidates and steps.
+        The quick robustness takes one severity of each corruption; it is paired across candidates and steps. Processes
+        other than the leader return an empty measurement.
 
         Raises:
             ValueError: if the loss is not finite; the message names the iteration.
@@ -105,6 +111,8 @@ class SegmentationTrainable:
                 )
         self._train_seconds += time.perf_counter() - start
         self._steps_done += 1
+        if not is_leader():
+            return Measurement({})
         return _summarise(self._measure(Split.VALIDATION, [self._task.quick_severity], self._task.num_quick_cases))
 
     def evaluate(self, split: Split) -> Evaluation:
@@ -161,7 +169,11 @@ class SegmentationTrainable:
         images, labels = self._sampler.sample(batch_size, self._patch_generator)
         draw = draw_augmentation(batch_size, self._dataset.spatial_dims, self._augmentation_generator)
         images, labels = augment(images, labels, self._recipe.augmentation, draw)
-        loss: Tensor = self._loss(self._network(images), labels[:, None])
+        if self._replica is None:
+            # Not earlier: a trial that is only measured trains nothing, and then no other process takes part.
+            self._replica = replicate(self._network)
+        logits = gather(self._replica(take_share(images)), batch_size)
+        loss: Tensor = self._loss(logits, labels[:, None])
         self._optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), MAX_GRADIENT_NORM)

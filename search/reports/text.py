@@ -26,8 +26,8 @@ def front_table(record: StudyRecord, max_rows: int | None = None) -> Table:
     objectives = [objective.name for objective in record.objectives]
     has_test = any(trial.test for trial in trials)
     title = f"Front of {record.created.study}" + (" (in brackets: on test cases)" if has_test else "")
-    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", caption_justify="left", pad_edge=False)
-    table.add_column("trial", justify="right")
+    table = Table(title=escape(title), box=SIMPLE_HEAD, title_justify="left", caption_justify="left", pad_edge=False)
+    table.add_column("trial", justify="right", no_wrap=True)
     for name in objectives:
         table.add_column(name, justify="right", style="bold", no_wrap=True)
     if "parameters" in record.created.cost_names:
@@ -55,7 +55,7 @@ def _describe(trial: Trial, names: Sequence[str]) -> str:
     return " ".join(f"{name}={values[name]}" for name in names)
 
 
-def status_view(record: StudyRecord, writer: str | None, torn: Sequence[str]) -> RenderableType:
+def status_view(record: StudyRecord, writer: str | None, torn: Sequence[str], job: str = "") -> RenderableType:
     """Where a study stands: counts, budget, front, and what failed last."""
     opened = record.opened[-1] if record.opened else None
     budget = f" of {opened.budget_trials}" if opened else ""
@@ -63,6 +63,7 @@ def status_view(record: StudyRecord, writer: str | None, torn: Sequence[str]) ->
         Text.assemble(("study ", "bold"), record.created.study),
         Text(f"trials  {len(record.trials)}{budget}: {count_states(record.trials)}"),
         Text(f"writer  {writer or 'none; the search is not running'}"),
+        *([Text(f"job     {job}")] if job else []),
         Text(f"front   {len(record.front.trials)} trials, hypervolume {record.front.hypervolume:.4f}"),
         Text(f"time    {describe_seconds(record.hours_used * 3600)} in {len(record.opened)} session(s)"),
     ]

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit, urlunsplit
 from pyarrow import ArrowException
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSystem
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+"""What a write fails with when the disk, and not the writer, is to blame."""
 
 
 class StorageError(Exception):
@@ -35,15 +36,16 @@ class Folder:
             try:
                 self._filesystem, path = FileSystem.from_uri(location)
             except (ArrowException, OSError, ValueError) as error:
-                raise ValueError(f"storage '{location}' cannot be opened: {str(error).splitlines()[0]}") from None
+                cause = (str(error).splitlines() or [type(error).__name__])[0]
+                raise ValueError(f"storage '{hide_secrets(location)}' cannot be opened: {cause}") from None
             self._path = PurePosixPath(path)
         else:
             self._filesystem, self._path = LocalFileSystem(), PurePosixPath(os.path.abspath(location))
 
     @property
     def location(self) -> str:
-        """The path or URI, as it was given."""
-        return self._location
+        """The path or URI for people: as it was given, but for keys in a URI."""
+        return hide_secrets(self._location)
 
     @property
     def address(self) -> str:
@@ -138,11 +140,16 @@ class Folder:
             raise as_storage_error(error, self._location) from error
 
 
+def hide_secrets(location: str) -> str:
+    """A path or URI without the keys that may stand before its host."""
+    return re.sub(r"://[^/@]*@", "://", location)
+
+
 def as_storage_error(error: OSError, place: str) -> StorageError:
     """The error in words that say what to do; keys in a URI are left out."""
-    place = re.sub(r"://[^/@]*@", "://", place)
+    place = hide_secrets(place)
     cause = (str(error).splitlines() or [type(error).__name__])[0]
-    way_out = "free some space" if error.errno in _FULL else "mend the storage"
+    way_out = "free some space" if error.errno in NO_SPACE else "mend the storage"
     return StorageError(f"cannot use {place}: {cause}; {way_out} and run the same command again")
 
 

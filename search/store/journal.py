@@ -57,7 +57,9 @@ class Journal:
     def is_begun(self) -> bool:
         """True if at least one record is whole; the very first one can be torn too."""
         names = [name for name in self._folder.list_files() if name.endswith(".jsonl")]
-        return bool(names) and bool(_read_segment(self._folder.read(names[0]), f"{self._folder.location}/{names[0]}")[0])
+        return bool(names) and bool(
+            _read_segment(self._folder.read(names[0]), f"{self._folder.location}/{names[0]}")[0]
+        )
 
     def append(self, event: Event) -> None:
         """Keeps an event; when this returns, it outlives a crash.

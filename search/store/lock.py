@@ -22,6 +22,7 @@ from search.store.folder import Folder, StorageError, as_storage_error
 _NAME = "writer.lock"
 _RENEW_SECONDS = 10.0
 _EXPIRE_SECONDS = 60.0
+_NUM_TRIES, _TRY_SECONDS = 10, 0.02
 
 
 class LockedError(Exception):
@@ -69,15 +70,25 @@ def _hold_locally(folder: Folder) -> Iterator[None]:
     except OSError as error:
         raise as_storage_error(error, str(path)) from error
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LockedError(_refusal(folder, _parse(path.read_bytes()))) from None
+        if not _take(descriptor):
+            raise LockedError(_refusal(folder, _parse(path.read_bytes())))
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, _lease(""), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def _take(descriptor: int) -> bool:
+    """True if the lock is ours. Asked a few times: who only looks for the writer holds it for a moment too."""
+    for _ in range(_NUM_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_TRY_SECONDS)
+        else:
+            return True
+    return False
 
 
 @contextmanager

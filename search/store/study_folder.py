@@ -6,6 +6,8 @@ trials.parquet       a row a trial, rewritten from the journal
 cases/               a Parquet file for every trial and split: the rows that every number is made of
 checkpoints/         weights of running trials and of those on the front
 front.csv, front.png the answer
+report.html          the answer as a page, written by `paretoseg report`
+job.json             the job that was last submitted to Slurm or Kubernetes
 writer.lock          held by the process that writes
 """
 
@@ -15,15 +17,18 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, fields
 from pathlib import Path
 
+from cluster.cluster import Ticket
+from search.events import Event
 from search.record import StudyRecord
 from search.store.folder import Folder
 from search.store.journal import Journal
-from search.store.tables import cases_to_parquet, front_to_csv, trials_to_parquet
+from search.store.tables import cases_from_parquet, cases_to_parquet, front_to_csv, trials_to_parquet
 from trainables.trainable import CaseScore, Split
 
-_EXPERIMENT = "experiment.yaml"
+_EXPERIMENT, _TICKET = "experiment.yaml", "job.json"
 
 
 class StudyFolder:
@@ -49,9 +54,17 @@ class StudyFolder:
         Raises:
             ValueError: if there is no study here, or its journal is damaged.
         """
+        return StudyRecord(self.read_events())
+
+    def read_events(self) -> Sequence[Event]:
+        """All that happened, in order.
+
+        Raises:
+            ValueError: if there is no study here, or its journal is damaged.
+        """
         if not self.exists():
             raise ValueError(_no_study(self.folder))
-        return StudyRecord(self.journal.read())
+        return self.journal.read()
 
     def write_experiment(self, text: str) -> None:
         """Keeps the composed config."""
@@ -64,6 +77,26 @@ class StudyFolder:
             FileNotFoundError: if it is not there.
         """
         return self.folder.read(_EXPERIMENT).decode()
+
+    def write_ticket(self, ticket: Ticket) -> None:
+        """Keeps where the search was submitted to."""
+        self.folder.write(_TICKET, json.dumps(asdict(ticket), indent=2).encode())
+
+    def read_ticket(self) -> Ticket | None:
+        """Where the search was last submitted to, or None.
+
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        try:
+            values = json.loads(self.folder.read(_TICKET))
+            return Ticket(**{item.name: values[item.name] for item in fields(Ticket)})
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError):
+            raise ValueError(
+                f"'{self.folder.location}/{_TICKET}' is damaged; delete it when the job that it names is over"
+            ) from None
 
     def write_trials(self, record: StudyRecord) -> None:
         """Brings `trials.parquet` up to the journal."""
@@ -83,6 +116,22 @@ class StudyFolder:
         self._cases.write(
             f"trial-{trial_id:05d}-{split.value}.parquet", cases_to_parquet(trial_id, seed, split, scores)
         )
+
+    def read_cases(self, trial_id: int, split: Split) -> list[CaseScore]:
+        """The scores of a trial on a split; none if they were not kept.
+
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        name = f"trial-{trial_id:05d}-{split.value}.parquet"
+        try:
+            return cases_from_parquet(self._cases.read(name))
+        except FileNotFoundError:
+            return []
+        except ValueError as error:
+            raise ValueError(
+                f"cases/{name} is damaged ({error}); restore it from a backup, or delete it to go on without"
+            ) from None
 
     @contextmanager
     def new_checkpoint(self, trial_id: int, step: int, values: Mapping[str, float]) -> Iterator[Path]:

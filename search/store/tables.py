@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import pyarrow as pa
@@ -50,6 +51,20 @@ def cases_to_parquet(trial_id: int, seed: int, split: Split, scores: Sequence[Ca
     shared = {"trial_id": trial_id, "seed": seed, "split": split.value}
     rows = [shared | vars(score) for score in scores]
     return _to_parquet(pa.Table.from_pylist(rows, schema=CASE_SCHEMA))
+
+
+def cases_from_parquet(content: bytes) -> list[CaseScore]:
+    """The scores in a Parquet file that `cases_to_parquet` made.
+
+    Raises:
+        ValueError: if it is damaged or lacks a column.
+    """
+    names = [item.name for item in fields(CaseScore)]
+    try:
+        rows = parquet.read_table(io.BytesIO(content), columns=names).to_pylist()
+        return [CaseScore(**row) for row in rows]
+    except (pa.ArrowException, OSError, TypeError) as error:
+        raise ValueError((str(error).splitlines() or [type(error).__name__])[0]) from None
 
 
 def front_to_csv(record: StudyRecord) -> bytes:
@@ -104,6 +119,7 @@ def _trial_schema(record: StudyRecord) -> pa.Schema:
         ("began_at", pa.timestamp("ms", tz="UTC")),
         ("ended_at", pa.timestamp("ms", tz="UTC")),
         ("seconds", pa.float64()),
+        ("host", pa.string()),
     ]
     return pa.schema(fields, metadata=_METADATA)
 
@@ -142,6 +158,7 @@ def _trial_row(trial: Trial, record: StudyRecord, is_on_front: bool) -> dict[str
         "began_at": _milliseconds(trial.began_at),
         "ended_at": _milliseconds(trial.ended_at),
         "seconds": trial.seconds,
+        "host": trial.host,
     }
     if row.get("parameters") is not None:
         row["parameters"] = round(row["parameters"])

@@ -101,9 +101,7 @@ def test_no_candidate_that_ended_or_runs_is_proposed_while_others_are_unseen(con
         seen.add(proposal.candidate)
         state = State.FAILED if number % 4 == 1 else State.FINISHED
         values = dict(zip(("accuracy", "robustness"), closed_form(proposal.candidate), strict=True))
-        running.append(
-            build_trial(number, candidate=proposal.candidate, state=State.RUNNING, objectives={}, costs={})
-        )
+        running.append(build_trial(number, candidate=proposal.candidate, state=State.RUNNING, objectives={}, costs={}))
         if len(running) == 3:
             done = dataclasses.replace(
                 running.pop(0), state=state, objectives=values if state is State.FINISHED else {}
@@ -114,7 +112,13 @@ def test_no_candidate_that_ended_or_runs_is_proposed_while_others_are_unseen(con
 
 
 def test_an_exhausted_space_is_repeated_evenly_with_other_seeds(config):
-    restrictions = FINITE | {"skip": ["none", "addition"], "augmentation": "none", "patch": 32, "width": 8, "depth": [2, 3]}
+    restrictions = FINITE | {
+        "skip": ["none", "addition"],
+        "augmentation": "none",
+        "patch": 32,
+        "width": 8,
+        "depth": [2, 3],
+    }
     num_candidates = len(set(SearchSpace(restrictions).enumerate()))
     assert num_candidates == 4
     study = build_study(MemoryLog(), strategy=config, restrictions=restrictions)
@@ -128,7 +132,12 @@ def test_an_exhausted_space_is_repeated_evenly_with_other_seeds(config):
 
 @pytest.mark.parametrize(
     ("name", "wish"),
-    [("skip", ["none", "addition"]), ("depth", [2, 5]), ("foreground_ratio", [0.1, 0.9]), ("learning_rate", [1e-3, 0.1])],
+    [
+        ("skip", ["none", "addition"]),
+        ("depth", [2, 5]),
+        ("foreground_ratio", [0.1, 0.9]),
+        ("learning_rate", [1e-3, 0.1]),
+    ],
 )
 def test_a_space_with_one_free_dimension_is_searched(config, name, wish):
     pins = SearchSpace().default().as_dict()

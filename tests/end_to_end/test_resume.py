@@ -85,6 +85,22 @@ def test_ctrl_c_on_ray_stops_with_a_word_on_how_to_resume(command: Command) -> N
     assert (trials.state == "FINISHED").sum() >= 3
 
 
+def test_sigusr1_stops_with_work_left_and_another_process_goes_on_at_once(command: Command) -> None:
+    words = (*SEARCH, "study=told", "cluster=serial", "tracking.mode=disabled")
+    process = command.start(*words, "task.seconds=0.5")
+    command.wait_for(process, lambda: len(count(command.records("told"), "finished")) >= 2)
+    process.send_signal(signal.SIGUSR1)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 75, output
+    assert "Traceback" not in output
+
+    code, output = command.run("search", "study=told", "tracking.mode=disabled")
+    assert code == 0, output
+    finished = count(command.records("told"), "finished")
+    assert len(finished) == 12
+    assert set(finished.values()) == {1}
+
+
 def test_a_second_process_is_refused_while_the_first_lives(command: Command) -> None:
     words = ("search", "study=busy", "task=toy", "task.seconds=5", "cluster=serial")
     first = command.start(*words)

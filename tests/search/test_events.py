@@ -61,7 +61,9 @@ def test_an_event_survives_json(event):
 
 
 def test_an_unknown_kind_is_refused():
-    with pytest.raises(ValueError, match=r"unknown kind of record 'paused'; was the study written by a newer version\?"):
+    with pytest.raises(
+        ValueError, match=r"unknown kind of record 'paused'; was the study written by a newer version\?"
+    ):
         from_record({"kind": "paused", "time": 1.0})
 
 

@@ -127,7 +127,8 @@ class Unreachable:
 
 
 @pytest.mark.parametrize(
-    ("act", "arguments"), [("exists", ("a",)), ("list_files", ()), ("read", ("a",)), ("write", ("a", b"")), ("delete", ("a",))]
+    ("act", "arguments"),
+    [("exists", ("a",)), ("list_files", ()), ("read", ("a",)), ("write", ("a", b"")), ("delete", ("a",))],
 )
 def test_a_server_that_does_not_answer_is_a_storage_error_without_its_keys(act, arguments):
     folder = Folder("s3://KEY:SECRET@bucket/x?endpoint_override=127.0.0.1%3A1&scheme=http&region=us-east-1")
@@ -136,3 +137,12 @@ def test_a_server_that_does_not_answer_is_a_storage_error_without_its_keys(act, 
         getattr(folder, act)(*arguments)
     assert "SECRET" not in str(error.value)
     assert "bucket" in str(error.value)
+
+
+def test_who_reads_while_a_file_is_replaced_sees_the_old_one_whole(tmp_path):
+    folder = Folder(str(tmp_path))
+    folder.write("table", b"old and long")
+    with (tmp_path / "table").open("rb") as reader:
+        folder.write("table", b"new")
+        assert reader.read() == b"old and long"
+    assert folder.read("table") == b"new"

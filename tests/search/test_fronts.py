@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -87,7 +88,7 @@ def test_the_order_of_trials_does_not_matter(points, random):
 def test_hypervolume_never_falls_when_a_trial_is_added(points):
     reference = np.ones(points.shape[1])
     volumes = [measure_hypervolume(points[:count], reference) for count in range(len(points) + 1)]
-    assert all(after >= before - 1e-12 for before, after in zip(volumes, volumes[1:], strict=False))
+    assert all(after >= before - 1e-12 for before, after in itertools.pairwise(volumes))
 
 
 @given(losses(2))

@@ -53,6 +53,19 @@ def test_an_event_is_there_as_soon_as_it_is_appended(folder):
     journal.close()
 
 
+def test_every_record_is_synced_to_the_disk_before_append_returns(local_folder, monkeypatch):
+    synced = []
+    monkeypatch.setattr("os.fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    journal = Journal(local_folder)
+    sizes = []
+    for event in EVENTS:
+        journal.append(event)
+        sizes.append(len(local_folder.read(local_folder.list_files()[0])))
+    journal.close()
+    assert synced == sizes
+    assert sizes == sorted(set(sizes))
+
+
 def test_more_segments_than_ten_keep_their_order(folder):
     for number in range(12):
         write(folder, [Resumed(0.0, number)])
@@ -106,7 +119,9 @@ def test_a_torn_segment_stays_readable_when_later_ones_follow(local_folder):
 
 
 @pytest.mark.parametrize("line", [0, 1, 2])
-@pytest.mark.parametrize("damage", [lambda text: text[:-3], lambda text: b"", lambda text: text.replace(b"2.0", b"9.9")])
+@pytest.mark.parametrize(
+    "damage", [lambda text: text[:-3], lambda text: b"", lambda text: text.replace(b"2.0", b"9.9")]
+)
 def test_damage_in_the_middle_is_refused_with_file_and_line(local_folder, line, damage):
     write(local_folder, [Resumed(2.0, 0), Resumed(2.0, 1), Resumed(2.0, 2), Resumed(2.0, 3)])
     name = local_folder.list_files()[0]

@@ -120,11 +120,7 @@ def test_better_trials_breed_more_often():
     strategy = build_evolution(6)
     for number in range(6):
         strategy.tell(build_trial(number, 0.1 * number, 0.1 * number))
-    parents = [
-        parent
-        for seed in range(200)
-        for parent in strategy.ask(10, np.random.default_rng(seed), ()).parents
-    ]
+    parents = [parent for seed in range(200) for parent in strategy.ask(10, np.random.default_rng(seed), ()).parents]
     counts = [parents.count(number) for number in range(6)]
     assert counts[5] > counts[3] > counts[1] > counts[0]
 

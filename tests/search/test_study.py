@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from search.events import Created, Finished, Opened, Started, Stopped
+from search.events import Created, Failed, Finished, Opened, Started, Stopped
 from search.record import StudyRecord
 from search.strategies.evolution import EvolutionConfig
 from search.strategies.pruner import MedianConfig
@@ -114,7 +114,7 @@ def test_too_many_failures_in_a_row_end_the_search():
     study = build_study(MemoryLog(), budget=Budget(trials=50, max_failures=3))
     for _ in range(3):
         assert not study.gave_up
-        study.fail(study.ask(0.0).trial_id, FAILURE, 0.0)
+        study.fail(Failed(0.0, study.ask(0.0).trial_id, FAILURE))
     assert study.gave_up
     assert study.ask(0.0) is None
     assert {trial.failure for trial in study.trials} == {FAILURE}
@@ -127,13 +127,13 @@ def test_a_success_forgives_the_failures_before(success):
         trial = study.ask(0.0)
         match outcome:
             case "fail":
-                study.fail(trial.trial_id, FAILURE, 0.0)
+                study.fail(Failed(0.0, trial.trial_id, FAILURE))
             case "finish":
                 finish(study, trial)
             case "stop":
                 study.stop(Stopped(0.0, trial.trial_id, 0.0, 1.0))
     assert not study.gave_up
-    study.fail(study.ask(0.0).trial_id, FAILURE, 0.0)
+    study.fail(Failed(0.0, study.ask(0.0).trial_id, FAILURE))
     assert study.gave_up
 
 
@@ -141,7 +141,7 @@ def test_a_resume_forgives_the_failures_before():
     log = MemoryLog()
     study = build_study(log, budget=Budget(trials=50, max_failures=2))
     for _ in range(2):
-        study.fail(study.ask(0.0).trial_id, FAILURE, 0.0)
+        study.fail(Failed(0.0, study.ask(0.0).trial_id, FAILURE))
     resumed = build_study(log, budget=Budget(trials=50, max_failures=2))
     assert not resumed.gave_up
     assert resumed.ask(0.0).trial_id == 2

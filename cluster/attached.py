@@ -1,0 +1,139 @@
+"""A Ray that is up already: inside a Slurm job, in a pod of Kubernetes, or on machines that somebody set up."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import ray
+from ray.exceptions import AuthenticationError
+
+from cluster.cluster import ClusterConfig
+from cluster.resources import Resources
+
+_POLL_SECONDS = 0.3
+_PROBE_SECONDS = 2.0
+
+
+@dataclass(unsafe_hash=True)
+class AttachedConfig(ClusterConfig):
+    """A Ray that somebody else brought up and takes down; the search only uses it."""
+
+    address: str = ""
+    """host:port of its head; empty for what the environment variable RAY_ADDRESS says."""
+
+    num_nodes: int = 1
+    """How many Ray nodes to wait for before the search begins."""
+
+    wait_s: float = 120.0
+    """How long to wait for them, in seconds."""
+
+    cpus: float = 0.0
+    """How many cores to count on, where an autoscaler brings nodes on demand; 0 for those that are there."""
+
+    gpus: float = -1.0
+    """How many GPUs to count on, where an autoscaler brings nodes on demand; -1 for those that are there."""
+
+    def __post_init__(self) -> None:
+        if self.num_nodes < 1:
+            raise ValueError(f"cluster.num_nodes must be at least 1, got {self.num_nodes}")
+        if self.wait_s < 0:
+            raise ValueError(f"cluster.wait_s must not be negative, got {self.wait_s:g}")
+        if self.cpus < 0:
+            raise ValueError(f"cluster.cpus must not be negative, got {self.cpus:g}")
+        if self.gpus < 0 and self.gpus != -1:
+            raise ValueError(f"cluster.gpus must be -1 or more, got {self.gpus:g}")
+
+    def check(self, resources: Resources) -> None:
+        """Looks whether there is an address, and whether a trial fits what is counted on.
+
+        Raises:
+            ValueError: if the address is missing or cannot be read, or a trial does not fit.
+        """
+        self.locate()
+        if self.cpus and self.gpus != -1:
+            resources.count_slots(self.cpus, self.gpus)
+
+    def locate(self) -> tuple[str, int]:
+        """Host and port of the head.
+
+        Raises:
+            ValueError: if there is no address, or it is not host:port.
+        """
+        address = self.address or os.environ.get("RAY_ADDRESS", "")
+        if not address:
+            raise ValueError(
+                "cluster=attached needs a Ray that is up; set cluster.address=<host>:<port> or RAY_ADDRESS, "
+                "or use cluster=local"
+            )
+        try:
+            parts = urlsplit(f"//{address}")
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host, port = None, None
+        if not host or not port or parts.path:
+            raise ValueError(f"the address of Ray must be <host>:<port>, got {address!r}; see cluster.address")
+        return host, port
+
+    @contextmanager
+    def connect(self) -> Iterator[tuple[float, float]]:
+        """Joins the Ray and waits for its nodes; gives the CPUs and GPUs to count on, and leaves Ray up at the end.
+
+        Raises:
+            ValueError: if Ray does not answer, refuses the token, or its nodes do not come.
+        """
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        host, port = self.locate()
+        deadline = time.monotonic() + self.wait_s
+        # The port first: Ray's own retries are slow, and its failure is a wall of text.
+        self._wait_for_port(host, port, deadline)
+        self._join(f"{host}:{port}" if ":" not in host else f"[{host}]:{port}")
+        try:
+            self._wait_for_nodes(deadline)
+            found = ray.cluster_resources()
+            yield (
+                self.cpus or found.get("CPU", 0.0),
+                found.get("GPU", 0.0) if self.gpus == -1 else self.gpus,
+            )
+        finally:
+            ray.shutdown()
+
+    def _wait_for_port(self, host: str, port: int, deadline: float) -> None:
+        while True:
+            try:
+                socket.create_connection((host, port), _PROBE_SECONDS).close()
+                return
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    raise ValueError(
+                        f"no Ray answers at {host}:{port} ({error.strerror or error}); is its head up? "
+                        "cluster.wait_s is how long to wait"
+                    ) from None
+            time.sleep(_POLL_SECONDS)
+
+    def _join(self, address: str) -> None:
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except AuthenticationError:
+            raise ValueError(
+                f"the Ray at {address} wants a token; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH as on its head"
+            ) from None
+        except (ConnectionError, RuntimeError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ValueError(f"cannot join the Ray at {address}: {reason}") from None
+
+    def _wait_for_nodes(self, deadline: float) -> None:
+        while (alive := sum(node["Alive"] for node in ray.nodes())) < self.num_nodes:
+            if time.monotonic() > deadline:
+                raise ValueError(
+                    f"only {alive} of {self.num_nodes} Ray nodes came up within {self.wait_s:g} s; look at their logs, "
+                    "or set cluster.num_nodes or cluster.wait_s"
+                )
+            time.sleep(_POLL_SECONDS)

@@ -1,0 +1,98 @@
+set -uo pipefail
+say() { echo "[$(date '+%F %T')] job $SLURM_JOB_ID, restart ${SLURM_RESTART_COUNT:-0}: $*"; }
+
+# The traps come before anything slow: a signal that finds none ends this script, and Slurm counts that as a failure.
+num_signals=0 is_cancelled="" driver="" killer=""
+stop_driver() {
+  num_signals=$((num_signals + 1))
+  say "$1"
+  [ -n "$driver" ] || return 0
+  kill -USR1 "$driver" 2>/dev/null
+  # Nothing is lost by it: the journal holds every step, the checkpoints too.
+  [ -n "$killer" ] || { (sleep "$patience_s" && kill -KILL "$driver") >/dev/null 2>&1 & killer=$!; }
+}
+trap 'stop_driver "stopping: the time limit is near, or a job of higher priority needs the nodes"' USR1
+trap 'is_cancelled=yes; stop_driver "stopping: cancelled or requeued"' TERM
+
+if [ -n "$setup" ]; then
+  set +u # modules and environments often read variables that are not set
+  # shellcheck source=/dev/null
+  . "$setup" || { say "cluster.setup=$setup failed"; exit 2; }
+  set -u
+fi
+
+# One token for each study: only who can read the file can use this Ray.
+export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$run_dir/ray-token
+[ -s "$RAY_AUTH_TOKEN_PATH" ] ||
+  (umask 077 && head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$RAY_AUTH_TOKEN_PATH")
+chmod 600 "$RAY_AUTH_TOKEN_PATH"
+export COLUMNS=${COLUMNS:-140} # of the tables in the log
+export RAY_USAGE_STATS_ENABLED=0 RAY_gcs_rpc_server_reconnect_timeout_s=10
+
+# Explicit addresses: left alone, Ray asks a public name server to find its own.
+my_address() {
+  local found
+  found=$(getent ahostsv4 "$SLURMD_NODENAME" | awk '$1 !~ /^127\./ { print $1; exit }')
+  [ -n "$found" ] || found=$(hostname -I | awk '{ print $1 }')
+  echo "$found"
+}
+start_ray() {
+  exec "$python" -m ray.scripts.scripts start --block --node-ip-address="$(my_address)" \
+    --num-cpus="$cpus" --num-gpus="$gpus" --object-store-memory="$object_store_bytes" "$@"
+}
+start_worker() {
+  if [ ! -s "$RAY_AUTH_TOKEN_PATH" ]; then
+    echo "$(hostname): $RAY_AUTH_TOKEN_PATH is not there; the study must lie on a disk that all nodes share" >&2
+    exit 1
+  fi
+  until (exec 3<>"/dev/tcp/${RAY_ADDRESS%:*}/${RAY_ADDRESS##*:}") 2>/dev/null; do sleep 0.5; done
+  start_ray --address="$RAY_ADDRESS"
+}
+
+# Head and driver run in this script, on the first node, and not in a step: at a preemption Slurm ends steps at once.
+head_address=$(my_address)
+port=$((20000 + SLURM_JOB_ID % 12000)) # below the ports that Linux hands out, above those of Ray's workers
+export RAY_ADDRESS=$head_address:$port
+(RAY_ADDRESS="" start_ray --head --port="$port" --include-dashboard=false) >"$run_dir/ray-head.log" 2>&1 &
+ray_head=$!
+ray_workers=""
+num_workers=$((SLURM_JOB_NUM_NODES - 1))
+if [ "$num_workers" -gt 0 ]; then
+  gres=()
+  [ "$gpus" = 0 ] || gres=(--gres="gpu:$gpus")
+  export python cpus gpus object_store_bytes
+  srun --no-kill --kill-on-bad-exit=0 --exclude="$SLURMD_NODENAME" --nodes="$num_workers" --ntasks="$num_workers" \
+    --ntasks-per-node=1 --cpus-per-task="$cpus" "${gres[@]}" \
+    bash -c "$(declare -f my_address start_ray start_worker); start_worker" >"$run_dir/ray-workers.log" 2>&1 &
+  ray_workers=$!
+fi
+
+code=75
+if [ "$num_signals" = 0 ]; then
+  say "searching on $SLURM_JOB_NUM_NODES node(s), $SLURM_JOB_NODELIST; Ray's own words are in $run_dir/ray-*.log"
+  "${search[@]}" &
+  driver=$!
+  while :; do # a signal interrupts `wait`
+    seen=$num_signals
+    wait "$driver"
+    waited=$?
+    [ "$waited" = 127 ] || code=$waited
+    [ "$seen" != "$num_signals" ] || break
+  done
+  driver=""
+  # Stopped before it could listen (SIGUSR1), or because it did not listen (SIGKILL): the journal goes on all the same.
+  if [ "$num_signals" -gt 0 ] && { [ "$code" = 138 ] || [ "$code" = 137 ]; }; then code=75; fi
+fi
+say "the search ended with exit code $code"
+[ -z "$killer" ] || kill "$killer" 2>/dev/null
+kill -TERM "$ray_head" ${ray_workers:+"$ray_workers"} 2>/dev/null
+
+if [ "$code" = 75 ] && [ -z "$is_cancelled" ]; then
+  if [ "${SLURM_RESTART_COUNT:-0}" -ge "$max_restarts" ]; then
+    say "work is left, but cluster.max_restarts=$max_restarts is reached; submit the study again to go on"
+  else
+    say "work is left: requeued"
+    scontrol requeue "$SLURM_JOB_ID" && sleep 60 # Slurm ends this script here
+  fi
+fi
+exit "$code"

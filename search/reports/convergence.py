@@ -1,0 +1,49 @@
+"""How the front grew: its hypervolume after every trial that ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from search.events import Event, Failed, Finished, Stopped
+from search.fronts.front import read_front
+from search.record import StudyRecord
+from search.trial import Trial
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """The front when a trial had ended."""
+
+    trial_id: int
+    num_ended: int
+    """How many trials had ended by then, this one included, however they ended."""
+
+    hours: float
+    """How long the search had run, summed over its sessions."""
+
+    hypervolume: float
+    """Of the front by then, to the objectives' fixed references; never falls."""
+
+
+def follow_front(events: Sequence[Event]) -> list[Milestone]:
+    """A milestone for every trial that ended, in the order of their ends.
+
+    Raises:
+        ValueError: if the first event is not the creation of the study.
+    """
+    record = StudyRecord(events[:1])
+    members: tuple[Trial, ...] = ()
+    milestones: list[Milestone] = []
+    hypervolume = 0.0
+    for event in events[1:]:
+        record.add(event)
+        if not isinstance(event, Finished | Stopped | Failed):
+            continue
+        trial = record.trials[event.trial_id]
+        if trial.is_eligible:
+            # The members so far and the newcomer suffice: what one of them dominates never comes back.
+            front = read_front([*members, trial], record.objectives)
+            members, hypervolume = front.trials, front.hypervolume
+        milestones.append(Milestone(trial.trial_id, len(milestones) + 1, record.hours_used, hypervolume))
+    return milestones

@@ -1,0 +1,113 @@
+"""The report as one file that a browser opens from disk.
+
+Nothing in it is fetched: style, code, data and pictures stand in the page, and its content policy forbids everything
+else. Texts reach the page in two ways only, both inert: escaped by `html.escape`, or as JSON that the code puts into
+the page as text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib import resources
+from string import Template
+from typing import Any
+
+from search.record import StudyRecord
+from search.reports.page_data import explain
+from search.reports.text import count_states, describe_seconds
+from search.trial import State, Trial
+
+_SCRIPTS = (
+    "svg.js", "state.js", "front.js", "panel.js", "parallel.js", "table.js", "convergence.js", "severities.js",
+    "pictures.js", "main.js",
+)  # fmt: skip
+"""In the order in which they stand in the page."""
+
+
+def render_report(record: StudyRecord, data: Mapping[str, Any], notes: Sequence[str], written_at: str) -> str:
+    """The page.
+
+    Args:
+        record: The study; titles, facts and the list of trials that are off the front are read from it.
+        data: What the page's code draws, as plain JSON values.
+        notes: What the reader must know, a sentence each.
+        written_at: When, in words.
+    """
+    script = "(() => {\n'use strict';\n" + "\n".join(_read(name) for name in _SCRIPTS) + "\n})();"
+    return Template(_read("page.html")).substitute(
+        policy=_policy(script),
+        study=escape(record.created.study),
+        facts="".join(f"<li>{escape(fact)}</li>" for fact in _facts(record, written_at)),
+        notes="".join(f"<li>{escape(note)}</li>" for note in notes),
+        others=_list_others(record),
+        begun=escape(" ".join(_begun_with(record))),
+        style=_read("page.css"),
+        script=script,
+        data=to_embedded_json(data),
+    )
+
+
+def to_embedded_json(data: Mapping[str, Any]) -> str:
+    """JSON that cannot end the element it stands in, whatever its texts say.
+
+    Raises:
+        ValueError: if a number is not finite.
+    """
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def describe_seeds(record: StudyRecord) -> str:
+    """What the seeds of a study let one conclude, in a sentence."""
+    seeds = sorted({trial.seed for trial in record.trials})
+    if len(seeds) == 1:
+        return f"Every network was trained with one seed ({seeds[0]}): neighbours on the front may be equal."
+    return f"Networks were trained with the seeds {', '.join(map(str, seeds))}; a point is one network with one seed."
+
+
+def _policy(script: str) -> str:
+    """Only this very script may run, only pictures from within the page may be shown, nothing may be fetched."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:"
+
+
+def _facts(record: StudyRecord, written_at: str) -> list[str]:
+    opened = record.opened[-1] if record.opened else None
+    num_sessions = len(record.opened)
+    budget = f" of {opened.budget_trials}" if opened else ""
+    return [
+        f"{len(record.trials)}{budget} trials: {count_states(record.trials)}",
+        f"{len(record.front.trials)} on the front, hypervolume {record.front.hypervolume:.4f}",
+        f"{describe_seconds(record.hours_used * 3600)} of search in {num_sessions} session{'s' * (num_sessions != 1)}",
+        f"written {written_at}",
+    ]
+
+
+def _list_others(record: StudyRecord) -> str:
+    """The trials that the front is not read from, each with the reason; those still running come last."""
+    others = [trial for trial in record.trials if explain(trial)]
+    if not others:
+        return "<p>None: every trial finished, and no network is broken.</p>"
+    others.sort(key=lambda trial: (trial.state is State.RUNNING, trial.trial_id))
+    rows = "".join(_to_row(trial) for trial in others)
+    return (
+        '<div class="scroll"><table id="others"><thead><tr><th scope="col">trial</th><th scope="col">state</th>'
+        f'<th scope="col">why</th></tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+def _to_row(trial: Trial) -> str:
+    return f"<tr><td>{trial.trial_id}</td><td>{trial.state.value}</td><td>{escape(explain(trial))}</td></tr>"
+
+
+def _begun_with(record: StudyRecord) -> list[str]:
+    """The overrides, less where the study lies: that may hold a secret, and says nothing to another reader."""
+    return [override for override in record.created.overrides if not override.startswith("storage=")]
+
+
+def _read(name: str) -> str:
+    return (resources.files("search.reports") / "page" / name).read_text(encoding="utf-8")

@@ -1,0 +1,149 @@
+"""The model card of an exported network: what it is, what it reached, and what it must not be used for. Markdown."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+
+from search.record import StudyRecord
+from search.reports.page_data import mean_by_severity
+from search.trial import Trial
+from trainables.datasets import DataConfig, Dataset
+from trainables.severities import CLEAN
+from trainables.trainable import CaseScore, Split
+
+METRIC = "dice"
+
+_USAGE = {
+    "bundle": """\
+Needs MONAI with `fire` and `nibabel`; paretoseg is not needed. In this folder:
+
+    python -m monai.bundle run --config_file configs/inference.json --images FILE_OR_FOLDER --output_dir masks
+
+An image is a `.nii`, `.nii.gz`, `.npy` or `.png` file with axes ({axes}){channels}. Intensities lie in [0, 1]; others
+are scaled with `--intensity_range "[LOW,HIGH]"`, such as `"[0,255]"` for 8-bit pictures. Masks are NIfTI files with the
+axes and the place in space of the image.
+
+`scripts/` holds the code of the network, `models/model.pt` its weights (`torch.load(..., weights_only=True)`),
+`architecture.yaml` its shape.
+""",
+    "onnx": """\
+Needs `onnxruntime` and `numpy`; neither torch nor paretoseg. In this folder:
+
+    python segment.py IMAGE.npy MASK.npy
+
+An image is an array (channel, {axes}) with intensities in [0, 1]. `model.json` states all that is done around
+`model.onnx`, which takes any batch size and any extents that `extents_divisible_by` divides.
+""",
+}
+
+
+def write_card(
+    record: StudyRecord,
+    trial: Trial,
+    rows: Mapping[Split, Sequence[CaseScore]],
+    *,
+    dataset: Dataset,
+    data: DataConfig,
+    form: str,
+) -> str:
+    """The card of a trial.
+
+    Args:
+        record: The study.
+        trial: The member of its front that is exported.
+        rows: The trial's scores by split, as kept in `cases/`; may be empty.
+        dataset: What it was trained and measured on.
+        data: The settings that the dataset was made with.
+        form: 'bundle' or 'onnx'.
+    """
+    title = f"{escape(record.created.study)}, trial {trial.trial_id}"
+    axes = "height, width" if dataset.spatial_dims == 2 else "depth, height, width"
+    channels = "" if dataset.num_channels == 1 else ", channels last"
+    sections = {
+        "How to use it": _USAGE[form].format(axes=axes, channels=channels),
+        "What it is": _describe_candidate(trial),
+        "What it reached": _describe_objectives(record, trial),
+        "Under corruption": _describe_corruptions(rows),
+        "Data": _describe_data(dataset, data),
+        "Intended use and limits": _describe_limits(dataset),
+    }
+    intro = (
+        f"A segmentation network found by [paretoseg](https://github.com/paretoseg/paretoseg) in the study "
+        f"'{escape(record.created.study)}', as one of {len(record.front.trials)} on the Pareto front of "
+        f"{' and '.join(objective.name for objective in record.objectives)} after {len(record.trials)} trials."
+    )
+    body = "\n\n".join(f"## {heading}\n\n{text.strip()}" for heading, text in sections.items())
+    return f"# {title}\n\n{intro}\n\n{body}\n"
+
+
+def escape(text: object) -> str:
+    """The text on one line, with everything that Markdown or HTML would read as markup turned into plain letters."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)).split())
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$])", r"\\\1", line)
+
+
+def _describe_candidate(trial: Trial) -> str:
+    rows = [[name, escape(value)] for name, value in trial.candidate.as_dict().items()]
+    costs = [[name, f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"] for name, value in trial.costs.items()]
+    return _table(["dimension", "value"], rows) + "\n\n" + _table(["cost", "value"], costs)
+
+
+def _describe_objectives(record: StudyRecord, trial: Trial) -> str:
+    rows = [
+        [
+            objective.name,
+            escape(objective.unit),
+            f"{trial.objectives[objective.name]:.4f}",
+            f"{trial.test[objective.name]:.4f}" if objective.name in trial.test else "-",
+            escape(objective.description),
+        ]
+        for objective in record.objectives
+    ]
+    note = "The search chose on validation cases; test cases were measured once, at its end."
+    return _table(["objective", "unit", "validation", "test", "is"], rows) + f"\n\n{note}"
+
+
+def _describe_corruptions(rows: Mapping[Split, Sequence[CaseScore]]) -> str:
+    split = Split.TEST if rows.get(Split.TEST) else Split.VALIDATION
+    means = mean_by_severity(rows.get(split, ()), METRIC)
+    clean = means.get(CLEAN, {}).get(0)
+    if clean is None:
+        return "Not recorded."
+    severities = sorted({severity for levels in means.values() for severity in levels if severity})
+    lines = [
+        [name, *(f"{levels[severity]:.4f}" if severity in levels else "-" for severity in severities)]
+        for name, levels in means.items()
+        if name != CLEAN
+    ]
+    heading = f"Mean Dice over the {split.value} cases; on clean images {clean:.4f}."
+    return heading + "\n\n" + _table(["corruption", *(f"severity {severity}" for severity in severities)], lines)
+
+
+def _describe_data(dataset: Dataset, data: DataConfig) -> str:
+    settings = [
+        [field.name, escape(getattr(data, field.name))] for field in dataclasses.fields(data) if field.name != "root"
+    ]
+    counts = f"{len(dataset.train)} training, {len(dataset.validation)} validation and {len(dataset.test)} test cases"
+    classes = ", ".join(f"{label} {escape(name)}" for label, name in enumerate(dataset.class_names))
+    spacing = " x ".join(f"{edge:g}" for edge in dataset.spacing_mm)
+    return (
+        f"{escape(dataset.name)}: {counts}, {dataset.num_channels} channel(s), spacing {spacing} mm. "
+        f"Classes: {classes}.\n\n" + _table(["setting", "value"], settings)
+    )
+
+
+def _describe_limits(dataset: Dataset) -> str:
+    return (
+        "For research. It is no medical device and must not be used for diagnosis or treatment.\n\n"
+        f"It was trained on {len(dataset.train)} cases of one dataset and measured on the corruptions above alone: "
+        "what it does on other scanners, populations or artefacts is not known. Intensities must be scaled "
+        "as in training; the same spacing is assumed. Licence and consent of the data also bind its weights."
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,0 +1,10 @@
+// Draws all parts once; after that they follow the selection.
+
+document.body.append(tip);
+drawFront();
+drawParallel();
+drawTable();
+drawConvergence();
+drawSeverities();
+drawPictures();
+select(front.length ? front[0].id : trials.length ? trials[0].id : null);

@@ -1,0 +1,75 @@
+// Everything about the selected trial.
+
+function drawPanel() {
+  const panel = place("panel");
+  const trial = byId.get(state.selected);
+  place("thumbnails").replaceChildren(...(trial ? drawThumbnails(trial) : []));
+  if (!trial) {
+    panel.replaceChildren(html("p", { class: "empty" }, trials.length ? "Select a trial." : "No trial was begun yet."));
+    return;
+  }
+  panel.replaceChildren();
+  put(panel,
+    html("h3", {}, html("span", { class: "swatch", style: `background: ${colourOf(trial.id)}` }), `Trial ${trial.id}${trial.isOnFront ? ", on the front" : ""}`),
+    html("p", { class: "hint" }, describeOrigin(trial)),
+    trial.reason ? html("p", {}, html("strong", {}, trial.reason)) : null,
+    drawPart("Architecture", "architecture", trial), drawPart("Training", "recipe", trial),
+    drawNumbers(trial), drawCorruptions(trial));
+}
+watchers.push(drawPanel);
+
+function describeOrigin(trial) {
+  const from = trial.parents.length ? ` of ${trial.parents.join(" and ")}` : "";
+  return `candidate ${trial.candidate}, seed ${trial.seed}, ${trial.state}, proposed by ${trial.origin}${from}`;
+}
+
+function drawPart(title, part, trial) {
+  const list = html("dl", { class: "dimensions", id: `panel-${part}` });
+  for (const item of data.dimensions.filter((dimension) => dimension.part === part)) {
+    list.append(html("div", {}, html("dt", {}, words(item.name)), html("dd", {}, formatNumber(trial.values[item.name]))));
+  }
+  return [html("h3", {}, title), list];
+}
+
+function drawNumbers(trial) {
+  if (!Object.keys(trial.objectives).length) return [];
+  const body = html("tbody");
+  for (const item of measures) {
+    const test = item.ofTest(trial);
+    body.append(html("tr", {}, html("th", { scope: "row" }, item.label),
+      html("td", { class: "number" }, formatNumber(item.of(trial))),
+      html("td", { class: "number" }, item.isObjective ? formatNumber(test) : "")));
+  }
+  const head = html("thead", {}, html("tr", {}, html("th", { scope: "col" }, "measured"), html("th", { scope: "col", class: "number" }, "validation"), html("th", { scope: "col", class: "number" }, "test")));
+  return [html("h3", {}, "Objectives and costs"), html("table", { id: "panel-numbers" }, head, body)];
+}
+
+function drawCorruptions(trial) {
+  const scores = data.severities.validation[trial.id];
+  if (!scores) return [];
+  const tested = data.severities.test[trial.id] ?? {};
+  const severities = [...new Set(Object.values(scores).flatMap((row) => Object.keys(row)))].map(Number).sort((one, other) => one - other);
+  const body = html("tbody");
+  for (const [corruption, row] of Object.entries(scores)) {
+    const cells = severities.map((severity) => {
+      const test = tested[corruption]?.[severity];
+      const text = row[severity] === undefined ? "" : formatNumber(row[severity]) + (test === undefined ? "" : ` (${formatNumber(test)})`);
+      return html("td", { class: "number" }, text);
+    });
+    body.append(html("tr", {}, html("th", { scope: "row" }, corruption === "none" ? "clean" : words(corruption)), cells));
+  }
+  const titles = severities.map((severity) => html("th", { scope: "col", class: "number" }, severity === 0 ? "clean" : `severity ${severity}`));
+  const table = html("table", { id: "panel-corruptions" }, html("thead", {}, html("tr", {}, html("th", { scope: "col" }, "corruption"), titles)), body);
+  const inBrackets = Object.keys(tested).length ? "; in brackets: on test cases" : "";
+  return [html("h3", {}, `Mean ${metricName} under every corruption, higher is better${inBrackets}`), html("div", { class: "scroll" }, table)];
+}
+
+function drawThumbnails(trial) {
+  const answers = data.pictures.answers?.[trial.id];
+  if (!answers) return [];
+  const grid = html("div", { class: "thumbnails", style: `grid-template-columns: repeat(${data.pictures.conditions.length}, minmax(0, 1fr))` });
+  data.pictures.cases.forEach((item, row) => data.pictures.conditions.forEach((condition, column) => {
+    grid.append(drawPicture(data.pictures.scenes[row][column], answers[row][column], describePicture(item, condition, trial)));
+  }));
+  return [html("h3", {}, `What trial ${trial.id} predicts, each case clean and corrupted`), drawOutlineLegend(), grid];
+}

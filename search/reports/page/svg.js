@@ -1,0 +1,110 @@
+// Elements, scales, ticks and numbers. Text always goes in as text nodes, so no name can become markup.
+
+function element(namespace, name, attributes, children) {
+  const made = document.createElementNS(namespace, name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (typeof value === "function") made.addEventListener(key, value);
+    else made.setAttribute(key, value === true ? "" : String(value));
+  }
+  put(made, ...children);
+  return made;
+}
+
+// Appends nodes and texts, lists of them too; null stands for nothing.
+function put(parent, ...children) {
+  parent.append(...children.flat(2).filter((child) => child !== null).map((child) => child instanceof Node ? child : String(child)));
+}
+
+const svg = (name, attributes = {}, ...children) => element("http://www.w3.org/2000/svg", name, attributes, children);
+const html = (name, attributes = {}, ...children) => element("http://www.w3.org/1999/xhtml", name, attributes, children);
+
+function chart(width, height, label) {
+  return svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": label });
+}
+
+function scale(low, high, start, end, isLog = false) {
+  const turn = isLog ? Math.log : (value) => value;
+  const span = turn(high) - turn(low) || 1;
+  return (value) => start + ((turn(value) - turn(low)) / span) * (end - start);
+}
+
+// Round numbers that cover low..high; at least two.
+function ticks(low, high, count) {
+  const rough = (high - low || Math.abs(high) || 1) / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999);
+  const found = [];
+  for (let place = Math.ceil(low / step - 1e-9); place * step <= high + step * 1e-9; place += 1) found.push(place * step);
+  return found;
+}
+
+// A range with some air around the values.
+function extent(values, air = 0.06) {
+  const low = Math.min(...values), high = Math.max(...values);
+  const margin = (high - low) * air || Math.abs(high) * 0.05 || 0.5;
+  return [low - margin, high + margin];
+}
+
+function formatNumber(value) {
+  if (value === null || value === undefined) return "–";
+  if (typeof value !== "number") return String(value).replaceAll("_", " ");
+  if (Number.isInteger(value)) return value.toLocaleString("en-US");
+  if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString("en-US");
+  if (Math.abs(value) >= 100) return value.toFixed(1);
+  return Math.abs(value) >= 0.1 ? value.toFixed(3) : String(Number(value.toPrecision(3)));
+}
+
+const formatTick = (value) => Math.abs(value) >= 10000 ? `${Number((value / 1000).toPrecision(4))}k` : String(Number(value.toPrecision(Math.abs(value) < 1 ? 3 : 4)));
+const words = (name) => name.replaceAll("_", " ");
+
+// Axes of a chart with their grid; x and y are { label, low, high, at, ticks }, the last one if the round numbers do not fit.
+function drawAxes(root, box, x, y) {
+  for (const value of x.ticks ?? ticks(x.low, x.high, Math.max(2, Math.round((box.right - box.left) / 90)))) {
+    root.append(
+      svg("line", { class: "grid", x1: x.at(value), x2: x.at(value), y1: box.top, y2: box.bottom }),
+      svg("text", { class: "quiet", x: x.at(value), y: box.bottom + 17, "text-anchor": "middle" }, formatTick(value)),
+    );
+  }
+  for (const value of ticks(y.low, y.high, Math.max(2, Math.round((box.bottom - box.top) / 36)))) {
+    root.append(
+      svg("line", { class: "grid", x1: box.left, x2: box.right, y1: y.at(value), y2: y.at(value) }),
+      svg("text", { class: "quiet", x: box.left - 7, y: y.at(value) + 4, "text-anchor": "end" }, formatTick(value)),
+    );
+  }
+  const middle = (box.top + box.bottom) / 2;
+  root.append(
+    svg("rect", { class: "frame", x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top }),
+    svg("text", { x: (box.left + box.right) / 2, y: box.bottom + 38, "text-anchor": "middle" }, x.label),
+    svg("text", { x: 13, y: middle, "text-anchor": "middle", transform: `rotate(-90 13 ${middle})` }, y.label),
+  );
+}
+
+// The outline of a mark around the origin; shapes differ by more than colour.
+const SHAPES = [
+  "M-6-5H6L0 7Z", "M-6 0A6 6 0 1 0 6 0A6 6 0 1 0-6 0Z", "M-5.3-5.3H5.3V5.3H-5.3Z", "M0-7.4L7.4 0L0 7.4L-7.4 0Z",
+  "M-6 5H6L0-7Z", "M-2.2-6.5H2.2V-2.2H6.5V2.2H2.2V6.5H-2.2V2.2H-6.5V-2.2H-2.2Z",
+];
+
+function choice(label, options, chosen, onChange) {
+  const select = html("select", { change: (event) => onChange(event.target.value) });
+  for (const [value, text] of options) select.append(html("option", { value, selected: value === chosen }, text));
+  return html("label", {}, label, select);
+}
+
+function tick(label, isChecked, onChange) {
+  return html("label", {}, html("input", { type: "checkbox", checked: isChecked, change: (event) => onChange(event.target.checked) }), label);
+}
+
+const tip = html("div", { id: "tip", role: "tooltip", hidden: true });
+
+function showTip(text, target) {
+  const box = target.getBoundingClientRect();
+  tip.textContent = text;
+  tip.hidden = false;
+  const left = box.right + 10 + tip.offsetWidth > document.documentElement.clientWidth ? box.left - tip.offsetWidth - 10 : box.right + 10;
+  tip.style.left = `${Math.max(left, 4) + scrollX}px`;
+  tip.style.top = `${box.top + scrollY - 4}px`;
+}
+
+const hideTip = () => { tip.hidden = true; };

@@ -1,0 +1,118 @@
+"""Which cases the report shows, and how pictures and masks become parts of a page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+from skimage.measure import approximate_polygon, find_contours
+
+from trainables.severities import CLEAN
+from trainables.trainable import CaseScore, Split
+
+if TYPE_CHECKING:
+    from trainables.gallery import Answer, Scene, View
+
+MAX_CASES = 3
+"""A hard, a typical and an easy one."""
+
+
+def choose_cases(scores: Sequence[Sequence[CaseScore]], metric: str) -> list[tuple[str, str]]:
+    """Up to three cases with a word on each: the hardest, the median and the easiest on clean images.
+
+    Args:
+        scores: The rows of every member of the front.
+        metric: What decides, higher is better; the mean over members counts.
+
+    Returns:
+        (name of the case, what it is), hardest first.
+    """
+    values: dict[str, list[float]] = {}
+    for row in (row for rows in scores for row in rows):
+        if row.corruption == CLEAN and row.metric == metric:
+            values.setdefault(row.case, []).append(row.value)
+    ordered = sorted(values, key=lambda name: (float(np.mean(values[name])), name))
+    if len(ordered) <= 1:
+        return [(name, "the only case") for name in ordered]
+    if len(ordered) == 2:
+        return [(ordered[0], "harder case"), (ordered[1], "easier case")]
+    return [(ordered[0], "hardest case"), (ordered[len(ordered) // 2], "median case"), (ordered[-1], "easiest case")]
+
+
+def choose_conditions(rows: Sequence[CaseScore]) -> list[tuple[str, int]]:
+    """The clean image, then every corruption at the strongest severity that was measured, in the order of the rows."""
+    strongest: dict[str, int] = {}
+    for row in rows:
+        strongest[row.corruption] = max(row.severity, strongest.get(row.corruption, 0))
+    return sorted(strongest.items(), key=lambda condition: condition[0] != CLEAN)
+
+
+def spread(trial_ids: Sequence[int], count: int) -> list[int]:
+    """At most `count` trials, evenly over the front, both ends included."""
+    if len(trial_ids) <= count:
+        return list(trial_ids)
+    return [trial_ids[place] for place in np.linspace(0, len(trial_ids) - 1, count).round().astype(int)]
+
+
+def describe_pictures(
+    cases: Sequence[tuple[str, str]],
+    conditions: Sequence[tuple[str, int]],
+    scenes: Mapping[View, Scene],
+    answers: Mapping[int, Mapping[View, Answer]],
+    split: Split,
+) -> dict[str, Any]:
+    """The pictures as plain JSON values: PNGs as data URIs, contours as SVG paths in pixels of the picture.
+
+    Args:
+        cases: Names, with a word on each.
+        conditions: Corruptions and severities.
+        scenes: What every network meets.
+        answers: By trial, what it predicts.
+        split: Where the cases are from.
+    """
+    views = [[(name, *condition) for condition in conditions] for name, _ in cases]
+    return {
+        "split": split.value,
+        "cases": [{"name": name, "what": what} for name, what in cases],
+        "conditions": [{"corruption": corruption, "severity": severity} for corruption, severity in conditions],
+        "scenes": [[_describe_scene(scenes[view]) for view in row] for row in views],
+        "answers": {
+            str(trial_id): [[_describe_answer(answer[view]) for view in row] for row in views]
+            for trial_id, answer in answers.items()
+        },
+    }
+
+
+def trace(mask: np.ndarray) -> str:
+    """The outlines of all foreground classes of a mask of shape (h, w), as an SVG path in pixels; '' if there are none.
+
+    A pixel covers the square from its row and column to the next, so a mask of one pixel is traced around its middle.
+    """
+    parts = []
+    for label in np.unique(mask[mask > 0]):
+        padded = np.pad((mask == label).astype(float), 1)
+        for contour in find_contours(padded, 0.5):
+            # Only points on a straight line go: the outline stays true to the pixel.
+            points = approximate_polygon(contour, tolerance=0.01)[:-1] - 0.5
+            parts.append("M" + "L".join(f"{column:g} {row:g}" for row, column in points) + "Z")
+    return "".join(parts)
+
+
+def to_data_uri(image: np.ndarray) -> str:
+    """A picture of shape (h, w) or (h, w, 3), 0 to 255, as a PNG that stands in the page itself."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _describe_scene(scene: Scene) -> dict[str, Any]:
+    height, width = scene.reference.shape
+    return {"uri": to_data_uri(scene.image), "width": width, "height": height, "reference": trace(scene.reference)}
+
+
+def _describe_answer(answer: Answer) -> dict[str, Any]:
+    return {"predicted": trace(answer.predicted), "dice": answer.dice}

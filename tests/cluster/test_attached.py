@@ -1,0 +1,60 @@
+import socket
+
+import pytest
+
+from cluster.attached import AttachedConfig
+from cluster.resources import Resources
+
+
+@pytest.fixture(autouse=True)
+def no_address(monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+
+
+def test_the_address_is_that_of_the_environment_unless_it_is_given(monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert AttachedConfig().locate() == ("10.0.0.1", 6379)
+    assert AttachedConfig(address="head.cluster:20000").locate() == ("head.cluster", 20000)
+    assert AttachedConfig(address="[::1]:20000").locate() == ("::1", 20000)
+
+
+def test_without_an_address_it_says_where_to_put_one():
+    with pytest.raises(ValueError, match=r"set cluster\.address=<host>:<port> or RAY_ADDRESS, or use cluster=local"):
+        AttachedConfig().check(Resources())
+
+
+@pytest.mark.parametrize("address", ["auto", "head", "head:port", "head:70000", ":6379", "ray://head:10001", "h:1/x"])
+def test_what_is_no_address_is_refused(address):
+    with pytest.raises(ValueError, match="must be <host>:<port>"):
+        AttachedConfig(address=address).check(Resources())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_nodes": 0}, r"cluster\.num_nodes must be at least 1, got 0"),
+        ({"wait_s": -1}, r"cluster\.wait_s must not be negative, got -1"),
+        ({"cpus": -1}, r"cluster\.cpus must not be negative, got -1"),
+        ({"gpus": -2}, r"cluster\.gpus must be -1 or more, got -2"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        AttachedConfig(**settings)
+
+
+def test_a_trial_that_does_not_fit_what_is_counted_on_is_refused():
+    config = AttachedConfig(address="head:6379", cpus=4, gpus=0)
+    config.check(Resources(cpus=4))
+    with pytest.raises(ValueError, match="a trial needs 1 CPUs and 1 GPUs, but the cluster has 4 and 0"):
+        config.check(Resources(gpus=1))
+
+
+def test_a_ray_that_does_not_answer_is_named_in_one_line():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    config = AttachedConfig(address=f"127.0.0.1:{port}", wait_s=0)
+    with pytest.raises(ValueError, match=rf"no Ray answers at 127\.0\.0\.1:{port} \(Connection refused\)") as error:
+        config.connect().__enter__()
+    assert "\n" not in str(error.value)

@@ -1,0 +1,104 @@
+"""Trials on two processes each, on a real Ray: brought up by Ray Train, driven like any other."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Command
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+TWO_WORKERS = ("resources.workers=2", "resources.cpus=2", "tracking.mode=disabled")
+TINY = (
+    "task=segmentation",
+    "task.num_steps=2",
+    "task.iterations_per_step=3",
+    "task.pixels_per_batch=5120",
+    "data.num_train=4",
+    "data.num_validation=2",
+    "data.num_test=2",
+    "space.width=4",
+    "space.depth=2",
+    "space.patch=32",
+    "budget.trials=2",
+)
+
+
+def run(command: Command, *words: str) -> tuple[int, str]:
+    """Patiently: bringing up a group imports torch in three processes and more."""
+    process = command.start("search", *words)
+    output, _ = process.communicate(timeout=600)
+    return process.returncode, output
+
+
+def read_trials(command: Command, study: str) -> pd.DataFrame:
+    return pd.read_parquet(command.folder / "studies" / study / "trials.parquet")
+
+
+RANK, TRIAL = "ray::RayTrainWorker", "ray::ResourceTrainable"
+
+
+def find(pid: int, title: str) -> list[psutil.Process]:
+    """Processes below a search: Ray calls them after what it runs in them."""
+    children = psutil.Process(pid).children(recursive=True)
+    return [child for child in children if " ".join(child.cmdline()).startswith(title)]
+
+
+def test_two_workers_search_the_same_candidates_and_measure_the_same_as_one(command: Command) -> None:
+    code, output = run(command, "study=two", *TINY, *TWO_WORKERS)
+    assert code == 0, output
+    assert "1 at a time" in output
+    assert run(command, "study=one", *TINY, "cluster=serial", "tracking.mode=disabled")[0] == 0
+
+    one, two = read_trials(command, "one"), read_trials(command, "two")
+    dimensions = ["skip", "depth", "width", "attention", "patch", "foreground_ratio", "augmentation", "learning_rate"]
+    assert set(two.state) == {"FINISHED"}
+    assert one[dimensions].equals(two[dimensions])
+    for objective in ("accuracy", "robustness"):
+        assert two[objective].to_numpy() == pytest.approx(one[objective].to_numpy(), abs=5e-3)
+    rows = {name: pd.read_parquet(command.folder / "studies" / name / "cases") for name in ("one", "two")}
+    keys = ["trial_id", "split", "case", "corruption", "severity"]
+    assert rows["one"][keys].equals(rows["two"][keys])
+
+
+@pytest.mark.parametrize("title", [RANK, TRIAL])
+def test_a_process_that_is_killed_costs_no_trial_and_holds_no_resources(command: Command, title: str) -> None:
+    words = ("search", "study=killed", "task=toy", "task.seconds=2", "task.num_steps=2", "budget.trials=2")
+    process = command.start(*words, *TWO_WORKERS)
+    command.wait_for(process, lambda: any(record["kind"] == "reported" for record in command.records("killed")))
+    ranks = find(process.pid, RANK)
+    assert len(ranks) == 2
+    find(process.pid, title)[-1].send_signal(signal.SIGKILL)
+    # The machine has room for one trial of two processes: nothing would go on if the old ones kept theirs.
+    output, _ = process.communicate(timeout=600)
+
+    assert process.returncode == 0, output
+    records = command.records("killed")
+    assert [record["trial_id"] for record in records if record["kind"] == "resumed"] == [0]
+    assert set(read_trials(command, "killed").state) == {"FINISHED"}
+    assert not [rank for rank in ranks if rank.is_running()]
+
+
+def test_a_failure_that_all_processes_share_fails_the_trial_alone(command: Command) -> None:
+    words = ("study=failing", "task=toy", "task.failure=diverge", "task.fails_below=0.3", "budget.trials=6")
+    code, output = run(command, *words, "budget.max_failures=6", *TWO_WORKERS)
+    assert code == 0, output
+    trials = read_trials(command, "failing")
+    failed = trials[trials.foreground_ratio < 0.3]
+    assert 0 < len(failed) < 6
+    assert set(failed.failure) == {"nan"}
+    assert set(trials[trials.foreground_ratio >= 0.3].state) == {"FINISHED"}
+
+
+def test_several_workers_in_one_process_are_refused(command: Command) -> None:
+    code, output = run(command, "study=serial", "task=toy", "cluster=serial", "resources.workers=2")
+    assert code == 2
+    assert "cluster=serial trains in one process" in output
+    assert "Traceback" not in output
+    assert not (command.folder / "studies" / "serial").exists()

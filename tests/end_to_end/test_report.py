@@ -1,0 +1,53 @@
+"""A search, its report, and a browser that opens it: the whole path as a user goes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Command
+    from playwright.sync_api import Page
+
+pytestmark = [pytest.mark.chromium, pytest.mark.slow]
+
+TINY = (
+    "search", "study=tiny", "cluster=serial", "strategy=random", "budget.trials=2", "task.num_steps=1",
+    "task.iterations_per_step=8", "task.corruptions=[gaussian_blur]", "data.image_size=32", "data.num_train=4",
+    "data.num_validation=4", "data.num_test=3", "space.depth=2", "space.width=4", "space.patch=32",
+)  # fmt: skip
+
+
+def test_the_report_of_a_real_search_opens_in_a_browser(
+    command: Command, open_page: Callable[[Path], Page], tmp_path: Path
+) -> None:
+    code, output = command.run(*TINY)
+    assert code == 0, output
+    code, output = command.run("report", "studies/tiny")
+    assert code == 0, output
+    assert "Report: studies/tiny/report.html" in output
+    assert "Note" not in output
+
+    page = open_page(tmp_path / "studies" / "tiny" / "report.html")
+    mark = page.locator("#front .mark.member").first
+    mark.click()
+    assert f"Trial {mark.get_attribute('data-trial')}, on the front" in page.inner_text("#panel")
+    assert "depth\n2" in page.inner_text("#panel-architecture")
+    assert page.locator("#severities svg.chart").count() == 1
+    pictures = page.locator("#pictures .picture")
+    assert pictures.count() == 3 * 2 * page.locator("#front .mark.member").count()
+    assert page.locator("#pictures .picture .outline.reference").count() == pictures.count()
+    # Every picture was really decoded by the browser.
+    sizes = page.eval_on_selector_all(
+        "#pictures .picture image",
+        """images => Promise.all(images.map(async (shown) => {
+            const image = new Image();
+            image.src = shown.getAttribute("href");
+            await image.decode();
+            return image.naturalWidth;
+        }))""",
+    )
+    assert set(sizes) == {32}

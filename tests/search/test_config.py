@@ -1,0 +1,218 @@
+import dataclasses
+
+import pytest
+
+from cluster.serial import SerialConfig
+from search.config import CHANGEABLE, CHOICES, Experiment, compose, compose_again, list_experiments
+from search.strategies.evolution import EvolutionConfig
+from spaces.search_space import DIMENSIONS, SearchSpace
+from trainables.toy import Failure, ToyConfig
+
+TOY = ["study=mine", "task=toy", "cluster=serial"]
+
+
+def test_experiments_ship_with_the_package():
+    assert {"quickstart", "rehearsal"} <= set(list_experiments())
+
+
+@pytest.mark.parametrize("name", list_experiments())
+def test_an_experiment_composes_into_a_search(name):
+    composed = compose([f"experiment={name}"])
+    experiment = composed.experiment
+    assert isinstance(experiment, Experiment)
+    SearchSpace(experiment.restrictions)
+    experiment.task.build(experiment.data).objectives()
+    again = compose([f"experiment={name}", "budget.trials=7"]).experiment
+    assert again.budget.trials == 7
+
+
+@pytest.mark.parametrize(("group", "option"), [(group, option) for group in CHOICES for option in CHOICES[group]])
+def test_an_option_composes_into_its_config(group, option):
+    experiment = compose(["study=mine", f"{group}={option}"]).experiment
+    assert type(getattr(experiment, group)) is CHOICES[group][option]
+
+
+def test_overrides_reach_the_objects():
+    experiment = compose(
+        [*TOY, "strategy.population=7", "task.failure=diverge", "space.skip=[none,addition]", "space.depth=3", "seed=9"]
+    ).experiment
+    assert isinstance(experiment.cluster, SerialConfig)
+    assert experiment.strategy == EvolutionConfig(population=7)
+    assert experiment.task == ToyConfig(failure=Failure.diverge)
+    assert experiment.restrictions == {"skip": ["none", "addition"], "depth": 3}
+    assert (experiment.study, experiment.seed) == ("mine", 9)
+
+
+def test_every_dimension_is_a_key():
+    for name in DIMENSIONS:
+        assert compose([*TOY, f"space.{name}=null"]).experiment.restrictions == {}
+
+
+def test_an_override_counts_more_than_its_experiment():
+    assert compose(["experiment=rehearsal", "study=other"]).experiment.study == "other"
+    assert compose(["study=other", "experiment=rehearsal"]).experiment.study == "other"
+
+
+MISTAKES = [
+    (["budgt=3"], ["unknown key 'budgt'", "did you mean 'budget'", "seed", "strategy"]),
+    (["sed=3"], ["unknown key 'sed'", "did you mean 'seed'", "budget", "resources"]),
+    (["budget.trails=3"], ["unknown key 'budget.trails'", "did you mean 'budget.trials'", "hours", "max_failures"]),
+    (["task.epochs=3"], ["unknown key 'task.epochs'", "num_steps", "noise"]),
+    (["strategy.populaton=3"], ["did you mean 'strategy.population'", "random_share"]),
+    (["nothing.like.this=3"], ["unknown key 'nothing.like.this'", "budget", "seed"]),
+    (["strategy=nsga3"], ["unknown strategy 'nsga3'", "did you mean 'nsga2'", "nsga2, random"]),
+    (["task=classification"], ["unknown task 'classification'", *CHOICES["task"]]),
+    (["cluster=clown"], ["unknown cluster 'clown'", *CHOICES["cluster"]]),
+    (["experiment=quickstrat"], ["unknown experiment 'quickstrat'", "did you mean 'quickstart'", *list_experiments()]),
+    (["space.dept=3"], ["unknown dimension 'dept'", "did you mean 'space.depth'", *DIMENSIONS]),
+    (["budget.trials=0"], ["budget.trials must be at least 1, got 0"]),
+    (["budget.trials=many"], ["budget.trials", "'many'", "Integer"]),
+    (["budget.hours=-1"], ["budget.hours must be above 0"]),
+    (["seed=1.5"], ["seed", "1.5"]),
+    (["resources.cpus=0"], ["resources.cpus must be above 0, got 0"]),
+    (["strategy.population=2"], ["strategy.population must be at least 4, got 2"]),
+    (["task.failure=sulk"], ["task.failure", "sulk", "error", "memory"]),
+    (["task.num_steps=0"], ["task.num_steps must be at least 1, got 0"]),
+    (["+task.more=1"], ["+task.more=1", "without +, ~ or sweeps"]),
+    (["++seed=1"], ["++seed=1", "without +, ~ or sweeps"]),
+    (["~seed"], ["~seed", "without +, ~ or sweeps"]),
+    (["seed=1,2"], ["seed=1,2", "without +, ~ or sweeps"]),
+    (["seed=range(3)"], ["seed=range(3)", "sweeps"]),
+    (["seed"], ["cannot read 'seed'", "key=value"]),
+    (["--seed=1"], ["--seed=1", "key=value"]),
+    (["=1"], ["unknown key ''", "budget", "seed"]),
+    ([""], ["cannot read ''", "key=value"]),
+    (["budget=5"], ["budget", "trials"]),
+]
+
+
+@pytest.mark.parametrize(("overrides", "words"), MISTAKES, ids=[mistake[0][0] or "empty" for mistake in MISTAKES])
+def test_a_mistake_is_refused_in_one_line_that_names_the_known(overrides, words):
+    with pytest.raises(ValueError, match=r"\S") as error:
+        compose([*TOY, *overrides])
+    message = str(error.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        ("space.depth=9", ["dimension 'depth' must lie in 2..6, got 9"]),
+        ("space.skip=gate", ["dimension 'skip' must be one of none, concatenation", "got 'gate'"]),
+        ("space.width=[4,5]", ["dimension 'width' must lie in 4..64 in steps of 4, got 5"]),
+        ("space.foreground_ratio=[0.1,0.2,0.3]", ["needs one value or [low, high]"]),
+    ],
+)
+def test_a_dimension_out_of_range_is_refused_in_one_line(wish, words):
+    restrictions = compose([*TOY, wish]).experiment.restrictions
+    with pytest.raises(ValueError, match="dimension") as error:
+        SearchSpace(restrictions)
+    assert "\n" not in str(error.value)
+    assert all(word in str(error.value) for word in words)
+
+
+def test_a_study_without_a_name_is_refused():
+    with pytest.raises(ValueError, match="the study needs a name; add study=<name>"):
+        compose(["task=toy"])
+
+
+HOSTILE = ["../up", "a/b", ".hidden", "a b", "$(reboot)", '"', "a'b", "a\nb", "[red]x", "~", "-x", "x" * 101, "ü"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_that_no_folder_should_have_is_refused_in_one_line(name):
+    with pytest.raises(ValueError, match="study") as error:
+        compose([f"study={name}", "task=toy"])
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["a", "2026-01-01_run.2", "x" * 100, "1"])
+def test_a_plain_name_is_taken(name):
+    assert compose([f"study={name}", "task=toy"]).experiment.study == name
+
+
+BEGUN = [*TOY, "seed=3", "space.depth=[2,4]", "budget.trials=10"]
+
+
+def resume(*overrides, stored=tuple(BEGUN), text=None):
+    return compose_again(stored, text or compose(BEGUN).text, overrides)
+
+
+def test_a_study_is_resumed_by_its_name_alone():
+    assert resume("study=mine").experiment == compose(BEGUN).experiment
+    assert resume(*BEGUN).experiment == compose(BEGUN).experiment
+
+
+def test_what_does_not_touch_the_trials_may_be_given_anew():
+    asked = {
+        "budget": "budget.trials=99",
+        "resources": "resources.max_concurrent=2",
+        "cluster": "cluster=local",
+        "storage": "storage=elsewhere",
+    }
+    assert set(asked) <= set(CHANGEABLE)
+    experiment = resume("study=mine", *asked.values()).experiment
+    assert (experiment.budget.trials, experiment.resources.max_concurrent, experiment.storage) == (99, 2, "elsewhere")
+    assert experiment.restrictions == {"depth": [2, 4]}
+
+
+@pytest.mark.parametrize(
+    ("override", "was"),
+    [
+        ("seed=4", "seed=3"),
+        ("space.depth=[2,5]", "space.depth=[2, 4]"),
+        ("space.skip=none", "space.skip=None"),
+        ("strategy.population=9", "strategy.population=20"),
+        ("task.num_steps=9", "task.num_steps=3"),
+    ],
+)
+def test_what_would_make_trials_incomparable_is_refused(override, was):
+    with pytest.raises(ValueError, match="cannot go on with") as error:
+        resume("study=mine", override)
+    assert "\n" not in str(error.value)
+    assert f"study 'mine' was begun with {was}" in str(error.value)
+    assert "begin another study with study=<name>" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "was"), [("strategy=random", "nsga2"), ("pruner=median", "never"), ("task=segmentation", "toy")]
+)
+def test_another_option_is_refused(override, was):
+    group = override.split("=")[0]
+    with pytest.raises(ValueError, match=f"begun with {group}={was} and cannot go on with {override}") as error:
+        resume("study=mine", override)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("override", ["strategy=nsga2", "pruner=never", "task=toy", "data=textures"])
+def test_asking_for_the_same_option_again_resumes(override):
+    assert resume("study=mine", override).experiment == compose(BEGUN).experiment
+
+
+def test_where_defaults_have_changed_what_the_study_keeps_wins():
+    text = compose(BEGUN).text.replace("population: 20", "population: 12").replace("num_steps: 3", "num_steps: 5")
+    experiment = resume("study=mine", text=text).experiment
+    assert experiment.strategy.population == 12
+    assert experiment.task.num_steps == 5
+
+
+def test_asking_for_the_new_default_of_an_old_study_is_refused():
+    text = compose(BEGUN).text.replace("population: 20", "population: 12")
+    with pytest.raises(
+        ValueError, match=r"begun with strategy\.population=12 and cannot go on with strategy\.population=20"
+    ):
+        resume("study=mine", "strategy.population=20", text=text)
+
+
+def test_the_kept_text_composes_into_the_same_experiment():
+    composed = compose(BEGUN)
+    assert resume("study=mine", text=composed.text).text == composed.text
+
+
+@pytest.mark.parametrize("group", CHOICES)
+def test_every_config_refuses_nothing_by_default(group):
+    for config in CHOICES[group].values():
+        assert dataclasses.is_dataclass(config)
+        assert config() == config()

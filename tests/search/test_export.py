@@ -1,0 +1,210 @@
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from search import events
+from search.cli import main
+from search.config import compose
+from search.store.study_folder import StudyFolder
+from spaces.recipe import Recipe
+from spaces.search_space import Candidate
+from trainables.segmentation_task import SegmentationConfig
+from trainables.textures import TexturesConfig
+from trainables.trainable import CaseScore, Split
+
+OVERRIDES = ("study=mine", "task=segmentation", "data=textures", "data.image_size=40", "data.num_train=2")
+POINTS = {0: (0.9, 0.1), 1: (0.8, 0.7), 2: (0.1, 0.9), 3: (0.1, 0.1)}
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def write_study(location="studies/mine", name="mine", points=POINTS, is_tested=True, overrides=OVERRIDES):
+    """A study of the segmentation task as it would lie there, its networks never trained."""
+    folder = StudyFolder(str(location))
+    task = SegmentationConfig().build(TexturesConfig())
+    folder.write_experiment(compose(overrides).text)
+    folder.journal.append(events.Created(0.0, name, task.objectives(), task.cost_names(), tuple(overrides)))
+    for number, (accuracy, robustness) in points.items():
+        values = {"accuracy": accuracy, "robustness": robustness}
+        candidate = Candidate(recipe=Recipe(foreground_ratio=number / 10))
+        folder.journal.append(events.Started(1.0, number, candidate, 0, "random"))
+        folder.journal.append(
+            events.Finished(2.0, number, values, dict.fromkeys(task.cost_names(), 1.0), "", began_at=1.0, seconds=1.0)
+        )
+        if is_tested and number < 3:
+            folder.journal.append(events.Tested(3.0, number, values))
+    folder.journal.close()
+    return folder
+
+
+def write_checkpoint(folder, trial_id=1):
+    with folder.new_checkpoint(trial_id, 1, {}) as path:
+        (path / "weights.pt").write_bytes(b"not weights")
+
+
+def refusal(capsys, *words):
+    """What the command answers with exit code 2: one line, and nothing beside it."""
+    before = set(Path().rglob("*"))
+    assert main(["export", *words]) == 2
+    streams = capsys.readouterr()
+    assert streams.err.startswith("paretoseg: ")
+    assert streams.err.count("\n") == 1
+    assert set(Path().rglob("*")) == before
+    return streams.err
+
+
+def test_a_place_without_a_study_is_refused(capsys):
+    assert "no study at 'nowhere'" in refusal(capsys, "nowhere", "--pick", "knee", "--format", "bundle")
+
+
+def test_an_unknown_pick_is_refused_with_the_known_ones(capsys):
+    write_study()
+    error = refusal(capsys, "studies/mine", "--pick", "knie", "--format", "bundle")
+    assert "known: knee, most-accurate, most-robust, 0, 1, 2 " in error
+
+
+def test_a_trial_off_the_front_is_refused(capsys):
+    write_study()
+    assert "unknown pick '3'" in refusal(capsys, "studies/mine", "--pick", "3", "--format", "bundle")
+
+
+def test_an_empty_front_is_refused(capsys):
+    write_study(points={})
+    assert "the front is empty" in refusal(capsys, "studies/mine", "--pick", "knee", "--format", "onnx")
+
+
+def test_an_unfinished_search_is_refused(capsys):
+    write_study(is_tested=False)
+    error = refusal(capsys, "studies/mine", "--pick", "knee", "--format", "bundle")
+    assert "the search is not finished (3 members of its front are not tested yet)" in error
+
+
+def test_a_running_search_is_refused(capsys):
+    folder = write_study()
+    folder.journal.append(events.Started(4.0, 4, Candidate(), 0, "random"))
+    error = refusal(capsys, "studies/mine", "--pick", "knee", "--format", "bundle")
+    assert "(1 trials are running or interrupted)" in error
+
+
+def test_a_missing_checkpoint_is_refused(capsys):
+    write_study()
+    error = refusal(capsys, "studies/mine", "--pick", "knee", "--format", "bundle")
+    assert "the checkpoint of trial 1 is missing" in error
+
+
+def test_a_missing_config_is_refused(capsys):
+    write_study()
+    Path("studies/mine/experiment.yaml").unlink()
+    assert "no experiment.yaml" in refusal(capsys, "studies/mine", "--pick", "knee", "--format", "bundle")
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "empty folder", "dangling link"])
+def test_what_is_there_already_is_not_touched(capsys, kind):
+    write_checkpoint(write_study())
+    target = Path("there")
+    match kind:
+        case "file":
+            target.write_text("mine")
+        case "folder":
+            target.mkdir()
+            (target / "file").write_text("mine")
+        case "empty folder":
+            target.mkdir()
+        case "dangling link":
+            target.symlink_to("nowhere")
+    words = ("studies/mine", "--pick", "knee", "--format", "bundle", "--output", "there")
+    assert "'there' is there already and is not touched" in refusal(capsys, *words)
+
+
+@pytest.mark.parametrize("output", ["", ".", "..", "/", "a/.."])
+def test_an_output_without_a_name_is_refused(capsys, output):
+    write_checkpoint(write_study())
+    words = ("studies/mine", "--pick", "knee", "--format", "bundle", "--output", output)
+    assert "--output must name a new folder" in refusal(capsys, *words)
+
+
+def test_an_output_below_a_file_is_refused(capsys):
+    write_checkpoint(write_study())
+    Path("file").write_text("")
+    assert main(["export", "studies/mine", "--pick", "knee", "--format", "bundle", "--output", "file/out"]) == 2
+    assert "cannot write to 'file'" in capsys.readouterr().err
+
+
+def test_a_study_of_another_task_is_refused(capsys):
+    write_study(overrides=("study=mine", "task=toy"))
+    error = refusal(capsys, "studies/mine", "--pick", "knee", "--format", "bundle")
+    assert "only studies with task=segmentation have networks" in error
+
+
+def test_a_damaged_checkpoint_is_refused_and_nothing_is_kept(capsys):
+    write_checkpoint(write_study())
+    before = set(Path().rglob("*"))
+    assert main(["export", "studies/mine", "--pick", "knee", "--format", "bundle"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("paretoseg: the checkpoint's weights.pt does not hold the weights of this trial")
+    assert error.count("\n") == 1
+    assert set(Path().rglob("*")) == before
+
+
+def test_an_export_that_does_not_prove_itself_is_not_kept(capsys, monkeypatch):
+    from trainables import export
+    from trainables.proof import ProofError
+
+    def fail(folder, *arguments, **settings):
+        (folder / "half").write_text("")
+        raise ProofError("MONAI gives another mask")
+
+    monkeypatch.setattr(export, "export_model", fail)
+    write_checkpoint(write_study())
+    before = set(Path().rglob("*"))
+    assert main(["export", "studies/mine", "--pick", "knee", "--format", "bundle"]) == 1
+    assert capsys.readouterr().err == "paretoseg: MONAI gives another mask; nothing was kept\n"
+    assert set(Path().rglob("*")) == before
+
+
+def test_hostile_names_reach_no_path_and_no_markup(capsys, monkeypatch):
+    from trainables import export
+
+    seen = {}
+
+    def look(folder, record, **settings):
+        seen.update(vars(record) | settings)
+        (folder / "done").write_text("")
+        return "nothing [red]at all"
+
+    monkeypatch.setattr(export, "export_model", look)
+    name = "../../$(touch pwned)\n<b>'\"[red]"
+    write_checkpoint(write_study(location="studies/$(touch pwned) [red]'\"", name=name))
+    assert main(["export", "studies/$(touch pwned) [red]'\"", "--pick", "knee", "--format", "bundle"]) == 0
+    assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", seen["name"])
+    assert "<b>" not in seen["card"]
+    assert not list(Path().rglob("pwned"))
+    [written] = [path for path in Path().iterdir() if path.name != "studies"]
+    assert written.name == f"{seen['name']}-bundle"
+    assert [path.name for path in written.iterdir()] == ["done"]
+    assert "nothing [red]at all" in capsys.readouterr().out
+
+
+def test_the_record_holds_the_scores_that_the_study_kept(monkeypatch):
+    from trainables import export
+
+    seen = {}
+
+    def look(folder, record, **settings):
+        seen.update(dataclasses.asdict(record))
+        return "nothing"
+
+    monkeypatch.setattr(export, "export_model", look)
+    folder = write_study()
+    write_checkpoint(folder)
+    rows = [CaseScore("a", "here", "none", 0, "dice", 0.75), CaseScore("a", "here", "blur", 2, "dice", 0.5)]
+    folder.write_cases(1, 0, Split.TEST, rows)
+    assert main(["export", "studies/mine", "--pick", "1", "--format", "onnx", "--output", "deep/er"]) == 0
+    assert seen["scores"] == {"a": 0.75}
+    assert seen["metrics"] == {"accuracy": 0.8, "robustness": 0.7, "test_accuracy": 0.8, "test_robustness": 0.7}
+    assert Path("deep/er").is_dir()

@@ -1,0 +1,249 @@
+"""The report's page in a real browser. The fixture `open_page` sees to it that nothing is fetched or goes wrong."""
+
+import numpy as np
+import pytest
+
+from search import events as happened
+from search.events import Created, Failed, Finished, Opened, Started
+from search.record import StudyRecord
+from search.reports.html import render_report
+from search.reports.page_data import describe_study
+from search.reports.pictures import describe_pictures
+from search.trial import Failure, FailureKind
+from spaces.architecture import Architecture
+from spaces.objective import Direction, Objective
+from spaces.recipe import Recipe
+from spaces.search_space import Candidate
+from trainables.gallery import Answer, Scene
+from trainables.trainable import Split
+
+pytestmark = pytest.mark.chromium
+
+HOSTILE = "</script><script>window.stolen = 1</script><img src=x onerror='window.stolen = 2'>\" ' & {{7*7}} \u2028 <!--"
+OBJECTIVES = (
+    Objective("accuracy", "Dice", Direction.MAXIMISE, 0.0),
+    Objective("robustness", "Dice", Direction.MAXIMISE, 0.0),
+)
+MEASURED = [(0.80, 0.30), (0.60, 0.50), (0.30, 0.20), (0.50, 0.70)]
+DEPTHS = [4, 2, 3, 5]
+
+
+def build_record(text="plain", measured=MEASURED):
+    """Trials 0, 1 and 3 are on the front, 2 is not; one more is degenerate and one failed."""
+    events = [Created(0.0, text, OBJECTIVES, ("parameters",), (f"study={text}",)), Opened(0.0, "here", 1, 9, None)]
+    for index, (accuracy, robustness) in enumerate(measured):
+        candidate = Candidate(Architecture(depth=DEPTHS[index]), Recipe(foreground_ratio=index / 10))
+        values = {"accuracy": accuracy, "robustness": robustness}
+        events.append(Started(0.0, index, candidate, 0, "random"))
+        events.append(Finished(60.0 * index + 60, index, values, {"parameters": 10.0**index}, "", 0.0, 1.0))
+    number = len(measured)
+    events.append(Started(0.0, number, Candidate(), 0, "random"))
+    events.append(Finished(400.0, number, {"accuracy": 0.9, "robustness": 0.9}, {}, f"degenerate {text}", 0.0, 1.0))
+    events.append(Started(0.0, number + 1, Candidate(), 0, "random"))
+    events.append(Failed(500.0, number + 1, Failure(FailureKind.ERROR, f"broken {text}")))
+    if measured:
+        events.append(happened.Tested(600.0, 0, {"accuracy": 0.75, "robustness": 0.25}))
+    return StudyRecord(events)
+
+
+def build_pictures(name, trial_ids):
+    mask = np.zeros((8, 8), np.uint8)
+    mask[2:5, 2:5] = 1
+    conditions = [("none", 0), (name, 4)]
+    views = [(name, *condition) for condition in conditions]
+    answers = {index: {view: Answer(mask, 0.5) for view in views} for index in trial_ids}
+    scenes = {view: Scene(mask * 200, mask) for view in views}
+    return describe_pictures([(name, "the only case")], conditions, scenes, answers, Split.TEST) | {"gaps": [name]}
+
+
+@pytest.fixture
+def show(open_page, tmp_path):
+    """Opens the report of a record; every text in it that users or data decide is `text`."""
+
+    def show_record(record, text="blur", **options):
+        means = {"none": {0: 0.8}, text: {2: 0.6, 4: 0.4}}
+        ids = [trial.trial_id for trial in record.front.trials]
+        pictures = build_pictures(text, ids) | {"reason": ""} if ids else {"reason": f"why {text}", "gaps": []}
+        data = describe_study(record) | {
+            "milestones": [
+                {"trial_id": 0, "num_ended": 1, "hours": 0.5, "hypervolume": 0.24},
+                {"trial_id": 1, "num_ended": 2, "hours": 0.8, "hypervolume": 0.36},
+            ]
+            * bool(ids),
+            "metric": text,
+            "severities": {
+                "validation": {str(index): means for index in ids},
+                "test": {str(ids[0]): means} if ids else {},
+            },
+            "pictures": pictures,
+        }
+        path = tmp_path / "report.html"
+        path.write_text(render_report(record, data, [f"a note on {text}"], "today"), encoding="utf-8")
+        return open_page(path, **options)
+
+    return show_record
+
+
+def click_mark(page, trial_id):
+    page.click(f"#front .mark[data-trial='{trial_id}']")
+
+
+def test_clicking_a_point_shows_its_architecture_and_numbers(show):
+    page = show(build_record())
+    for trial_id, depth, accuracy in ((3, 5, "0.500"), (2, 3, "0.300"), (0, 4, "0.800")):
+        click_mark(page, trial_id)
+        assert f"Trial {trial_id}" in page.inner_text("#panel h3 >> nth=0")
+        assert f"depth\n{depth}" in page.inner_text("#panel-architecture")
+        assert accuracy in page.inner_text("#panel-numbers")
+    assert "0.750" in page.inner_text("#panel-numbers")
+    assert "0.800 (0.800)" in page.inner_text("#panel-corruptions")
+    assert page.locator("#thumbnails .picture").count() == 2
+
+
+def test_pointing_at_a_point_shows_its_numbers(show):
+    page = show(build_record())
+    page.hover("#front .mark[data-trial='1']")
+    assert page.inner_text("#tip") == "Trial 1, on the front\naccuracy 0.600\nrobustness 0.500"
+    page.mouse.move(1, 1)
+    assert page.is_hidden("#tip")
+
+
+def test_the_keyboard_reaches_every_point(show):
+    page = show(build_record())
+    page.focus("#front .mark[data-trial='2']")
+    for key, trial_id in (("Enter", 2), ("ArrowRight", 3), ("ArrowRight", 1), ("ArrowRight", 0), ("ArrowLeft", 1)):
+        page.keyboard.press(key)
+        page.keyboard.press("Enter")
+        assert f"Trial {trial_id}" in page.inner_text("#panel h3 >> nth=0")
+    label = page.get_attribute("#front .mark[data-trial='1']", "aria-label")
+    assert label == "Trial 1, on the front, accuracy 0.600, robustness 0.500"
+
+
+def column(page, title):
+    titles = [text.strip() for text in page.locator("#trials thead th").all_inner_texts()]
+    place = titles.index(title)
+    return [row[place] for row in page.eval_on_selector_all(
+        "#trials tbody tr:not([hidden])", "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.trim()))"
+    )]  # fmt: skip
+
+
+def test_a_click_on_a_title_sorts_best_first_then_worst_first(show):
+    page = show(build_record())
+    page.click("#trials th button:text-is('robustness')")
+    assert column(page, "robustness") == ["0.900", "0.700", "0.500", "0.300", "0.200", ""]
+    assert page.get_attribute("#trials th:has(button:text-is('robustness'))", "aria-sort") == "descending"
+    page.click("#trials th button:text-is('robustness')")
+    assert column(page, "trial") == ["2", "0", "1", "3", "4", "5"]
+    page.click("#trials th button:text-is('parameters')")
+    assert column(page, "parameters") == ["1", "10", "100", "1,000", "", ""]
+    page.click("#trials th button:text-is('depth')")
+    assert column(page, "depth") == ["2", "3", "4", "4", "4", "5"]
+
+
+def test_only_the_front_is_listed_on_request_and_a_row_selects(show):
+    page = show(build_record())
+    page.check("#trials input")
+    assert column(page, "trial") == ["0", "1", "3"]
+    page.click("#trials tr[data-trial='3'] td >> nth=2")
+    assert page.locator("#front .mark.selected").get_attribute("data-trial") == "3"
+
+
+def test_dragging_along_an_axis_keeps_what_crosses_there(show):
+    page = show(build_record())
+    axis = page.locator("#parallel [data-axis='robustness'] .brush")
+    axis.scroll_into_view_if_needed()
+    box = axis.bounding_box()
+    middle = box["x"] + box["width"] / 2
+
+    def drag(start, end):
+        page.mouse.move(middle, box["y"] + box["height"] * start)
+        page.mouse.down()
+        page.mouse.move(middle, box["y"] + box["height"] * end, steps=4)
+        page.mouse.up()
+        return page.eval_on_selector_all("#front .mark.dimmed", "marks => marks.map(mark => mark.dataset.trial).sort()")
+
+    assert drag(0.0, 0.5) == ["0", "2"]
+    assert drag(0.6, 1.0) == ["1", "3"]
+    assert drag(0.5, 0.5) == []
+
+
+def test_axes_name_units_and_directions(show):
+    page = show(build_record())
+    texts = page.locator("#front svg text").all_text_contents()
+    assert "accuracy [Dice], higher is better" in texts
+    assert "robustness [Dice], higher is better" in texts
+    page.select_option("#front select >> nth=0", "parameters")
+    assert "parameters, lower is better" in page.locator("#front svg text").all_text_contents()
+
+
+def test_contours_can_be_hidden(show):
+    page = show(build_record())
+    outlines = page.locator("#pictures .picture .outline.reference")
+    assert outlines.count() == 6
+    page.uncheck("#pictures label:has-text('reference') input")
+    assert outlines.first.is_hidden()
+    assert page.locator("#pictures .picture .outline.predicted").first.is_visible()
+
+
+def test_trials_off_the_front_are_listed_with_their_reasons(show):
+    page = show(build_record())
+    assert page.locator("#others tbody tr").all_inner_texts() == [
+        "4\tFINISHED\tdegenerate: degenerate plain",
+        "5\tFAILED\tfailed (error): broken plain",
+    ]
+    click = page.locator("#trials tr[data-trial='5']")
+    click.click()
+    assert "failed (error): broken plain" in page.inner_text("#panel")
+
+
+def test_hostile_names_are_harmless_and_shown_as_they_are(show):
+    page = show(build_record(HOSTILE), HOSTILE)
+    click_mark(page, 3)
+    assert page.evaluate("window.stolen") is None
+    assert page.locator("script").count() == 2
+    assert page.locator("img").count() == 0
+    assert page.text_content("h1") == HOSTILE
+    assert page.title() == f"{HOSTILE}: report"
+    assert page.text_content("#pictures h3") == f"{HOSTILE}, the only case"
+    assert f"failed (error): broken {HOSTILE}" in page.text_content("#others")
+    assert HOSTILE in page.text_content("#panel-corruptions")
+    assert f"paretoseg search study={HOSTILE}" in page.text_content("main")
+
+
+def test_an_empty_front_gives_a_page_that_says_so(show):
+    page = show(build_record(measured=[]))
+    text = page.inner_text("main")
+    assert "The front is empty" in text
+    assert "There are no pictures: why blur." in text
+    assert "Nothing to compare yet" in text
+    assert page.locator("#others tbody tr").count() == 2
+
+
+def test_a_study_without_a_trial_gives_a_page_that_says_so(show):
+    record = StudyRecord([Created(0.0, "young", OBJECTIVES, ())])
+    assert "No trial was begun yet." in show(record).inner_text("main")
+
+
+def test_one_trial_alone_is_a_front(show):
+    page = show(build_record(measured=MEASURED[:1]))
+    assert page.locator("#front .mark.member").count() == 1
+    assert "Trial 0" in page.inner_text("#panel")
+
+
+@pytest.mark.parametrize("options", [{"color_scheme": "dark"}, {"viewport": {"width": 420, "height": 800}}])
+def test_the_page_fits_dark_and_narrow_screens(show, options):
+    page = show(build_record(), **options)
+    click_mark(page, 1)
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    paper, ink = page.evaluate(
+        "[getComputedStyle(document.documentElement).backgroundColor, getComputedStyle(document.body).color]"
+    )
+    assert paper != ink
+
+
+def test_the_page_prints_on_white_whatever_the_screen(show):
+    page = show(build_record(), color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.locator(".controls").first.is_hidden()
+    assert page.pdf().startswith(b"%PDF")

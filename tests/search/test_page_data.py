@@ -1,0 +1,91 @@
+import pytest
+
+from search.events import Created, Failed, Finished, Opened, Started
+from search.record import StudyRecord
+from search.reports.page_data import describe_study, explain, mean_by_severity
+from search.trial import Failure, FailureKind, State
+from spaces.objective import Direction, Objective
+from spaces.search_space import DIMENSIONS, Candidate
+from tests.builders import build_trial
+from trainables.trainable import CaseScore
+
+OBJECTIVES = (
+    Objective("accuracy", "Dice", Direction.MAXIMISE, 0.0),
+    Objective("loss_mm", "mm", Direction.MINIMISE, 9.0),
+)
+COSTS = ("parameters", "latency_ms", "train_seconds")
+
+
+def build_record():
+    events = [Created(0.0, "study", OBJECTIVES, COSTS), Opened(0.0, "here", 1, 4, None)]
+    events += [Started(0.0, index, Candidate(), 0, "random") for index in range(4)]
+    values = {"accuracy": 0.5, "loss_mm": 2.0}
+    costs = {"parameters": 10.0, "latency_ms": float("inf"), "train_seconds": 1.0}
+    events.append(Finished(1.0, 0, values, costs, "", 0.0, 1.0))
+    events.append(Finished(2.0, 1, values | {"loss_mm": 1.0}, costs, "predicts almost no foreground", 0.0, 1.0))
+    events.append(Failed(3.0, 2, Failure(FailureKind.NAN, "loss must be finite, got nan")))
+    return StudyRecord(events)
+
+
+def test_units_and_directions_are_told():
+    data = describe_study(build_record())
+    assert [(item["unit"], item["isMaximised"]) for item in data["objectives"]] == [("Dice", True), ("mm", False)]
+    assert [(item["label"], item["unit"]) for item in data["costs"]] == [
+        ("parameters", ""),
+        ("latency", "ms"),
+        ("train", "s"),
+    ]
+
+
+def test_every_dimension_of_the_space_is_told():
+    data = describe_study(build_record())
+    assert [item["name"] for item in data["dimensions"]] == list(DIMENSIONS)
+    by_name = {item["name"]: item for item in data["dimensions"]}
+    assert by_name["skip"] == {
+        "name": "skip",
+        "part": "architecture",
+        "options": ["none", "concatenation", "addition", "attention_gate"],
+        "isLog": False,
+    }
+    assert (by_name["learning_rate"]["part"], by_name["learning_rate"]["isLog"]) == ("recipe", True)
+
+
+def test_a_trial_brings_its_values_and_only_finite_numbers():
+    [trial, *_] = describe_study(build_record())["trials"]
+    assert trial["values"] == Candidate().as_dict()
+    assert trial["objectives"] == {"accuracy": 0.5, "loss_mm": 2.0}
+    assert trial["costs"] == {"parameters": 10.0, "train_seconds": 1.0}
+    assert (trial["isOnFront"], trial["reason"]) == (True, "")
+
+
+def test_every_trial_off_the_front_says_why():
+    data = describe_study(build_record())
+    assert data["front"] == [0]
+    assert [trial["reason"] for trial in data["trials"]] == [
+        "",
+        "degenerate: predicts almost no foreground",
+        "failed (nan): loss must be finite, got nan",
+        "running, or interrupted",
+    ]
+
+
+def test_a_stopped_trial_says_after_which_step():
+    stopped = build_trial(state=State.STOPPED, reports={1: {"accuracy": 0.1}, 2: {"accuracy": 0.2}})
+    assert explain(stopped) == "stopped early after step 2: others were clearly better"
+
+
+def test_means_are_over_cases_by_corruption_and_severity():
+    rows = [
+        CaseScore(case, "here", corruption, severity, metric, value)
+        for case, corruption, severity, metric, value in [
+            ("a", "none", 0, "dice", 0.8),
+            ("b", "none", 0, "dice", 0.6),
+            ("a", "blur", 4, "dice", 0.2),
+            ("a", "blur", 2, "dice", 0.5),
+            ("b", "blur", 2, "dice", 0.1),
+            ("b", "blur", 2, "distance", 99.0),
+        ]
+    ]
+    means = mean_by_severity(rows, "dice")
+    assert means == {"none": {0: pytest.approx(0.7)}, "blur": {2: pytest.approx(0.3), 4: 0.2}}
+    assert list(means["blur"]) == [2, 4]

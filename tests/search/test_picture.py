@@ -1,0 +1,49 @@
+import struct
+
+import numpy as np
+import pytest
+from matplotlib.cbook import STEP_LOOKUP_MAP
+from matplotlib.figure import Figure
+
+from search.record import StudyRecord
+from search.reports.picture import _draw_staircase, draw_front
+from search.strategies.random import RandomConfig
+from search.study import Budget
+from tests.builders import MemoryLog, build_study, created, run_study
+
+
+@pytest.fixture(scope="module")
+def study():
+    study = run_study(build_study(MemoryLog(), strategy=RandomConfig(), budget=Budget(trials=40)))
+    for trial in study.untested():
+        study.finish_test(trial.trial_id, {"accuracy": 0.5, "robustness": 0.5}, 0.0)
+    return study
+
+
+def size_of(png):
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    return struct.unpack(">II", png[16:24])
+
+
+def test_the_picture_is_a_png_that_can_be_looked_at(study):
+    width, height = size_of(draw_front(study.record))
+    assert width >= 800
+    assert height >= 500
+
+
+def test_a_study_without_a_front_has_a_picture(study):
+    empty = draw_front(StudyRecord([created()]))
+    size_of(empty)
+    assert len(draw_front(study.record)) > len(empty) + 5000
+
+
+def test_the_staircase_promises_nothing_that_no_member_reached(study):
+    """Every corner of the drawn line is weakly dominated by a member; both objectives are better when higher."""
+    axes = Figure().add_subplot()
+    _draw_staircase(axes, study.front, study.objectives)
+    line = axes.lines[0]
+    corners = np.stack(STEP_LOOKUP_MAP[line.get_drawstyle()](*line.get_data()), axis=1)
+    members = -study.front.losses
+    assert len(members) > 3
+    for corner in corners:
+        assert (members >= corner - 1e-12).all(axis=1).any()

@@ -1,0 +1,143 @@
+import csv
+import io
+
+import duckdb
+import pandas as pd
+import pytest
+from pyarrow import parquet
+
+from search.serial import run_serially
+from search.store.tables import TABLE_SCHEMA
+from search.strategies.pruner import MedianConfig
+from search.study import Budget
+from spaces.search_space import DIMENSIONS
+from tests.builders import build_session
+from trainables.toy import Failure, ToyTask
+
+TRIAL_TYPES = {
+    "trial_id": "int64",
+    "candidate": "string",
+    "seed": "int64",
+    "state": "string",
+    "origin": "string",
+    "skip": "string",
+    "depth": "int64",
+    "width": "int64",
+    "attention": "string",
+    "patch": "int64",
+    "foreground_ratio": "double",
+    "augmentation": "string",
+    "learning_rate": "double",
+    "accuracy": "double",
+    "robustness": "double",
+    "parameters": "int64",
+    "test_accuracy": "double",
+    "test_robustness": "double",
+    "is_on_front": "bool",
+    "degenerate": "string",
+    "failure": "string",
+    "reason": "string",
+    "num_attempts": "int64",
+    "num_steps": "int64",
+    "asked_at": "timestamp[ms, tz=UTC]",
+    "began_at": "timestamp[ms, tz=UTC]",
+    "ended_at": "timestamp[ms, tz=UTC]",
+    "seconds": "double",
+    "host": "string",
+}
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    """A finished search with trials of every state."""
+    session = build_session(
+        tmp_path_factory.mktemp("study"),
+        task=ToyTask(failure=Failure.diverge, fails_below=0.25),
+        pruner=MedianConfig(min_trials=2, min_steps=1),
+        budget=Budget(trials=20, max_failures=20),
+    )
+    run_serially(session)
+    session.folder.journal.close()
+    return session
+
+
+@pytest.fixture(scope="module")
+def place(session):
+    return session.folder.folder.local_path
+
+
+def test_the_trials_have_the_documented_columns_and_types(place):
+    schema = parquet.read_schema(place / "trials.parquet")
+    assert set(DIMENSIONS) <= set(TRIAL_TYPES)
+    found = {name: str(schema.field(name).type) for name in schema.names}
+    assert found.pop("parents") in ("list<element: int64>", "list<item: int64>")
+    assert found == TRIAL_TYPES
+    assert schema.metadata[b"paretoseg_schema"] == str(TABLE_SCHEMA).encode()
+
+
+def test_pandas_reads_a_row_a_trial(session, place):
+    frame = pd.read_parquet(place / "trials.parquet")
+    trials = session.study.trials
+    assert list(frame.trial_id) == list(range(20))
+    assert set(frame.state) == {"FINISHED", "FAILED", "STOPPED"}
+    assert list(frame.state) == [trial.state.value for trial in trials]
+    for trial, (_, row) in zip(trials, frame.iterrows(), strict=True):
+        assert {name: row[name] for name in DIMENSIONS} == trial.candidate.as_dict()
+        assert row.candidate == trial.candidate.short_hash
+        assert tuple(row.parents) == trial.parents
+        assert pd.isna(row.accuracy) == (trial.objectives == {})
+        assert row.num_steps == len(trial.reports)
+    finished = frame[frame.state == "FINISHED"]
+    assert list(finished.accuracy) == [trial.objectives["accuracy"] for trial in trials if trial.objectives]
+    assert (finished.parameters > 0).all()
+    assert (finished.seconds >= 0).all()
+    failed = frame[frame.state == "FAILED"]
+    assert set(failed.failure) == {"nan"}
+    assert set(failed.reason) == {"ValueError: accuracy must be finite, got nan"}
+    assert not failed.is_on_front.any()
+    assert (frame.ended_at >= frame.asked_at).all()
+
+
+def test_duckdb_answers_questions_about_the_study(session, place):
+    rows = duckdb.sql(
+        f"SELECT trial_id FROM '{place}/trials.parquet' WHERE is_on_front ORDER BY accuracy DESC"
+    ).fetchall()
+    assert [row[0] for row in rows] == [trial.trial_id for trial in session.study.front.trials]
+
+
+def test_the_cases_add_up_to_the_objectives(session, place):
+    rows = duckdb.sql(
+        f"""SELECT trial_id, avg(value) FILTER (corruption = 'none'), avg(value) FILTER (corruption != 'none'), count(*)
+        FROM '{place}/cases/*-validation.parquet' GROUP BY trial_id ORDER BY trial_id"""
+    ).fetchall()
+    finished = [trial for trial in session.study.trials if trial.objectives]
+    assert [row[0] for row in rows] == [trial.trial_id for trial in finished]
+    for trial, row in zip(finished, rows, strict=True):
+        assert row[1:] == (
+            pytest.approx(trial.objectives["accuracy"]),
+            pytest.approx(trial.objectives["robustness"]),
+            8,
+        )
+
+
+def test_the_cases_have_the_documented_columns(session, place):
+    trial = session.study.front.trials[0]
+    frame = pd.read_parquet(place / "cases" / f"trial-{trial.trial_id:05d}-test.parquet")
+    columns = ["trial_id", "seed", "split", "case", "domain", "corruption", "severity", "metric", "value"]
+    assert list(frame.columns) == columns
+    assert len(frame) == len(frame.drop_duplicates(columns[:-1])) == 8
+    assert (set(frame.split), set(frame.seed), set(frame.trial_id)) == ({"test"}, {0}, {trial.trial_id})
+    assert frame.value.dtype == "float64"
+    assert frame.severity.dtype == "int64"
+
+
+def test_the_front_as_csv_is_the_front_best_first(session, place):
+    rows = list(csv.DictReader(io.StringIO((place / "front.csv").read_text())))
+    trials = session.study.front.trials
+    assert [int(row["trial_id"]) for row in rows] == [trial.trial_id for trial in trials]
+    names = ["trial_id", "candidate", "seed", *DIMENSIONS, "accuracy", "robustness", "parameters"]
+    assert list(rows[0]) == [*names, "test_accuracy", "test_robustness"]
+    for row, trial in zip(rows, trials, strict=True):
+        assert float(row["accuracy"]) == trial.objectives["accuracy"]
+        assert float(row["test_accuracy"]) == trial.test["accuracy"]
+        assert row["skip"] == trial.candidate.architecture.skip

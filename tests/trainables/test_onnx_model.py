@@ -1,0 +1,54 @@
+"""An ONNX file takes any batch and extents, and ONNX Runtime alone gives the evaluation's mask from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.trainables import exports
+from trainables import onnx_model
+from trainables.onnx_model import check_onnx, describe, write_onnx
+from trainables.proof import ProofError, make_reference, prove_onnx
+
+CLASSES = ("background", "left", "right")
+
+
+def test_missing_packages_are_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_model, "_PACKAGES", ("onnx-not-there", "torch"))
+    with pytest.raises(ValueError, match=r"format onnx needs onnx-not-there; pip install 'paretoseg\[onnx\]'"):
+        check_onnx()
+
+
+def test_the_description_is_json_and_names_axes_in_order() -> None:
+    settings = json.loads(json.dumps(describe(exports.draw(spatial_dims=3), exports.build_record(), CLASSES)))
+    assert settings["axes"] == ["channel", "depth", "height", "width"]
+    assert settings["extents_divisible_by"] == 4
+    assert settings["class_names"] == list(CLASSES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("extents", [(70, 110), (20, 36, 28)])
+def test_onnx_runtime_gives_the_evaluations_mask(tmp_path: Path, extents: tuple[int, ...]) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    blueprint = exports.draw(len(extents), in_channels=2)
+    network = exports.build_network(blueprint)
+    folder = tmp_path / "onnx"
+    folder.mkdir()
+    write_onnx(folder, blueprint, network.state_dict(), exports.build_record(), CLASSES)
+    reference = make_reference(network, [exports.build_case(*extents, in_channels=2)], 32)
+    assert "equal to the evaluation" in prove_onnx(folder, reference, tmp_path)
+
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+    images = torch.rand(5, 2, *(12, 20, 8)[: len(extents)])
+    with torch.inference_mode():
+        expected = network(images).numpy()
+    np.testing.assert_allclose(session.run(None, {"image": images.numpy()})[0], expected, atol=1e-4)
+
+    settings = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(settings | {"window": 16}))
+    with pytest.raises(ProofError, match="ONNX Runtime gives another mask"):
+        prove_onnx(folder, reference, tmp_path)

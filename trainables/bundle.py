@@ -1,0 +1,210 @@
+"""An exported network as a MONAI Bundle: metadata, the inference config, weights, and the code of the network.
+
+See the MONAI Bundle Specification (https://docs.monai.io/en/stable/mb_specification.html). The bundle runs where MONAI
+is installed and paretoseg is not: `scripts/` holds the code of the network, and the config names nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainables.blueprint import ARCHITECTURE_FILE, Blueprint
+from trainables.evaluation import PIXELS_PER_PASS, WINDOW_OVERLAP
+from trainables.model_record import ModelRecord, to_plain_text
+from trainables.network_source import collect_sources
+
+SCHEMA = "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json"
+BUNDLE_VERSION = "0.1.0"
+_UNSTATED = "Not stated; fill in before the bundle is passed on."
+
+NETWORK_MODULE, NETWORK_CLASS, INFERENCE_MODULE = "networks", "EncoderDecoder", "bundle_inference"
+"""Names in `scripts/`, those of our own modules."""
+
+
+def write_bundle(
+    folder: Path, blueprint: Blueprint, weights: Mapping[str, Tensor], record: ModelRecord, class_names: tuple[str, ...]
+) -> None:
+    """Writes a bundle into an existing, empty folder."""
+    for name in ("configs", "models", "scripts", "docs"):
+        (folder / name).mkdir()
+    _write_json(folder / "configs" / "metadata.json", describe(blueprint, record, class_names))
+    _write_json(folder / "configs" / "inference.json", configure(blueprint))
+    torch.save(dict(weights), folder / "models" / "model.pt")
+    sources = collect_sources(f"trainables.{NETWORK_MODULE}") | collect_sources(f"trainables.{INFERENCE_MODULE}")
+    for name, text in sources.items():
+        (folder / "scripts" / name).write_text(text)
+    (folder / "scripts" / "__init__.py").write_text('"""The network and how it is applied; needs torch and MONAI."""\n')
+    (folder / "docs" / "README.md").write_text(record.card)
+    (folder / ARCHITECTURE_FILE).write_text(blueprint.to_yaml())
+
+
+def configure(blueprint: Blueprint) -> dict[str, Any]:
+    """The content of `configs/inference.json`: what the evaluation of the search does, from file to file."""
+    return {
+        "imports": ["$import importlib", "$import pathlib", "$import numpy", "$import torch"],
+        "bundle_root": "$str(pathlib.Path(importlib.import_module('scripts').__file__).parents[1])",
+        "images": "images",
+        "output_dir": "masks",
+        "intensity_range": [0.0, 1.0],
+        "device": "$'cuda' if torch.cuda.is_available() else 'cpu'",
+        "network_def": _configure_network(blueprint),
+        "weights": "$torch.load(@bundle_root + '/models/model.pt', map_location='cpu', weights_only=True)",
+        "load_weights": "$@network_def.load_state_dict(@weights)",
+        "preprocessing": {"_target_": "Compose", "transforms": _configure_preprocessing(blueprint)},
+        "inferer": {
+            "_target_": "SlidingWindowInferer",
+            "roi_size": [blueprint.window] * blueprint.spatial_dims,
+            "sw_batch_size": windows_per_pass(blueprint),
+            "overlap": WINDOW_OVERLAP,
+            "mode": "constant",
+        },
+        "postprocessing": {"_target_": "Compose", "transforms": _configure_postprocessing()},
+        "files": {"_target_": f"scripts.{INFERENCE_MODULE}.list_images", "place": "$str(@images)"},
+        "run": [
+            "$@load_weights",
+            {
+                "_target_": f"scripts.{INFERENCE_MODULE}.segment",
+                "files": "@files",
+                "network": "@network_def",
+                "preprocessing": "@preprocessing",
+                "inferer": "@inferer",
+                "postprocessing": "@postprocessing",
+                "device": "@device",
+            },
+        ],
+    }
+
+
+def _configure_network(blueprint: Blueprint) -> dict[str, Any]:
+    shape = dataclasses.asdict(blueprint.architecture)
+    return {
+        "_target_": f"scripts.{NETWORK_MODULE}.{NETWORK_CLASS}",
+        "architecture": {"_target_": "scripts.architecture.Architecture", **shape},
+        "spatial_dims": blueprint.spatial_dims,
+        "in_channels": blueprint.in_channels,
+        "num_classes": blueprint.num_classes,
+    }
+
+
+def _configure_preprocessing(blueprint: Blueprint) -> list[dict[str, Any]]:
+    channel_dim = "no_channel" if blueprint.in_channels == 1 else -1
+    return [
+        {"_target_": "LoadImaged", "keys": "image", "reader": _readers(), "dtype": "$numpy.float32"},
+        {"_target_": "EnsureChannelFirstd", "keys": "image", "channel_dim": channel_dim},
+        {
+            "_target_": "ScaleIntensityRanged",
+            "keys": "image",
+            "a_min": "$float(@intensity_range[0])",
+            "a_max": "$float(@intensity_range[1])",
+            "b_min": 0.0,
+            "b_max": 1.0,
+        },
+    ]
+
+
+def _configure_postprocessing() -> list[dict[str, Any]]:
+    return [
+        {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
+        {
+            "_target_": "SaveImaged",
+            "keys": "pred",
+            "output_dir": "@output_dir",
+            "output_postfix": "mask",
+            "output_ext": ".nii.gz",
+            "output_dtype": "$numpy.uint8",
+            "resample": False,
+            "separate_folder": False,
+        },
+    ]
+
+
+def _readers() -> list[dict[str, Any]]:
+    """By file ending. Pictures are kept as (height, width): Pillow's reader would turn them over."""
+    return [
+        {"_target_": "PILReader", "reverse_indexing": False},
+        {"_target_": "NumpyReader"},
+        {"_target_": "NibabelReader"},
+    ]
+
+
+def windows_per_pass(blueprint: Blueprint) -> int:
+    """Windows that go through the network at once, as in the evaluation."""
+    pixels: int = blueprint.window**blueprint.spatial_dims
+    return max(PIXELS_PER_PASS // pixels, 1)
+
+
+def describe(blueprint: Blueprint, record: ModelRecord, class_names: tuple[str, ...]) -> dict[str, Any]:
+    """The content of `configs/metadata.json`, after MONAI's schema of 2024-07-25.
+
+    MONAI evaluates strings of a config that begin with '$', so no text from outside keeps that letter.
+    """
+    names = {str(label): to_plain_text(name) for label, name in enumerate(class_names)}
+    classes = ", ".join(f"{label} is {name}" for label, name in names.items())
+    return {
+        "schema": SCHEMA,
+        "version": BUNDLE_VERSION,
+        "changelog": {BUNDLE_VERSION: to_plain_text(record.summary)},
+        "monai_version": version("monai"),
+        "pytorch_version": version("torch").partition("+")[0],
+        "numpy_version": version("numpy"),
+        "required_packages_version": {name: version(name) for name in ("fire", "nibabel")},
+        "name": record.name,
+        "task": f"Segmentation of {names.get('1', 'foreground')} in {blueprint.spatial_dims}D images",
+        "description": to_plain_text(record.summary),
+        "authors": _UNSTATED,
+        "copyright": _UNSTATED,
+        "data_source": _UNSTATED,
+        "data_type": "nibabel",
+        "image_classes": f"{blueprint.in_channels} channel(s), intensities in [0, 1]",
+        "label_classes": classes,
+        "pred_classes": classes,
+        "eval_metrics": dict(record.metrics),
+        "intended_use": "Research only; not for diagnosis or treatment.",
+        "network_data_format": _describe_tensors(blueprint, names, classes),
+    }
+
+
+def _describe_tensors(blueprint: Blueprint, names: Mapping[str, str], classes: str) -> dict[str, Any]:
+    shared = {
+        "type": "image",
+        "spatial_shape": [blueprint.window] * blueprint.spatial_dims,
+        "dtype": "float32",
+        "is_patch_data": True,
+    }
+    image = {
+        **shared,
+        "format": "magnitude",
+        "modality": "n/a",
+        "num_channels": blueprint.in_channels,
+        "value_range": [0, 1],
+        "channel_def": {str(channel): "intensity" for channel in range(blueprint.in_channels)},
+    }
+    logits = {
+        **shared,
+        "format": "labels",
+        "num_channels": blueprint.num_classes,
+        "value_range": [],
+        "channel_def": dict(names),
+    }
+    mask = {
+        **shared,
+        "format": "segmentation",
+        "dtype": "uint8",
+        "is_patch_data": False,
+        "num_channels": 1,
+        "value_range": [0, blueprint.num_classes - 1],
+        "channel_def": {"0": classes},
+    }
+    return {"inputs": {"image": image}, "outputs": {"pred": logits}, "post_processed_outputs": {"mask": mask}}
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n")

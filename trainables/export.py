@@ -1,0 +1,93 @@
+"""From a checkpoint to a folder that others can use: written, then proved in a fresh process."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from spaces.search_space import Candidate
+from trainables.blueprint import Blueprint
+from trainables.bundle import write_bundle
+from trainables.datasets import Dataset
+from trainables.model_record import ModelRecord
+from trainables.onnx_model import check_onnx, write_onnx
+from trainables.proof import Reference, check_score, make_reference, prove_bundle, prove_onnx
+from trainables.segmentation import WEIGHTS_FILE
+
+Writer = Callable[[Path, Blueprint, Mapping[str, Tensor], ModelRecord, tuple[str, ...]], None]
+
+_WRITERS: Mapping[str, Writer] = {"bundle": write_bundle, "onnx": write_onnx}
+
+
+def export_model(
+    folder: Path, record: ModelRecord, *, dataset: Dataset, candidate: Candidate, checkpoint: Path, form: str
+) -> str:
+    """Writes a trained network into an existing, empty folder and proves that it answers as in the search.
+
+    Args:
+        folder: Where to write.
+        record: What is told of the model.
+        dataset: What it was trained on; a test case serves as the proof.
+        candidate: Its architecture and recipe.
+        checkpoint: The folder that its trainable saved into.
+        form: 'bundle' or 'onnx'.
+
+    Returns:
+        What was proved, in words.
+
+    Raises:
+        ValueError: if packages are missing or the checkpoint is not of this network.
+        ProofError: if the export answers differently.
+    """
+    if form == "onnx":
+        check_onnx()
+    blueprint = draw_blueprint(candidate, dataset)
+    weights = read_weights(checkpoint, blueprint)
+    network = blueprint.build()
+    network.load_state_dict(weights)
+    reference = make_reference(network, dataset.test, blueprint.window)
+    recorded = record.scores.get(reference.case.name)
+    if recorded is not None:
+        check_score(reference, recorded, dataset.num_classes)
+    _WRITERS[form](folder, blueprint, weights, record, dataset.class_names)
+    return _prove(folder, reference, form, dataset.spacing_mm)
+
+
+def draw_blueprint(candidate: Candidate, dataset: Dataset) -> Blueprint:
+    """The network that a candidate is on a dataset."""
+    return Blueprint(
+        candidate.architecture,
+        spatial_dims=dataset.spatial_dims,
+        in_channels=dataset.num_channels,
+        num_classes=dataset.num_classes,
+        window=candidate.recipe.patch,
+    )
+
+
+def read_weights(checkpoint: Path, blueprint: Blueprint) -> dict[str, Tensor]:
+    """The weights that a checkpoint holds, on the CPU.
+
+    Raises:
+        ValueError: if the file is missing or damaged, or holds the weights of another network.
+    """
+    try:
+        weights = torch.load(checkpoint / WEIGHTS_FILE, weights_only=True, map_location="cpu")
+        blueprint.build().load_state_dict(weights)
+    except Exception as error:  # torch raises nearly anything over a damaged file
+        cause = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"the checkpoint's {WEIGHTS_FILE} does not hold the weights of this trial ({cause}); restore it from a "
+            "backup, or pick another trial"
+        ) from None
+    return dict(weights)
+
+
+def _prove(folder: Path, reference: Reference, form: str, spacing_mm: tuple[float, ...]) -> str:
+    with tempfile.TemporaryDirectory(prefix="paretoseg-") as temporary:
+        if form == "onnx":
+            return prove_onnx(folder, reference, Path(temporary))
+        return prove_bundle(folder, reference, Path(temporary), spacing_mm)
