@@ -6,7 +6,6 @@ Hydra or OmegaConf: `compose` returns an `Experiment` of plain objects.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, make_dataclass
@@ -35,6 +34,7 @@ from search.strategies.random import RandomConfig
 from search.strategies.strategy import StrategyConfig
 from search.study import Budget
 from search.tracking_plan import TrackingConfig
+from search.unknown import check_key, suggest
 from spaces.search_space import DIMENSIONS
 from trainables.datasets import DataConfig
 from trainables.segmentation_task import SegmentationConfig
@@ -199,7 +199,7 @@ def _compose(overrides: Sequence[str]) -> DictConfig:
     known = _flatten(with_groups)
     for item in parsed:
         if item not in groups:
-            _check_key(item.key_or_group, known)
+            check_key(item.key_or_group, known, {*CHOICES, "experiment"})
     config = _hydra(overrides)
     if OmegaConf.is_missing(config, "study"):
         raise ValueError("the study needs a name; add study=<name>")
@@ -255,32 +255,7 @@ def _check_option(override: Override) -> None:
     group, name = override.key_or_group, override.value()
     options = list_experiments() if group == "experiment" else list(CHOICES[group])
     if name not in options:
-        raise ValueError(f"unknown {group} {name!r}; {_suggest(str(name), options)}known: {', '.join(options)}")
-
-
-def _check_key(key: str, known: Mapping[str, Any]) -> None:
-    if key in known:
-        return
-    inside = [name.removeprefix(f"{key}.") for name in known if key and name.startswith(f"{key}.")]
-    if inside:
-        raise ValueError(
-            f"'{key}' holds several keys; set one, such as {key}.{inside[0]}=...; known: {', '.join(inside)}"
-        )
-    parent = key.rpartition(".")[0]
-    siblings = [name.removeprefix(f"{parent}.") for name in known if parent and name.rpartition(".")[0] == parent]
-    shown = siblings or sorted({*CHOICES, "experiment", *(name.split(".")[0] for name in known)})
-    if not siblings:
-        raise ValueError(f"unknown key '{key}'; {_suggest(key, [*shown, *known])}known: {', '.join(shown)}")
-    name = key.removeprefix(f"{parent}.")
-    near = difflib.get_close_matches(name, siblings, n=1)
-    hint = f"did you mean '{parent}.{near[0]}'? " if near else ""
-    what = f"dimension '{name}'" if parent == "space" else f"key '{key}'"
-    raise ValueError(f"unknown {what}; {hint}known in {parent}: {', '.join(siblings)}")
-
-
-def _suggest(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean '{near[0]}'? " if near else ""
+        raise ValueError(f"unknown {group} {name!r}; {suggest(str(name), options)}known: {', '.join(options)}")
 
 
 def _flatten(config: Any) -> dict[str, Any]:

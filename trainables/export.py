@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor
@@ -17,6 +18,9 @@ from trainables.model_record import ModelRecord
 from trainables.onnx_model import check_onnx, write_onnx
 from trainables.proof import Reference, check_score, make_reference, prove_bundle, prove_onnx
 from trainables.segmentation import WEIGHTS_FILE
+
+_DAMAGED = (AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError, UnpicklingError, ValueError)
+"""What torch raises over a file that is missing, damaged or of another network."""
 
 Writer = Callable[[Path, Blueprint, Mapping[str, Tensor], ModelRecord, tuple[str, ...]], None]
 
@@ -77,7 +81,7 @@ def read_weights(checkpoint: Path, blueprint: Blueprint) -> dict[str, Tensor]:
     try:
         weights = torch.load(checkpoint / WEIGHTS_FILE, weights_only=True, map_location="cpu")
         blueprint.build().load_state_dict(weights)
-    except Exception as error:  # torch raises nearly anything over a damaged file
+    except _DAMAGED as error:
         cause = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(
             f"the checkpoint's {WEIGHTS_FILE} does not hold the weights of this trial ({cause}); restore it from a "

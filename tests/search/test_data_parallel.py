@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from ray.exceptions import OutOfMemoryError
 
-from search.data_parallel import Answers, Desk, Order, Team, _explain
+from search.data_parallel import Team, _explain
+from search.desk import Answers, Desk, Order
 from search.trial import Failure, FailureKind
 from search.worker import Broken, Halted, Job, JobKind, Outcome, Stepped
 from spaces.objective import Measurement

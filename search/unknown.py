@@ -1,0 +1,37 @@
+"""What a user is told about a name that is not known."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+
+
+def check_key(key: str, known: Collection[str], groups: Collection[str]) -> None:
+    """Nothing, if the dotted key is known.
+
+    Raises:
+        ValueError: if it is not; one line that names the nearest and the known ones.
+    """
+    if key in known:
+        return
+    inside = [name.removeprefix(f"{key}.") for name in known if key and name.startswith(f"{key}.")]
+    if inside:
+        raise ValueError(
+            f"'{key}' holds several keys; set one, such as {key}.{inside[0]}=...; known: {', '.join(inside)}"
+        )
+    parent = key.rpartition(".")[0]
+    siblings = [name.removeprefix(f"{parent}.") for name in known if parent and name.rpartition(".")[0] == parent]
+    shown = siblings or sorted({*groups, *(name.split(".")[0] for name in known)})
+    if not siblings:
+        raise ValueError(f"unknown key '{key}'; {suggest(key, [*shown, *known])}known: {', '.join(shown)}")
+    name = key.removeprefix(f"{parent}.")
+    near = difflib.get_close_matches(name, siblings, n=1)
+    hint = f"did you mean '{parent}.{near[0]}'? " if near else ""
+    what = f"dimension '{name}'" if parent == "space" else f"key '{key}'"
+    raise ValueError(f"unknown {what}; {hint}known in {parent}: {', '.join(siblings)}")
+
+
+def suggest(name: str, known: Collection[str]) -> str:
+    """A question that offers the nearest known name, or nothing."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean '{near[0]}'? " if near else ""
