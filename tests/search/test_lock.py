@@ -34,7 +34,7 @@ def folder(request, tmp_path):
 def holder(folder):
     """Another process that holds the lock until its input ends."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, folder.location], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLD, folder.address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     ready, _, _ = select.select([process.stdout], [], [], 60)
     assert ready, "the other process never came up"
