@@ -10,7 +10,7 @@ PACKAGES := cluster search spaces trainables
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-quickstart: $(STAMP) ## search 24 small networks on real textures, about 4 minutes on 2 cores
+quickstart: $(STAMP) ## search 24 small networks on real textures, about 2 minutes on 2 cores
 	$(BIN)/paretoseg search experiment=quickstart
 
 test: lint ## the whole test suite: lint, types, import contracts, tests
