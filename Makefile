@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PACKAGES := cluster search spaces trainables
 
 .PHONY: help quickstart test lint format bench install clean
 
