@@ -7,7 +7,7 @@ A `Task` names the objectives and builds a `Trainable` for a candidate. A traina
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -112,7 +112,7 @@ class Assignment:
     num_threads: int = 1
     """CPU threads that the trial may use."""
 
-    device: str = field(default="cpu")
+    device: str = "cpu"
     """Where tensors live, in torch's words: 'cpu' or 'cuda'."""
 
 
