@@ -100,7 +100,7 @@ def test_a_lease_of_another_machine_counts_until_it_expires(remote):
 def test_a_lease_that_cannot_be_read_is_taken_over(remote):
     remote.write("writer.lock", b"half a rec")
     with hold_lock(remote):
-        pass
+        assert json.loads(remote.read("writer.lock"))["token"]
 
 
 def test_a_lease_is_renewed_while_it_is_held(remote, monkeypatch):
