@@ -54,6 +54,8 @@ class LocalConfig(ClusterConfig):
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         # Ray warns of a future default for trials without GPUs; the new behaviour is the one we want.
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        # Tune's workers have an environment of their own: those that Ray starts ahead would never be used.
+        os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
         ray.init(
             address="local",
             num_cpus=self._count_cpus(),

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from rich.console import Console
 
+from search.importing import importing
 from search.reports.text import front_table, status_view
 from search.store.folder import StorageError
 from search.store.lock import LockedError, find_writer
@@ -133,7 +134,8 @@ def _search(parsed: argparse.Namespace, console: Console) -> int:
     # Slurm announces the end of a job's time with SIGUSR1: it stops a search as Ctrl-C does, however early it comes.
     signal.signal(signal.SIGUSR1, signal.default_int_handler)
     try:
-        from search.launch import search  # Ray, pymoo and Hydra: too slow to import for the other commands
+        with importing():
+            from search.launch import search  # Ray, pymoo and Hydra: too slow to import for the other commands
 
         return search(parsed.overrides, console, dry_run=parsed.dry_run)
     except KeyboardInterrupt:

@@ -17,6 +17,7 @@ from cluster.resources import Resources
 from cluster.serial import SerialConfig
 from search.config import Composed, Experiment, compose, compose_again, merge_overrides
 from search.events import Created
+from search.importing import importing
 from search.progress import Progress
 from search.reports.text import describe_seconds, front_table
 from search.serial import run_serially
@@ -28,7 +29,6 @@ from search.study import Study
 from search.submission import make_order, send, submit
 from search.tracking_feed import follow
 from search.tracking_plan import settle_mode
-from search.tuning import run_on_ray
 from spaces.search_space import SearchSpace
 from trainables.trainable import Task
 
@@ -222,6 +222,9 @@ def _work_off(session: Session, *, slots: int, resources: Resources) -> None:
     """Works until the session is over: on Ray, or with no slots in this process."""
     try:
         if slots:
+            with importing():
+                from search.tuning import run_on_ray  # Tune: late, so that serial searches go without it
+
             workers = resources.num_workers
             run_on_ray(session, slots=slots, cpus=resources.cpus, gpus=resources.gpus, workers=workers)
         else:

@@ -20,6 +20,7 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from search.data_parallel import Team, WorkerGroup
+from search.importing import importing
 from search.session import Session
 from search.store.folder import StorageError
 from search.trial import Failure, FailureKind
@@ -95,7 +96,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         """Begins the first job, once everything is imported."""
         self._group = WorkerGroup(config[_TEAM]) if config[_TEAM] else None
         if self._group is None:
-            config[_JOB].task.warm_up()
+            with importing():
+                config[_JOB].task.warm_up()
         self._begin(config[_JOB])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
