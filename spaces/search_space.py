@@ -1,7 +1,7 @@
 """The decision space: every dimension of a candidate, narrowed to what a study searches.
 
 The dimensions are read off the annotated fields of `Architecture` and `Recipe`; adding a field there is all it takes to
-make it searched, stored and shown.
+make it stored, shown, and searched by the presets that hold it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,19 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from spaces.architecture import Architecture
+from spaces.architecture import MIN_BOTTLENECK, Architecture
+from spaces.canonical import FAMILY_DIMENSIONS, MIN_DEPTHS, canonicalise
 from spaces.domain import Choice, Domain, Float, Int, Value
+from spaces.presets import read_preset
 from spaces.recipe import Recipe
 
-MIN_BOTTLENECK = 4
-"""Fewest pixels per axis that may reach the bottleneck: below, normalisation statistics mean nothing."""
+_FIRST = frozenset(
+    {"skip", "depth", "width", "attention", "patch", "foreground_ratio", "augmentation", "learning_rate"}
+)
+"""The dimensions of the first studies, which every hash tells."""
+
+EVERYTHING = "all"
+"""The wish for the full domain of a dimension, whatever the preset says."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +61,17 @@ class Candidate:
 
     @property
     def short_hash(self) -> str:
-        """Eight hexadecimal digits that depend on the values alone, equal in every process."""
-        text = json.dumps(self.as_dict(), sort_keys=True)
+        """Eight hexadecimal digits that depend on the values alone, equal in every process.
+
+        A new dimension that stands at its default changes nothing, so that hashes outlast a growing space.
+        """
+        defaults = _DEFAULTS.as_dict()
+        told = {name: value for name, value in self.as_dict().items() if name in _FIRST or value != defaults[name]}
+        text = json.dumps(told, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+_DEFAULTS = Candidate()
 
 
 def _read_dimensions() -> dict[str, Domain]:
@@ -85,32 +100,42 @@ class SearchSpace:
 
     Args:
         restrictions: By dimension, a value that pins it or a list that narrows it: `[low, high]` for numbers, options
-            for a choice. Dimensions that are not named keep their full domain.
+            for a choice; `all` for its full domain. Dimensions that are not named are left to the preset.
+        preset: Which dimensions are searched in full unless they are named; the others keep their defaults.
 
     Raises:
-        ValueError: for an unknown dimension, a value outside its domain, or a space without any possible network.
+        ValueError: for an unknown dimension or preset, a value outside its domain, or a space without any possible
+            network.
     """
 
-    def __init__(self, restrictions: Mapping[str, object] | None = None) -> None:
-        domains = dict(DIMENSIONS)
-        for name, wish in (restrictions or {}).items():
+    def __init__(self, restrictions: Mapping[str, object] | None = None, preset: str = "core") -> None:
+        wishes = restrictions or {}
+        for name in wishes:
             _check_name(name)
-            try:
-                domains[name] = domains[name].restrict(wish)
-            except ValueError as error:
-                raise ValueError(f"dimension '{name}' {error}") from None
-        self._domains = domains
-        if not any(self._fitting_patches(depth) for depth in self._values_of("depth")):
+        searched = read_preset(preset) | set(wishes)
+        self._domains = {
+            name: _restrict(name, wishes[name]) if name in wishes else (domain if name in searched else _pin(name))
+            for name, domain in DIMENSIONS.items()
+        }
+        self._searched = {name: domain for name, domain in self._domains.items() if name in searched}
+        self._resting = {name: _find_resting(name, domain) for name, domain in self._domains.items()}
+        if not any(self._fitting_patches(shape) for shape in self._shapes(Architecture())):
+            domains = self._domains
             raise ValueError(
                 f"dimension 'patch' must leave {MIN_BOTTLENECK} pixels at the bottleneck (patch >= {MIN_BOTTLENECK} x "
                 f"2^(depth - 1) and divisible by 2^(depth - 1)), got patch {domains['patch'].describe()} with depth "
-                f"{domains['depth'].describe()}"
+                f"{domains['depth'].describe()} in family {domains['family'].describe()}"
             )
 
     @property
     def domains(self) -> Mapping[str, Domain]:
         """Every dimension with its narrowed domain, in the order of declaration."""
         return self._domains
+
+    @property
+    def searched(self) -> Mapping[str, Domain]:
+        """The dimensions that the preset searches or the user names, in the order of declaration: the unit cube."""
+        return self._searched
 
     @property
     def num_candidates(self) -> float:
@@ -128,55 +153,61 @@ class SearchSpace:
 
     def default(self) -> Candidate:
         """The candidate closest to the defaults of `Architecture` and `Recipe`."""
-        wanted = Candidate().as_dict()
-        unit = [DIMENSIONS[name].to_unit(value) for name, value in wanted.items()]
-        values = {}
-        for (name, value), full_place in zip(wanted.items(), unit, strict=True):
-            domain = self._domains[name]
-            values[name] = value if domain.contains(value) else _nearest(domain, DIMENSIONS[name], full_place)
-        return self.repair(Candidate.from_dict(values))
+        return self.complete({})
 
     def sample(self, generator: np.random.Generator) -> Candidate:
         """A candidate drawn uniformly in the unit cube, repaired."""
-        return self.decode(generator.random(len(self._domains)))
+        return self.decode(generator.random(len(self._searched)))
 
     def encode(self, candidate: Candidate) -> np.ndarray:
-        """The candidate's place in the unit cube, shape (num_dimensions,), in the order of `domains`.
+        """The candidate's place in the unit cube, shape (num_searched,), in the order of `searched`.
 
         Raises:
             ValueError: if the candidate lies outside this space; the message names the dimension.
         """
-        place = []
+        place = {}
         for name, value in candidate.as_dict().items():
             try:
-                place.append(self._domains[name].to_unit(value))
+                place[name] = self._domains[name].to_unit(value)
             except ValueError as error:
                 raise ValueError(f"dimension '{name}' {error}") from None
-        return np.array(place)
+        return np.array([place[name] for name in self._searched])
 
     def decode(self, unit: np.ndarray) -> Candidate:
-        """The repaired candidate at a place of the unit cube, shape (num_dimensions,)."""
-        values = {
-            name: domain.from_unit(float(place))
-            for (name, domain), place in zip(self._domains.items(), unit, strict=True)
-        }
-        return self.repair(Candidate.from_dict(values))
+        """The repaired candidate at a place of the unit cube, shape (num_searched,)."""
+        return self.complete(
+            {
+                name: domain.from_unit(float(place))
+                for (name, domain), place in zip(self._searched.items(), unit, strict=True)
+            }
+        )
+
+    def complete(self, values: Mapping[str, Value]) -> Candidate:
+        """The repaired candidate with these values; the dimensions that are missing are those of the default."""
+        return self.repair(Candidate.from_dict({**self._resting, **values}))
+
+    def canonical(self, candidate: Candidate) -> Candidate:
+        """The same network and training, with every dimension that they do not hear at rest.
+
+        Two candidates of this space that build the same network are equal afterwards, and it changes nothing to ask
+        twice. See `spaces.canonical`.
+        """
+        before, after = (dataclasses.asdict(recipe) for recipe in (candidate.recipe, candidate.recipe.canonical()))
+        unheard = {name: self._resting[name] for name in before if before[name] != after[name]}
+        values = candidate.as_dict() | unheard
+        return Candidate.from_dict(canonicalise(values, self._resting, self._domains))
 
     def repair(self, candidate: Candidate) -> Candidate:
-        """The nearest possible network: the patch first, then the depth, moves until they fit each other.
+        """The nearest possible network, canonical: the patch, then the depth, then the family moves until they fit.
 
-        A candidate that fits is returned as it is, so repairing twice changes nothing.
+        Repairing twice changes nothing.
         """
-        depth, patch = candidate.architecture.depth, candidate.recipe.patch
-        by_distance = sorted(self._values_of("depth"), key=lambda other: (abs(other - depth), other))
-        for fitting_depth in by_distance:
-            patches = self._fitting_patches(fitting_depth)
+        patch = candidate.recipe.patch
+        for shape in self._shapes(candidate.architecture):
+            patches = self._fitting_patches(shape)
             if patches:
                 fitting_patch = min(patches, key=lambda other: (abs(other - patch), other))
-                return Candidate(
-                    dataclasses.replace(candidate.architecture, depth=fitting_depth),
-                    dataclasses.replace(candidate.recipe, patch=fitting_patch),
-                )
+                return self.canonical(Candidate(shape, dataclasses.replace(candidate.recipe, patch=fitting_patch)))
         raise AssertionError("the constructor refuses a space without a possible network")
 
     def enumerate(self) -> Iterator[Candidate]:
@@ -188,18 +219,53 @@ class SearchSpace:
         if not math.isfinite(self.num_candidates):
             raise ValueError("a space with a continuous dimension cannot be listed")
         seen: set[Candidate] = set()
-        for values in itertools.product(*(_values(domain) for domain in self._domains.values())):
-            candidate = self.repair(Candidate.from_dict(dict(zip(self._domains, values, strict=True))))
+        for values in itertools.product(*(_values(domain) for domain in self._searched.values())):
+            candidate = self.complete(dict(zip(self._searched, values, strict=True)))
             if candidate not in seen:
                 seen.add(candidate)
                 yield candidate
 
-    def _values_of(self, name: str) -> list[int]:
-        return [int(value) for value in _values(self._domains[name])]
+    def _shapes(self, wanted: Architecture) -> Iterator[Architecture]:
+        """The architecture in the depths and families of this space, the nearest depth of its own family first."""
+        others = [self._resting["family"], *_values(self._domains["family"])]
+        for family in dict.fromkeys([wanted.family, *map(str, others)]):
+            if "depth" not in FAMILY_DIMENSIONS[family]:
+                yield dataclasses.replace(wanted, family=family)
+                continue
+            depths = [int(depth) for depth in _values(self._domains["depth"])]
+            for depth in sorted(depths, key=lambda other: (abs(other - wanted.depth), other)):
+                if depth >= MIN_DEPTHS.get(family, 2):
+                    yield dataclasses.replace(wanted, family=family, depth=depth)
 
-    def _fitting_patches(self, depth: int) -> list[int]:
-        stride = Architecture(depth=depth).total_stride
-        return [patch for patch in self._values_of("patch") if patch % stride == 0 and patch >= MIN_BOTTLENECK * stride]
+    def _fitting_patches(self, shape: Architecture) -> list[int]:
+        patches = [int(patch) for patch in _values(self._domains["patch"])]
+        return [patch for patch in patches if patch % shape.total_stride == 0 and patch >= shape.smallest_extent]
+
+
+def _restrict(name: str, wish: object) -> Domain:
+    """The part of a dimension's domain that is wished for."""
+    if wish == EVERYTHING and not DIMENSIONS[name].contains(EVERYTHING):
+        return DIMENSIONS[name]
+    # YAML reads a bare `on` as true.
+    listed = [_name_switch(item) for item in wish] if isinstance(wish, list | tuple) else _name_switch(wish)
+    try:
+        return DIMENSIONS[name].restrict(listed)
+    except ValueError as error:
+        raise ValueError(f"dimension '{name}' {error}") from None
+
+
+def _pin(name: str) -> Domain:
+    return DIMENSIONS[name].restrict(_DEFAULTS.as_dict()[name])
+
+
+def _name_switch(wish: object) -> object:
+    return ("on" if wish else "off") if isinstance(wish, bool) else wish
+
+
+def _find_resting(name: str, domain: Domain) -> Value:
+    """The default of a dimension, or what is nearest to it in a narrowed domain."""
+    default = _DEFAULTS.as_dict()[name]
+    return default if domain.contains(default) else _nearest(domain, name, default)
 
 
 def _values(domain: Domain) -> list[Value]:
@@ -214,9 +280,10 @@ def _values(domain: Domain) -> list[Value]:
             raise ValueError("a continuous dimension has no list of values")
 
 
-def _nearest(domain: Domain, full: Domain, place: float) -> Value:
-    """The value of a narrowed domain that lies closest to a place of the full one."""
-    ends = (domain.from_unit(0.0), domain.from_unit(1.0))
+def _nearest(domain: Domain, name: str, wanted: Value) -> Value:
+    """The value of a narrowed domain that lies closest to one of the full one; of a choice, the first."""
     if isinstance(domain, Choice):
-        return ends[0]
-    return min(ends, key=lambda end: abs(full.to_unit(end) - place))
+        return domain.options[0]
+    full = DIMENSIONS[name]
+    ends = (domain.from_unit(0.0), domain.from_unit(1.0))
+    return min(ends, key=lambda end: abs(full.to_unit(end) - full.to_unit(wanted)))

@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Float
+from monai.networks.blocks.spatialattention import SpatialAttentionBlock
 from monai.networks.blocks.squeeze_and_excitation import ChannelSELayer
 from monai.networks.layers.factories import Conv
 from torch import Tensor, nn
+
+from trainables.layers import count_groups
 
 CBAM_KERNEL = 7
 """Edge of the spatial attention's kernel, as in the paper."""
@@ -47,9 +50,16 @@ def _squeeze_excitation(channels: int, spatial_dims: int) -> nn.Module:
     return block
 
 
+def _self_attention(channels: int, spatial_dims: int) -> nn.Module:
+    """Every place looks at every other, after Wang et al., 'Non-local neural networks' (CVPR 2018); one head."""
+    block: nn.Module = SpatialAttentionBlock(spatial_dims, channels, norm_num_groups=count_groups(channels))
+    return block
+
+
 ATTENTION: Mapping[str, Callable[[int, int], nn.Module]] = {
     "none": _none,
     "squeeze_excitation": _squeeze_excitation,
     "cbam": ConvolutionalBlockAttention,
+    "self_attention": _self_attention,
 }
 """By option of `Architecture.attention`: (channels, spatial_dims) -> block that keeps the shape of its input."""

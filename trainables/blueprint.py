@@ -15,6 +15,7 @@ import yaml
 from torch import nn
 
 from spaces.architecture import Architecture
+from spaces.presets import CORE
 from spaces.search_space import DIMENSIONS
 from trainables.networks import build_network
 
@@ -79,18 +80,23 @@ def read_blueprint(path: Path) -> Blueprint:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ValueError(f"'{path}' cannot be read as YAML: {str(error).splitlines()[0]}; export again") from None
     _check_names(entries, Blueprint, str(path))
-    _check_names(entries["architecture"], Architecture, f"{path}: architecture")
+    # A file of before a dimension was there means its default.
+    _check_names(entries["architecture"], Architecture, f"{path}: architecture", required=frozenset(CORE))
     for name, value in entries["architecture"].items():
-        if not DIMENSIONS[name].contains(value):
+        # A network that was matched to a number of parameters may have any width.
+        if name != "width" and not DIMENSIONS[name].contains(value):
             raise ValueError(f"'{path}': {name} must be {DIMENSIONS[name].describe()}, got {value!r}")
-    for name, value in entries.items():
-        if name != "architecture" and not (isinstance(value, int) and value >= 1):
+    counts = {name: value for name, value in entries.items() if name != "architecture"}
+    for name, value in (counts | {"width": entries["architecture"]["width"]}).items():
+        if not (isinstance(value, int) and value >= 1):
             raise ValueError(f"'{path}': {name} must be a whole number of at least 1, got {value!r}")
     return Blueprint(**entries | {"architecture": Architecture(**entries["architecture"])})
 
 
-def _check_names(entries: Any, kind: type, place: str) -> None:
+def _check_names(entries: Any, kind: type, place: str, required: frozenset[str] | None = None) -> None:
+    """Refuses other names than those of the fields, and fewer than are required; without that, all are."""
     names = {item.name for item in dataclasses.fields(kind)}
     found = set(entries) if isinstance(entries, dict) else set()
-    if found != names:
+    missing = names - found if required is None else names & required - found
+    if missing or found - names:
         raise ValueError(f"'{place}' must hold exactly {', '.join(sorted(names))}; got {', '.join(map(str, found))}")

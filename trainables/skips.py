@@ -87,5 +87,6 @@ SKIPS: Mapping[str, type[Skip]] = {
     "concatenation": Concatenation,
     "addition": Addition,
     "attention_gate": AttentionGate,
+    "dense": Concatenation,
 }
-"""By option of `Architecture.skip`."""
+"""By option of `Architecture.skip`; what else a dense skip brings across is in `nested.py`."""

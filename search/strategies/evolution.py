@@ -121,7 +121,7 @@ class Evolution:
 def _draw_design(space: SearchSpace, size: int, seed: int) -> list[Proposal]:
     """The default candidate, then a Latin hypercube: every dimension is covered evenly."""
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_DESIGN_STREAM,)))
-    units = draw_latin_hypercube(size - 1, len(space.domains), generator)
+    units = draw_latin_hypercube(size - 1, len(space.searched), generator)
     return [Proposal(space.default(), "default"), *(Proposal(space.decode(unit), "initial") for unit in units)]
 
 
@@ -135,7 +135,7 @@ def draw_latin_hypercube(num_points: int, num_dimensions: int, generator: np.ran
 
 
 def _to_variables(space: SearchSpace) -> dict[str, Any]:
-    return {name: _to_variable(domain) for name, domain in space.domains.items()}
+    return {name: _to_variable(domain) for name, domain in space.searched.items()}
 
 
 def _to_variable(domain: Domain) -> Any:
@@ -151,14 +151,11 @@ def _to_variable(domain: Domain) -> Any:
 
 
 def _to_point(space: SearchSpace, candidate: Candidate) -> dict[str, float | int]:
-    point: dict[str, float | int] = {}
-    for (name, value), (domain, unit) in zip(
-        candidate.as_dict().items(),
-        zip(space.domains.values(), space.encode(candidate), strict=True),
-        strict=True,
-    ):
-        point[name] = float(unit) if isinstance(domain, Float) else _cell(domain, value)
-    return point
+    values = candidate.as_dict()
+    return {
+        name: float(unit) if isinstance(domain, Float) else _cell(domain, values[name])
+        for (name, domain), unit in zip(space.searched.items(), space.encode(candidate), strict=True)
+    }
 
 
 def _cell(domain: Domain, value: Value) -> int:
@@ -169,7 +166,7 @@ def _cell(domain: Domain, value: Value) -> int:
 
 def _to_candidate(space: SearchSpace, point: dict[str, Any]) -> Candidate:
     values: dict[str, Value] = {}
-    for name, domain in space.domains.items():
+    for name, domain in space.searched.items():
         match domain:
             case Float():
                 values[name] = domain.from_unit(float(point[name]))
@@ -177,7 +174,7 @@ def _to_candidate(space: SearchSpace, point: dict[str, Any]) -> Candidate:
                 values[name] = domain.low + round(float(point[name])) * domain.step
             case Choice():
                 values[name] = domain.options[int(point[name])]
-    return space.repair(Candidate.from_dict(values))
+    return space.complete(values)
 
 
 def _compare_by_rank_and_crowding(

@@ -20,6 +20,7 @@ FINITE = {
     "attention": "none",
     "patch": [32, 48],
     "foreground_ratio": 0.5,
+    "mirroring": "off",
     "augmentation": ["none", "spatial"],
     "learning_rate": 0.01,
 }

@@ -1,4 +1,6 @@
 import dataclasses
+import hashlib
+import json
 import math
 import os
 import subprocess
@@ -10,22 +12,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spaces.architecture import Architecture
+from spaces.presets import PRESETS
 from spaces.recipe import Recipe
-from spaces.search_space import DIMENSIONS, MIN_BOTTLENECK, Candidate, SearchSpace
+from spaces.search_space import DIMENSIONS, Candidate, SearchSpace
 
 SPACES = {
-    "full": {},
-    "narrow": {"depth": [2, 3], "patch": [32, 64], "skip": ["none", "addition"], "learning_rate": [1e-3, 1e-2]},
-    "deep": {"depth": [4, 6], "patch": [32, 128]},
-    "pinned": {"foreground_ratio": 0.123456, "width": 8, "attention": "cbam"},
+    "core": ({}, "core"),
+    "narrow": (
+        {"depth": [2, 3], "patch": [32, 64], "skip": ["none", "addition"], "learning_rate": [1e-3, 1e-2]},
+        "core",
+    ),
+    "deep": ({"depth": [4, 6], "patch": [32, 128]}, "core"),
+    "pinned": ({"foreground_ratio": 0.123456, "width": 8, "attention": "cbam"}, "core"),
+    "architecture": ({}, "architecture"),
+    "full": ({}, "full"),
+    "no plain skips": ({"skip": ["attention_gate", "dense"], "skip_level_2": "off"}, "architecture"),
+    "two families": ({"family": ["vnet", "dynunet"], "skip": ["dense", "concatenation"], "block": "separable"}, "core"),
 }
+OF_ONE_FAMILY = ["core", "narrow", "deep", "pinned", "architecture", "no plain skips"]
 places = st.lists(st.floats(0, 1), min_size=len(DIMENSIONS), max_size=len(DIMENSIONS)).map(np.array)
-spaces = st.sampled_from([SearchSpace(restrictions) for restrictions in SPACES.values()])
+spaces = st.sampled_from([SearchSpace(*wishes) for wishes in SPACES.values()])
+spaces_of_one_family = st.sampled_from([SearchSpace(*SPACES[name]) for name in OF_ONE_FAMILY])
+
+
+def decode(space, place):
+    return space.decode(place[: len(space.searched)])
+
+
+def draw_raw(space, place):
+    """A candidate with all values inside the space, but not repaired."""
+    pairs = zip(space.domains.items(), place, strict=True)
+    return Candidate.from_dict({name: domain.from_unit(unit) for (name, domain), unit in pairs})
 
 
 def is_possible(candidate):
-    stride = candidate.architecture.total_stride
-    return candidate.recipe.patch % stride == 0 and candidate.recipe.patch >= MIN_BOTTLENECK * stride
+    shape = candidate.architecture
+    return candidate.recipe.patch % shape.total_stride == 0 and candidate.recipe.patch >= shape.smallest_extent
 
 
 def is_inside(space, candidate):
@@ -40,38 +62,36 @@ def test_the_dimensions_are_the_annotated_fields():
 
 @given(spaces, places)
 def test_decoding_gives_a_possible_candidate_inside_the_space(space, place):
-    candidate = space.decode(place)
+    candidate = decode(space, place)
     assert is_inside(space, candidate)
     assert is_possible(candidate)
 
 
 @given(spaces, places)
 def test_encoding_and_decoding_is_a_round_trip(space, place):
-    candidate = space.decode(place)
+    candidate = decode(space, place)
     unit = space.encode(candidate)
-    assert unit.shape == (len(DIMENSIONS),)
+    assert unit.shape == (len(space.searched),)
     assert ((unit >= 0) & (unit <= 1)).all()
     assert space.decode(unit) == candidate
 
 
 @given(spaces, places)
 def test_repairing_twice_changes_nothing(space, place):
-    values = {name: domain.from_unit(unit) for (name, domain), unit in zip(space.domains.items(), place, strict=True)}
-    repaired = space.repair(Candidate.from_dict(values))
+    repaired = space.repair(draw_raw(space, place))
     assert is_possible(repaired)
     assert is_inside(space, repaired)
     assert space.repair(repaired) == repaired
 
 
-@given(spaces, places)
-def test_repair_moves_nothing_but_patch_and_depth(space, place):
-    values = {name: domain.from_unit(unit) for (name, domain), unit in zip(space.domains.items(), place, strict=True)}
-    raw = Candidate.from_dict(values)
-    repaired = space.repair(raw).as_dict()
-    moved = {name for name, value in raw.as_dict().items() if repaired[name] != value}
-    assert moved <= {"patch", "depth"}
+@given(spaces_of_one_family, places)
+def test_repair_moves_patch_and_depth_and_what_a_network_of_that_depth_does_not_hear(space, place):
+    raw = draw_raw(space, place)
+    repaired = space.repair(raw)
+    wanted = raw.as_dict() | {"patch": repaired.recipe.patch, "depth": repaired.architecture.depth}
+    assert repaired == space.canonical(Candidate.from_dict(wanted))
     if is_possible(raw):
-        assert not moved
+        assert repaired == space.canonical(raw)
 
 
 def test_a_patch_that_does_not_fit_moves_to_the_nearest_that_does():
@@ -87,15 +107,23 @@ def test_the_depth_moves_when_no_patch_fits():
     assert (repaired.architecture.depth, repaired.recipe.patch) == (4, 32)
 
 
-@pytest.mark.parametrize("restrictions", SPACES.values(), ids=SPACES)
-def test_the_default_lies_inside(restrictions):
-    space = SearchSpace(restrictions)
+def test_the_family_moves_when_neither_patch_nor_depth_fits():
+    space = SearchSpace({"patch": 48, "family": ["dynunet", "swin_unetr"]}, "core")
+    for family in ("dynunet", "swin_unetr"):
+        repaired = space.repair(Candidate(Architecture(family=family, depth=2), Recipe(patch=48)))
+        assert (repaired.architecture.family, repaired.architecture.depth) == ("dynunet", 3)
+
+
+@pytest.mark.parametrize("wishes", SPACES.values(), ids=SPACES)
+def test_the_default_lies_inside(wishes):
+    space = SearchSpace(*wishes)
     assert is_inside(space, space.default())
     assert is_possible(space.default())
 
 
-def test_the_default_of_the_full_space_is_the_declared_one():
-    assert SearchSpace().default() == Candidate()
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_default_of_a_preset_is_the_declared_one(preset):
+    assert SearchSpace({}, preset).default() == Candidate()
 
 
 def test_the_default_moves_to_the_nearest_end_of_a_narrowed_dimension():
@@ -142,6 +170,7 @@ def test_a_candidate_outside_is_not_encoded():
 
 def test_all_candidates_of_a_finite_space_are_listed_once():
     pins = {"foreground_ratio": 0.5, "learning_rate": 0.01, "skip": "none", "attention": "none", "augmentation": "none"}
+    pins["mirroring"] = "off"
     space = SearchSpace({**pins, "width": 8, "depth": [5, 6], "patch": [64, 96]})
     found = list(space.enumerate())
     shapes = {(candidate.architecture.depth, candidate.recipe.patch) for candidate in found}
@@ -165,7 +194,7 @@ def test_equal_generators_sample_equal_candidates(seed):
 
 @given(spaces, places)
 def test_a_candidate_survives_its_dictionary(space, place):
-    candidate = space.decode(place)
+    candidate = decode(space, place)
     assert Candidate.from_dict(candidate.as_dict()) == candidate
 
 
@@ -176,6 +205,15 @@ def test_every_dimension_changes_the_short_hash():
         value = domain.neighbours(default.as_dict()[name])[0]
         hashes.add(Candidate.from_dict({name: value}).short_hash)
     assert len(hashes) == 1 + len(DIMENSIONS)
+
+
+def test_a_dimension_that_comes_later_changes_no_hash_of_before():
+    told = {"skip": "addition", "depth": 3, "width": 8, "attention": "cbam", "patch": 64, "foreground_ratio": 0.25}
+    told |= {"augmentation": "none", "learning_rate": 0.02}
+    assert (
+        Candidate.from_dict(told).short_hash
+        == hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
+    )
 
 
 def test_the_short_hash_is_the_same_in_every_process():

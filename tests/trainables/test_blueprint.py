@@ -31,7 +31,7 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     ("change", "message"),
     [
         (("skip: attention_gate", "skip: teleport"), "skip must be none, concatenation"),
-        (("width: 4", "width: 5"), "width must be"),
+        (("width: 4", "width: 0"), "width must be"),
         (("spatial_dims: 2", "spatial_dims: two"), "spatial_dims must be a whole number"),
         (("window: 32", "windows: 32"), "must hold exactly"),
         (("  depth: 3\n", ""), "must hold exactly"),
@@ -49,3 +49,14 @@ def test_a_file_that_describes_no_network_is_refused(tmp_path: Path, change: tup
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be read"):
         rebuild_network(tmp_path / "architecture.yaml")
+
+
+def test_a_file_of_before_a_dimension_was_there_means_its_default(tmp_path: Path) -> None:
+    lines = draw().to_yaml().splitlines()
+    (tmp_path / "architecture.yaml").write_text("\n".join(line for line in lines if "skip_level" not in line))
+    assert read_blueprint(tmp_path / "architecture.yaml") == draw()
+
+
+def test_a_network_of_any_width_is_rebuilt(tmp_path: Path) -> None:
+    (tmp_path / "architecture.yaml").write_text(draw().to_yaml().replace("width: 4", "width: 13"))
+    assert rebuild_network(tmp_path / "architecture.yaml").get_parameter("encoders.0.0.weight").shape[0] == 13

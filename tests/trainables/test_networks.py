@@ -10,7 +10,9 @@ import torch
 from spaces.architecture import Architecture
 from spaces.search_space import DIMENSIONS
 from trainables.attention import ATTENTION
+from trainables.blocks import BLOCKS
 from trainables.costs import count_parameters
+from trainables.layers import ACTIVATIONS, UPSAMPLING
 from trainables.networks import build_network, initialise_weights
 from trainables.skips import SKIPS, AttentionGate, NoSkip
 
@@ -24,6 +26,9 @@ def build(architecture: Architecture, spatial_dims: int = 2) -> torch.nn.Module:
 def test_the_tables_hold_exactly_the_options_of_the_search_space() -> None:
     assert ", ".join(SKIPS) == DIMENSIONS["skip"].describe()
     assert ", ".join(ATTENTION) == DIMENSIONS["attention"].describe()
+    assert ", ".join(BLOCKS) == DIMENSIONS["block"].describe()
+    assert ", ".join(ACTIVATIONS) == DIMENSIONS["activation"].describe()
+    assert ", ".join(UPSAMPLING) == DIMENSIONS["upsampling"].describe()
 
 
 @pytest.mark.parametrize(("skip", "attention"), list(itertools.product(SKIPS, ATTENTION)))
@@ -86,3 +91,44 @@ def test_equal_seeds_give_equal_weights_and_shared_layers_start_alike() -> None:
     assert torch.equal(first.get_parameter("encoders.0.0.weight"), deeper.get_parameter("encoders.0.0.weight"))
     initialise_weights(again, 1)
     assert not torch.equal(first.get_parameter("head.weight"), again.get_parameter("head.weight"))
+
+
+def test_the_default_network_keeps_the_names_of_its_weights() -> None:
+    names = {name for name, _ in build(Architecture(depth=2, width=4)).named_parameters()}
+    blocks = {f"{part}.{layer}.weight" for part in ("encoders.0", "encoders.1", "decoders.0") for layer in (0, 1, 3, 4)}
+    blocks |= {name.replace("weight", "bias") for name in blocks if name.split(".")[2] in "14"}
+    assert names == blocks | {f"{part}.{kind}" for part in ("grow.0", "head") for kind in ("weight", "bias")}
+
+
+def test_a_level_whose_skip_is_off_hears_nothing_of_the_encoder() -> None:
+    network = build(Architecture(depth=3, width=4, skip_level_1="off"))
+    assert isinstance(network.get_submodule("skips.0"), NoSkip)
+    assert network.get_parameter("decoders.0.0.weight").shape[1] == 4
+    assert network.get_parameter("decoders.1.0.weight").shape[1] == 16
+
+
+def test_a_residual_block_starts_like_the_plain_one() -> None:
+    plain, residual = build(Architecture(depth=2, width=4)), build(Architecture(depth=2, width=4, block="residual"))
+    for name, parameter in plain.named_parameters():
+        assert torch.equal(parameter, residual.get_parameter(name))
+
+
+def test_self_attention_stands_in_the_bottleneck_alone() -> None:
+    network = build(Architecture(depth=3, width=4, attention="self_attention"))
+    names = {name.split(".attn")[0] for name, _ in network.named_parameters() if ".attn." in name}
+    assert names == {"encoders.2.6"}
+
+
+def test_more_blocks_are_more_of_the_same() -> None:
+    one, three = (
+        count_parameters(build(Architecture(depth=2, width=4, blocks=blocks)).get_submodule("encoders.1"))
+        for blocks in (1, 3)
+    )
+    assert three == one + 2 * (2 * 9 * 8 * 8 + 2 * 2 * 8)
+
+
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+def test_a_separable_convolution_looks_at_one_channel_with_many_filters(spatial_dims: int) -> None:
+    network = build(Architecture(depth=2, width=4, block="separable"), spatial_dims)
+    assert network.get_parameter("encoders.0.0.0.weight").shape == (4, 1, *[1] * spatial_dims)
+    assert network.get_parameter("encoders.0.0.1.weight").shape == (4, 1, *[3] * spatial_dims)

@@ -1,0 +1,116 @@
+"""Which dimensions a network hears, so that two genomes of one network become equal.
+
+A dimension that changes nothing takes a resting value, and an option that a network does not know becomes the one that
+it builds instead. Both stay inside the space that is searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from spaces.architecture import NUM_SKIP_LEVELS
+from spaces.domain import Domain, Value
+
+SKIP_LEVELS = tuple(f"skip_level_{level}" for level in range(1, NUM_SKIP_LEVELS + 1))
+"""The mask of the skips, finest level first."""
+
+FAMILY_ONLY = ("bias", "head")
+"""Dimensions that our own network does not hear."""
+
+MIN_DEPTHS: Mapping[str, int] = {"dynunet": 3}
+"""Fewest levels of a family, where two are too few."""
+
+_LEVELS = ("depth", "width")
+
+FAMILY_DIMENSIONS: Mapping[str, tuple[str, ...]] = {
+    "composable": (
+        *("skip", *_LEVELS, "attention", "block", "blocks", "kernel", "norm", "activation", "dropout"),
+        *("upsampling", "deep_supervision", *SKIP_LEVELS),
+    ),
+    "unet": ("skip", *_LEVELS, "block", "blocks", "kernel", "norm", "activation", "dropout", "bias"),
+    "attention_unet": (*_LEVELS, "kernel", "dropout"),
+    "basic_unet_plus_plus": (
+        *("width", "norm", "activation", "dropout", "upsampling", "deep_supervision", "bias", "head"),
+    ),
+    "vnet": ("skip", "activation", "dropout"),
+    "segresnet": (*_LEVELS, "blocks", "norm", "activation", "dropout", "upsampling"),
+    "dynunet": (*_LEVELS, "block", "kernel", "norm", "activation", "dropout", "deep_supervision"),
+    "unetr": ("width", "block", "norm", "dropout"),
+    "swin_unetr": ("width", "norm", "dropout"),
+}
+"""What decides the shape of a network of each family, beside the family."""
+
+FAMILY_OPTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "unet": {"skip": ("concatenation", "none"), "block": ("plain", "residual")},
+    "vnet": {"skip": ("addition", "none")},
+    "dynunet": {"block": ("plain", "residual")},
+    "unetr": {"block": ("residual", "plain")},
+}
+"""The options that a family knows of a choice; every other one builds the first."""
+
+
+def canonicalise(
+    values: Mapping[str, Value], resting: Mapping[str, Value], domains: Mapping[str, Domain]
+) -> dict[str, Value]:
+    """The values with everything at rest that the network does not hear.
+
+    Args:
+        values: Every dimension of a candidate, inside the domains.
+        resting: What a dimension is that changes nothing, inside the domains.
+        domains: The space that is searched.
+    """
+    found = dict(values)
+    family = str(found["family"])
+    _settle_options(found, FAMILY_OPTIONS.get(family, {}), resting=resting, domains=domains)
+    if family == "composable":
+        _settle_skips(found, resting=resting, domains=domains)
+    for name in _find_unheard(found):
+        found[name] = resting[name]
+    return found
+
+
+def _find_unheard(values: Mapping[str, Value]) -> Iterator[str]:
+    """The dimensions of the architecture that change nothing."""
+    family, depth = str(values["family"]), int(values["depth"])
+    heard = FAMILY_DIMENSIONS[family]
+    for names in FAMILY_DIMENSIONS.values():
+        yield from (name for name in names if name not in heard)
+    if family == "composable":
+        yield from SKIP_LEVELS if values["skip"] == "none" else SKIP_LEVELS[depth - 1 :]
+        if depth == 2:
+            yield "deep_supervision"
+    if family == "unet" and values["block"] != "residual":
+        yield "blocks"
+
+
+def _settle_options(
+    values: dict[str, Value],
+    known: Mapping[str, tuple[str, ...]],
+    *,
+    resting: Mapping[str, Value],
+    domains: Mapping[str, Domain],
+) -> None:
+    """Options that a family does not know become the one that it builds, as far as the space has it."""
+    for name, options in known.items():
+        if values[name] in options:
+            continue
+        stands_for = [options[0], resting[name], *(item for item in _list(domains[name]) if item not in options)]
+        possible = (item for item in stands_for if item not in options[1:] and domains[name].contains(item))
+        values[name] = next(possible, values[name])
+
+
+def _settle_skips(values: dict[str, Value], *, resting: Mapping[str, Value], domains: Mapping[str, Domain]) -> None:
+    """No level with a skip is no skip; a nested decoder needs a skip above the deepest one to be nested."""
+    levels = SKIP_LEVELS[: int(values["depth"]) - 1]
+    if values["skip"] == "none":
+        return
+    if all(values[level] == "off" for level in levels):
+        values["skip"] = "none" if domains["skip"].contains("none") else resting["skip"]
+    elif values["skip"] == "dense" and all(values[level] == "off" for level in levels[:-1]):
+        values["skip"] = "concatenation" if domains["skip"].contains("concatenation") else "dense"
+
+
+def _list(domain: Domain) -> tuple[Value, ...]:
+    """The options of a choice."""
+    first = domain.from_unit(0.0)
+    return (first, *domain.neighbours(first))

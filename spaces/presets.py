@@ -1,0 +1,42 @@
+"""Which dimensions a study searches unless it names them: a search of everything at once finds little."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+
+from spaces.architecture import Architecture
+from spaces.canonical import FAMILY_ONLY
+from spaces.recipe import Recipe
+
+CORE = (
+    *("skip", "depth", "width", "attention"),
+    *("patch", "foreground_ratio", "mirroring", "augmentation", "learning_rate"),
+)
+"""The dimensions that are searched by default."""
+
+_ARCHITECTURE = tuple(field.name for field in dataclasses.fields(Architecture))
+_RECIPE = tuple(field.name for field in dataclasses.fields(Recipe))
+
+PRESETS: Mapping[str, frozenset[str]] = {
+    "core": frozenset(CORE),
+    "architecture": frozenset(CORE) | (frozenset(_ARCHITECTURE) - {"family", *FAMILY_ONLY}),
+    "recipe": frozenset(CORE) | frozenset(_RECIPE),
+    "families": frozenset(CORE) | {"family"},
+    "full": frozenset(_ARCHITECTURE) | frozenset(_RECIPE),
+}
+"""By name, the dimensions that are searched; all others keep their defaults."""
+
+
+def read_preset(name: str) -> frozenset[str]:
+    """The dimensions that a preset searches.
+
+    Raises:
+        ValueError: for an unknown preset; one line that names the known ones.
+    """
+    if name not in PRESETS:
+        near = difflib.get_close_matches(name, PRESETS, n=1)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        raise ValueError(f"unknown space.preset '{name}'; {hint}known: {', '.join(PRESETS)}")
+    return PRESETS[name]

@@ -1,0 +1,100 @@
+"""Networks of all kinds come to the same number of parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import pytest
+
+from spaces.architecture import Architecture
+from spaces.search_space import Candidate
+from trainables.attention import ATTENTION
+from trainables.capacity import build_matched, match_parameters
+from trainables.costs import count_parameters
+from trainables.datasets import load_once
+from trainables.export import draw_blueprint
+from trainables.networks import build_network
+from trainables.segmentation_task import SegmentationConfig
+from trainables.skips import SKIPS
+from trainables.textures import TexturesConfig
+from trainables.trainable import Assignment
+
+
+def match(architecture: Architecture, num_parameters: int, spatial_dims: int = 2) -> tuple[Architecture, int]:
+    found = match_parameters(architecture, num_parameters, spatial_dims=spatial_dims, in_channels=1, num_classes=3)
+    return found, count(found, spatial_dims)
+
+
+def count(architecture: Architecture, spatial_dims: int = 2) -> int:
+    return count_parameters(build_network(architecture, spatial_dims=spatial_dims, in_channels=1, num_classes=3))
+
+
+@pytest.mark.parametrize(("skip", "attention"), list(itertools.product(SKIPS, ATTENTION)))
+def test_skips_and_attention_change_the_width_and_not_the_size(skip: str, attention: str) -> None:
+    _, found = match(Architecture(skip=skip, attention=attention), 400_000)
+    assert found == pytest.approx(400_000, rel=0.1)
+
+
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+@pytest.mark.parametrize("depth", [2, 3, 4, 5])
+def test_the_depth_changes_the_width_and_not_the_size(depth: int, spatial_dims: int) -> None:
+    wanted = {2: 700_000, 3: 3_000_000}[spatial_dims]
+    _, found = match(Architecture(depth=depth, block="residual"), wanted, spatial_dims)
+    assert found == pytest.approx(wanted, rel=0.1)
+
+
+@pytest.mark.parametrize("num_parameters", [1_000, 50_000, 1_000_000])
+def test_no_other_width_comes_closer(num_parameters: int) -> None:
+    best, found = match(Architecture(attention="squeeze_excitation", depth=3), num_parameters)
+    for step in (-1, 1):
+        if best.width + step >= 2:
+            other = count(dataclasses.replace(best, width=best.width + step))
+            assert max(found, num_parameters) / min(found, num_parameters) <= max(other, num_parameters) / min(
+                other, num_parameters
+            )
+
+
+def test_the_width_of_a_network_is_found_again() -> None:
+    for width in (4, 13, 32):
+        architecture = Architecture(width=width, skip="dense")
+        assert match(architecture, count(architecture))[0] == architecture
+
+
+@pytest.mark.parametrize(
+    ("family", "num_parameters"), [("unet", 300_000), ("segresnet", 300_000), ("dynunet", 300_000)]
+)
+def test_families_are_matched_too(family: str, num_parameters: int) -> None:
+    assert match(Architecture(family=family), num_parameters)[1] == pytest.approx(num_parameters, rel=0.1)
+
+
+def test_the_swin_transformer_keeps_a_width_that_its_heads_divide() -> None:
+    found = match_parameters(
+        Architecture(family="swin_unetr"), 10_000_000, spatial_dims=2, in_channels=1, num_classes=2
+    )
+    assert found.width % 4 == 0
+
+
+def test_nothing_to_match_leaves_the_architecture_as_it_is() -> None:
+    assert match(Architecture(width=20), 0)[0] == Architecture(width=20)
+
+
+def test_a_family_of_one_width_is_refused() -> None:
+    with pytest.raises(ValueError, match="family vnet have one width"):
+        match(Architecture(family="vnet"), 100_000)
+
+
+def test_a_trial_trains_a_network_of_the_size_that_the_task_wants() -> None:
+    data = TexturesConfig(num_train=2, num_validation=1, num_test=1)
+    task = SegmentationConfig(match_parameters=200_000).build(data)
+    for width in (4, 64):
+        trial = task.build(Assignment(Candidate(Architecture(depth=3, width=width)), seed=0))
+        assert count_parameters(trial._network) == pytest.approx(200_000, rel=0.1)
+
+
+def test_a_network_of_the_wanted_size_is_rebuilt_from_its_blueprint() -> None:
+    dataset = load_once(TexturesConfig(num_train=2, num_validation=1, num_test=1))
+    blueprint = draw_blueprint(Candidate(Architecture(depth=3)), dataset, 200_000)
+    network = build_matched(Architecture(depth=3), 200_000, dataset)
+    blueprint.build().load_state_dict(network.state_dict())
+    assert count_parameters(network) == pytest.approx(200_000, rel=0.1)

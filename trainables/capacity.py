@@ -1,0 +1,94 @@
+"""Networks of one size: the width is chosen so that the parameters come to a given number.
+
+Studies of architectures compared networks of 0.56 to 9.6 million parameters with each other; a difference between those
+is as well one of capacity. With a budget of parameters, what is left is the architecture.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import nn
+
+from spaces.architecture import Architecture
+from spaces.canonical import FAMILY_DIMENSIONS
+from trainables.datasets import Dataset
+from trainables.networks import build_network
+
+MIN_WIDTH = 2
+"""Fewest channels of the first level that all attention blocks can halve."""
+
+_PROBES = (4, 8, 12)
+"""Widths at which parameters are counted; three determine a parabola."""
+
+_STEPS = {"swin_unetr": 4}
+"""Widths of a family differ by a multiple of this: heads must divide them."""
+
+
+def build_matched(architecture: Architecture, num_parameters: int, dataset: Dataset) -> nn.Module:
+    """The network for a dataset, as wide as comes closest to a number of parameters; 0 for as wide as it says."""
+    shape = {
+        "spatial_dims": dataset.spatial_dims,
+        "in_channels": dataset.num_channels,
+        "num_classes": dataset.num_classes,
+    }
+    return build_network(match_parameters(architecture, num_parameters, **shape), **shape)
+
+
+@lru_cache(maxsize=256)
+def match_parameters(
+    architecture: Architecture, num_parameters: int, *, spatial_dims: int, in_channels: int, num_classes: int
+) -> Architecture:
+    """The architecture with the whole width, at least 2, whose network comes closest to a number of parameters.
+
+    A convolution has parameters in proportion to the product of its channels, so those of a network are a parabola of
+    its width. It is found from three narrow networks; halving an odd number of channels makes it off by less than the
+    step from one width to the next.
+
+    Args:
+        architecture: Its width is not looked at.
+        num_parameters: What to match; 0 for leaving the architecture as it is.
+        spatial_dims: 2 for pictures, 3 for volumes.
+        in_channels: Channels of an image.
+        num_classes: Channels of the logits, background included.
+
+    Raises:
+        ValueError: if the width of the family is fixed.
+    """
+    if num_parameters == 0:
+        return architecture
+    if "width" not in FAMILY_DIMENSIONS[architecture.family]:
+        raise ValueError(
+            f"networks of family {architecture.family} have one width and cannot be matched to {num_parameters} "
+            "parameters; leave the family out of space.family, or set task.match_parameters=0"
+        )
+    counts = []
+    for width in _PROBES:
+        probe = dataclasses.replace(architecture, width=width)
+        counts.append(_count(probe, spatial_dims=spatial_dims, in_channels=in_channels, num_classes=num_classes))
+    square, linear, constant = np.polyfit(_PROBES, counts, deg=2)
+    step = _STEPS.get(architecture.family, 1)
+    # Where every width has more parameters than wanted, the narrowest network is the closest.
+    inside = linear**2 - 4.0 * square * (constant - num_parameters)
+    root = (math.sqrt(max(inside, 0.0)) - linear) / (2.0 * square)
+    below = max(math.floor(root / step) * step, MIN_WIDTH, step)
+
+    def distance(width: int) -> float:
+        found = float(square * width**2 + linear * width + constant)
+        return abs(math.log(found / num_parameters))
+
+    return dataclasses.replace(architecture, width=min((below, below + step), key=distance))
+
+
+def _count(architecture: Architecture, *, spatial_dims: int, in_channels: int, num_classes: int) -> int:
+    """Weights of the network, most of which need not be drawn for that."""
+    # MONAI's Swin transformer asks for values while it is built, which tensors without any cannot give.
+    with torch.device("cpu" if architecture.family == "swin_unetr" else "meta"):
+        network = build_network(
+            architecture, spatial_dims=spatial_dims, in_channels=in_channels, num_classes=num_classes
+        )
+    return sum(parameter.numel() for parameter in network.parameters())
