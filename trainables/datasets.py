@@ -13,19 +13,23 @@ The conventions that every dataset keeps:
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from trainables.trainable import Split
+from trainables.trainable import MEAN, Split, SplitRow
 
 TRAIN = "train"
 """Name of the split that weights are fitted on; `Split` names the two that measurements are taken on."""
+
+SHIFT = "shift"
+"""What a case says that is in no split because its domain is held out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +50,7 @@ class Case:
     """Whom it shows; all cases of a subject share a split."""
 
     split: str
-    """'train', 'validation' or 'test'."""
+    """'train', 'validation' or 'test'; 'shift' in a held-out domain."""
 
     image: Float32[np.ndarray, "c *spatial"]
     """Intensities in [0, 1]."""
@@ -63,6 +67,8 @@ class Case:
                 f"case '{self.name}': image and label must share their spatial axes, got {self.image.shape[1:]} and "
                 f"{self.label.shape}; the image has the channel first"
             )
+        if isinstance(self.image, np.memmap):
+            return  # it was looked at when it was written, and looking again would read all of it from the disk
         low, high = float(self.image.min()), float(self.image.max())
         if not (low >= 0.0 and high <= 1.0):
             raise ValueError(f"case '{self.name}': image values must lie in [0, 1], got {low:g}..{high:g}; scale them")
@@ -91,6 +97,9 @@ class Dataset:
     class_names: tuple[str, ...]
     """Names by label; the first is the background."""
 
+    shift: Mapping[str, Sequence[Case]] = field(default_factory=dict)
+    """Held-out domains by name: in no split, for measuring how far a network travels."""
+
     def __post_init__(self) -> None:
         findings = [*self._split_findings(), *self._case_findings()]
         if findings:
@@ -110,9 +119,16 @@ class Dataset:
         """The cases that a measurement on this split is taken on."""
         return self.validation if split is Split.VALIDATION else self.test
 
+    @property
+    def all_cases(self) -> tuple[Case, ...]:
+        """The cases of all splits, then those of the held-out domains."""
+        held_out = (case for cases in self.shift.values() for case in cases)
+        return (*self.train, *self.validation, *self.test, *held_out)
+
     def _split_findings(self) -> list[str]:
         findings, home = [], dict[str, str]()
-        for split, cases in ((TRAIN, self.train), ("validation", self.validation), ("test", self.test)):
+        splits = [(TRAIN, self.train), ("validation", self.validation), ("test", self.test)]
+        for split, cases in (*splits, *((SHIFT, cases) for cases in self.shift.values())):
             if not cases:
                 findings.append(f"split '{split}' must have at least one case, got none")
             for case in cases:
@@ -123,16 +139,19 @@ class Dataset:
         return list(dict.fromkeys(findings))
 
     def _case_findings(self) -> list[str]:
-        cases = [*self.train, *self.validation, *self.test]
+        cases = self.all_cases
         counts = Counter(case.name for case in cases)
         findings = [f"case names must be unique, got '{name}' {n} times" for name, n in counts.items() if n > 1]
+        if len(set(self.class_names)) < self.num_classes or MEAN in self.class_names:
+            names = ", ".join(self.class_names)
+            findings.append(f"class names must be distinct and none of them '{MEAN}', got {names}; rename one")
         for case in cases:
             if case.image.shape[0] != self.num_channels or case.label.ndim != self.spatial_dims:
                 findings.append(
                     f"case '{case.name}' must have {self.num_channels} channels and {self.spatial_dims} spatial axes, "
                     f"got shape {case.image.shape}"
                 )
-            if case.label.max() >= self.num_classes:
+            if not isinstance(case.label, np.memmap) and case.label.max() >= self.num_classes:
                 findings.append(f"case '{case.name}' has label {case.label.max()}, known: 0..{self.num_classes - 1}")
         return findings
 
@@ -156,6 +175,13 @@ class DataConfig(ABC):
     def load(self) -> Dataset:
         """The dataset; the same bytes for the same config."""
 
+    def split_rows(self) -> list[SplitRow]:
+        """Every case with its split and the hashes of image and label."""
+        return [
+            SplitRow(case.name, case.split, case.subject, case.domain, _digest(case.image), _digest(case.label))
+            for case in load_once(self).all_cases
+        ]
+
     def check(self) -> None:
         """Looks at settings and files without loading more than it must.
 
@@ -167,7 +193,26 @@ class DataConfig(ABC):
             raise ValueError("\n".join(findings))
 
 
+def _digest(array: np.ndarray) -> str:
+    """SHA-256 of type, shape and values."""
+    hasher = hashlib.sha256(f"{array.dtype} {array.shape} ".encode())
+    hasher.update(np.ascontiguousarray(array).data)
+    return hasher.hexdigest()
+
+
 @lru_cache(maxsize=4)
 def load_once(data: DataConfig) -> Dataset:
     """The dataset of a config, kept by this process: a worker that runs many trials loads it once."""
     return data.load()
+
+
+def describe_small_cases(dataset: Dataset, patch: int) -> list[str]:
+    """A line if images are smaller than a patch on any axis; else nothing."""
+    small = [case.name for case in dataset.all_cases if min(case.label.shape) < patch]
+    if not small:
+        return []
+    named = ", ".join(small[:3]) + (f" and {len(small) - 3} more" if len(small) > 3 else "")
+    return [
+        f"{len(small)} of {len(dataset.all_cases)} images are smaller than the largest patch ({patch}) and are padded "
+        f"with zeros: {named}"
+    ]

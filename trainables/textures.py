@@ -84,10 +84,12 @@ class TexturesConfig(DataConfig):
         }
         return Dataset(
             name=f"textures_{self.foreground}_in_{self.background}",
+            train=cases[TRAIN],
+            validation=cases["validation"],
+            test=cases["test"],
             spacing_mm=(1.0, 1.0),
             num_channels=1,
             class_names=("background", self.foreground),
-            **cases,
         )
 
     def _compose(

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from trainables.datasets import Case, Dataset, load_once
+from trainables.datasets import Case, Dataset, describe_small_cases, load_once
 from trainables.seeds import derive_seed
 from trainables.textures import TexturesConfig
 from trainables.trainable import Split
@@ -42,6 +42,13 @@ def test_all_findings_come_in_one_message() -> None:
     assert "has label 7, known: 0..1" in str(caught.value)
 
 
+@pytest.mark.parametrize("names", [("background", "mean"), ("organ", "organ")])
+def test_class_names_that_rows_could_not_tell_apart_are_refused(names: tuple[str, str]) -> None:
+    dataset = build_dataset(build_case("a", "train"), build_case("b", "validation"), build_case("c", "test"))
+    with pytest.raises(ValueError, match="class names must be distinct and none of them 'mean', got"):
+        dataclasses.replace(dataset, class_names=names)
+
+
 def test_a_case_with_other_channels_is_refused() -> None:
     with pytest.raises(ValueError, match="'c' must have 1 channels"):
         build_dataset(build_case("a", "train"), build_case("b", "validation"), build_case("c", "test", channels=2))
@@ -64,6 +71,36 @@ def test_a_case_listed_in_the_wrong_split_is_refused() -> None:
 def test_a_case_that_breaks_the_conventions_is_refused(change: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(ValueError, match=f"case 'a'.*{message}"):
         dataclasses.replace(build_case("a", "train"), **change)
+
+
+def test_held_out_domains_are_in_no_split_but_among_all_cases() -> None:
+    splits = [build_case(split, split) for split in ("train", "validation", "test")]
+    away = build_case("s", "shift")
+    dataset = dataclasses.replace(build_dataset(*splits), shift={"there": [away]})
+    assert dataset.all_cases == (*splits, away)
+    with pytest.raises(ValueError, match="subject 'train' must be in one split, got train, shift"):
+        dataclasses.replace(dataset, shift={"there": [build_case("s", "shift", "train")]})
+    with pytest.raises(ValueError, match="split 'shift' must have at least one case"):
+        dataclasses.replace(dataset, shift={"there": []})
+
+
+def test_small_images_are_counted_and_named() -> None:
+    dataset = build_dataset(*(build_case(split, split) for split in ("train", "validation", "test")))
+    assert describe_small_cases(dataset, 4) == []
+    (line,) = describe_small_cases(dataset, 8)
+    assert line == (
+        "3 of 3 images are smaller than the largest patch (8) and are padded with zeros: train, validation, test"
+    )
+
+
+def test_composed_data_has_hashes_of_what_it_holds() -> None:
+    first, other = (
+        TexturesConfig(image_size=32, num_train=1, num_validation=1, num_test=1, seed=seed).split_rows()
+        for seed in (0, 1)
+    )
+    assert [(row.case, row.split) for row in first] == [(row.case, row.split) for row in other]
+    assert all(mine.image_sha256 != yours.image_sha256 for mine, yours in zip(first, other, strict=True))
+    assert all(len(row.label_sha256) == 64 for row in first)
 
 
 def test_equal_configs_share_one_loaded_dataset() -> None:

@@ -1,0 +1,87 @@
+"""The command line and data of one's own: refused as a whole, or run, resumed and reported on the same data only."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from search.cli import main
+from search.worker import Broken, Job, JobKind, Work
+from spaces.search_space import Candidate
+from tests.trainables.data_files import draw_mask, draw_picture, write_picture, write_pictures
+from trainables.datasets import load_once
+from trainables.decathlon import DecathlonConfig
+from trainables.segmentation_task import SegmentationConfig
+from trainables.trainable import Assignment
+
+TASK = ["task.num_steps=1", "task.iterations_per_step=1", "task.pixels_per_batch=256", "task.num_quick_cases=1"]
+SPACE = ["space.patch=16", "space.width=4", "space.depth=2", "task.corruptions=[gaussian_noise]", "task.severities=[1]"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+
+
+def search(*overrides: str) -> int:
+    return main(["search", "study=mine", "task=segmentation", "cluster=serial", "budget.trials=1", *overrides])
+
+
+def test_bad_data_is_refused_in_one_report_and_nothing_is_begun(capsys: pytest.CaptureFixture[str]) -> None:
+    write_pictures(Path("data"))
+    Path("data/images/c0.png").unlink()
+    write_picture(Path("data/masks/c1.png"), draw_mask(value=255))
+    assert search("data=decathlon", "data.root=data") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("paretoseg: ")
+    assert "images/c0.png' is missing" in error
+    assert "masks/c1.png' has values 255" in error
+    assert "Traceback" not in error
+    assert not Path("studies").exists()
+
+
+@pytest.mark.parametrize("override", ["data.shift_domains=[mars]", "data.label_map=[255:orgam]", "data.intensity=ct"])
+def test_names_that_are_not_known_are_refused(override: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write_pictures(Path("data"))
+    assert search("data=decathlon", "data.root=data", override) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert not Path("studies").exists()
+
+
+def test_a_study_runs_and_is_resumed_on_moved_data_but_not_on_other_data(capsys: pytest.CaptureFixture[str]) -> None:
+    write_pictures(Path("data"))
+    assert search("data=decathlon", "data.root=data", *TASK, *SPACE) == 0
+    assert Path("studies/mine/splits.json").is_file()
+    shutil.move("data", "moved")
+    assert main(["search", "study=mine", "data.root=moved"]) == 0
+    assert "The study is complete" in capsys.readouterr().out
+    write_picture(Path("moved/images/c3.png"), draw_picture(99))
+    assert main(["search", "study=mine", "data.root=moved"]) == 2
+    error = capsys.readouterr().err
+    assert "the data has changed since the study began: case 'c3' has another image" in error
+    assert main(["report", "studies/mine"]) == 0  # the pictures are left out, and that is said
+
+
+def test_images_smaller_than_the_patch_are_a_note(capsys: pytest.CaptureFixture[str]) -> None:
+    write_pictures(Path("data"))
+    assert search("data=decathlon", "data.root=data", *TASK, *SPACE, "space.patch=32") == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "Note: 5 of 5 images are smaller than the largest patch (32) and are padded with zeros: c0" in words
+
+
+def test_a_case_that_becomes_unreadable_fails_the_trial_that_reads_it_by_name() -> None:
+    write_pictures(Path("data"))
+    task = SegmentationConfig().build(DecathlonConfig(root="data"))
+    task.check()
+    Path("data/images/c2.png").write_bytes(b"gone")
+    job = Job(JobKind.TRIAL, 0, Assignment(Candidate(), seed=1), task, "studies/mine", timeout_min=60.0)
+    result = Work(job).advance().result
+    assert isinstance(result, Broken)
+    assert result.failure.reason.startswith("ValueError: case 'c2': file '")
+    assert "images/c2.png' cannot be read" in result.failure.reason
+    write_picture(Path("data/images/c2.png"), draw_picture(2))
+    assert load_once(task.data).num_channels == 1

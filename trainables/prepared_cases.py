@@ -1,0 +1,159 @@
+"""Preprocessed cases, kept once per machine and mapped into memory by whoever needs them. Free of torch.
+
+A case is known by its content and by what is done to it, so that a changed file or setting never meets an old result,
+and studies with the same settings share it. Processes may write at once: a case is moved into place when it is
+complete, and the first one stays. Deleting the folder at any time costs time only.
+
+    <cache>/cases/<key>/arrays.npy   the bytes of image (float32) and label (uint8), one behind the other
+    <cache>/cases/<key>/about.json   shape and spacing
+    <cache>/files/<key>.json         size, time of change and hash of the files of one dataset
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import resource
+import shutil
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from trainables.image_files import digest_of
+from trainables.preprocessing import Prepared
+
+VERSION = 1
+"""Part of every key: raise it when the same settings give other arrays than before."""
+
+_ARRAYS, _ABOUT = "arrays.npy", "about.json"
+
+
+def default_cache() -> Path:
+    """The folder that a user's caches lie in, after the XDG base directory specification."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "paretoseg"
+
+
+def key_of(*parts: object) -> str:
+    """A file name that stands for these parts, equal in every process."""
+    text = json.dumps([VERSION, *parts], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class CaseCache:
+    """The cases under one folder, which need not exist yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "cases"
+
+    def find(self, key: str) -> Prepared | None:
+        """The case, its arrays mapped into memory; None if it is not there or damaged.
+
+        Writing into the arrays changes this process's copy alone.
+        """
+        place = self._folder / key
+        try:
+            about = json.loads((place / _ABOUT).read_text())
+            # One file for both arrays: every mapping holds a file open.
+            content = np.load(place / _ARRAYS, mmap_mode="c")
+            shape = tuple(about["shape"])
+            size = math.prod(shape)
+            image = content[:-size].view(np.float32).reshape(-1, *shape)
+            return Prepared(image, content[-size:].reshape(shape), tuple(about["spacing_mm"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def keep(self, key: str, case: Prepared) -> Prepared:
+        """Writes a case and returns it as `find` does.
+
+        Raises:
+            ValueError: if the folder cannot be written.
+        """
+        unfinished = self._folder / f".{key}.{uuid.uuid4().hex[:8]}"
+        about = {"shape": case.label.shape, "spacing_mm": case.spacing_mm}
+        try:
+            unfinished.mkdir(parents=True)
+            with (unfinished / _ARRAYS).open("wb") as file:
+                np.save(file, np.concatenate([case.image.reshape(-1).view(np.uint8), case.label.reshape(-1)]))
+                file.flush()
+                os.fsync(file.fileno())
+            (unfinished / _ABOUT).write_text(json.dumps(about))
+            self._move(unfinished, key)
+        except OSError as error:
+            raise ValueError(
+                f"'{self._folder}' cannot be written ({error.strerror}); free some space, or name another folder with "
+                "data.cache=PATH"
+            ) from None
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        return self.find(key) or case
+
+    def _move(self, unfinished: Path, key: str) -> None:
+        """Into place, unless another process was first; what is there but damaged makes way."""
+        place = self._folder / key
+        if place.is_dir() and self.find(key) is None:
+            damaged = unfinished.with_name(f"{unfinished.name}.damaged")
+            with suppress(FileNotFoundError):
+                place.rename(damaged)
+            shutil.rmtree(damaged, ignore_errors=True)
+        try:
+            unfinished.rename(place)
+        except OSError:
+            if not place.is_dir():
+                raise
+
+
+def allow_many_files() -> None:
+    """Lets this process hold as many files open as the system permits: every mapped case is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class FileHashes:
+    """The hashes of the files of one dataset; a file is read again only when its size or time of change differs.
+
+    Args:
+        folder: The cache.
+        key: Stands for the dataset.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self._path = folder / "files" / f"{key}.json"
+        try:
+            known = json.loads(self._path.read_text())
+            self._known: dict[str, list[object]] = known if isinstance(known, dict) else {}
+        except (OSError, ValueError):
+            self._known = {}
+        self._is_changed = False
+
+    def digest(self, path: Path) -> str:
+        """SHA-256 of a file, or '' if it cannot be read."""
+        try:
+            stat = path.stat()
+            found = self._known.get(str(path))
+            state = [stat.st_size, stat.st_mtime_ns]
+            if isinstance(found, list) and found[:2] == state:
+                return str(found[2])
+            digest = digest_of(path)
+        except OSError:
+            return ""
+        self._known[str(path)] = [*state, digest]
+        self._is_changed = True
+        return digest
+
+    def keep(self) -> None:
+        """Writes what was learned; a cache that cannot be written is no reason to stop here."""
+        if not self._is_changed:
+            return
+        unfinished = self._path.with_name(f".{self._path.name}.{uuid.uuid4().hex[:8]}")
+        try:
+            unfinished.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.write_text(json.dumps(self._known))
+            unfinished.replace(self._path)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
