@@ -27,6 +27,7 @@ format: $(STAMP) ## put the code into shape
 
 bench: $(STAMP) ## measure against peers; results go to benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/orchestration.py
+	PYTHONPATH=. $(BIN)/python benchmarks/training_throughput.py
 
 install: $(STAMP) ## only create .venv
 

@@ -1,96 +1,126 @@
-"""Training patches, cut in one gather on the device, however the sizes of the images differ."""
+"""Training patches: where they lie, however the sizes of the images differ."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from trainables.datasets import Case
+from trainables.datasets import Case, DataConfig, load_once
+from trainables.image_store import ImageStore, store_images
+
+
+class ForegroundIndex:
+    """Where the foreground of some cases is, by class: four bytes a pixel of foreground."""
+
+    def __init__(self, cases: Sequence[Case]) -> None:
+        groups = [_group_by_class(case.label) for case in cases]
+        counts = [[len(places) for places in group] for group in groups]
+        most = max([1, *map(len, counts)])
+        self._num_classes = torch.tensor([len(group) for group in groups])
+        self._counts = torch.tensor([[*row, *[0] * (most - len(row))] for row in counts])
+        ends = self._counts.flatten().cumsum(dim=0).reshape(self._counts.shape)
+        self._offsets = ends - self._counts
+        self._places = torch.from_numpy(np.concatenate([np.empty(0, np.int32), *(item for g in groups for item in g)]))
+        shapes = torch.tensor([case.label.shape for case in cases])
+        self._strides = torch.cat([shapes, torch.ones_like(shapes[:, :1])], dim=1)[:, 1:].flip(1).cumprod(1).flip(1)
+        self._shapes = shapes
+
+    def has_foreground(self, cases: Int64[Tensor, " b"]) -> Tensor:
+        """Which of the cases have any, shape (b,)."""
+        return self._num_classes[cases] > 0
+
+    def find(self, cases: Int64[Tensor, " b"], which: Float[Tensor, " b"]) -> Int64[Tensor, "b d"]:
+        """A place on the foreground of each case; any for a case without foreground.
+
+        Every class that a case has is equally likely, and within it every pixel: a rare class is met as often as a
+        common one.
+
+        Args:
+            cases: Positions of the cases.
+            which: float64 in [0, 1), uniform: decides the class and, by what is left, the pixel.
+        """
+        if not len(self._places):
+            return torch.zeros(len(cases), self._shapes.shape[1], dtype=torch.int64)
+        scaled = which * self._num_classes[cases]
+        classes = scaled.long()
+        counts = self._counts[cases, classes]
+        places = self._offsets[cases, classes] + ((scaled - classes) * counts).long()
+        flat = self._places[places.clamp(max=len(self._places) - 1)].long()
+        return flat[:, None] // self._strides[cases] % self._shapes[cases]
+
+
+class TrainingCases:
+    """The cases that a network is trained on, kept on its device; shared by all trials of a process.
+
+    Args:
+        cases: At least one, all with the same number of channels and axes.
+        device: Where patches are made.
+    """
+
+    def __init__(self, cases: Sequence[Case], device: str = "cpu") -> None:
+        self.shapes = torch.tensor([case.label.shape for case in cases])
+        self.images: ImageStore = store_images(cases, device)
+        self.foreground = ForegroundIndex(cases)
+
+
+@lru_cache(maxsize=1)
+def load_training_cases_once(data: DataConfig, device: str) -> TrainingCases:
+    """The training cases of a config on a device, kept by this process: they are moved there once, not once a trial."""
+    return TrainingCases(load_once(data).train, device)
 
 
 class PatchSampler:
     """Draws square or cubic patches from a set of cases.
 
-    A share of `foreground_ratio` of the patches is centred on a random foreground pixel of its case, as far as the
-    window then fits into the image; the others lie anywhere with equal probability, as do the patches of a case without
-    foreground. Every case is equally likely. Images smaller than the patch are padded with zeros (label: background) on
-    both sides.
+    A share of `foreground_ratio` of the patches is centred on foreground of its case, as far as the window then fits
+    into the image: on a class that the case has, all equally likely, and a random pixel of it. The others lie anywhere
+    with equal probability, as do the patches of a case without foreground. Every case is equally likely. Images smaller
+    than the patch are padded with zeros (label: background) on both sides.
 
     Args:
-        cases: At least one, all with the same number of channels and axes.
+        cases: Where patches come from.
         patch: Edge of the patches, in pixels or voxels.
         foreground_ratio: Probability in [0, 1] that a patch is centred on foreground.
-        device: Where the images are kept and the patches are made.
     """
 
-    def __init__(self, cases: Sequence[Case], *, patch: int, foreground_ratio: float, device: str = "cpu") -> None:
-        padded = [_pad(case, patch) for case in cases]
-        self._patch, self._foreground_ratio, self._device = patch, foreground_ratio, torch.device(device)
-        channels = padded[0][0].shape[0]
-        # All pixels of all cases stand in one row, so that patches of different images are one gather.
-        self._pixels = torch.from_numpy(np.concatenate([image.reshape(channels, -1) for image, _ in padded], axis=1))
-        self._pixels = self._pixels.to(self._device)
-        self._labels = torch.from_numpy(np.concatenate([label.reshape(-1) for _, label in padded])).to(self._device)
-        shapes = torch.tensor([label.shape for _, label in padded])
-        self._shapes = shapes
-        self._offsets = _starts(shapes.prod(dim=1))
-        foreground = [torch.from_numpy(np.argwhere(label)) for _, label in padded]
-        self._foreground = torch.cat(foreground)
-        self._foreground_counts = torch.tensor([len(places) for places in foreground])
-        self._foreground_offsets = _starts(self._foreground_counts)
+    def __init__(self, cases: TrainingCases, *, patch: int, foreground_ratio: float) -> None:
+        self._cases, self._patch, self._foreground_ratio = cases, patch, foreground_ratio
+        self._margins = (patch - cases.shapes).clamp(min=0) // 2
+        self._slack = (cases.shapes - patch).clamp(min=0)
 
     def sample(
         self, num_patches: int, generator: torch.Generator
     ) -> tuple[Float[Tensor, "b c *patch"], Int64[Tensor, "b *patch"]]:
-        """Images and labels of so many patches, on the sampler's device.
+        """Images and labels of so many patches, on the device of the cases.
 
         Args:
             num_patches: How many.
             generator: Lives on the CPU, whatever the device: equal states draw equal patches everywhere. It is advanced
                 alike for every `foreground_ratio`, so that candidates stay paired.
         """
-        num_dims = self._shapes.shape[1]
-        cases = torch.randint(len(self._shapes), (num_patches,), generator=generator)
+        num_dims = self._slack.shape[1]
+        cases = torch.randint(len(self._slack), (num_patches,), generator=generator)
         is_centred = torch.rand(num_patches, generator=generator) < self._foreground_ratio
         which = torch.rand(num_patches, generator=generator, dtype=torch.float64)
         anywhere = torch.rand(num_patches, num_dims, generator=generator, dtype=torch.float64)
-        slack = self._shapes[cases] - self._patch
-        starts = (anywhere * (slack + 1)).long()
-        counts = self._foreground_counts[cases]
-        is_centred &= counts > 0
-        places = (self._foreground_offsets[cases] + (which * counts).long()).clamp(max=len(self._foreground) - 1)
-        if len(self._foreground):
-            centred = (self._foreground[places] - self._patch // 2).clamp(min=0).minimum(slack)
-            starts = torch.where(is_centred[:, None], centred, starts)
-        return self._gather(cases, starts)
-
-    def _gather(
-        self, cases: Int64[Tensor, " b"], starts: Int64[Tensor, "b d"]
-    ) -> tuple[Float[Tensor, "b c *patch"], Int64[Tensor, "b *patch"]]:
-        num_patches, num_dims = starts.shape
-        shapes = self._shapes[cases]
-        index = self._offsets[cases].reshape(-1, *[1] * num_dims)
-        for axis in range(num_dims):
-            stride = shapes[:, axis + 1 :].prod(dim=1)
-            steps = (starts[:, axis, None] + torch.arange(self._patch)) * stride[:, None]
-            view = [num_patches] + [1] * num_dims
-            view[axis + 1] = self._patch
-            index = index + steps.reshape(view)
-        index = index.to(self._device)
-        return self._pixels[:, index].transpose(0, 1).contiguous(), self._labels[index].long()
+        # All starts count from the border of the padded image.
+        slack, margins = self._slack[cases], self._margins[cases]
+        centres = self._cases.foreground.find(cases, which) + margins
+        centred = (centres - self._patch // 2).clamp(min=0).minimum(slack)
+        is_centred &= self._cases.foreground.has_foreground(cases)
+        starts = torch.where(is_centred[:, None], centred, (anywhere * (slack + 1)).long())
+        return self._cases.images.cut(cases, starts - margins, self._patch)
 
 
-def _starts(counts: Int64[Tensor, " n"]) -> Int64[Tensor, " n"]:
-    """Where each group begins when groups of these sizes stand in a row."""
-    return counts.cumsum(dim=0) - counts
-
-
-def _pad(case: Case, patch: int) -> tuple[np.ndarray, np.ndarray]:
-    missing = [max(patch - extent, 0) for extent in case.label.shape]
-    margins = [(math.floor(lack / 2), math.ceil(lack / 2)) for lack in missing]
-    return np.pad(case.image, [(0, 0), *margins]), np.pad(case.label, margins)
+def _group_by_class(label: np.ndarray) -> list[np.ndarray]:
+    """The flat places of every class that is there, background aside, in the order of the classes."""
+    flat = np.asarray(label).reshape(-1)
+    assert flat.size < 2**31, "places are kept in 32 bits"
+    foreground = np.flatnonzero(flat).astype(np.int32)
+    classes = flat[foreground]
+    return [foreground[classes == name] for name in np.unique(classes)]

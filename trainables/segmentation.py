@@ -18,6 +18,7 @@ the leader, measures and saves for all. A trial can be saved by one process and 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import time
@@ -25,28 +26,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from monai.losses.dice import DiceCELoss
-from torch import Tensor, nn
+from torch import Tensor
 
 from spaces.objective import Measurement
 from trainables.augmentation import augment, draw_augmentation
-from trainables.costs import count_parameters, measure_latency_ms
-from trainables.datasets import load_once
-from trainables.evaluation import Battery, Scores, measure
-from trainables.networks import build_network, initialise_weights
-from trainables.objectives import ACCURACY, ROBUSTNESS, measure_accuracy, measure_robustness
-from trainables.parallel import gather, is_leader, replicate, take_share
-from trainables.sampling import PatchSampler
+from trainables.capacity import build_matched
+from trainables.costs import measure_costs, name_device
+from trainables.datasets import Case, load_once
+from trainables.evaluation import Battery, Scores, measure, to_tensor
+from trainables.learner import Learner, find_half, lay_out
+from trainables.measures import MEASURES, Scoring, SurfaceMetrics
+from trainables.memory import BYTES_PER_GB, PeakMeter, available_bytes
+from trainables.networks import initialise_weights
+from trainables.objectives import summarise
+from trainables.parallel import count_workers, is_leader
+from trainables.sampling import PatchSampler, load_training_cases_once
 from trainables.seeds import derive_seed
 from trainables.segmentation_task import SegmentationTask
 from trainables.trainable import Assignment, Evaluation, Split
-
-WARM_UP = 0.1
-"""Share of the budget over which the learning rate rises."""
-
-WEIGHT_DECAY = 1e-4
-MAX_GRADIENT_NORM = 12.0
-"""Longer gradients are shortened to this: one odd batch must not throw a short training off its course."""
 
 WEIGHTS_FILE, STATE_FILE = "weights.pt", "training.pt"
 
@@ -59,26 +56,32 @@ class SegmentationTrainable:
         self._task, self._assignment = task, assignment
         self._recipe = assignment.candidate.recipe
         self._dataset = load_once(task.data)
-        self._network = build_network(
-            assignment.candidate.architecture,
-            spatial_dims=self._dataset.spatial_dims,
-            in_channels=self._dataset.num_channels,
-            num_classes=self._dataset.num_classes,
-        )
-        initialise_weights(self._network, assignment.seed)
-        self._network.to(assignment.device)
-        self._replica: nn.Module | None = None
+        self._scoring = task.scoring(self._dataset)
         self._sampler = PatchSampler(
-            self._dataset.train,
+            load_training_cases_once(task.data, assignment.device),
             patch=self._recipe.patch,
             foreground_ratio=self._recipe.foreground_ratio,
-            device=assignment.device,
         )
-        self._loss = DiceCELoss(to_onehot_y=True, softmax=True, batch=True)
-        self._optimiser = torch.optim.AdamW(self._network.parameters(), weight_decay=WEIGHT_DECAY, fused=True)
+        self._meter = PeakMeter(assignment.device)
+        self._network = build_matched(assignment.candidate.architecture, task.match_parameters, self._dataset)
+        initialise_weights(self._network, assignment.seed)
+        self._network.to(assignment.device)
+        is_half = find_half(task.precision, assignment.device)
+        if is_half:
+            lay_out(self._network, self._dataset.spatial_dims)
+        self._batch_size = task.batch_size(self._recipe, self._dataset.spatial_dims)
+        self._iterations_per_step = task.iterations(self._recipe, self._dataset.spatial_dims)
+        self._learner = Learner(
+            self._network,
+            self._recipe,
+            num_iterations=task.num_steps * self._iterations_per_step,
+            seed=assignment.seed,
+            has_auxiliary=assignment.candidate.architecture.deep_supervision == "on",
+            is_half=is_half,
+        )
         self._patch_generator = _generator("patches", assignment.seed)
         self._augmentation_generator = _generator("augmentation", assignment.seed)
-        self._steps_done, self._train_seconds = 0, 0.0
+        self._steps_done, self._train_seconds, self._train_memory_gb = 0, 0.0, 0.0
 
     @property
     def num_steps(self) -> int:
@@ -91,17 +94,21 @@ class SegmentationTrainable:
         return self._steps_done
 
     def step(self) -> Measurement:
-        """Trains for `iterations_per_step` iterations, then measures both objectives on a few validation cases.
+        """Trains for a step's iterations, then measures both objectives on a few validation cases.
 
         The quick robustness takes one severity of each corruption; it is paired across candidates and steps. Processes
         other than the leader return an empty measurement.
 
         Raises:
             ValueError: if the loss is not finite; the message names the iteration.
+            MemoryError: if the training does not fit, by the estimate before it begins or by what happens.
         """
+        if self._steps_done == 0:
+            self._plan_memory()
         start = time.perf_counter()
-        first = self._steps_done * self._task.iterations_per_step
-        losses = [self._train_once(first + offset) for offset in range(self._task.iterations_per_step)]
+        self._meter.restart()
+        first = self._steps_done * self._iterations_per_step
+        losses = [self._train_once(first + offset) for offset in range(self._iterations_per_step)]
         # Looked at once per step: asking after every iteration would make a GPU wait.
         for offset, loss in enumerate(torch.stack(losses).tolist()):
             if not math.isfinite(loss):
@@ -110,21 +117,22 @@ class SegmentationTrainable:
                     f"{self._recipe.learning_rate:g}"
                 )
         self._train_seconds += time.perf_counter() - start
+        self._train_memory_gb = max(self._train_memory_gb, self._meter.read_gb())
         self._steps_done += 1
         if not is_leader():
             return Measurement({})
-        return _summarise(self._measure(Split.VALIDATION, [self._task.quick_severity], self._task.num_quick_cases))
+        scoring = dataclasses.replace(self._scoring, surface_metrics=SurfaceMetrics.none)
+        cases = self._dataset.cases(Split.VALIDATION)[: self._task.num_quick_cases]
+        return self._summarise(self._measure(cases, [self._task.quick_severity], scoring))
 
     def evaluate(self, split: Split) -> Evaluation:
         """Objectives on all cases of a split over the whole battery, the rows they are made of, and the costs."""
-        scores = self._measure(split, self._task.severities)
-        image = torch.from_numpy(self._dataset.cases(split)[0].image).to(self._assignment.device)
-        costs = {
-            "parameters": float(count_parameters(self._network)),
-            "latency_ms": measure_latency_ms(self._network, image, self._recipe.patch),
-            "train_seconds": self._train_seconds,
-        }
-        return Evaluation(_summarise(scores), costs, scores.rows, scores.degenerate)
+        scores = self._measure(self._dataset.cases(split), self._task.severities, self._scoring)
+        image = to_tensor(self._dataset.cases(split)[0].image).to(self._assignment.device)
+        costs = measure_costs(self._network, image, self._recipe.patch)
+        costs |= {"train_memory_gb": self._train_memory_gb, "train_seconds": self._train_seconds}
+        device = name_device(self._assignment.device, self._assignment.num_threads)
+        return Evaluation(self._summarise(scores), costs, scores.rows, scores.degenerate, device)
 
     def save(self, folder: Path) -> None:
         """Writes `weights.pt` (the network alone) and `training.pt` (all else that going on needs)."""
@@ -133,7 +141,8 @@ class SegmentationTrainable:
             "seed": self._assignment.seed,
             "steps_done": self._steps_done,
             "train_seconds": self._train_seconds,
-            "optimiser": self._optimiser.state_dict(),
+            "train_memory_gb": self._train_memory_gb,
+            "learner": self._learner.state_dict(),
             "patch_generator": self._patch_generator.get_state(),
             "augmentation_generator": self._augmentation_generator.get_state(),
         }
@@ -155,58 +164,50 @@ class SegmentationTrainable:
             )
         weights = torch.load(folder / WEIGHTS_FILE, weights_only=True, map_location="cpu")
         self._network.load_state_dict(weights)
-        self._optimiser.load_state_dict(state["optimiser"])
+        self._learner.load_state_dict(state["learner"])
         self._patch_generator.set_state(state["patch_generator"])
         self._augmentation_generator.set_state(state["augmentation_generator"])
         self._steps_done, self._train_seconds = state["steps_done"], state["train_seconds"]
+        self._train_memory_gb = state["train_memory_gb"]
+
+    def _plan_memory(self) -> None:
+        """Refuses a training that is hopeless, and has batches go through in parts where that makes one fit."""
+        there = self._task.memory_gb * BYTES_PER_GB or available_bytes(self._assignment.device)
+        size = [self._recipe.patch] * self._dataset.spatial_dims
+        need = self._learner.estimate_need((self._batch_size, self._dataset.num_channels, *size))
+        most_parts = min(2, self._batch_size)
+        if need.total(most_parts) > there:
+            raise MemoryError(
+                f"infeasible: needs about {need.total(most_parts) / BYTES_PER_GB:.2g} GB of "
+                f"{there / BYTES_PER_GB:.2g} GB; narrow the space, or lower task.pixels_per_batch"
+            )
+        if need.total() > there and count_workers() == 1:
+            self._learner.num_parts = most_parts
 
     def _train_once(self, iteration: int) -> Tensor:
         """The loss of one optimiser iteration, still on the device."""
-        num_iterations = self._task.num_steps * self._task.iterations_per_step
-        for group in self._optimiser.param_groups:
-            group["lr"] = self._recipe.learning_rate * learning_rate_factor(iteration, num_iterations)
-        batch_size = self._task.batch_size(self._recipe.patch, self._dataset.spatial_dims)
-        images, labels = self._sampler.sample(batch_size, self._patch_generator)
-        draw = draw_augmentation(batch_size, self._dataset.spatial_dims, self._augmentation_generator)
-        images, labels = augment(images, labels, self._recipe.augmentation, draw)
-        if self._replica is None:
-            # Not earlier: a trial that is only measured trains nothing, and then no other process takes part.
-            self._replica = replicate(self._network)
-        logits = gather(self._replica(take_share(images)), batch_size)
-        loss: Tensor = self._loss(logits, labels[:, None])
-        self._optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self._network.parameters(), MAX_GRADIENT_NORM)
-        self._optimiser.step()
-        return loss.detach()
+        images, labels = self._sampler.sample(self._batch_size, self._patch_generator)
+        draw = draw_augmentation(
+            self._batch_size,
+            self._dataset.spatial_dims,
+            self._recipe.augmentation_strength,
+            self._augmentation_generator,
+        )
+        images, labels = augment(images, labels, self._recipe, draw)
+        return self._learner.learn(images, labels, iteration)
 
-    def _measure(self, split: Split, severities: Sequence[int], num_cases: int | None = None) -> Scores:
+    def _measure(self, cases: Sequence[Case], severities: Sequence[int], scoring: Scoring) -> Scores:
         return measure(
             self._network,
-            self._dataset.cases(split)[:num_cases],
+            cases,
             Battery.of(self._task.corruptions, severities, self._task.battery_seed),
             patch=self._recipe.patch,
-            num_classes=self._dataset.num_classes,
+            scoring=scoring,
             device=self._assignment.device,
         )
 
-
-def learning_rate_factor(iteration: int, num_iterations: int) -> float:
-    """Share of the peak learning rate: rises linearly over the warm-up, then falls to 0 along a cosine.
-
-    Args:
-        iteration: 0 to num_iterations - 1.
-        num_iterations: The whole budget, not a step's.
-    """
-    num_warm_up = max(1, round(WARM_UP * num_iterations))
-    if iteration < num_warm_up:
-        return (iteration + 1) / num_warm_up
-    progress = (iteration - num_warm_up) / max(num_iterations - num_warm_up, 1)
-    return 0.5 * (1.0 + math.cos(math.pi * progress))
-
-
-def _summarise(scores: Scores) -> Measurement:
-    return Measurement({ACCURACY.name: measure_accuracy(scores.rows), ROBUSTNESS.name: measure_robustness(scores.rows)})
+    def _summarise(self, scores: Scores) -> Measurement:
+        return summarise(scores.rows, MEASURES[self._task.metric])
 
 
 def _generator(stream: str, seed: int) -> torch.Generator:

@@ -11,9 +11,11 @@ import torch
 from spaces.architecture import Architecture
 from spaces.recipe import Recipe
 from spaces.search_space import Candidate
-from trainables.objectives import measure_accuracy, measure_robustness
-from trainables.segmentation import SegmentationTrainable, learning_rate_factor
-from trainables.segmentation_task import SegmentationConfig, SegmentationTask
+from trainables.measures import ObjectiveMetric, SurfaceMetrics
+from trainables.objectives import measure_accuracy, measure_robustness, select_means
+from trainables.optimisers import learning_rate_factor
+from trainables.segmentation import SegmentationTrainable
+from trainables.segmentation_task import Precision, SegmentationConfig, SegmentationTask
 from trainables.textures import TexturesConfig
 from trainables.trainable import Assignment, Split, Trainable
 
@@ -59,12 +61,24 @@ def test_an_evaluation_holds_all_rows_objectives_and_costs(task: SegmentationTas
     trial.step()
     for split, num_cases in ((Split.VALIDATION, 3), (Split.TEST, 2)):
         evaluation = trial.evaluate(split)
-        assert len(evaluation.cases) == num_cases * (1 + 3 * 2)
+        assert len(select_means(evaluation.cases, "dice")) == num_cases * (1 + 3 * 2)
+        assert len(select_means(evaluation.cases, "hd95_mm")) == num_cases
+        assert "thread" in evaluation.device
         assert {row.case.split("_")[0] for row in evaluation.cases} == {split.value}
         assert set(evaluation.costs) == set(task.cost_names())
         assert evaluation.costs["train_seconds"] > 0
         assert evaluation.objectives.values["accuracy"] == measure_accuracy(evaluation.cases)
         assert evaluation.objectives.values["robustness"] == measure_robustness(evaluation.cases)
+
+
+def test_objectives_can_be_made_of_surface_dice(task: SegmentationTask) -> None:
+    task = dataclasses.replace(task, metric=ObjectiveMetric.nsd, surface_metrics=SurfaceMetrics.none)
+    trial = task.build(Assignment(CANDIDATE, seed=1))
+    assert {objective.unit for objective in task.objectives()} == {"NSD"}
+    assert 0.0 <= trial.step().values["accuracy"] <= 1.0
+    evaluation = trial.evaluate(Split.TEST)
+    assert {row.metric for row in evaluation.cases} == {"dice", "nsd"}
+    assert evaluation.objectives.values["robustness"] == measure_robustness(evaluation.cases, "nsd")
 
 
 def test_evaluating_twice_changes_nothing(task: SegmentationTask) -> None:
@@ -142,22 +156,12 @@ def test_a_diverged_training_says_where_and_what_to_do(task: SegmentationTask) -
         [trial.step() for _ in range(3)]
 
 
-def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero() -> None:
-    factors = [learning_rate_factor(iteration, 100) for iteration in range(100)]
-    assert factors[:10] == pytest.approx([0.1 * step for step in range(1, 11)])
-    assert factors[10] == 1.0
-    assert factors[55] == pytest.approx(0.5)
-    assert factors[10:] == sorted(factors[10:], reverse=True)
-    assert 0 < factors[-1] < 0.001
-    assert [learning_rate_factor(iteration, 1) for iteration in range(1)] == [1.0]
-
-
 def test_the_schedule_spans_the_whole_budget_and_not_a_step(task: SegmentationTask) -> None:
     trial = task.build(Assignment(CANDIDATE, seed=1))
     rates = []
     for _ in range(trial.num_steps):
         trial.step()
-        rates.append(trial._optimiser.param_groups[0]["lr"])
+        rates.append(trial._learner._optimiser.param_groups[0]["lr"])
     expected = [CANDIDATE.recipe.learning_rate * learning_rate_factor(last, 6) for last in (1, 3, 5)]
     assert rates == pytest.approx(expected)
 
@@ -167,3 +171,71 @@ def test_a_trial_uses_the_threads_it_was_assigned(task: SegmentationTask) -> Non
     assert torch.get_num_threads() == 2
     task.build(Assignment(CANDIDATE, seed=1, num_threads=1))
     assert torch.get_num_threads() == 1
+
+
+def test_the_recipe_reaches_the_training(task: SegmentationTask) -> None:
+    recipe = dataclasses.replace(CANDIDATE.recipe, optimiser="sgd", batch_factor=2.0, weight_decay=0.05)
+    trial = task.build(Assignment(dataclasses.replace(CANDIDATE, recipe=recipe), seed=1))
+    assert trial._batch_size == 8
+    assert trial._iterations_per_step == 1
+    assert isinstance(trial._learner._optimiser, torch.optim.SGD)
+    assert trial._learner._optimiser.param_groups[0]["weight_decay"] == 0.05
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "schedule", "shape"),
+    [
+        ("sgd", "polynomial", Architecture(depth=2, width=4, norm="batch", dropout=0.2)),
+        ("adam", "constant", Architecture(depth=3, width=4, deep_supervision="on")),
+    ],
+)
+def test_every_kind_of_training_repeats_itself_and_goes_on_exactly(
+    task: SegmentationTask, tmp_path: Path, optimiser: str, schedule: str, shape: Architecture
+) -> None:
+    recipe = Recipe(patch=32, optimiser=optimiser, schedule=schedule, mirroring="on", augmentation="all", loss="dice")
+    assignment = Assignment(Candidate(shape, recipe), seed=1)
+    whole, first, second = (task.build(assignment) for _ in range(3))
+    for _ in range(2):
+        whole.step()
+    first.step()
+    first.save(tmp_path)
+    second.load(tmp_path)
+    second.step()
+    assert are_equal(weights_of(whole), weights_of(second))
+    for (name, mine), theirs in zip(
+        whole._network.state_dict().items(), second._network.state_dict().values(), strict=True
+    ):
+        assert torch.equal(mine, theirs), name
+
+
+def test_a_hopeless_training_is_refused_before_it_begins(task: SegmentationTask) -> None:
+    tight = dataclasses.replace(task, memory_gb=1e-4)
+    trial = tight.build(Assignment(CANDIDATE, seed=1))
+    with pytest.raises(MemoryError, match=r"infeasible: needs about 0\.\d+ GB of 0\.0001 GB; narrow the space"):
+        trial.step()
+    assert trial._learner._optimiser.state == {}
+
+
+def test_a_training_that_fits_in_halves_goes_through_in_halves_and_says_what_it_took(task: SegmentationTask) -> None:
+    trial = task.build(Assignment(CANDIDATE, seed=1))
+    need = trial._learner.estimate_need((trial._batch_size, 1, 32, 32))
+    between = (need.total(1) + need.total(2)) / 2 / 1e9
+    tight = dataclasses.replace(task, memory_gb=between).build(Assignment(CANDIDATE, seed=1))
+    tight.step()
+    trial.step()
+    assert (trial._learner.num_parts, tight._learner.num_parts) == (1, 2)
+    for mine, theirs in zip(weights_of(trial), weights_of(tight), strict=True):
+        torch.testing.assert_close(mine, theirs, atol=5e-3, rtol=0)
+    assert 0 <= tight.evaluate(Split.VALIDATION).costs["train_memory_gb"] < 1.0
+
+
+def test_a_trial_can_train_in_bfloat16_and_is_measured_in_float32(task: SegmentationTask, tmp_path: Path) -> None:
+    half = dataclasses.replace(task, precision=Precision.bfloat16)
+    trials = [item.build(Assignment(CANDIDATE, seed=1)) for item in (task, half)]
+    for trial in trials:
+        trial.step()
+    assert not are_equal(*map(weights_of, trials))
+    trials[1].save(tmp_path)
+    measured = task.build(Assignment(CANDIDATE, seed=1))
+    measured.load(tmp_path)
+    assert measured.evaluate(Split.TEST).cases == trials[1].evaluate(Split.TEST).cases

@@ -9,8 +9,10 @@ import sys
 
 import pytest
 
+from spaces.recipe import Recipe
 from trainables.corruptions import CORRUPTIONS
-from trainables.segmentation_task import SegmentationConfig
+from trainables.measures import ObjectiveMetric, SurfaceMetrics
+from trainables.segmentation_task import Precision, SegmentationConfig
 from trainables.textures import TexturesConfig
 from trainables.trainable import Task
 
@@ -28,8 +30,10 @@ def test_the_task_fulfils_its_contract_and_can_be_hashed_and_pickled() -> None:
 
 def test_every_setting_of_the_config_reaches_the_task() -> None:
     changed = SegmentationConfig(
-        num_steps=7, iterations_per_step=8, pixels_per_batch=9, corruptions=["rician_noise"], severities=[5],
-        num_quick_cases=3, battery_seed=11,
+        num_steps=7, iterations_per_step=8, pixels_per_batch=9, precision=Precision.bfloat16, memory_gb=1.5,
+        corruptions=["rician_noise"], severities=[5],
+        num_quick_cases=3, battery_seed=11, metric=ObjectiveMetric.nsd, surface_metrics=SurfaceMetrics.all,
+        nsd_tolerance_mm=2.0, match_parameters=500_000,
     )  # fmt: skip
     task = changed.build(TexturesConfig())
     for field in dataclasses.fields(SegmentationConfig):
@@ -55,14 +59,31 @@ def test_severities_must_be_distinct_and_not_empty(severities: list[int]) -> Non
         SegmentationConfig(severities=severities).build(TexturesConfig()).check()
 
 
+@pytest.mark.parametrize("tolerance", [-0.5, float("nan"), float("inf")])
+def test_a_tolerance_must_be_a_length(tolerance: float) -> None:
+    with pytest.raises(ValueError, match=r"task\.nsd_tolerance_mm must be at least 0 and finite, got"):
+        SegmentationConfig(nsd_tolerance_mm=tolerance).build(TexturesConfig()).check()
+
+
 def test_every_known_corruption_may_be_in_the_battery() -> None:
     SegmentationConfig(corruptions=list(CORRUPTIONS)).build(TexturesConfig()).check()
 
 
 def test_every_patch_size_costs_about_the_same() -> None:
     task = SegmentationConfig(pixels_per_batch=16384).build(TexturesConfig())
-    assert [task.batch_size(patch, 2) for patch in (32, 64, 128)] == [16, 4, 2]
-    assert task.batch_size(16, 3) == 4
+    assert [task.batch_size(Recipe(patch=patch), 2) for patch in (32, 64, 128)] == [16, 4, 2]
+    assert task.batch_size(Recipe(patch=16), 3) == 4
+
+
+@pytest.mark.parametrize(("patch", "spatial_dims"), [(32, 2), (128, 2), (32, 3)])
+@pytest.mark.parametrize("factor", [0.25, 0.6, 1.0, 1.7, 4.0])
+def test_a_step_sees_as_many_pixels_with_any_size_of_the_batch(patch: int, spatial_dims: int, factor: float) -> None:
+    task = SegmentationConfig(iterations_per_step=48).build(TexturesConfig())
+    plain, other = Recipe(patch=patch), Recipe(patch=patch, batch_factor=factor)
+    seen = [task.batch_size(recipe, spatial_dims) * task.iterations(recipe, spatial_dims) for recipe in (plain, other)]
+    assert task.iterations(plain, spatial_dims) == 48
+    assert seen[1] == pytest.approx(seen[0], rel=0.05)
+    assert task.batch_size(other, spatial_dims) == max(1, round(task.batch_size(plain, spatial_dims) * factor))
 
 
 @pytest.mark.parametrize(("severities", "quick"), [([2, 4], 2), ([5, 1, 3], 3), ([4], 4)])
