@@ -50,7 +50,7 @@ examples:
 keys (all of them with their defaults: docs/config.md):
   experiment=NAME      a named experiment to start from: quickstart, rehearsal
   study=NAME           name of the study;  storage=PATH|URI  where studies lie
-  task=segmentation|toy   data=textures   data.root=PATH
+  task=segmentation|toy   data=textures|decathlon|folder|brain   data.root=PATH
   strategy=nsga2|random   pruner=never|median   seed=N
   budget.trials=N   budget.hours=H   budget.max_failures=N
   resources.cpus=X   resources.gpus=X   resources.max_concurrent=N   resources.timeout_min=M

@@ -1,14 +1,13 @@
 """The root config, the table of all choices, and how the command line becomes real objects.
 
-Dataclasses are the schema and stand beside what they build; YAML holds deltas. Nothing outside this module ever sees
-Hydra or OmegaConf: `compose` returns an `Experiment` of plain objects.
+Dataclasses are the schema and stand beside what they build; YAML holds deltas. Nothing outside of here sees Hydra.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
@@ -28,6 +27,7 @@ from cluster.local import LocalConfig
 from cluster.resources import Resources
 from cluster.serial import SerialConfig
 from cluster.slurm import SlurmConfig
+from search.space_config import Space, build_space, read_restrictions
 from search.strategies.evolution import EvolutionConfig
 from search.strategies.pruner import MedianConfig, NeverConfig, PrunerConfig
 from search.strategies.random import RandomConfig
@@ -35,8 +35,11 @@ from search.strategies.strategy import StrategyConfig
 from search.study import Budget
 from search.tracking_plan import TrackingConfig
 from search.unknown import check_key, suggest
-from spaces.search_space import DIMENSIONS
+from spaces.search_space import SearchSpace
+from trainables.brain import BrainConfig
 from trainables.datasets import DataConfig
+from trainables.decathlon import DecathlonConfig
+from trainables.folder import FolderConfig
 from trainables.segmentation_task import SegmentationConfig
 from trainables.task_config import TaskConfig
 from trainables.textures import TexturesConfig
@@ -44,7 +47,12 @@ from trainables.toy import ToyConfig
 
 CHOICES: Mapping[str, Mapping[str, type]] = {
     "task": {"segmentation": SegmentationConfig, "toy": ToyConfig},
-    "data": {"textures": TexturesConfig},
+    "data": {
+        "textures": TexturesConfig,
+        "decathlon": DecathlonConfig,
+        "folder": FolderConfig,
+        "brain": BrainConfig,
+    },
     "strategy": {"nsga2": EvolutionConfig, "random": RandomConfig},
     "pruner": {"never": NeverConfig, "median": MedianConfig},
     "cluster": {
@@ -57,11 +65,11 @@ CHOICES: Mapping[str, Mapping[str, type]] = {
 }
 """Every group of the config with its options; adding one is a module and a line here."""
 
-CHANGEABLE = ("budget", "resources", "cluster", "storage", "tracking")
-"""What a resumed study may be given anew; everything else would make its trials incomparable."""
+CHANGEABLE = ("budget", "resources", "cluster", "storage", "tracking", "data.root", "data.cache")
+"""What a resumed study may be given anew; everything else would make its trials incomparable.
 
-Space = make_dataclass("Space", [(name, Any, field(default=None)) for name in DIMENSIONS])
-"""One key a dimension: null searches all of it, a value pins it, a list narrows it."""
+Data may have moved: the study knows by hashes whether it is still the same.
+"""
 
 
 @dataclass
@@ -107,7 +115,11 @@ class Experiment:
     @property
     def restrictions(self) -> dict[str, object]:
         """What the space is narrowed to, by dimension."""
-        return {name: value for name, value in vars(self.space).items() if value is not None}
+        return read_restrictions(self.space)
+
+    def build_space(self) -> SearchSpace:
+        """What is searched; raises ValueError as `search.space_config.build_space` does."""
+        return build_space(self.space, is_matched=getattr(self.task, "match_parameters", 0) > 0)
 
 
 @dataclass(frozen=True)
@@ -151,9 +163,12 @@ def compose_again(stored: Sequence[str], stored_text: str, overrides: Sequence[s
     asked = {override.split("=", 1)[0] for override in overrides}
     switched = {key for key in asked if key in {*CHOICES, "experiment"} and dict_of(overrides)[key] != before.get(key)}
     for key, value in kept.items():
-        if key.split(".")[0] in CHANGEABLE or key not in now or now[key] == value:
+        # Of what may change in a group that may not, such as where the data lies, the last word counts.
+        is_last_word = key in CHANGEABLE and "." in key and key not in asked
+        is_free = not is_last_word and bool({key, key.split(".")[0]} & {*CHANGEABLE})
+        if is_free or key not in now or now[key] == value:
             continue
-        if key in asked or switched:
+        if not is_last_word and (key in asked or switched):
             raise ValueError(
                 f"study '{config.study}' was begun with {key}={value} and cannot go on with {key}={now[key]}; "
                 f"leave it out to resume, or begin another study with study=<name>"

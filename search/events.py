@@ -86,6 +86,7 @@ class Finished:
     began_at: float
     seconds: float
     host: str = ""
+    device: str = ""
 
 
 @dataclass(frozen=True)
@@ -195,6 +196,7 @@ def apply(trial: Trial | None, event: Event) -> Trial:
                 state=State.FINISHED,
                 objectives=event.objectives,
                 costs=event.costs,
+                device=event.device,
                 degenerate=event.degenerate,
                 ended_at=event.time,
                 began_at=event.began_at,

@@ -14,13 +14,15 @@ from rich.console import Console
 
 from search.fronts.choice import choose
 from search.record import StudyRecord
-from search.reports.model_card import METRIC, write_card
+from search.reports.model_card import write_card
 from search.store.study_folder import StudyFolder
 from search.stored_task import rebuild_task
 from search.trial import State, Trial
 from spaces.search_space import Candidate
 from trainables.datasets import Dataset, load_once
+from trainables.measures import DICE
 from trainables.model_record import ModelRecord, to_safe_name
+from trainables.objectives import select_means
 from trainables.segmentation_task import SegmentationTask
 from trainables.severities import CLEAN
 from trainables.trainable import Split
@@ -59,9 +61,7 @@ def export(location: str, pick: str, form: str, output: str | None, console: Con
         )
         dataset = load_once(task.data)
         model = _describe(name, folder, record, trial, task=task, dataset=dataset, form=form)
-        return _write(
-            target, model, trial.candidate, dataset=dataset, checkpoint=checkpoint, form=form, console=console
-        )
+        return _write(target, model, trial.candidate, task=task, checkpoint=checkpoint, form=form, console=console)
 
 
 def _describe(
@@ -80,7 +80,7 @@ def _describe(
         summary=f"Trial {trial.trial_id} of the study {record.created.study}, found by paretoseg.",
         card=write_card(record, trial, rows, dataset=dataset, data=task.data, form=form),
         metrics=dict(trial.objectives) | {f"test_{name}": value for name, value in trial.test.items()},
-        scores={row.case: row.value for row in rows[Split.TEST] if row.corruption == CLEAN and row.metric == METRIC},
+        scores={row.case: row.value for row in select_means(rows[Split.TEST], DICE.name) if row.corruption == CLEAN},
     )
 
 
@@ -89,7 +89,7 @@ def _write(
     model: ModelRecord,
     candidate: Candidate,
     *,
-    dataset: Dataset,
+    task: SegmentationTask,
     checkpoint: Path,
     form: str,
     console: Console,
@@ -101,7 +101,13 @@ def _write(
     try:
         with _new_folder(target) as unfinished:
             found = export_model(
-                unfinished, model, dataset=dataset, candidate=candidate, checkpoint=checkpoint, form=form
+                unfinished,
+                model,
+                dataset=load_once(task.data),
+                candidate=candidate,
+                checkpoint=checkpoint,
+                form=form,
+                num_parameters=task.match_parameters,
             )
     except ProofError as error:
         print(f"paretoseg: {error}; nothing was kept", file=sys.stderr)

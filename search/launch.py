@@ -22,6 +22,7 @@ from search.progress import Progress
 from search.reports.text import describe_seconds, front_table
 from search.serial import run_serially
 from search.session import JobSettings, Session
+from search.splits import check_splits, keep_splits
 from search.store.folder import StorageError, hide_secrets
 from search.store.lock import hold_lock
 from search.store.study_folder import StudyFolder
@@ -99,9 +100,10 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
         composed = _compose_again(folder, created, overrides)
         overrides = merge_overrides(created.overrides, overrides)
     experiment = composed.experiment
-    space = SearchSpace(experiment.restrictions)
+    space = experiment.build_space()
     task = experiment.task.build(experiment.data)
     task.check()
+    check_splits(folder, task)
     experiment.cluster.check(experiment.resources)
     settle_mode(experiment.tracking)
     return Plan(experiment, composed.text, tuple(overrides), folder, space, task)
@@ -140,7 +142,7 @@ def _send(
     experiment: Experiment, cluster: BatchConfig, overrides: Sequence[str], console: Console, *, dry_run: bool
 ) -> int:
     """Hands the search to a place with disks of its own: what can be checked here is, and the rest there."""
-    SearchSpace(experiment.restrictions)
+    experiment.build_space()
     experiment.task.build(experiment.data)
     cluster.check(experiment.resources)
     order = make_order(experiment.study, overrides, experiment.storage, locate(experiment))
@@ -155,6 +157,7 @@ def _begin_study(plan: Plan) -> None:
     """Keeps the config, and begins the journal of a study that is new."""
     folder = plan.folder
     folder.write_experiment(plan.text)
+    keep_splits(folder, plan.task)
     if not folder.exists():
         kept = tuple(override for override in plan.overrides if not override.startswith("storage="))
         folder.journal.append(
@@ -165,6 +168,8 @@ def _begin_study(plan: Plan) -> None:
 def _open_study(plan: Plan, console: Console) -> Study:
     experiment, folder = plan.experiment, plan.folder
     _begin_study(plan)
+    for note in plan.task.notes(plan.space):
+        console.print(f"Note: {note}.", markup=False, soft_wrap=True)
     objectives = plan.task.objectives()
     study = Study(
         folder.journal,

@@ -14,12 +14,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from search.record import StudyRecord
 from search.reports.convergence import follow_front
 from search.reports.html import describe_seeds, render_report
-from search.reports.page_data import describe_study, mean_by_severity
+from search.reports.page_data import (
+    count_empty,
+    describe_metrics,
+    describe_study,
+    find_metric,
+    mean_by_class,
+    mean_by_severity,
+)
 from search.reports.pictures import choose_cases, choose_conditions, describe_pictures, spread
 from search.store.folder import Folder
 from search.store.study_folder import StudyFolder
 from search.stored_task import rebuild_task
 from search.trial import State, Trial
+from trainables.datasets import load_once
 from trainables.segmentation_task import SegmentationTask
 from trainables.trainable import Assignment, CaseScore, Split
 
@@ -35,11 +43,8 @@ class Scores:
 
     validation: Mapping[int, Sequence[CaseScore]]
     test: Mapping[int, Sequence[CaseScore]]
-
-    @property
-    def metric(self) -> str:
-        """What the rows are about; the first one if there are several."""
-        return next((row.metric for rows in self.validation.values() for row in rows), "")
+    metric: str
+    """What the objectives are made of."""
 
 
 def report(location: str, output: str | None, has_pictures: bool, console: Console) -> int:
@@ -64,11 +69,7 @@ def report(location: str, output: str | None, has_pictures: bool, console: Conso
         pictures = _take_pictures(folder, record, scores, progress) if has_pictures else _without("left out on request")
     data = describe_study(record) | {
         "milestones": [asdict(milestone) for milestone in follow_front(events)],
-        "metric": scores.metric,
-        "severities": {
-            split: {str(trial_id): mean_by_severity(rows, scores.metric) for trial_id, rows in by_trial.items() if rows}
-            for split, by_trial in (("validation", scores.validation), ("test", scores.test))
-        },
+        **_describe_scores(scores),
         "pictures": pictures,
     }
     written_at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
@@ -105,13 +106,37 @@ def _show_progress(console: Console) -> Progress:
 def _read_scores(folder: StudyFolder, record: StudyRecord, progress: Progress) -> Scores:
     finished = [trial.trial_id for trial in record.trials if trial.state is State.FINISHED]
     tested = [trial.trial_id for trial in record.trials if trial.test]
-    return Scores(
-        {
-            trial_id: folder.read_cases(trial_id, Split.VALIDATION)
-            for trial_id in progress.track(finished, description="reading cases")
+    validation = {
+        trial_id: folder.read_cases(trial_id, Split.VALIDATION)
+        for trial_id in progress.track(finished, description="reading cases")
+    }
+    test = {trial_id: folder.read_cases(trial_id, Split.TEST) for trial_id in tested}
+    metric = find_metric(record.objectives, (row for rows in validation.values() for row in rows))
+    return Scores(validation, test, metric)
+
+
+def _describe_scores(scores: Scores) -> dict[str, Any]:
+    """The means that the page draws, by split and trial; trials without rows are left out."""
+    by_split = {
+        split: {str(trial_id): rows for trial_id, rows in by_trial.items() if rows}
+        for split, by_trial in (("validation", scores.validation), ("test", scores.test))
+    }
+    return {
+        "metric": scores.metric,
+        "metrics": describe_metrics(row for rows in scores.validation.values() for row in rows),
+        "severities": {
+            split: {trial_id: mean_by_severity(rows, scores.metric) for trial_id, rows in by_trial.items()}
+            for split, by_trial in by_split.items()
         },
-        {trial_id: folder.read_cases(trial_id, Split.TEST) for trial_id in tested},
-    )
+        "classes": {
+            split: {trial_id: mean_by_class(rows) for trial_id, rows in by_trial.items()}
+            for split, by_trial in by_split.items()
+        },
+        "empty": {
+            split: {trial_id: count_empty(rows) for trial_id, rows in by_trial.items()}
+            for split, by_trial in by_split.items()
+        },
+    }
 
 
 def _take_pictures(folder: StudyFolder, record: StudyRecord, scores: Scores, progress: Progress) -> dict[str, Any]:
@@ -155,7 +180,8 @@ def _draw(
                 gaps.append(f"trial {trial.trial_id} has no pictures: {error}")
     if not answers:
         return _without("; ".join(gaps))
-    return describe_pictures(cases, conditions, scenes, answers, split) | {"reason": "", "gaps": gaps}
+    names = load_once(task.data).class_names
+    return describe_pictures(cases, conditions, scenes, answers, split, names) | {"reason": "", "gaps": gaps}
 
 
 def _without(reason: str) -> dict[str, Any]:

@@ -145,6 +145,7 @@ class Session:
             began_at=outcome.began_at,
             seconds=outcome.seconds,
             host=outcome.host,
+            device=evaluation.device,
         )
         self.study.finish(event)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from search.config import compose_again
 from search.record import StudyRecord
+from search.splits import check_splits
 from search.store.study_folder import StudyFolder
 from trainables.trainable import Task
 
@@ -22,6 +23,7 @@ def rebuild_task(folder: StudyFolder, record: StudyRecord) -> Task:
     task = experiment.task.build(experiment.data)
     try:
         task.check()
+        check_splits(folder, task)
     except ValueError as error:
         raise ValueError("; ".join(str(error).splitlines())) from None
     return task

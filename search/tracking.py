@@ -211,6 +211,8 @@ def summarise(trial: Trial) -> dict[str, Any]:
     }
     if trial.seconds is not None:
         summary["seconds"] = trial.seconds
+    if trial.device:
+        summary["device"] = _clean(trial.device)
     if trial.failure:
         summary["failure"] = trial.failure.kind.value
         summary["reason"] = _clean(trial.failure.reason)

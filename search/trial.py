@@ -91,6 +91,9 @@ class Trial:
     costs: Mapping[str, float] = field(default_factory=dict)
     """A value for every cost; empty unless FINISHED."""
 
+    device: str = ""
+    """The device that the costs were measured on, by its name; empty unless FINISHED, or if they depend on none."""
+
     degenerate: str = ""
     """Why the network counts as broken and stays off the front, or ''."""
 

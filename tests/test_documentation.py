@@ -10,11 +10,14 @@ from hydra import compose, initialize_config_module
 
 from search.config import CHOICES, list_experiments
 from search.config import compose as compose_experiment
+from spaces.dimension_table import renew
+from spaces.presets import PRESETS
 from spaces.search_space import DIMENSIONS
 
 REPOSITORY = Path(__file__).parents[1]
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{page.name}" for page in (REPOSITORY / "docs").glob("*.md"))]
 CONFIG_PAGE = (REPOSITORY / "docs" / "config.md").read_text()
+SPACE_PAGE = (REPOSITORY / "docs" / "search_space.md").read_text()
 
 
 def list_keys(*overrides: str) -> set[str]:
@@ -33,7 +36,7 @@ def list_keys(*overrides: str) -> set[str]:
 )
 def test_every_config_key_is_on_the_page(group: str, option: str) -> None:
     assert f"`{option}`" in CONFIG_PAGE or option in CONFIG_PAGE
-    missing = {key for key in list_keys(f"{group}={option}") if f"`{key}`" not in CONFIG_PAGE}
+    missing = {key for key in list_keys(f"{group}={option}") if f"`{key}`" not in CONFIG_PAGE + SPACE_PAGE}
     assert not missing
 
 
@@ -44,10 +47,16 @@ def test_every_key_on_the_page_exists() -> None:
 
 
 def test_every_dimension_with_its_range_is_on_the_page() -> None:
+    """After a change: python -m spaces.dimension_table docs/search_space.md."""
+    assert renew(SPACE_PAGE) == SPACE_PAGE
     for name, domain in DIMENSIONS.items():
-        row = next(line for line in CONFIG_PAGE.splitlines() if line.startswith(f"| `space.{name}`"))
+        row = next(line for line in SPACE_PAGE.splitlines() if line.startswith(f"| `space.{name}`"))
         for part in domain.describe().split(", "):
             assert part in row
+
+
+def test_every_preset_is_on_the_page() -> None:
+    assert all(f"| `{name}`" in SPACE_PAGE for name in PRESETS)
 
 
 def test_every_experiment_is_on_the_page() -> None:

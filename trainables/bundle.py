@@ -25,7 +25,7 @@ SCHEMA = "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/downlo
 BUNDLE_VERSION = "0.1.0"
 _UNSTATED = "Not stated; fill in before the bundle is passed on."
 
-NETWORK_MODULE, NETWORK_CLASS, INFERENCE_MODULE = "networks", "EncoderDecoder", "bundle_inference"
+NETWORK_MODULE, NETWORK_BUILDER, INFERENCE_MODULE = "networks", "build_network", "bundle_inference"
 """Names in `scripts/`, those of our own modules."""
 
 
@@ -77,16 +77,23 @@ def configure(blueprint: Blueprint) -> dict[str, Any]:
                 "preprocessing": "@preprocessing",
                 "inferer": "@inferer",
                 "postprocessing": "@postprocessing",
+                "num_channels": blueprint.in_channels,
                 "device": "@device",
             },
         ],
     }
 
 
+def _list_packages(blueprint: Blueprint) -> tuple[str, ...]:
+    """What the bundle needs beside torch, MONAI and numpy."""
+    packages = ("fire", "nibabel")
+    return (*packages, "einops") if blueprint.architecture.family == "swin_unetr" else packages
+
+
 def _configure_network(blueprint: Blueprint) -> dict[str, Any]:
     shape = dataclasses.asdict(blueprint.architecture)
     return {
-        "_target_": f"scripts.{NETWORK_MODULE}.{NETWORK_CLASS}",
+        "_target_": f"scripts.{NETWORK_MODULE}.{NETWORK_BUILDER}",
         "architecture": {"_target_": "scripts.architecture.Architecture", **shape},
         "spatial_dims": blueprint.spatial_dims,
         "in_channels": blueprint.in_channels,
@@ -148,6 +155,7 @@ def describe(blueprint: Blueprint, record: ModelRecord, class_names: tuple[str, 
     """
     names = {str(label): to_plain_text(name) for label, name in enumerate(class_names)}
     classes = ", ".join(f"{label} is {name}" for label, name in names.items())
+    foreground = ", ".join(name for label, name in names.items() if label != "0")
     return {
         "schema": SCHEMA,
         "version": BUNDLE_VERSION,
@@ -155,9 +163,9 @@ def describe(blueprint: Blueprint, record: ModelRecord, class_names: tuple[str, 
         "monai_version": version("monai"),
         "pytorch_version": version("torch").partition("+")[0],
         "numpy_version": version("numpy"),
-        "required_packages_version": {name: version(name) for name in ("fire", "nibabel")},
+        "required_packages_version": {name: version(name) for name in _list_packages(blueprint)},
         "name": record.name,
-        "task": f"Segmentation of {names.get('1', 'foreground')} in {blueprint.spatial_dims}D images",
+        "task": f"Segmentation of {foreground} in {blueprint.spatial_dims}D images",
         "description": to_plain_text(record.summary),
         "authors": _UNSTATED,
         "copyright": _UNSTATED,

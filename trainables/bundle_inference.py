@@ -43,6 +43,7 @@ def segment(
     preprocessing: Callable[[dict[str, Any]], Any],
     inferer: Callable[..., Any],
     postprocessing: Callable[[dict[str, Any]], Any],
+    num_channels: int,
     device: str | torch.device,
 ) -> list[str]:
     """Segments image after image; `postprocessing` writes the masks. Returns the files it has done.
@@ -54,7 +55,7 @@ def segment(
     for file in files:
         item = preprocessing({"image": file})
         image = item["image"]
-        _check(image, file, inferer)
+        _check(image, file, inferer, num_channels)
         with torch.inference_mode():
             logits = inferer(image.as_tensor()[None].to(device), network)
         # The file of a mask has no channel axis, whatever that of the image has.
@@ -64,11 +65,13 @@ def segment(
     return list(files)
 
 
-def _check(image: torch.Tensor, file: str, inferer: Any) -> None:
+def _check(image: torch.Tensor, file: str, inferer: Any, num_channels: int) -> None:
     if image.ndim - 1 != len(inferer.roi_size):
         raise SystemExit(
             f"'{file}': must have {len(inferer.roi_size)} spatial axes, got shape {tuple(image.shape[1:])}"
         )
+    if image.shape[0] != num_channels:
+        raise SystemExit(f"'{file}': must have {num_channels} channel(s), got {image.shape[0]}; convert the image")
     low, high = float(image.min()), float(image.max())
     if not (low >= 0.0 and high <= 1.0):
         raise SystemExit(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Integer
 from torch import Tensor
 from torch.nn import functional
 
@@ -20,12 +20,18 @@ MAX_SAMENESS = 0.95
 """Mean Dice of all predicted masks with their consensus from which they count as the same."""
 
 
-def find_degeneracy(predictions: Sequence[Int64[Tensor, "..."]], labels: Sequence[Int64[Tensor, "..."]]) -> str:
+def find_degeneracy(
+    predictions: Sequence[Integer[Tensor, "..."]],
+    labels: Sequence[Integer[Tensor, "..."]],
+    class_names: Sequence[str] = (),
+) -> str:
     """Why predictions on clean images show a broken network, or '' if they do not.
 
     Args:
         predictions: Predicted classes of every case, 0 is background. Sizes may differ between cases.
         labels: The references, in the same order.
+        class_names: Names by label, the background first; with several foreground classes, each of them must be
+            predicted somewhere on the cases that hold it. Without names, classes are not told apart.
     """
     predicted, actual = [mask > 0 for mask in predictions], [mask > 0 for mask in labels]
     total = sum(mask.numel() for mask in actual)
@@ -35,6 +41,9 @@ def find_degeneracy(predictions: Sequence[Int64[Tensor, "..."]], labels: Sequenc
         return f"predicts almost no foreground ({shares})"
     if total - num_predicted < MIN_SHARE * (total - num_actual):
         return f"predicts almost everything as foreground ({num_predicted / total:.2%} of the pixels)"
+    missed = _find_missed(predictions, labels, class_names)
+    if missed:
+        return f"never predicts {missed}"
     sameness = measure_sameness(predicted)
     # References that are alike themselves prove nothing: then a good network answers alike, too.
     if len(predicted) > 1 and sameness >= MAX_SAMENESS > measure_sameness(actual):
@@ -48,15 +57,32 @@ def measure_sameness(masks: Sequence[Bool[Tensor, "..."]]) -> float:
     Masks of another size than the first are brought to it by nearest neighbour.
     """
     size = masks[0].shape
-    stack = torch.stack([_resize(mask.float(), size) for mask in masks])
-    consensus = (stack.mean(dim=0) >= 0.5).float()
-    axes = tuple(range(1, stack.ndim))
-    total = stack.sum(dim=axes) + consensus.sum()
-    scores = torch.where(total == 0, 1.0, 2.0 * (stack * consensus).sum(dim=axes) / total.clamp(min=1.0))
-    return float(scores.mean())
+    # One mask at a time: of volumes, only two are held in memory besides the masks themselves.
+    share = torch.zeros(size, dtype=torch.int32, device=masks[0].device)
+    for mask in masks:
+        share += _resize(mask, size)
+    consensus = 2 * share >= len(masks)
+    return sum(_overlap(_resize(mask, size), consensus) for mask in masks) / len(masks)
 
 
-def _resize(mask: Tensor, size: torch.Size) -> Tensor:
+def _find_missed(predictions: Sequence[Tensor], labels: Sequence[Tensor], class_names: Sequence[str]) -> str:
+    """The foreground classes that are predicted on none of the cases that hold them, in words, or ''."""
+    if len(class_names) <= 2:  # a single one has been judged as foreground already
+        return ""
+    missed = []
+    for index, name in enumerate(class_names[1:], start=1):
+        holders = [mask for mask, label in zip(predictions, labels, strict=True) if (label == index).any()]
+        if holders and not any((mask == index).any() for mask in holders):
+            missed.append(f"'{name}' on any of the {len(holders)} cases that hold it")
+    return ", nor ".join(missed)
+
+
+def _overlap(mask: Tensor, other: Tensor) -> float:
+    total = int(mask.sum()) + int(other.sum())
+    return 2.0 * int((mask & other).sum()) / total if total else 1.0
+
+
+def _resize(mask: Bool[Tensor, "..."], size: torch.Size) -> Bool[Tensor, "..."]:
     if mask.shape == size:
         return mask
-    return functional.interpolate(mask[None, None], size=list(size), mode="nearest")[0, 0]
+    return functional.interpolate(mask[None, None].float(), size=list(size), mode="nearest")[0, 0] > 0.5

@@ -13,6 +13,7 @@ from torch import Tensor
 from spaces.search_space import Candidate
 from trainables.blueprint import Blueprint
 from trainables.bundle import write_bundle
+from trainables.capacity import match_parameters
 from trainables.datasets import Dataset
 from trainables.model_record import ModelRecord
 from trainables.onnx_model import check_onnx, write_onnx
@@ -28,7 +29,14 @@ _WRITERS: Mapping[str, Writer] = {"bundle": write_bundle, "onnx": write_onnx}
 
 
 def export_model(
-    folder: Path, record: ModelRecord, *, dataset: Dataset, candidate: Candidate, checkpoint: Path, form: str
+    folder: Path,
+    record: ModelRecord,
+    *,
+    dataset: Dataset,
+    candidate: Candidate,
+    checkpoint: Path,
+    form: str,
+    num_parameters: int = 0,
 ) -> str:
     """Writes a trained network into an existing, empty folder and proves that it answers as in the search.
 
@@ -39,6 +47,7 @@ def export_model(
         candidate: Its architecture and recipe.
         checkpoint: The folder that its trainable saved into.
         form: 'bundle' or 'onnx'.
+        num_parameters: What the width was matched to; 0 for not at all.
 
     Returns:
         What was proved, in words.
@@ -49,7 +58,7 @@ def export_model(
     """
     if form == "onnx":
         check_onnx()
-    blueprint = draw_blueprint(candidate, dataset)
+    blueprint = draw_blueprint(candidate, dataset, num_parameters)
     weights = read_weights(checkpoint, blueprint)
     network = blueprint.build()
     network.load_state_dict(weights)
@@ -61,15 +70,15 @@ def export_model(
     return _prove(folder, reference, form, dataset.spacing_mm)
 
 
-def draw_blueprint(candidate: Candidate, dataset: Dataset) -> Blueprint:
-    """The network that a candidate is on a dataset."""
-    return Blueprint(
-        candidate.architecture,
-        spatial_dims=dataset.spatial_dims,
-        in_channels=dataset.num_channels,
-        num_classes=dataset.num_classes,
-        window=candidate.recipe.patch,
-    )
+def draw_blueprint(candidate: Candidate, dataset: Dataset, num_parameters: int = 0) -> Blueprint:
+    """The network that a candidate is on a dataset, in the width that matches a number of parameters unless it is 0."""
+    shape = {
+        "spatial_dims": dataset.spatial_dims,
+        "in_channels": dataset.num_channels,
+        "num_classes": dataset.num_classes,
+    }
+    architecture = match_parameters(candidate.architecture, num_parameters, **shape)
+    return Blueprint(architecture, **shape, window=candidate.recipe.patch)
 
 
 def read_weights(checkpoint: Path, blueprint: Blueprint) -> dict[str, Tensor]:

@@ -1,6 +1,7 @@
 """Pictures of what a trained network does to single cases, clean and corrupted: for people to look at.
 
-Volumes are shown by the slice that holds most of the reference; the scores are those of the whole volume.
+Volumes are shown by the slice that holds most of the reference, or the middle one if there is none; the scores are
+those of the whole volume.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor, nn
 
+from trainables.capacity import build_matched
 from trainables.datasets import Case, load_once
-from trainables.evaluation import Condition, degrade, predict
+from trainables.evaluation import Condition, degrade, predict, to_tensor
 from trainables.metrics import dice
-from trainables.networks import build_network
 from trainables.segmentation import WEIGHTS_FILE
 from trainables.segmentation_task import SegmentationTask
 from trainables.trainable import Assignment, Split
@@ -41,6 +42,9 @@ class Scene:
 
     reference: UInt8[np.ndarray, "h w"]
     """Class of every pixel, 0 is background."""
+
+    place: str = ""
+    """Which part of the case it is, such as 'slice 12 of 36', or '' for all of it."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def show_answers(
         # All conditions of a case in one batch: far fewer calls, and a case fits into memory as it did in training.
         images = torch.cat([degrade(case, Condition(*condition), task.battery_seed) for condition in conditions])
         masks = predict(network, images.to(assignment.device), patch).argmax(dim=1).cpu()
-        labels = torch.from_numpy(case.label).long().expand_as(masks)
+        labels = to_tensor(case.label).expand_as(masks)
         scores = dice(masks, labels, load_once(task.data).num_classes).mean(dim=1).tolist()
         for condition, mask, score in zip(conditions, masks, scores, strict=True):
             answers[case.name, *condition] = Answer(_to_picture(mask.numpy().astype(np.uint8), case), score)
@@ -118,12 +122,7 @@ def show_answers(
 
 def _load_network(task: SegmentationTask, assignment: Assignment, checkpoint: Path) -> nn.Module:
     dataset = load_once(task.data)
-    network = build_network(
-        assignment.candidate.architecture,
-        spatial_dims=dataset.spatial_dims,
-        in_channels=dataset.num_channels,
-        num_classes=dataset.num_classes,
-    )
+    network = build_matched(assignment.candidate.architecture, task.match_parameters, dataset)
     try:
         weights = torch.load(checkpoint / WEIGHTS_FILE, weights_only=True, map_location="cpu")
         network.load_state_dict(weights)
@@ -140,7 +139,8 @@ def _scene(case: Case, condition: Condition, task: SegmentationTask) -> Scene:
     shown = image if image.shape[0] == 3 else image[:1]
     channels = [_to_picture(_to_bytes(channel), case) for channel in shown]
     picture = channels[0] if len(channels) == 1 else np.stack(channels, axis=-1)
-    return Scene(picture, _to_picture(case.label, case))
+    place = f"slice {_choose_slice(case) + 1} of {len(case.label)}" if case.label.ndim == 3 else ""
+    return Scene(picture, _to_picture(case.label, case), place)
 
 
 def _to_bytes(channel: Tensor) -> UInt8[np.ndarray, "..."]:
@@ -151,6 +151,12 @@ def _to_bytes(channel: Tensor) -> UInt8[np.ndarray, "..."]:
 def _to_picture(array: UInt8[np.ndarray, "..."], case: Case) -> UInt8[np.ndarray, "h w"]:
     """Two axes, each at most `MAX_EDGE` long; image, reference and prediction lose the same slices and pixels."""
     if array.ndim == 3:
-        array = array[int((case.label > 0).sum(axis=(1, 2)).argmax())]
+        array = array[_choose_slice(case)]
     stride = math.ceil(max(array.shape) / MAX_EDGE)
     return np.ascontiguousarray(array[::stride, ::stride])
+
+
+def _choose_slice(case: Case) -> int:
+    """The slice with most of the reference, or the middle one if there is none of it."""
+    sizes = (case.label > 0).sum(axis=(1, 2))
+    return int(sizes.argmax()) if sizes.any() else len(sizes) // 2

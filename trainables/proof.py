@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -16,7 +17,7 @@ import torch
 from torch import nn
 
 from trainables.datasets import Case
-from trainables.evaluation import predict
+from trainables.evaluation import predict, to_tensor
 from trainables.metrics import dice
 
 TIE = 1e-3
@@ -72,9 +73,7 @@ class Reference:
 def make_reference(network: nn.Module, cases: Sequence[Case], window: int) -> Reference:
     """The evaluation's answer for the first case whose mask would show a turned or mirrored image, or the first."""
     network.eval()
-    references = (
-        Reference(case, predict(network, torch.from_numpy(case.image)[None], window)[0].numpy()) for case in cases
-    )
+    references = (Reference(case, predict(network, to_tensor(case.image)[None], window)[0].numpy()) for case in cases)
     first = next(references)
     return first if is_telling(first.mask) else next((found for found in references if is_telling(found.mask)), first)
 
@@ -82,7 +81,7 @@ def make_reference(network: nn.Module, cases: Sequence[Case], window: int) -> Re
 def is_telling(mask: np.ndarray) -> bool:
     """True if the mask is no longer itself when any axis is mirrored or any two are swapped."""
     mirrored = (np.flip(mask, axis) for axis in range(mask.ndim))
-    swapped = (np.swapaxes(mask, axis, axis + 1) for axis in range(mask.ndim - 1))
+    swapped = (np.swapaxes(mask, *axes) for axes in itertools.combinations(range(mask.ndim), 2))
     return not any(np.array_equal(mask, other) for other in (*mirrored, *swapped))
 
 

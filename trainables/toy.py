@@ -22,19 +22,22 @@ from pathlib import Path
 import numpy as np
 
 from spaces.objective import Direction, Measurement, Objective
-from spaces.search_space import Candidate
+from spaces.search_space import Candidate, SearchSpace
 from trainables.datasets import DataConfig
 from trainables.task_config import TaskConfig
-from trainables.trainable import Assignment, CaseScore, Evaluation, Split
+from trainables.trainable import Assignment, CaseScore, Evaluation, Split, SplitRow
 
 TRUE_HYPERVOLUME = 0.8425
 """Area dominated by the true front: 0.6 * 0.95 + integral of accuracy(f) d robustness(f) over [0, 1]."""
 
 _PENALTY = {
-    "skip": {"none": 0.06, "concatenation": 0.0, "addition": 0.02, "attention_gate": 0.03},
-    "attention": {"none": 0.02, "squeeze_excitation": 0.0, "cbam": 0.01},
+    "skip": {"none": 0.06, "concatenation": 0.0, "addition": 0.02, "attention_gate": 0.03, "dense": 0.04},
+    "attention": {"none": 0.02, "squeeze_excitation": 0.0, "cbam": 0.01, "self_attention": 0.03},
     "augmentation": {"none": 0.06, "spatial": 0.02, "intensity": 0.03, "spatial_intensity": 0.0},
 }
+_OTHER_AUGMENTATION = 0.04
+_NAMED = (*_PENALTY, "depth", "width", "patch", "foreground_ratio", "learning_rate")
+"""The dimensions with a term of their own; each other one costs something wherever it leaves its default."""
 _CASES = ("toy-0", "toy-1", "toy-2", "toy-3")
 _CASE_OFFSETS = (-0.02, -0.01, 0.01, 0.02)
 _TEST_SHIFT = -0.01
@@ -104,6 +107,14 @@ class ToyTask:
 
     def check(self) -> None:
         """Nothing can be missing."""
+
+    def split_rows(self) -> tuple[SplitRow, ...]:
+        """None: the toy has no cases."""
+        return ()
+
+    def notes(self, space: SearchSpace) -> tuple[str, ...]:
+        """None."""
+        return ()
 
     def warm_up(self) -> None:
         """Nothing to import."""
@@ -189,15 +200,16 @@ def closed_form(candidate: Candidate) -> tuple[float, float]:
 
 def distance_from_best(candidate: Candidate) -> float:
     """The penalty >= 0 of all dimensions but the foreground ratio; 0 at their best values."""
-    architecture, recipe = candidate.architecture, candidate.recipe
+    architecture, recipe, defaults = candidate.architecture, candidate.recipe, Candidate().as_dict()
     return (
         _PENALTY["skip"][architecture.skip]
         + _PENALTY["attention"][architecture.attention]
-        + _PENALTY["augmentation"][recipe.augmentation]
+        + _PENALTY["augmentation"].get(recipe.augmentation, _OTHER_AUGMENTATION)
         + 0.02 * abs(architecture.depth - 4)
         + 0.02 * abs(math.log2(architecture.width / 16))
         + 0.03 * abs(recipe.patch - 64) / 64
         + 0.03 * (math.log10(recipe.learning_rate) + 2) ** 2
+        + 0.01 * sum(value != defaults[name] for name, value in candidate.as_dict().items() if name not in _NAMED)
     )
 
 

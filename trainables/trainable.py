@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from spaces.objective import Measurement, Objective
-from spaces.search_space import Candidate
+from spaces.search_space import Candidate, SearchSpace
 
 
 class Split(StrEnum):
@@ -23,9 +23,13 @@ class Split(StrEnum):
     TEST = "test"
 
 
+MEAN = "mean"
+"""Stands in place of a class where a score is the mean over all foreground classes."""
+
+
 @dataclass(frozen=True)
 class CaseScore:
-    """One number of one case: the finest grain that is stored, and what every other number is made of."""
+    """One number of one case and class: the finest grain that is stored, and what every other number is made of."""
 
     case: str
     """Name of the case, unique within its dataset."""
@@ -44,6 +48,12 @@ class CaseScore:
 
     value: float
     """The metric's value; never NaN."""
+
+    label: str = MEAN
+    """Name of the class, or 'mean' for the mean over all foreground classes."""
+
+    empty: str = ""
+    """Which mask of the class holds nothing: 'reference', 'prediction' or 'both'; '' for neither, and for the mean."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,29 @@ class Evaluation:
 
     A degenerate network looks perfectly robust; the front leaves it out.
     """
+
+    device: str = ""
+    """The device that the costs were measured on, by its name, or '' if they depend on none."""
+
+
+@dataclass(frozen=True)
+class SplitRow:
+    """Where one case belongs, and what it holds: a study keeps these, and goes on only with the same."""
+
+    case: str
+    """Name of the case, unique within its dataset."""
+
+    split: str
+    """'train', 'validation', 'test', or 'shift' in a held-out domain."""
+
+    subject: str
+    """Whom it shows; a subject is in one split only."""
+
+    domain: str
+    """Where it comes from, or ''."""
+
+    image_sha256: str
+    label_sha256: str
 
 
 @runtime_checkable
@@ -134,6 +167,14 @@ class Task(Protocol):
         Raises:
             ValueError: with all findings in one message, each naming file, field and way out.
         """
+        ...
+
+    def split_rows(self) -> Sequence[SplitRow]:
+        """Every case that the task knows, with its split; none if it has no cases."""
+        ...
+
+    def notes(self, space: SearchSpace) -> Sequence[str]:
+        """What the user should know of task, data and space that is no reason to refuse; a line each."""
         ...
 
     def warm_up(self) -> None:

@@ -23,7 +23,7 @@ from search.trial import State, Trial
 
 _SCRIPTS = (
     "svg.js", "state.js", "front.js", "panel.js", "parallel.js", "table.js", "convergence.js", "severities.js",
-    "pictures.js", "main.js",
+    "classes.js", "pictures.js", "main.js",
 )  # fmt: skip
 """In the order in which they stand in the page."""
 

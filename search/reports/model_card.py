@@ -7,13 +7,19 @@ import re
 from collections.abc import Mapping, Sequence
 
 from search.record import StudyRecord
-from search.reports.page_data import mean_by_severity
+from search.reports.page_data import (
+    count_empty,
+    describe_cost,
+    describe_metrics,
+    find_metric,
+    mean_by_class,
+    mean_by_severity,
+)
 from search.trial import Trial
 from trainables.datasets import DataConfig, Dataset
+from trainables.measures import MEASURES
 from trainables.severities import CLEAN
 from trainables.trainable import CaseScore, Split
-
-METRIC = "dice"
 
 _USAGE = {
     "bundle": """\
@@ -65,7 +71,8 @@ def write_card(
         "How to use it": _USAGE[form].format(axes=axes, channels=channels),
         "What it is": _describe_candidate(trial),
         "What it reached": _describe_objectives(record, trial),
-        "Under corruption": _describe_corruptions(rows),
+        "On clean images, by class": _describe_classes(rows),
+        "Under corruption": _describe_corruptions(rows, record),
         "Data": _describe_data(dataset, data),
         "Intended use and limits": _describe_limits(dataset),
     }
@@ -87,8 +94,14 @@ def escape(text: object) -> str:
 
 def _describe_candidate(trial: Trial) -> str:
     rows = [[name, escape(value)] for name, value in trial.candidate.as_dict().items()]
-    costs = [[name, f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"] for name, value in trial.costs.items()]
-    return _table(["dimension", "value"], rows) + "\n\n" + _table(["cost", "value"], costs)
+    costs = [_describe_cost(name, value) for name, value in trial.costs.items()]
+    device = f"\n\nLatency, memory and training time on {escape(trial.device)}." if trial.device else ""
+    return _table(["dimension", "value"], rows) + "\n\n" + _table(["cost", "value", "unit"], costs) + device
+
+
+def _describe_cost(name: str, value: float) -> list[str]:
+    cost = describe_cost(name)
+    return [cost["label"], f"{value:,.0f}" if value >= 1000 else f"{value:.3g}", cost["unit"] or "-"]
 
 
 def _describe_objectives(record: StudyRecord, trial: Trial) -> str:
@@ -106,9 +119,34 @@ def _describe_objectives(record: StudyRecord, trial: Trial) -> str:
     return _table(["objective", "unit", "validation", "test", "is"], rows) + f"\n\n{note}"
 
 
-def _describe_corruptions(rows: Mapping[Split, Sequence[CaseScore]]) -> str:
-    split = Split.TEST if rows.get(Split.TEST) else Split.VALIDATION
-    means = mean_by_severity(rows.get(split, ()), METRIC)
+def _choose_split(rows: Mapping[Split, Sequence[CaseScore]]) -> Split:
+    return Split.TEST if rows.get(Split.TEST) else Split.VALIDATION
+
+
+def _describe_classes(rows: Mapping[Split, Sequence[CaseScore]]) -> str:
+    split = _choose_split(rows)
+    shown = rows.get(split, ())
+    metrics = describe_metrics(shown)
+    if not metrics:
+        return "Not recorded."
+    empty = count_empty(shown)
+    lines = []
+    for label, means in mean_by_class(shown).items():
+        counts = [str(empty[label][what]) if label in empty else "-" for what in ("prediction", "reference", "both")]
+        numbers = [f"{means[item['name']]:.4f}" if item["name"] in means else "-" for item in metrics]
+        lines.append([escape(label), *numbers, *counts])
+    titles = [f"{item['label']} ({item['unit']})" if item["unit"] else item["label"] for item in metrics]
+    head = ["class", *titles, "missed", "made up", "absent"]
+    return (
+        f"Means over the {split.value} cases. Missed: cases of the class in which nothing of it is predicted; made up: "
+        "cases without it in which it is predicted; absent: cases without it, rightly so.\n\n" + _table(head, lines)
+    )
+
+
+def _describe_corruptions(rows: Mapping[Split, Sequence[CaseScore]], record: StudyRecord) -> str:
+    split = _choose_split(rows)
+    metric = find_metric(record.objectives, rows.get(split, ()))
+    means = mean_by_severity(rows.get(split, ()), metric)
     clean = means.get(CLEAN, {}).get(0)
     if clean is None:
         return "Not recorded."
@@ -118,13 +156,16 @@ def _describe_corruptions(rows: Mapping[Split, Sequence[CaseScore]]) -> str:
         for name, levels in means.items()
         if name != CLEAN
     ]
-    heading = f"Mean Dice over the {split.value} cases; on clean images {clean:.4f}."
+    title = MEASURES[metric].title if metric in MEASURES else metric
+    heading = f"Mean {title} over the {split.value} cases; on clean images {clean:.4f}."
     return heading + "\n\n" + _table(["corruption", *(f"severity {severity}" for severity in severities)], lines)
 
 
 def _describe_data(dataset: Dataset, data: DataConfig) -> str:
     settings = [
-        [field.name, escape(getattr(data, field.name))] for field in dataclasses.fields(data) if field.name != "root"
+        [field.name, escape(getattr(data, field.name))]
+        for field in dataclasses.fields(data)
+        if field.name not in ("root", "cache")
     ]
     counts = f"{len(dataset.train)} training, {len(dataset.validation)} validation and {len(dataset.test)} test cases"
     classes = ", ".join(f"{label} {escape(name)}" for label, name in enumerate(dataset.class_names))
@@ -139,8 +180,9 @@ def _describe_limits(dataset: Dataset) -> str:
     return (
         "For research. It is no medical device and must not be used for diagnosis or treatment.\n\n"
         f"It was trained on {len(dataset.train)} cases of one dataset and measured on the corruptions above alone: "
-        "what it does on other scanners, populations or artefacts is not known. Intensities must be scaled "
-        "as in training; the same spacing is assumed. Licence and consent of the data also bind its weights."
+        "what it does on other scanners, populations or artefacts is not known. It expects images as they were in "
+        "training: the export neither turns nor resamples them, and scales intensities by two constants at most; "
+        "prepare them as the settings above say. Licence and consent of the data also bind its weights."
     )
 
 

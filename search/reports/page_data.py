@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -11,9 +11,14 @@ from search.record import StudyRecord
 from search.trial import State, Trial
 from spaces.architecture import Architecture
 from spaces.domain import Choice, Domain, Float
+from spaces.objective import Direction, Objective
 from spaces.search_space import DIMENSIONS
-from trainables.trainable import CaseScore
+from trainables.measures import MEASURES, measure_of_unit
+from trainables.objectives import select_means
+from trainables.severities import CLEAN
+from trainables.trainable import MEAN, CaseScore
 
+_OPERATIONS = {"name": "flops", "label": "operations per window", "unit": "FLOP"}
 _UNITS = {"_ms": "ms", "_seconds": "s", "_min": "min", "_gb": "GB", "_mm": "mm"}
 _ARCHITECTURE = {field.name for field in fields(Architecture)}
 
@@ -32,23 +37,68 @@ def describe_study(record: StudyRecord) -> dict[str, Any]:
             }
             for item in record.objectives
         ],
-        "costs": [_describe_cost(name) for name in record.created.cost_names],
+        "costs": [describe_cost(name) for name in record.created.cost_names],
         "dimensions": [_describe_dimension(name, domain) for name, domain in DIMENSIONS.items()],
         "front": [trial.trial_id for trial in record.front.trials],
         "trials": [_describe_trial(trial, trial.trial_id in members) for trial in record.trials],
     }
 
 
+def find_metric(objectives: Sequence[Objective], rows: Iterable[CaseScore]) -> str:
+    """The metric that the objectives are made of: the one of their unit, or else the first among the rows, or ''."""
+    measure = measure_of_unit(objectives[0].unit)
+    return measure.name if measure else next((row.metric for row in rows), "")
+
+
 def mean_by_severity(rows: Sequence[CaseScore], metric: str) -> dict[str, dict[int, float]]:
-    """The mean over cases of a metric, by corruption and severity; clean images are 'none' at 0."""
+    """The mean over cases and classes of a metric, by corruption and severity; clean images are 'none' at 0."""
     values: dict[str, dict[int, list[float]]] = {}
-    for row in rows:
-        if row.metric == metric:
-            values.setdefault(row.corruption, {}).setdefault(row.severity, []).append(row.value)
+    for row in select_means(rows, metric):
+        values.setdefault(row.corruption, {}).setdefault(row.severity, []).append(row.value)
     return {
         corruption: {severity: _mean(scores) for severity, scores in sorted(by_severity.items())}
         for corruption, by_severity in values.items()
     }
+
+
+def mean_by_class(rows: Sequence[CaseScore]) -> dict[str, dict[str, float]]:
+    """The mean over the clean images of every metric, by class ('mean' is the last); in the order of the rows."""
+    values: dict[str, dict[str, list[float]]] = {}
+    for row in rows:
+        if row.corruption == CLEAN:
+            values.setdefault(row.label, {}).setdefault(row.metric, []).append(row.value)
+    return {
+        label: {metric: _mean(scores) for metric, scores in by_metric.items()}
+        for label, by_metric in sorted(values.items(), key=lambda item: item[0] == MEAN)
+    }
+
+
+def count_empty(rows: Sequence[CaseScore]) -> dict[str, dict[str, int]]:
+    """By class, on how many clean images the 'reference', the 'prediction' or 'both' hold nothing of it."""
+    clean = [row for row in rows if row.corruption == CLEAN and row.label != MEAN]
+    first = clean[0].metric if clean else ""
+    counts: dict[str, dict[str, int]] = {}
+    for row in clean:
+        if row.metric == first:  # every metric says the same
+            of_class = counts.setdefault(row.label, {"reference": 0, "prediction": 0, "both": 0})
+            if row.empty:
+                of_class[row.empty] += 1
+    return counts
+
+
+def describe_metrics(rows: Iterable[CaseScore]) -> list[dict[str, Any]]:
+    """Name, unit and direction of every metric among the rows."""
+    known = {row.metric: MEASURES.get(row.metric) for row in rows}
+    return [
+        {
+            "name": name,
+            "label": measure.title,
+            "unit": measure.unit if measure.unit != measure.title else "",
+            "isMaximised": measure.direction is Direction.MAXIMISE,
+        }
+        for name, measure in known.items()
+        if measure
+    ]
 
 
 def explain(trial: Trial) -> str:
@@ -65,7 +115,10 @@ def explain(trial: Trial) -> str:
             return f"degenerate: {trial.degenerate}" if trial.degenerate else ""
 
 
-def _describe_cost(name: str) -> dict[str, str]:
+def describe_cost(name: str) -> dict[str, str]:
+    """Name, label and unit of a cost; the unit stands at the end of the name."""
+    if name == _OPERATIONS["name"]:
+        return _OPERATIONS
     for suffix, unit in _UNITS.items():
         if name.endswith(suffix):
             return {"name": name, "label": name.removesuffix(suffix).replace("_", " "), "unit": unit}
@@ -94,6 +147,7 @@ def _describe_trial(trial: Trial, is_on_front: bool) -> dict[str, Any]:
         "values": trial.candidate.as_dict(),
         "objectives": _finite(trial.objectives),
         "costs": _finite(trial.costs),
+        "device": trial.device,
         "test": _finite(trial.test),
         "seconds": trial.seconds,
     }

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 from skimage.measure import approximate_polygon, find_contours
 
+from trainables.objectives import select_means
 from trainables.severities import CLEAN
 from trainables.trainable import CaseScore, Split
 
@@ -32,8 +33,8 @@ def choose_cases(scores: Sequence[Sequence[CaseScore]], metric: str) -> list[tup
         (name of the case, what it is), hardest first.
     """
     values: dict[str, list[float]] = {}
-    for row in (row for rows in scores for row in rows):
-        if row.corruption == CLEAN and row.metric == metric:
+    for row in select_means((row for rows in scores for row in rows), metric):
+        if row.corruption == CLEAN:
             values.setdefault(row.case, []).append(row.value)
     ordered = sorted(values, key=lambda name: (float(np.mean(values[name])), name))
     if len(ordered) <= 1:
@@ -64,6 +65,7 @@ def describe_pictures(
     scenes: Mapping[View, Scene],
     answers: Mapping[int, Mapping[View, Answer]],
     split: Split,
+    class_names: Sequence[str],
 ) -> dict[str, Any]:
     """The pictures as plain JSON values: PNGs as data URIs, contours as SVG paths in pixels of the picture.
 
@@ -73,33 +75,28 @@ def describe_pictures(
         scenes: What every network meets.
         answers: By trial, what it predicts.
         split: Where the cases are from.
+        class_names: Names by label; the first is the background, which has no outline.
     """
     views = [[(name, *condition) for condition in conditions] for name, _ in cases]
     return {
         "split": split.value,
+        "classes": list(class_names[1:]),
         "cases": [{"name": name, "what": what} for name, what in cases],
         "conditions": [{"corruption": corruption, "severity": severity} for corruption, severity in conditions],
-        "scenes": [[_describe_scene(scenes[view]) for view in row] for row in views],
+        "scenes": [[_describe_scene(scenes[view], len(class_names)) for view in row] for row in views],
         "answers": {
-            str(trial_id): [[_describe_answer(answer[view]) for view in row] for row in views]
+            str(trial_id): [[_describe_answer(answer[view], len(class_names)) for view in row] for row in views]
             for trial_id, answer in answers.items()
         },
     }
 
 
-def trace(mask: np.ndarray) -> str:
-    """The outlines of all foreground classes of a mask of shape (h, w), as an SVG path in pixels; '' if there are none.
+def trace(mask: np.ndarray, num_classes: int) -> list[str]:
+    """The outlines of a mask of shape (h, w), as an SVG path in pixels for every foreground class; '' for an empty one.
 
     A pixel covers the square from its row and column to the next, so a mask of one pixel is traced around its middle.
     """
-    parts = []
-    for label in np.unique(mask[mask > 0]):
-        padded = np.pad((mask == label).astype(float), 1)
-        for contour in find_contours(padded, 0.5):
-            # Only points on a straight line go: the outline stays true to the pixel.
-            points = approximate_polygon(contour, tolerance=0.01)[:-1] - 0.5
-            parts.append("M" + "L".join(f"{column:g} {row:g}" for row, column in points) + "Z")
-    return "".join(parts)
+    return [_trace_one(mask == label) for label in range(1, num_classes)]
 
 
 def to_data_uri(image: np.ndarray) -> str:
@@ -109,10 +106,25 @@ def to_data_uri(image: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _describe_scene(scene: Scene) -> dict[str, Any]:
+def _trace_one(mask: np.ndarray) -> str:
+    parts = []
+    for contour in find_contours(np.pad(mask.astype(float), 1), 0.5):
+        # Only points on a straight line go: the outline stays true to the pixel.
+        points = approximate_polygon(contour, tolerance=0.01)[:-1] - 0.5
+        parts.append("M" + "L".join(f"{column:g} {row:g}" for row, column in points) + "Z")
+    return "".join(parts)
+
+
+def _describe_scene(scene: Scene, num_classes: int) -> dict[str, Any]:
     height, width = scene.reference.shape
-    return {"uri": to_data_uri(scene.image), "width": width, "height": height, "reference": trace(scene.reference)}
+    return {
+        "uri": to_data_uri(scene.image),
+        "width": width,
+        "height": height,
+        "place": scene.place,
+        "reference": trace(scene.reference, num_classes),
+    }
 
 
-def _describe_answer(answer: Answer) -> dict[str, Any]:
-    return {"predicted": trace(answer.predicted), "dice": answer.dice}
+def _describe_answer(answer: Answer, num_classes: int) -> dict[str, Any]:
+    return {"predicted": trace(answer.predicted, num_classes), "dice": answer.dice}

@@ -14,7 +14,8 @@ from rich.text import Text
 
 from search.record import StudyRecord
 from search.trial import State, Trial
-from spaces.search_space import DIMENSIONS
+from spaces.presets import CORE
+from spaces.search_space import DIMENSIONS, Candidate
 
 _MAX_FAILURES = 5
 
@@ -97,11 +98,16 @@ def describe_seconds(seconds: float) -> str:
 
 
 def _split_dimensions(trials: Sequence[Trial]) -> tuple[list[str], dict[str, Any]]:
-    """The dimensions in which the trials differ, and the values of the others."""
+    """The dimensions in which the trials differ, and the values of the others that are worth a word.
+
+    A dimension that is searched by no preset but the wider ones and stands at its default is not.
+    """
     rows: list[Mapping[str, Any]] = [trial.candidate.as_dict() for trial in trials]
+    defaults = Candidate().as_dict()
     values = {name: {row[name] for row in rows} for name in DIMENSIONS}
-    varying = [name for name in DIMENSIONS if len(values[name]) > 1 or len(rows) == 1]
-    return varying, {name: next(iter(values[name])) for name in DIMENSIONS if rows and name not in varying}
+    told = [name for name in DIMENSIONS if name in CORE or values[name] != {defaults[name]}]
+    varying = [name for name in told if len(values[name]) > 1 or len(rows) == 1]
+    return varying, {name: next(iter(values[name])) for name in told if rows and name not in varying}
 
 
 def _number(value: float | None) -> str:

@@ -1,6 +1,7 @@
 """What lies where in a study's folder, and the only code that reads and writes it.
 
 experiment.yaml      the composed config
+splits.json          every case with its split and its hashes
 journal/             the append-only memory of the search
 trials.parquet       a row a trial, rewritten from the journal
 cases/               a Parquet file for every trial and split: the rows that every number is made of
@@ -26,9 +27,11 @@ from search.record import StudyRecord
 from search.store.folder import Folder
 from search.store.journal import Journal
 from search.store.tables import cases_from_parquet, cases_to_parquet, front_to_csv, trials_to_parquet
-from trainables.trainable import CaseScore, Split
+from trainables.trainable import CaseScore, Split, SplitRow
 
-_EXPERIMENT, _TICKET = "experiment.yaml", "job.json"
+_EXPERIMENT, _TICKET, _SPLITS = "experiment.yaml", "job.json", "splits.json"
+
+SPLITS_SCHEMA = 1
 
 
 class StudyFolder:
@@ -77,6 +80,29 @@ class StudyFolder:
             FileNotFoundError: if it is not there.
         """
         return self.folder.read(_EXPERIMENT).decode()
+
+    def write_splits(self, rows: Sequence[SplitRow]) -> None:
+        """Keeps which case is in which split, and what it held."""
+        content = {"schema": SPLITS_SCHEMA, "cases": [asdict(row) for row in rows]}
+        self.folder.write(_SPLITS, json.dumps(content, indent=1).encode())
+
+    def read_splits(self) -> list[SplitRow] | None:
+        """Which case was in which split when the study began, or None if that was not kept.
+
+        Raises:
+            ValueError: if the file is damaged, or of another schema.
+        """
+        try:
+            content = json.loads(self.folder.read(_SPLITS))
+            if content["schema"] != SPLITS_SCHEMA:
+                raise ValueError
+            return [SplitRow(**{item.name: row[item.name] for item in fields(SplitRow)}) for row in content["cases"]]
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError):
+            raise ValueError(
+                f"'{self.folder.location}/{_SPLITS}' is damaged or of another version; restore it from a backup"
+            ) from None
 
     def write_ticket(self, ticket: Ticket) -> None:
         """Keeps where the search was submitted to."""

@@ -16,7 +16,7 @@ from spaces.domain import Choice, Domain, Float, Int
 from spaces.search_space import DIMENSIONS
 from trainables.trainable import CaseScore, Split
 
-TABLE_SCHEMA = 1
+TABLE_SCHEMA = 2
 """Version of the tables' columns; in every Parquet file's metadata as `paretoseg_schema`."""
 
 _METADATA = {"paretoseg_schema": str(TABLE_SCHEMA)}
@@ -31,11 +31,16 @@ CASE_SCHEMA = pa.schema(
         ("corruption", pa.string()),
         ("severity", pa.int64()),
         ("metric", pa.string()),
+        ("class", pa.string()),
+        ("empty", pa.string()),
         ("value", pa.float64()),
     ],
     metadata=_METADATA,
 )
-"""Columns of `cases/`: a row per trial x seed x case x domain x corruption x severity x metric."""
+"""Columns of `cases/`: a row per trial x seed x case x domain x corruption x severity x metric x class."""
+
+_CASE_COLUMNS = {item.name: "class" if item.name == "label" else item.name for item in fields(CaseScore)}
+"""The column of every field of a score."""
 
 
 def trials_to_parquet(record: StudyRecord) -> bytes:
@@ -49,20 +54,23 @@ def trials_to_parquet(record: StudyRecord) -> bytes:
 def cases_to_parquet(trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> bytes:
     """The scores of one trial on one split as a Parquet file."""
     shared = {"trial_id": trial_id, "seed": seed, "split": split.value}
-    rows = [shared | vars(score) for score in scores]
+    rows = [shared | {_CASE_COLUMNS[name]: value for name, value in vars(score).items()} for score in scores]
     return _to_parquet(pa.Table.from_pylist(rows, schema=CASE_SCHEMA))
 
 
 def cases_from_parquet(content: bytes) -> list[CaseScore]:
-    """The scores in a Parquet file that `cases_to_parquet` made.
+    """The scores in a Parquet file that `cases_to_parquet` made, in this version or an earlier one.
+
+    Files of schema 1 lack `class` and `empty`: their scores are means over the foreground classes.
 
     Raises:
         ValueError: if it is damaged or lacks a column.
     """
-    names = [item.name for item in fields(CaseScore)]
     try:
-        rows = parquet.read_table(io.BytesIO(content), columns=names).to_pylist()
-        return [CaseScore(**row) for row in rows]
+        file = parquet.ParquetFile(io.BytesIO(content))
+        known = {name: column for name, column in _CASE_COLUMNS.items() if column in file.schema_arrow.names}
+        rows = file.read(columns=list(known.values())).to_pylist()
+        return [CaseScore(**{name: row[column] for name, column in known.items()}) for row in rows]
     except (pa.ArrowException, OSError, TypeError) as error:
         raise ValueError((str(error).splitlines() or [type(error).__name__])[0]) from None
 
@@ -89,7 +97,7 @@ def _to_parquet(table: pa.Table) -> bytes:
 
 
 def _front_schema(record: StudyRecord) -> pa.Schema:
-    chosen = ["trial_id", "candidate", "seed", *DIMENSIONS, *_names(record)]
+    chosen = ["trial_id", "candidate", "seed", *DIMENSIONS, *_names(record), "device"]
     schema = _trial_schema(record)
     return pa.schema([schema.field(name) for name in chosen])
 
@@ -120,6 +128,7 @@ def _trial_schema(record: StudyRecord) -> pa.Schema:
         ("ended_at", pa.timestamp("ms", tz="UTC")),
         ("seconds", pa.float64()),
         ("host", pa.string()),
+        ("device", pa.string()),
     ]
     return pa.schema(fields, metadata=_METADATA)
 
@@ -159,6 +168,7 @@ def _trial_row(trial: Trial, record: StudyRecord, is_on_front: bool) -> dict[str
         "ended_at": _milliseconds(trial.ended_at),
         "seconds": trial.seconds,
         "host": trial.host,
+        "device": trial.device,
     }
     if row.get("parameters") is not None:
         row["parameters"] = round(row["parameters"])

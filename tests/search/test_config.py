@@ -5,6 +5,7 @@ import pytest
 from cluster.serial import SerialConfig
 from search.config import CHANGEABLE, CHOICES, Experiment, compose, compose_again, list_experiments
 from search.strategies.evolution import EvolutionConfig
+from spaces.presets import PRESETS
 from spaces.search_space import DIMENSIONS, SearchSpace
 from trainables.toy import Failure, ToyConfig
 
@@ -113,6 +114,33 @@ def test_a_dimension_out_of_range_is_refused_in_one_line(wish, words):
     assert all(word in str(error.value) for word in words)
 
 
+def test_the_space_is_the_preset_and_what_is_named():
+    space = compose(
+        [*TOY, "space.preset=recipe", "space.block=[plain,residual]", "space.norm=all"]
+    ).experiment.build_space()
+    assert {"learning_rate", "loss", "block", "norm"} <= set(space.searched)
+    assert "kernel" not in space.searched
+    assert set(compose(TOY).experiment.build_space().searched) == PRESETS["core"]
+
+
+def test_an_unknown_preset_is_refused_in_one_line():
+    with pytest.raises(
+        ValueError, match=r"unknown space\.preset 'cor'; did you mean 'core'\? known: core, arch"
+    ) as error:
+        compose([*TOY, "space.preset=cor"]).experiment.build_space()
+    assert "\n" not in str(error.value)
+
+
+def test_networks_of_one_size_leave_no_width_to_search():
+    matched = ["study=one", "task=segmentation", "task.match_parameters=100000"]
+    assert compose(matched).experiment.build_space().domains["width"].describe() == "16..16 in steps of 4"
+    with pytest.raises(ValueError, match=r"leave out one of it and space\.width"):
+        compose([*matched, "space.width=8"]).experiment.build_space()
+    with pytest.raises(ValueError, match="needs families whose width can be chosen, got vnet"):
+        compose([*matched, "space.preset=families"]).experiment.build_space()
+    compose([*matched, "space.family=[unet,dynunet]"]).experiment.build_space()
+
+
 def test_a_study_without_a_name_is_refused():
     with pytest.raises(ValueError, match="the study needs a name; add study=<name>"):
         compose(["task=toy"])
@@ -145,6 +173,13 @@ def test_a_study_is_resumed_by_its_name_alone():
     assert resume(*BEGUN).experiment == compose(BEGUN).experiment
 
 
+def test_data_is_looked_for_where_it_was_last():
+    begun = ["study=mine", "data.root=/first"]
+    moved = compose([*begun, "data.root=/second"]).text
+    for wishes, root in (([], "/second"), (["data.root=/third"], "/third")):
+        assert compose_again(begun, moved, ["study=mine", *wishes]).experiment.data.root == root
+
+
 def test_what_does_not_touch_the_trials_may_be_given_anew():
     asked = {
         "budget": "budget.trials=99",
@@ -156,6 +191,14 @@ def test_what_does_not_touch_the_trials_may_be_given_anew():
     experiment = resume("study=mine", *asked.values()).experiment
     assert (experiment.budget.trials, experiment.resources.max_concurrent, experiment.storage) == (99, 2, "elsewhere")
     assert experiment.restrictions == {"depth": [2, 4]}
+
+
+def test_a_study_of_before_a_dimension_was_there_goes_on_without_searching_it():
+    later = ("preset:", "family:", "block", "skip_level", "norm:")
+    lines = compose(BEGUN).text.splitlines()
+    text = "\n".join(line for line in lines if not line.strip().startswith(later))
+    assert "preset" not in text
+    assert set(resume("study=mine", text=text).experiment.build_space().searched) == PRESETS["core"]
 
 
 @pytest.mark.parametrize(

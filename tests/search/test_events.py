@@ -41,7 +41,7 @@ EVENTS = [
     Started(3.0, 0, CANDIDATE, 5, "mating", (1, 2)),
     Resumed(4.0, 0),
     Reported(5.0, 0, 1, {"accuracy": 0.1 + 0.2, "latency_ms": 1e-17}),
-    Finished(6.0, 0, {"accuracy": 0.5}, {"parameters": 10.0}, "", 5.5, 0.5),
+    Finished(6.0, 0, {"accuracy": 0.5}, {"parameters": 10.0}, "", 5.5, 0.5, "here", "a GPU"),
     Stopped(7.0, 0, 6.5, 0.25),
     Failed(8.0, 0, Failure(FailureKind.MEMORY, "too big", 'File "x", line 1\n  in ø')),
     events.Tested(9.0, 0, {"accuracy": 0.4}),
@@ -107,3 +107,12 @@ def test_a_step_that_is_repeated_replaces_what_was_reported_from_there_on():
 def test_a_trial_that_ends_otherwise_says_so(event, state):
     trial = apply(apply(None, EVENTS[2]), event)
     assert (trial.state, trial.ended_at, trial.is_eligible) == (state, event.time, False)
+
+
+def test_a_finished_record_from_before_devices_were_named_is_read():
+    event = next(event for event in EVENTS if isinstance(event, Finished))
+    record = to_record(event)
+    del record["device"]
+    assert from_record(record) == dataclasses.replace(event, device="")
+    started = apply(None, next(event for event in EVENTS if isinstance(event, Started)))
+    assert apply(started, event).device == "a GPU"

@@ -7,6 +7,8 @@ from search.record import StudyRecord
 from search.reports.model_card import escape, write_card
 from tests.builders import build_trial
 from trainables.datasets import Case, Dataset
+from trainables.measures import NSD
+from trainables.objectives import define_objectives
 from trainables.textures import TexturesConfig
 from trainables.toy import ToyTask
 from trainables.trainable import CaseScore, Split
@@ -22,10 +24,10 @@ def build_dataset(class_name="grass"):
     return Dataset("pairs", **cases, spacing_mm=(1.0, 0.5), num_channels=1, class_names=("background", class_name))
 
 
-def card_of(name="mine", class_name="grass", rows=None, form="bundle"):
+def card_of(name="mine", class_name="grass", rows=None, form="bundle", objectives=None, **changes):
     task = ToyTask()
-    record = StudyRecord([Created(0.0, name, task.objectives(), task.cost_names())])
-    trial = build_trial(6, 0.71825, 0.59022, test={"accuracy": 0.77551, "robustness": 0.66127})
+    record = StudyRecord([Created(0.0, name, objectives or task.objectives(), task.cost_names())])
+    trial = build_trial(6, 0.71825, 0.59022, test={"accuracy": 0.77551, "robustness": 0.66127}, **changes)
     data = TexturesConfig(foreground=class_name)
     return write_card(record, trial, rows or {}, dataset=build_dataset(class_name), data=data, form=form)
 
@@ -46,6 +48,46 @@ def test_the_card_shows_the_mean_of_every_corruption_by_severity():
     assert "| blur | 0.4000 | 0.2000 |" in card
 
 
+def score(metric, label, value, condition=("none", 0), empty=""):
+    return CaseScore("a", "here", *condition, metric, value, label, empty)
+
+
+MIXED = [
+    score("dice", "mean", 0.7),
+    score("dice", "left", 0.9, empty="prediction"),
+    score("nsd", "mean", 0.6),
+    score("nsd", "left", 0.8, empty="prediction"),
+    score("hd95_mm", "mean", 20.0),
+    score("hd95_mm", "left", 10.0, empty="prediction"),
+    score("dice", "mean", 0.5, ("blur", 2)),
+    score("dice", "left", 0.1, ("blur", 2)),
+    score("nsd", "mean", 0.4, ("blur", 2)),
+]
+"""Rows of several metrics, classes and conditions."""
+
+
+def test_the_card_tells_classes_and_metrics_apart():
+    card = card_of(rows={Split.TEST: MIXED})
+    assert "| class | Dice | NSD | HD95 (mm) | missed | made up | absent |" in card
+    assert "| left | 0.9000 | 0.8000 | 10.0000 | 1 | 0 | 0 |" in card
+    assert "| mean | 0.7000 | 0.6000 | 20.0000 | - | - | - |" in card
+    assert "Mean Dice over the test cases; on clean images 0.7000." in card
+    assert "| blur | 0.5000 |" in card
+
+
+def test_the_card_speaks_of_the_metric_of_the_objectives():
+    card = card_of(rows={Split.TEST: MIXED}, objectives=define_objectives(NSD))
+    assert "Mean NSD over the test cases; on clean images 0.6000." in card
+    assert "| blur | 0.4000 |" in card
+
+
+def test_costs_have_units_and_name_their_device():
+    card = card_of(costs={"parameters": 5000.0, "flops": 2e6, "latency_ms": 1.5}, device="a GPU")
+    assert "| operations per window | 2,000,000 | FLOP |" in card
+    assert "| latency | 1.5 | ms |" in card
+    assert "Latency, memory and training time on a GPU." in card
+
+
 def test_the_card_says_so_when_no_scores_were_kept():
     assert "Not recorded." in card_of()
 
@@ -60,7 +102,7 @@ def test_hostile_names_stay_text():
     assert "<script>" not in card
     assert not re.search(r"(?<!\\)!\[", card)
     headings = [line for line in card.splitlines() if line.startswith("#")]
-    assert len(headings) == 7
+    assert len(headings) == 8
     assert all(
         line.count("|") - line.count(r"\|") == 3 for line in card.splitlines() if line.startswith("| foreground |")
     )

@@ -46,31 +46,48 @@ def build_record(text="plain", measured=MEASURED):
     return StudyRecord(events)
 
 
-def build_pictures(name, trial_ids):
+def build_pictures(name, trial_ids, classes=("left",)):
     mask = np.zeros((8, 8), np.uint8)
-    mask[2:5, 2:5] = 1
+    for label in range(1, len(classes) + 1):
+        mask[2:5, 3 * label - 2 : 3 * label] = label
     conditions = [("none", 0), (name, 4)]
     views = [(name, *condition) for condition in conditions]
     answers = {index: {view: Answer(mask, 0.5) for view in views} for index in trial_ids}
-    scenes = {view: Scene(mask * 200, mask) for view in views}
-    return describe_pictures([(name, "the only case")], conditions, scenes, answers, Split.TEST) | {"gaps": [name]}
+    scenes = {view: Scene(mask * 100, mask, "slice 2 of 5") for view in views}
+    names = ("background", *classes)
+    pictures = describe_pictures([(name, "the only case")], conditions, scenes, answers, Split.TEST, names)
+    return pictures | {"gaps": [name]}
 
 
 @pytest.fixture
 def show(open_page, tmp_path):
     """Opens the report of a record; every text in it that users or data decide is `text`."""
 
-    def show_record(record, text="blur", **options):
+    def show_record(record, text="blur", classes=("left",), **options):
         means = {"none": {0: 0.8}, text: {2: 0.6, 4: 0.4}}
         ids = [trial.trial_id for trial in record.front.trials]
-        pictures = build_pictures(text, ids) | {"reason": ""} if ids else {"reason": f"why {text}", "gaps": []}
+        pictures = build_pictures(text, ids, classes) | {"reason": ""} if ids else {"reason": f"why {text}", "gaps": []}
         data = describe_study(record) | {
             "milestones": [
                 {"trial_id": 0, "num_ended": 1, "hours": 0.5, "hypervolume": 0.24},
                 {"trial_id": 1, "num_ended": 2, "hours": 0.8, "hypervolume": 0.36},
             ]
             * bool(ids),
-            "metric": text,
+            "metric": "dice" if text == "blur" else text,
+            "metrics": [
+                {"name": "dice", "label": "Dice", "unit": "", "isMaximised": True},
+                {"name": "hd95_mm", "label": "HD95", "unit": "mm", "isMaximised": False},
+            ],
+            "classes": {
+                split: {
+                    str(index): {label: {"dice": 0.7, "hd95_mm": 12.5} for label in (*classes, "mean")} for index in ids
+                }
+                for split in ("validation", "test")
+            },
+            "empty": {
+                "validation": {str(index): {classes[0]: {"reference": 0, "prediction": 3, "both": 1}} for index in ids},
+                "test": {},
+            },
             "severities": {
                 "validation": {str(index): means for index in ids},
                 "test": {str(ids[0]): means} if ids else {},
@@ -185,6 +202,35 @@ def test_contours_can_be_hidden(show):
     assert page.locator("#pictures .picture .outline.predicted").first.is_visible()
 
 
+def test_several_classes_have_a_colour_each_and_a_legend(show):
+    page = show(build_record(), classes=("left", "right"))
+    legend = page.locator("#pictures .legend > span")
+    assert [text.strip() for text in legend.all_inner_texts()] == ["reference (dashed)", "prediction", "left", "right"]
+    strokes = "paths => [...new Set(paths.map(path => getComputedStyle(path).stroke))]"
+    shown = page.eval_on_selector_all("#pictures .picture .outline.predicted", strokes)
+    named = [
+        page.eval_on_selector_all(f"#pictures .legend > span:nth-child({place}) .predicted", strokes)
+        for place in (3, 4)
+    ]
+    assert shown == [colour for [colour] in named]
+    assert len(set(shown)) == 2
+    assert page.eval_on_selector_all("#pictures .picture .outline.reference", strokes) == shown
+
+
+def test_classes_are_shown_with_their_metrics_units_and_empty_masks(show):
+    page = show(build_record(), classes=("left", "right"))
+    head = [text.strip() for text in page.locator("#class-means thead th").all_inner_texts()]
+    assert head[:2] == ["Dice, higher is better", "HD95 [mm], lower is better"]
+    assert head[2:] == ["trial", *["left", "right", "mean"] * 2]
+    assert page.locator("#class-means tbody tr").first.inner_text().split("\t")[1:] == ["0.700"] * 3 + ["12.500"] * 3
+    sentence = (
+        "Trial 0, left: nothing predicted where there is some on 3, nothing predicted and none there on 1 images."
+    )
+    assert sentence in page.inner_text("#classes")
+    page.select_option("#classes select", "test")
+    assert "Trial 0, left" not in page.inner_text("#classes")
+
+
 def test_trials_off_the_front_are_listed_with_their_reasons(show):
     page = show(build_record())
     assert page.locator("#others tbody tr").all_inner_texts() == [
@@ -197,14 +243,16 @@ def test_trials_off_the_front_are_listed_with_their_reasons(show):
 
 
 def test_hostile_names_are_harmless_and_shown_as_they_are(show):
-    page = show(build_record(HOSTILE), HOSTILE)
+    page = show(build_record(HOSTILE), HOSTILE, classes=(HOSTILE, "right"))
     click_mark(page, 3)
     assert page.evaluate("window.stolen") is None
     assert page.locator("script").count() == 2
     assert page.locator("img").count() == 0
     assert page.text_content("h1") == HOSTILE
     assert page.title() == f"{HOSTILE}: report"
-    assert page.text_content("#pictures h3") == f"{HOSTILE}, the only case"
+    assert page.text_content("#pictures h3") == f"{HOSTILE}, the only case, slice 2 of 5"
+    assert HOSTILE in page.text_content("#pictures .legend")
+    assert HOSTILE in page.text_content("#class-means")
     assert f"failed (error): broken {HOSTILE}" in page.text_content("#others")
     assert HOSTILE in page.text_content("#panel-corruptions")
     assert f"paretoseg search study={HOSTILE}" in page.text_content("main")

@@ -2,7 +2,15 @@ import pytest
 
 from search.events import Created, Failed, Finished, Opened, Started
 from search.record import StudyRecord
-from search.reports.page_data import describe_study, explain, mean_by_severity
+from search.reports.page_data import (
+    count_empty,
+    describe_metrics,
+    describe_study,
+    explain,
+    find_metric,
+    mean_by_class,
+    mean_by_severity,
+)
 from search.trial import Failure, FailureKind, State
 from spaces.objective import Direction, Objective
 from spaces.search_space import DIMENSIONS, Candidate
@@ -13,7 +21,7 @@ OBJECTIVES = (
     Objective("accuracy", "Dice", Direction.MAXIMISE, 0.0),
     Objective("loss_mm", "mm", Direction.MINIMISE, 9.0),
 )
-COSTS = ("parameters", "latency_ms", "train_seconds")
+COSTS = ("parameters", "flops", "latency_ms", "train_memory_gb", "train_seconds")
 
 
 def build_record():
@@ -32,7 +40,9 @@ def test_units_and_directions_are_told():
     assert [(item["unit"], item["isMaximised"]) for item in data["objectives"]] == [("Dice", True), ("mm", False)]
     assert [(item["label"], item["unit"]) for item in data["costs"]] == [
         ("parameters", ""),
+        ("operations per window", "FLOP"),
         ("latency", "ms"),
+        ("train memory", "GB"),
         ("train", "s"),
     ]
 
@@ -44,7 +54,7 @@ def test_every_dimension_of_the_space_is_told():
     assert by_name["skip"] == {
         "name": "skip",
         "part": "architecture",
-        "options": ["none", "concatenation", "addition", "attention_gate"],
+        "options": list(DIMENSIONS["skip"].options),
         "isLog": False,
     }
     assert (by_name["learning_rate"]["part"], by_name["learning_rate"]["isLog"]) == ("recipe", True)
@@ -89,3 +99,56 @@ def test_means_are_over_cases_by_corruption_and_severity():
     means = mean_by_severity(rows, "dice")
     assert means == {"none": {0: pytest.approx(0.7)}, "blur": {2: pytest.approx(0.3), 4: 0.2}}
     assert list(means["blur"]) == [2, 4]
+
+
+def score(label, value, metric="dice", case="a", corruption="none", empty=""):
+    return CaseScore(case, "here", corruption, int(corruption != "none"), metric, value, label, empty)
+
+
+MIXED = [
+    score("mean", 0.7),
+    score("left", 0.9),
+    score("right", 0.5, empty="reference"),
+    score("right", 0.1, case="b"),
+    score("mean", 30.0, "hd95_mm"),
+    score("left", 10.0, "hd95_mm"),
+    score("right", 50.0, "hd95_mm", empty="reference"),
+    score("left", 0.0, corruption="blur", empty="prediction"),
+    score("mean", 0.2, corruption="blur"),
+]
+"""Rows of several metrics, classes and conditions, as a task with two classes makes them."""
+
+
+def test_classes_and_other_metrics_do_not_enter_the_mean_under_corruptions():
+    assert mean_by_severity(MIXED, "dice") == {"none": {0: 0.7}, "blur": {1: 0.2}}
+    assert mean_by_severity(MIXED, "hd95_mm") == {"none": {0: 30.0}}
+
+
+def test_means_by_class_are_over_clean_images_and_the_mean_comes_last():
+    means = mean_by_class(MIXED)
+    assert means == {
+        "left": {"dice": 0.9, "hd95_mm": 10.0},
+        "right": {"dice": pytest.approx(0.3), "hd95_mm": 50.0},
+        "mean": {"dice": 0.7, "hd95_mm": 30.0},
+    }
+    assert list(means) == ["left", "right", "mean"]
+
+
+def test_empty_masks_are_counted_once_whatever_was_measured_of_them():
+    nothing = {"reference": 0, "prediction": 0, "both": 0}
+    assert count_empty(MIXED) == {"left": nothing, "right": nothing | {"reference": 1}}
+    assert count_empty([]) == {}
+
+
+def test_the_metric_is_that_of_the_objectives_unit():
+    surface = Objective("accuracy", "NSD", Direction.MAXIMISE, 0.0)
+    assert find_metric([surface], MIXED) == "nsd"
+    assert find_metric(OBJECTIVES, []) == "dice"
+    assert find_metric([Objective("accuracy", "1", Direction.MAXIMISE, 0.0)], MIXED) == "dice"
+    assert find_metric([Objective("accuracy", "1", Direction.MAXIMISE, 0.0)], []) == ""
+
+
+def test_metrics_tell_unit_and_direction():
+    dice, distance = describe_metrics([*MIXED, score("mean", 1.0, "unknown")])
+    assert dice == {"name": "dice", "label": "Dice", "unit": "", "isMaximised": True}
+    assert distance == {"name": "hd95_mm", "label": "HD95", "unit": "mm", "isMaximised": False}

@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 import io
 import re
 
@@ -32,6 +33,11 @@ def test_corrupted_rows_and_other_metrics_do_not_choose_cases():
     assert choose_cases([[], ()], "dice") == []
 
 
+def test_single_classes_do_not_choose_cases():
+    rows = [score("a", 0.5), score("b", 0.6), dataclasses.replace(score("a", 1.0), label="left")]
+    assert choose_cases([rows], "dice") == [("a", "harder case"), ("b", "easier case")]
+
+
 def test_every_corruption_is_shown_at_its_strongest_severity_after_the_clean_image():
     rows = [score("a", 0.5, *condition) for condition in (("noise", 4), ("blur", 1), ("noise", 2), ("none", 0))]
     assert choose_conditions(rows) == [("none", 0), ("noise", 4), ("blur", 1)]
@@ -49,21 +55,24 @@ def corners(path):
 def test_an_outline_runs_along_the_edges_of_the_mask():
     mask = np.zeros((6, 8), np.uint8)
     mask[2:4, 3:7] = 1
-    places = corners(trace(mask))
+    places = corners(trace(mask, 2)[0])
     assert {min(x for x, _ in places), max(x for x, _ in places)} == {3.0, 7.0}
     assert {min(y for _, y in places), max(y for _, y in places)} == {2.0, 4.0}
 
 
 def test_a_mask_that_fills_the_picture_is_outlined_at_its_border():
-    places = corners(trace(np.ones((4, 4), np.uint8)))
+    places = corners(trace(np.ones((4, 4), np.uint8), 2)[0])
     assert {coordinate for place in places for coordinate in place} >= {0.0, 4.0}
 
 
 def test_every_class_and_every_part_has_an_outline_and_an_empty_mask_has_none():
     mask = np.zeros((9, 9), np.uint8)
     mask[1, 1], mask[5:7, 5:7], mask[7, 1] = 1, 1, 2
-    assert trace(mask).count("M") == trace(mask).count("Z") == 3
-    assert trace(np.zeros((4, 4), np.uint8)) == ""
+    first, second, third = trace(mask, 4)
+    assert first.count("M") == first.count("Z") == 2
+    assert corners(second) == {(1.0, 7.5), (1.5, 7.0), (2.0, 7.5), (1.5, 8.0)}
+    assert third == ""
+    assert trace(np.zeros((4, 4), np.uint8), 2) == [""]
 
 
 def test_a_data_uri_holds_the_very_pixels():
@@ -76,11 +85,16 @@ def test_a_data_uri_holds_the_very_pixels():
 def test_pictures_are_ordered_by_case_and_condition():
     mask = np.eye(4, dtype=np.uint8)
     views = [("a", "none", 0), ("a", "blur", 3), ("b", "none", 0), ("b", "blur", 3)]
-    scenes = {view: Scene(np.full((4, 4), index, np.uint8), mask) for index, view in enumerate(views)}
+    scenes = {view: Scene(np.full((4, 4), index, np.uint8), mask, "slice 2 of 5") for index, view in enumerate(views)}
     answers = {5: {view: Answer(mask, index / 10) for index, view in enumerate(views)}}
     cases = [("b", "harder case"), ("a", "easier case")]
-    shown = describe_pictures(cases, [("none", 0), ("blur", 3)], scenes, answers, Split.TEST)
+    shown = describe_pictures(
+        cases, [("none", 0), ("blur", 3)], scenes, answers, Split.TEST, ("background", "left", "right")
+    )
     assert shown["split"] == "test"
     assert [[answer["dice"] for answer in row] for row in shown["answers"]["5"]] == [[0.2, 0.3], [0.0, 0.1]]
     assert shown["scenes"][0][1]["uri"] == to_data_uri(np.full((4, 4), 3, np.uint8))
     assert shown["scenes"][0][1]["width"] == 4
+    assert shown["classes"] == ["left", "right"]
+    assert [len(shown["scenes"][0][0]["reference"]), len(shown["answers"]["5"][0][0]["predicted"])] == [2, 2]
+    assert shown["scenes"][1][0]["place"] == "slice 2 of 5"

@@ -183,7 +183,7 @@ def test_a_replicate_is_of_the_candidate_that_was_tried_the_fewest_times():
 
 def test_the_hypervolume_of_the_toy_front_is_the_one_it_states():
     pins = {"skip": "concatenation", "attention": "squeeze_excitation", "augmentation": "spatial_intensity"}
-    pins |= {"depth": 4, "width": 16, "patch": 64, "learning_rate": 0.01}
+    pins |= {"depth": 4, "width": 16, "patch": 64, "mirroring": "off", "learning_rate": 0.01}
     study = build_study(MemoryLog(), strategy=RandomConfig(), budget=Budget(trials=400), restrictions=pins)
     front = read_front(run_study(study).trials, OBJECTIVES)
     assert len(front.trials) == 400

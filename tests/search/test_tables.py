@@ -3,16 +3,19 @@ import io
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
 from search.serial import run_serially
-from search.store.tables import TABLE_SCHEMA
+from search.store.tables import TABLE_SCHEMA, cases_from_parquet, cases_to_parquet
 from search.strategies.pruner import MedianConfig
 from search.study import Budget
+from spaces.domain import Choice, Float, Int
 from spaces.search_space import DIMENSIONS
 from tests.builders import build_session
 from trainables.toy import Failure, ToyTask
+from trainables.trainable import CaseScore, Split
 
 TRIAL_TYPES = {
     "trial_id": "int64",
@@ -20,14 +23,7 @@ TRIAL_TYPES = {
     "seed": "int64",
     "state": "string",
     "origin": "string",
-    "skip": "string",
-    "depth": "int64",
-    "width": "int64",
-    "attention": "string",
-    "patch": "int64",
-    "foreground_ratio": "double",
-    "augmentation": "string",
-    "learning_rate": "double",
+    **{name: {Float: "double", Int: "int64", Choice: "string"}[type(domain)] for name, domain in DIMENSIONS.items()},
     "accuracy": "double",
     "robustness": "double",
     "parameters": "int64",
@@ -44,6 +40,7 @@ TRIAL_TYPES = {
     "ended_at": "timestamp[ms, tz=UTC]",
     "seconds": "double",
     "host": "string",
+    "device": "string",
 }
 
 
@@ -68,7 +65,6 @@ def place(session):
 
 def test_the_trials_have_the_documented_columns_and_types(place):
     schema = parquet.read_schema(place / "trials.parquet")
-    assert set(DIMENSIONS) <= set(TRIAL_TYPES)
     found = {name: str(schema.field(name).type) for name in schema.names}
     assert found.pop("parents") in ("list<element: int64>", "list<item: int64>")
     assert found == TRIAL_TYPES
@@ -108,7 +104,8 @@ def test_duckdb_answers_questions_about_the_study(session, place):
 def test_the_cases_add_up_to_the_objectives(session, place):
     rows = duckdb.sql(
         f"""SELECT trial_id, avg(value) FILTER (corruption = 'none'), avg(value) FILTER (corruption != 'none'), count(*)
-        FROM '{place}/cases/*-validation.parquet' GROUP BY trial_id ORDER BY trial_id"""
+        FROM '{place}/cases/*-validation.parquet' WHERE metric = 'dice' AND class = 'mean'
+        GROUP BY trial_id ORDER BY trial_id"""
     ).fetchall()
     finished = [trial for trial in session.study.trials if trial.objectives]
     assert [row[0] for row in rows] == [trial.trial_id for trial in finished]
@@ -123,7 +120,9 @@ def test_the_cases_add_up_to_the_objectives(session, place):
 def test_the_cases_have_the_documented_columns(session, place):
     trial = session.study.front.trials[0]
     frame = pd.read_parquet(place / "cases" / f"trial-{trial.trial_id:05d}-test.parquet")
-    columns = ["trial_id", "seed", "split", "case", "domain", "corruption", "severity", "metric", "value"]
+    columns = [
+        "trial_id", "seed", "split", "case", "domain", "corruption", "severity", "metric", "class", "empty", "value"
+    ]  # fmt: skip
     assert list(frame.columns) == columns
     assert len(frame) == len(frame.drop_duplicates(columns[:-1])) == 8
     assert (set(frame.split), set(frame.seed), set(frame.trial_id)) == ({"test"}, {0}, {trial.trial_id})
@@ -131,12 +130,38 @@ def test_the_cases_have_the_documented_columns(session, place):
     assert frame.severity.dtype == "int64"
 
 
+def test_scores_of_classes_survive_the_table():
+    scores = [
+        CaseScore("a", "here", "blur", 2, "hd95_mm", 4.5, "left", "prediction"),
+        CaseScore("a", "here", "blur", 2, "hd95_mm", 3.5),
+    ]
+    content = cases_to_parquet(3, 0, Split.TEST, scores)
+    assert cases_from_parquet(content) == scores
+    assert parquet.read_table(io.BytesIO(content))["class"].to_pylist() == ["left", "mean"]
+
+
+def test_tables_of_schema_1_hold_means_over_the_classes():
+    columns = {"case": ["a"], "domain": ["here"], "corruption": ["none"], "severity": [0], "metric": ["dice"]}
+    file = io.BytesIO()
+    pq_table = pa.table({"trial_id": [0], "seed": [0], "split": ["test"], **columns, "value": [0.5]})
+    parquet.write_table(pq_table, file)
+    assert cases_from_parquet(file.getvalue()) == [CaseScore("a", "here", "none", 0, "dice", 0.5, "mean", "")]
+
+
+def test_a_damaged_table_is_refused_in_one_line():
+    file = io.BytesIO()
+    parquet.write_table(pa.table({"case": ["a"], "value": [0.5]}), file)
+    for content in (b"", b"no table at all", file.getvalue()):
+        with pytest.raises(ValueError, match=r"^[^\n]+$"):
+            cases_from_parquet(content)
+
+
 def test_the_front_as_csv_is_the_front_best_first(session, place):
     rows = list(csv.DictReader(io.StringIO((place / "front.csv").read_text())))
     trials = session.study.front.trials
     assert [int(row["trial_id"]) for row in rows] == [trial.trial_id for trial in trials]
     names = ["trial_id", "candidate", "seed", *DIMENSIONS, "accuracy", "robustness", "parameters"]
-    assert list(rows[0]) == [*names, "test_accuracy", "test_robustness"]
+    assert list(rows[0]) == [*names, "test_accuracy", "test_robustness", "device"]
     for row, trial in zip(rows, trials, strict=True):
         assert float(row["accuracy"]) == trial.objectives["accuracy"]
         assert float(row["test_accuracy"]) == trial.test["accuracy"]

@@ -21,7 +21,7 @@ def show(renderable, width=80):
 def toy_study(trials=30, task=None, name="study"):
     log = MemoryLog([created(name=name)])
     settings = {"strategy": EvolutionConfig(population=8), "budget": Budget(trials=trials, max_failures=99)}
-    return run_study(build_study(log, **settings), task)
+    return run_study(build_study(log, seed=1, **settings), task)
 
 
 def test_the_front_fits_eighty_columns_with_ids_and_objectives_unabridged():

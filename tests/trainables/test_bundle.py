@@ -86,6 +86,18 @@ def test_the_metadata_hold_all_that_the_schema_requires() -> None:
         assert all(isinstance(bound, int) for bound in tensor["value_range"])
 
 
+def test_the_metadata_name_axes_channels_and_classes_of_volumes_and_colour_pictures() -> None:
+    for blueprint in (exports.draw(spatial_dims=3), exports.draw(in_channels=3)):
+        metadata = describe(blueprint, exports.build_record(), CLASSES)
+        assert metadata["task"] == f"Segmentation of left, right in {blueprint.spatial_dims}D images"
+        tensors = metadata["network_data_format"]
+        image, logits = tensors["inputs"]["image"], tensors["outputs"]["pred"]
+        assert image["spatial_shape"] == [32] * blueprint.spatial_dims
+        assert (image["num_channels"], len(image["channel_def"])) == (blueprint.in_channels, blueprint.in_channels)
+        assert logits["channel_def"] == {"0": "background", "1": "left", "2": "right"}
+        assert tensors["post_processed_outputs"]["mask"]["value_range"] == [0, 2]
+
+
 def test_no_name_from_outside_can_be_evaluated_by_monai() -> None:
     record = exports.build_record(f"Trial 6 of {exports.HOSTILE}\n%evil")
     metadata = json.loads(json.dumps(describe(exports.draw(), record, ("background", exports.HOSTILE, "@weights"))))
@@ -134,7 +146,7 @@ def run_without_us(bundle: Path, *words: str) -> subprocess.CompletedProcess[str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("extents", "in_channels"), [((70, 110), 3), ((20, 36, 28), 1)])
+@pytest.mark.parametrize(("extents", "in_channels"), [((70, 110), 3), ((20, 36, 28), 1), ((9, 20, 36), 2)])
 def test_monai_alone_gives_the_evaluations_mask(tmp_path: Path, extents: tuple[int, ...], in_channels: int) -> None:
     blueprint = exports.draw(len(extents), in_channels)
     network = write(tmp_path / "bundle", blueprint)
@@ -163,6 +175,23 @@ def test_pictures_arrays_and_volumes_give_one_mask_where_nothing_of_ours_can_be_
         mask = nibabel.load(tmp_path / "masks" / f"{name}_mask.nii.gz")
         assert np.array_equal(np.asarray(mask.dataobj), expected), name
     assert np.allclose(mask.affine, np.diag([-0.5, -2.0, 1.0, 1.0]))
+
+
+@pytest.mark.slow
+def test_a_colour_picture_keeps_its_axes_and_one_with_other_channels_is_refused(tmp_path: Path) -> None:
+    network = write(tmp_path / "bundle", exports.draw(in_channels=3))
+    image = (exports.build_case(70, 110, in_channels=3).image * 255).astype(np.uint8)
+    (tmp_path / "images").mkdir()
+    Image.fromarray(np.moveaxis(image, 0, -1)).save(tmp_path / "images" / "picture.png")
+    done = run_without_us(tmp_path / "bundle", "--images", "images", "--intensity_range", "[0,255]")
+    assert done.returncode == 0, done.stderr
+    expected = predict(network, torch.from_numpy(image / np.float32(255))[None], 32).argmax(dim=1)[0].numpy()
+    assert is_telling(expected)
+    assert np.array_equal(np.asarray(nibabel.load(tmp_path / "masks" / "picture_mask.nii.gz").dataobj), expected)
+    Image.fromarray(np.moveaxis(image, 0, -1)).convert("RGBA").save(tmp_path / "images" / "picture.png")
+    refused = run_without_us(tmp_path / "bundle", "--images", "images", "--intensity_range", "[0,255]")
+    assert refused.returncode == 1
+    assert "must have 3 channel(s), got 4; convert the image" in refused.stderr.splitlines()[-1]
 
 
 @pytest.mark.slow

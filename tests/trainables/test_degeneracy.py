@@ -64,6 +64,32 @@ def test_a_class_of_its_own_counts_as_foreground(labels: list[torch.Tensor]) -> 
     assert find_degeneracy([2 * label for label in labels], labels) == ""
 
 
+NAMES = ("background", "head", "tail")
+
+
+def test_a_class_that_is_never_predicted_is_named(labels: list[torch.Tensor]) -> None:
+    both = [label + label.roll(9, dims=0) * (1 - label) * 2 for label in labels]
+    assert find_degeneracy(both, both, NAMES) == ""
+    only_head = [mask * (mask == 1) for mask in both]
+    assert find_degeneracy(only_head, both, NAMES) == "never predicts 'tail' on any of the 8 cases that hold it"
+    only_tail = [mask * (mask == 2) for mask in both]
+    assert "'head' on any of the 8 cases" in find_degeneracy(only_tail, both, NAMES)
+
+
+def test_predicting_a_class_only_where_it_is_not_does_not_count(labels: list[torch.Tensor]) -> None:
+    actual = [label.clone() for label in labels]
+    actual[0][:4, :4] = 2
+    predicted = [label.clone() for label in labels]
+    predicted[1][:4, :4] = 2
+    assert "'tail' on any of the 1 cases that hold it" in find_degeneracy(predicted, actual, NAMES)
+    predicted[0][40:, 40:] = 2
+    assert find_degeneracy(predicted, actual, NAMES) == ""
+
+
+def test_a_class_that_no_case_holds_is_not_missed(labels: list[torch.Tensor]) -> None:
+    assert find_degeneracy(labels, labels, NAMES) == ""
+
+
 def test_sameness_by_hand() -> None:
     one = torch.tensor([[True, True, False, False]])
     half = torch.tensor([[True, False, False, False]])

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from trainables.costs import measure_latency_ms
+from trainables import evaluation
+from trainables.corruptions import CORRUPTIONS
 from trainables.datasets import Case
-from trainables.evaluation import Battery, Condition, measure, predict
-from trainables.objectives import measure_accuracy, measure_robustness
+from trainables.evaluation import Battery, Condition, Scores, measure, predict
+from trainables.measures import ObjectiveMetric, Scoring, SurfaceMetrics
+from trainables.objectives import measure_accuracy, measure_robustness, select_means
 from trainables.textures import draw_shape
 
 
@@ -47,12 +50,13 @@ def build_cases(num: int = 4, size: int = 32) -> list[Case]:
     return cases
 
 
+SCORING = Scoring(("background", "bright"), (1.0, 1.0))
 BATTERY = Battery.of(["gaussian_noise", "gaussian_blur"], [1, 5], seed=0)
 
 
 def scores(network: nn.Module, cases: list[Case], battery: Battery = BATTERY) -> dict[tuple[str, str, int], float]:
-    rows = measure(network, cases, battery, patch=32, num_classes=2).rows
-    return {(row.case, row.corruption, row.severity): row.value for row in rows}
+    rows = measure(network, cases, battery, patch=32, scoring=SCORING).rows
+    return {(row.case, row.corruption, row.severity): row.value for row in select_means(rows, "dice")}
 
 
 def test_a_battery_is_clean_and_every_pair() -> None:
@@ -62,15 +66,37 @@ def test_a_battery_is_clean_and_every_pair() -> None:
     ]  # fmt: skip
 
 
-def test_there_is_one_row_for_every_case_and_condition() -> None:
-    result = measure(Threshold(), build_cases(3), BATTERY, patch=32, num_classes=2)
-    assert len(result.rows) == 15
-    assert {(row.metric, row.domain) for row in result.rows} == {("dice", "here")}
-    assert all(0.0 <= row.value <= 1.0 for row in result.rows)
+def test_every_case_and_condition_has_a_row_for_every_class_and_for_their_mean() -> None:
+    result = measure(Threshold(), build_cases(3), BATTERY, patch=32, scoring=SCORING)
+    dice = [row for row in result.rows if row.metric == "dice"]
+    assert len(dice) == 15 * 2
+    assert {row.domain for row in result.rows} == {"here"}
+    assert {row.label for row in dice} == {"bright", "mean"}
+    assert all(0.0 <= row.value <= 1.0 for row in dice)
+    assert len({dataclasses.replace(row, value=0.0, empty="") for row in result.rows}) == len(result.rows)
+
+
+@pytest.mark.parametrize(
+    ("choice", "metric", "clean", "corrupted"),
+    [
+        ("clean", "dice", {"dice", "nsd", "hd95_mm"}, {"dice"}),
+        ("all", "dice", {"dice", "nsd", "hd95_mm"}, {"dice", "nsd", "hd95_mm"}),
+        ("none", "dice", {"dice"}, {"dice"}),
+        ("none", "nsd", {"dice", "nsd"}, {"dice", "nsd"}),
+        ("clean", "nsd", {"dice", "nsd", "hd95_mm"}, {"dice", "nsd"}),
+    ],
+)
+def test_surfaces_are_compared_where_it_is_asked_for_and_the_objective_everywhere(
+    choice: str, metric: str, clean: set[str], corrupted: set[str]
+) -> None:
+    scoring = dataclasses.replace(SCORING, surface_metrics=SurfaceMetrics(choice), metric=ObjectiveMetric(metric))
+    rows = measure(Threshold(), build_cases(2), BATTERY, patch=32, scoring=scoring).rows
+    assert {row.metric for row in rows if row.severity == 0} == clean
+    assert {row.metric for row in rows if row.severity > 0} == corrupted
 
 
 def test_a_perfect_network_scores_one_on_clean_images_and_less_on_corrupted_ones() -> None:
-    result = measure(Threshold(), build_cases(), BATTERY, patch=32, num_classes=2)
+    result = measure(Threshold(), build_cases(), BATTERY, patch=32, scoring=SCORING)
     assert measure_accuracy(result.rows) == 1.0
     assert 0.5 < measure_robustness(result.rows) < 1.0
     assert result.degenerate == ""
@@ -82,7 +108,7 @@ def test_broken_networks_are_flagged() -> None:
         (Threshold(0.1), "predicts almost everything as foreground"),
         (Constant(), "predicts the same mask"),
     ):
-        result = measure(network, build_cases(), BATTERY, patch=32, num_classes=2)
+        result = measure(network, build_cases(), BATTERY, patch=32, scoring=SCORING)
         assert reason in result.degenerate
 
 
@@ -101,7 +127,7 @@ def test_windows_have_the_size_of_the_training_patch() -> None:
     assert {size[2:] for size in network.sizes} == {(16, 16)}
 
 
-@pytest.mark.parametrize("shape", [(40, 56), (10, 50), (9, 9), (20, 18, 10)])
+@pytest.mark.parametrize("shape", [(40, 56), (10, 50), (9, 9), (20, 18, 10), (5, 9, 7)])
 def test_a_pixelwise_network_predicts_the_same_through_windows(shape: tuple[int, ...]) -> None:
     images = torch.rand(2, 1, *shape)
     network = Threshold()
@@ -115,12 +141,89 @@ def test_cases_of_different_sizes_are_measured_together() -> None:
     assert all(value == 1.0 for (_, corruption, _), value in result.items() if corruption == "none")
 
 
-def test_the_mode_of_the_network_is_restored() -> None:
-    network = Threshold().train()
-    measure(network, build_cases(1), BATTERY, patch=32, num_classes=2)
-    measure_latency_ms(network, torch.rand(1, 32, 32), 32)
-    assert network.training
+class Bands(nn.Module):
+    """Two classes in a volume, each a band of intensities: perfect on the cases below as long as they are clean."""
+
+    def __init__(self, seen: tuple[int, ...] = (1, 2)) -> None:
+        super().__init__()
+        self.seen = seen
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = [-(images - level).square() if label in (0, *self.seen) else torch.full_like(images, -9.0)
+                  for label, level in enumerate((0.2, 0.5, 0.8))]  # fmt: skip
+        return torch.cat(logits, dim=1)
 
 
-def test_latency_is_a_positive_number_of_milliseconds() -> None:
-    assert 0.0 < measure_latency_ms(Threshold(), torch.rand(1, 32, 32), 32) < 10_000
+ORGANS = Scoring(("background", "head", "tail"), (2.0, 1.0, 0.5))
+
+
+def build_volumes() -> list[Case]:
+    """Volumes of different sizes, all but one smaller than a window of 16 along some axis; the last has no tail."""
+    cases = []
+    for index, extents in enumerate([(10, 20, 18), (9, 12, 11), (20, 18, 17), (10, 20, 18)]):
+        label = np.zeros(extents, np.uint8)
+        label[2:6, 3 + index : 8 + index, 2:7] = 1
+        label[5:8, 4:9, 6:10] = 0 if index == 3 else 2
+        image = np.choose(label, [0.2, 0.5, 0.8]).astype(np.float32)[np.newaxis]
+        cases.append(Case(f"v{index}", "there", f"v{index}", "validation", image, label))
+    return cases
+
+
+def measure_volumes(network: nn.Module, cases: list[Case], battery: Battery = BATTERY) -> Scores:
+    return measure(network, cases, battery, patch=16, scoring=ORGANS)
+
+
+def test_volumes_of_several_sizes_and_classes_are_measured_through_padded_windows() -> None:
+    result = measure_volumes(Bands(), build_volumes())
+    clean = [row for row in result.rows if row.severity == 0]
+    assert len(clean) == 4 * 3 * 3
+    assert {(row.metric, row.value) for row in clean} == {("dice", 1.0), ("nsd", 1.0), ("hd95_mm", 0.0)}
+    assert {row.label for row in clean} == {"head", "tail", "mean"}
+    assert result.degenerate == ""
+    assert 0.0 < measure_robustness(result.rows) < 1.0
+
+
+def test_empty_masks_are_marked_and_the_mean_is_that_of_the_classes() -> None:
+    rows = measure_volumes(Bands(seen=(1,)), build_volumes()).rows
+    by_place = {(row.case, row.label, row.metric): row for row in rows if row.severity == 0}
+    assert by_place["v3", "tail", "dice"].empty == "both"
+    assert by_place["v3", "tail", "dice"].value == 1.0
+    for case in ("v0", "v1", "v2"):
+        assert by_place[case, "tail", "dice"].empty == "prediction"
+        assert by_place[case, "tail", "nsd"].value == 0.0
+        assert by_place[case, "head", "hd95_mm"].empty == ""
+        for metric in ("dice", "nsd", "hd95_mm"):
+            of_classes = [by_place[case, label, metric].value for label in ("head", "tail")]
+            assert by_place[case, "mean", metric].value == pytest.approx(sum(of_classes) / 2)
+            assert by_place[case, "mean", metric].empty == ""
+    assert by_place["v0", "tail", "hd95_mm"].value == pytest.approx((20**2 + 20**2 + 9**2) ** 0.5)
+
+
+def test_a_class_that_is_never_predicted_is_named() -> None:
+    assert measure_volumes(Bands(seen=(1,)), build_volumes()).degenerate == (
+        "never predicts 'tail' on any of the 3 cases that hold it"
+    )
+
+
+def test_volumes_are_measured_alike_in_any_order_and_in_batches_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = build_volumes()
+    everything = set(measure_volumes(Bands(), cases).rows)
+    assert set(measure_volumes(Bands(), cases[::-1]).rows) == everything
+    monkeypatch.setattr(evaluation, "PIXELS_PER_BATCH", 1)
+    assert set(measure_volumes(Bands(), cases).rows) == everything
+
+
+@pytest.mark.parametrize("corruption", CORRUPTIONS)
+def test_every_corruption_is_measured_in_volumes(corruption: str) -> None:
+    battery = Battery.of([corruption], [5], seed=0)
+    result = measure_volumes(Bands(), build_volumes()[:2], battery)
+    assert measure_accuracy(result.rows) == 1.0
+    assert 0.0 <= measure_robustness(result.rows) < 1.0
+
+
+def test_cases_in_files_that_are_mapped_and_protected_are_measured(tmp_path: Path) -> None:
+    [case] = build_cases(1)
+    for name in ("image", "label"):
+        np.save(tmp_path / f"{name}.npy", getattr(case, name))
+    mapped = {name: np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("image", "label")}
+    assert scores(Threshold(), [dataclasses.replace(case, **mapped)]) == scores(Threshold(), [case])

@@ -7,6 +7,7 @@ from spaces.recipe import Recipe
 from spaces.search_space import Candidate
 from trainables.datasets import Case, Dataset, load_once
 from trainables.gallery import MAX_EDGE, find_cases, show_answers, show_scenes
+from trainables.objectives import select_means
 from trainables.segmentation import WEIGHTS_FILE
 from trainables.segmentation_task import SegmentationConfig
 from trainables.textures import TexturesConfig
@@ -43,7 +44,7 @@ def test_the_pictures_show_what_was_measured(task, trained):
     folder, rows = trained
     answers = show(task, folder, ["validation_002", "validation_000"])
     assert len(answers) == 6
-    measured = {(row.case, row.corruption, row.severity): row.value for row in rows}
+    measured = {(row.case, row.corruption, row.severity): row.value for row in select_means(rows, "dice")}
     for view, answer in answers.items():
         assert answer.dice == pytest.approx(measured[view], abs=1e-6)
         assert answer.predicted.shape == (32, 32)
@@ -73,6 +74,28 @@ def test_a_volume_is_shown_by_the_slice_with_most_of_the_reference(task):
     scene = show_scenes(task, [case], [("none", 0)])["volume", "none", 0]
     assert np.array_equal(scene.reference, label[2])
     assert (scene.image == 255).all()
+    assert scene.place == "slice 3 of 4"
+
+
+def test_a_volume_without_any_reference_is_shown_by_its_middle_slice(task):
+    image = np.linspace(0, 1, 5, dtype=np.float32)[np.newaxis, :, np.newaxis, np.newaxis] * np.ones(
+        (1, 5, 4, 4), np.float32
+    )
+    case = Case("volume", "here", "someone", "test", image, np.zeros((5, 4, 4), np.uint8))
+    scene = show_scenes(task, [case], [("none", 0)])["volume", "none", 0]
+    assert scene.place == "slice 3 of 5"
+    assert (scene.image == 128).all()
+
+
+def test_colour_volumes_keep_their_colours_and_classes(task):
+    image, label = np.zeros((3, 4, 8, 6), np.float32), np.zeros((4, 8, 6), np.uint8)
+    image[2, 1], label[1, :3], label[1, 5:] = 1.0, 1, 2
+    case = Case("volume", "here", "someone", "test", image, label)
+    scene = show_scenes(task, [case], [("none", 0)])["volume", "none", 0]
+    assert scene.image.shape == (8, 6, 3)
+    assert (scene.image == [0, 0, 255]).all()
+    assert np.array_equal(scene.reference, label[1])
+    assert scene.place == "slice 2 of 4"
 
 
 def test_three_channels_are_colours_and_large_images_lose_pixels(task):

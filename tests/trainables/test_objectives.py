@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from trainables.objectives import measure_accuracy, measure_robustness
+from trainables.measures import DICE, NSD, measure_of_unit
+from trainables.objectives import define_objectives, measure_accuracy, measure_robustness, summarise
 from trainables.trainable import CaseScore
 
 
@@ -31,6 +32,23 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
     rows = [row(name, severity, (severity + len(name)) / 20) for name in ("blur", "noise") for severity in (1, 3, 5)]
     shuffled = random.Random(0).sample(rows, len(rows))
     assert measure_robustness(shuffled) == pytest.approx(measure_robustness(rows))
+
+
+def test_other_metrics_and_single_classes_do_not_enter_the_objectives() -> None:
+    rows = [*CLEAN, row("blur", 1, 0.5)]
+    for corruption, severity in (("none", 0), ("blur", 1)):
+        rows.append(CaseScore("a", "here", corruption, severity, "dice", 0.01, "left", "prediction"))
+        rows.append(CaseScore("a", "here", corruption, severity, "nsd", 0.25))
+        rows.append(CaseScore("a", "here", corruption, severity, "hd95_mm", 99.0))
+    assert summarise(rows, DICE).values == {"accuracy": pytest.approx(0.8), "robustness": pytest.approx(0.5)}
+    assert summarise(rows, NSD).values == {"accuracy": 0.25, "robustness": 0.25}
+
+
+def test_the_unit_of_the_objectives_names_their_measure() -> None:
+    for measure in (DICE, NSD):
+        accuracy, robustness = define_objectives(measure)
+        assert measure_of_unit(accuracy.unit) is measure_of_unit(robustness.unit) is measure
+    assert measure_of_unit("1") is None
 
 
 def test_missing_rows_are_refused() -> None:

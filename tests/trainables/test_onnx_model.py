@@ -31,19 +31,19 @@ def test_the_description_is_json_and_names_axes_in_order() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("extents", [(70, 110), (20, 36, 28)])
-def test_onnx_runtime_gives_the_evaluations_mask(tmp_path: Path, extents: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(("extents", "in_channels"), [((70, 110), 3), ((20, 36, 28), 1)])
+def test_onnx_runtime_gives_the_evaluations_mask(tmp_path: Path, extents: tuple[int, ...], in_channels: int) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
-    blueprint = exports.draw(len(extents), in_channels=2)
+    blueprint = exports.draw(len(extents), in_channels)
     network = exports.build_network(blueprint)
     folder = tmp_path / "onnx"
     folder.mkdir()
     write_onnx(folder, blueprint, network.state_dict(), exports.build_record(), CLASSES)
-    reference = make_reference(network, [exports.build_case(*extents, in_channels=2)], 32)
+    reference = make_reference(network, [exports.build_case(*extents, in_channels=in_channels)], 32)
     assert "equal to the evaluation" in prove_onnx(folder, reference, tmp_path)
 
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
-    images = torch.rand(5, 2, *(12, 20, 8)[: len(extents)])
+    images = torch.rand(5, in_channels, *(12, 20, 8)[: len(extents)])
     with torch.inference_mode():
         expected = network(images).numpy()
     np.testing.assert_allclose(session.run(None, {"image": images.numpy()})[0], expected, atol=1e-4)

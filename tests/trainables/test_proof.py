@@ -66,6 +66,14 @@ def test_masks_that_look_alike_from_two_sides_tell_nothing() -> None:
     assert not is_telling(np.eye(4, dtype=int))
 
 
+def test_a_volume_that_looks_alike_with_its_first_and_last_axis_swapped_tells_nothing() -> None:
+    volume = np.zeros((4, 5, 4), int)
+    volume[0, 1, 2] = volume[2, 1, 0] = 1
+    assert not is_telling(volume)
+    volume[3, 4, 1] = 2
+    assert is_telling(volume)
+
+
 def test_the_reference_is_the_evaluations_prediction() -> None:
     network = build_network(draw())
     case = build_case(40, 70)

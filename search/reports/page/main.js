@@ -6,5 +6,6 @@ drawParallel();
 drawTable();
 drawConvergence();
 drawSeverities();
+drawClasses();
 drawPictures();
 select(front.length ? front[0].id : trials.length ? trials[0].id : null);

@@ -41,7 +41,8 @@ function drawNumbers(trial) {
       html("td", { class: "number" }, item.isObjective ? formatNumber(test) : "")));
   }
   const head = html("thead", {}, html("tr", {}, html("th", { scope: "col" }, "measured"), html("th", { scope: "col", class: "number" }, "validation"), html("th", { scope: "col", class: "number" }, "test")));
-  return [html("h3", {}, "Objectives and costs"), html("table", { id: "panel-numbers" }, head, body)];
+  const device = trial.device ? html("p", { class: "hint" }, `Latency, memory and training time on ${trial.device}.`) : null;
+  return [html("h3", {}, "Objectives and costs"), html("table", { id: "panel-numbers" }, head, body), ...(device ? [device] : [])];
 }
 
 function drawCorruptions(trial) {

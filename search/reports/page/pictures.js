@@ -19,16 +19,23 @@ function drawPictures() {
 
 function describeChoice(ids) {
   const some = ids.length < front.length ? `${ids.length} of the front's ${front.length} members are shown. ` : "";
-  return `${some}Cases are from the ${data.pictures.split} split, chosen by the members' mean on the clean image; each corruption is shown at the strongest severity that was measured. The number is the ${metricName} of this very picture.`;
+  return `${some}Cases are from the ${data.pictures.split} split, chosen by the members' mean on the clean image; each corruption is shown at the strongest severity that was measured. The number is the mean Dice of the whole case under this very condition.`;
 }
+
+// One class has a colour for the reference and one for the prediction; of several, each class has a colour for both.
+const NUM_CLASS_COLOURS = 8;
+const classStyle = (label) => data.pictures.classes.length > 1 ? `stroke: var(--class-${label % NUM_CLASS_COLOURS})` : null;
 
 function drawOutlineLegend() {
-  return html("div", { class: "legend" }, drawSample("reference", "reference (dashed)"), drawSample("predicted", "prediction"));
+  const names = data.pictures.classes.length > 1 ? data.pictures.classes : [];
+  return html("div", { class: "legend" }, drawSample("reference", "reference (dashed)"), drawSample("predicted", "prediction"),
+    names.map((name, label) => drawSample("predicted", name, classStyle(label))));
 }
 
-function drawSample(kind, text) {
+function drawSample(kind, text, style = null) {
+  const plain = data.pictures.classes.length > 1 && !style ? "stroke: #fff" : style;
   return html("span", {}, svg("svg", { viewBox: "0 0 26 14", "aria-hidden": true },
-    svg("path", { class: "outline under", d: "M0 7H26" }), svg("path", { class: `outline ${kind}`, d: "M0 7H26" })), text);
+    svg("path", { class: "outline under", d: "M0 7H26" }), svg("path", { class: `outline ${kind}`, d: "M0 7H26", style: plain })), text);
 }
 
 // A row for every network, a column for every condition of one case.
@@ -41,18 +48,20 @@ function drawContact(item, index, ids) {
       const answer = data.pictures.answers[id][index][column];
       return html("td", {},
         drawPicture(data.pictures.scenes[index][column], answer, describePicture(item, condition, byId.get(id))),
-        html("div", { class: "caption" }, `${metricName} ${formatNumber(answer.dice)}`));
+        html("div", { class: "caption" }, `Dice ${formatNumber(answer.dice)}`));
     })));
-  return html("div", { class: "contact pictures-scroll" }, html("h3", {}, `${item.name}, ${item.what}`), html("table", {}, html("thead", {}, head), html("tbody", {}, rows)));
+  return html("div", { class: "contact pictures-scroll" }, html("h3", {}, [item.name, item.what, data.pictures.scenes[index][0].place].filter(Boolean).join(", ")), html("table", {}, html("thead", {}, head), html("tbody", {}, rows)));
 }
 
 const describeCondition = (condition) => condition.severity === 0 ? "clean" : `${words(condition.corruption)}, severity ${condition.severity}`;
 const describePicture = (item, condition, trial) => `${item.name}, ${describeCondition(condition)}, trial ${trial.id}`;
 
 function drawPicture(scene, answer, label) {
-  const outline = (kind, d) => d ? [svg("path", { class: `outline under for-${kind}`, d }), svg("path", { class: `outline ${kind} for-${kind}`, d })] : [];
+  const outline = (kind, paths) => paths.flatMap((d, index) => d ? [
+    svg("path", { class: `outline under for-${kind}`, d }), svg("path", { class: `outline ${kind} for-${kind}`, d, style: classStyle(index) }),
+  ] : []);
   return svg("svg", { class: "picture", viewBox: `0 0 ${scene.width} ${scene.height}`, role: "img", "aria-label": label },
-    svg("title", {}, `${label}\n${metricName} ${formatNumber(answer.dice)}`),
+    svg("title", {}, `${label}\nDice ${formatNumber(answer.dice)}`),
     svg("image", { href: scene.uri, width: scene.width, height: scene.height }),
     outline("reference", scene.reference), outline("predicted", answer.predicted));
 }

@@ -7,7 +7,7 @@ const front = data.front.map((id) => byId.get(id));
 const eligible = trials.filter((trial) => trial.state === "FINISHED" && trial.reason === "");
 const place = (id) => document.getElementById(id);
 
-const metricName = data.metric && data.metric[0].toUpperCase() + words(data.metric).slice(1);
+const metricName = data.metrics.find((item) => item.name === data.metric)?.label ?? words(data.metric);
 
 const NUM_COLOURS = 7;
 const DASHES = ["", "7 3", "2 3", "9 3 2 3", "12 4", "4 2", "1 3"];
