@@ -124,7 +124,7 @@ def _check_finished(record: StudyRecord, location: str) -> None:
 
 
 def _read_task(folder: StudyFolder, record: StudyRecord) -> SegmentationTask:
-    task = rebuild_task(folder, record)
+    task = rebuild_task(folder, record.created)
     if not isinstance(task, SegmentationTask):
         raise ValueError("only studies with task=segmentation have networks to export; this one has another task")
     return task

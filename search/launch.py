@@ -15,7 +15,7 @@ from rich.console import Console
 from cluster.cluster import BatchConfig
 from cluster.resources import Resources
 from cluster.serial import SerialConfig
-from search.config import Composed, Experiment, compose, compose_again, merge_overrides
+from search.config import Composed, Experiment, compose, merge_overrides
 from search.events import Created
 from search.importing import importing
 from search.progress import Progress
@@ -25,6 +25,7 @@ from search.session import JobSettings, Session
 from search.store.folder import StorageError, hide_secrets
 from search.store.lock import hold_lock
 from search.store.study_folder import StudyFolder
+from search.stored_task import compose_stored
 from search.study import Study
 from search.submission import make_order, send, submit
 from search.tracking_feed import follow
@@ -96,7 +97,7 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
     overrides = merge_overrides((), overrides)
     if folder.exists():
         created = folder.read_record().created
-        composed = _compose_again(folder, created, overrides)
+        composed = compose_stored(folder, created, overrides)
         overrides = merge_overrides(created.overrides, overrides)
     experiment = composed.experiment
     space = SearchSpace(experiment.restrictions)
@@ -113,17 +114,6 @@ def locate(experiment: Experiment) -> str:
         return os.path.join(experiment.storage, experiment.study)
     parts = urlsplit(experiment.storage)
     return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{experiment.study}"))
-
-
-def _compose_again(folder: StudyFolder, created: Created, overrides: Sequence[str]) -> Composed:
-    try:
-        stored_text = folder.read_experiment()
-    except FileNotFoundError:
-        raise ValueError(
-            f"'{folder.folder.location}' has a journal but no experiment.yaml; put it back, or begin another study "
-            "with study=<name>"
-        ) from None
-    return compose_again(created.overrides, stored_text, overrides)
 
 
 def _submit(plan: Plan, cluster: BatchConfig, overrides: Sequence[str], console: Console, *, dry_run: bool) -> Exit:

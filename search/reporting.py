@@ -120,7 +120,7 @@ def _take_pictures(folder: StudyFolder, record: StudyRecord, scores: Scores, pro
     if not members:
         return _without("no trial is on the front yet")
     try:
-        task = rebuild_task(folder, record)
+        task = rebuild_task(folder, record.created)
         if not isinstance(task, SegmentationTask):
             return _without("this study's task has no images")
         return _draw(folder, [record.trials[trial_id] for trial_id in members], task, scores, progress)
