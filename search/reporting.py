@@ -72,7 +72,7 @@ def report(location: str, output: str | None, has_pictures: bool, console: Conso
         "pictures": pictures,
     }
     written_at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    content = render_report(record, data, _notes(record), written_at).encode()
+    content = render_report(record, data, _notes(record), written_at).encode(errors="replace")
     target.write(name, content)
     size = f"{len(content) / 1e6:.1f} MB" if len(content) > 1e6 else f"{len(content) / 1e3:.0f} kB"
     place = output or folder.folder.child(name).location

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from search.config import Composed, compose_again
+from search.config import Composed
 from search.events import Created
+from search.resuming import DAMAGED, compose_again
 from search.store.study_folder import StudyFolder
 from trainables.trainable import Task
 
@@ -20,6 +21,8 @@ def compose_stored(folder: StudyFolder, created: Created, overrides: Sequence[st
         text = folder.read_experiment()
     except FileNotFoundError:
         raise ValueError("the study has no experiment.yaml any more; put it back") from None
+    except UnicodeDecodeError:
+        raise ValueError(DAMAGED) from None
     return compose_again(created.overrides, text, overrides)
 
 

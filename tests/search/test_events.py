@@ -107,3 +107,10 @@ def test_a_step_that_is_repeated_replaces_what_was_reported_from_there_on():
 def test_a_trial_that_ends_otherwise_says_so(event, state):
     trial = apply(apply(None, EVENTS[2]), event)
     assert (trial.state, trial.ended_at, trial.is_eligible) == (state, event.time, False)
+
+
+def test_half_a_character_in_a_failure_is_spelled_out_in_early_journals_too():
+    record = to_record(Failed(3.0, 0, Failure(FailureKind.ERROR, "reason", "where")))
+    record["failure"] |= {"reason": "no caf\udce9.png", "traceback": "in caf\udce9.py"}
+    failure = from_record(record).failure
+    assert (failure.reason, failure.traceback) == ("no caf\\udce9.png", "in caf\\udce9.py")
