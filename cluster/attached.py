@@ -6,16 +6,17 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from urllib.parse import urlsplit
 
 import ray
 from ray.exceptions import AuthenticationError
 
 from cluster.cluster import ClusterConfig
-from cluster.resources import Resources
+from cluster.resources import Node, Resources
 
 _POLL_SECONDS = 0.3
 _PROBE_SECONDS = 2.0
@@ -34,21 +35,29 @@ class AttachedConfig(ClusterConfig):
     wait_s: float = 120.0
     """How long to wait for them, in seconds."""
 
-    cpus: float = 0.0
-    """How many cores to count on, where an autoscaler brings nodes on demand; 0 for those that are there."""
+    max_nodes: int = 0
+    """How many nodes for trials to count on, where an autoscaler brings them; 0 for the nodes that are there."""
 
-    gpus: float = -1.0
-    """How many GPUs to count on, where an autoscaler brings nodes on demand; -1 for those that are there."""
+    cpus: float = 0.0
+    """Cores of each node that an autoscaler brings."""
+
+    gpus: float = 0.0
+    """GPUs of each node that an autoscaler brings."""
 
     def __post_init__(self) -> None:
         if self.num_nodes < 1:
             raise ValueError(f"cluster.num_nodes must be at least 1, got {self.num_nodes}")
-        if self.wait_s < 0:
-            raise ValueError(f"cluster.wait_s must not be negative, got {self.wait_s:g}")
-        if self.cpus < 0:
-            raise ValueError(f"cluster.cpus must not be negative, got {self.cpus:g}")
-        if self.gpus < 0 and self.gpus != -1:
-            raise ValueError(f"cluster.gpus must be -1 or more, got {self.gpus:g}")
+        if not 0 <= self.wait_s < inf:
+            raise ValueError(f"cluster.wait_s must be finite and not negative, got {self.wait_s:g}")
+        for name in ("max_nodes", "cpus", "gpus"):
+            if not 0 <= getattr(self, name) < inf:
+                raise ValueError(f"cluster.{name} must be finite and not negative, got {getattr(self, name):g}")
+        if bool(self.max_nodes) != bool(self.cpus) or (self.gpus and not self.max_nodes):
+            raise ValueError(
+                "cluster.max_nodes and cluster.cpus must be given together, got "
+                f"{self.max_nodes} and {self.cpus:g} with cluster.gpus={self.gpus:g}; they are for nodes that an "
+                "autoscaler brings, so set both or none"
+            )
 
     def check(self, resources: Resources) -> None:
         """Looks whether there is an address, and whether a trial fits what is counted on.
@@ -57,8 +66,8 @@ class AttachedConfig(ClusterConfig):
             ValueError: if the address is missing or cannot be read, or a trial does not fit.
         """
         self.locate()
-        if self.cpus and self.gpus != -1:
-            resources.count_slots(self.cpus, self.gpus)
+        if self.max_nodes:
+            resources.count_slots(self._nodes_to_come())
 
     def locate(self) -> tuple[str, int]:
         """Host and port of the head.
@@ -82,8 +91,8 @@ class AttachedConfig(ClusterConfig):
         return host, port
 
     @contextmanager
-    def connect(self) -> Iterator[tuple[float, float]]:
-        """Joins the Ray and waits for its nodes; gives the CPUs and GPUs to count on, and leaves Ray up at the end.
+    def connect(self) -> Iterator[Sequence[Node]]:
+        """Joins the Ray and waits for its nodes; gives those to count on, and leaves Ray up at the end.
 
         Raises:
             ValueError: if Ray does not answer, refuses the token, or its nodes do not come.
@@ -97,13 +106,12 @@ class AttachedConfig(ClusterConfig):
         self._join(f"{host}:{port}" if ":" not in host else f"[{host}]:{port}")
         try:
             self._wait_for_nodes(deadline)
-            found = ray.cluster_resources()
-            yield (
-                self.cpus or found.get("CPU", 0.0),
-                found.get("GPU", 0.0) if self.gpus == -1 else self.gpus,
-            )
+            yield self._nodes_to_come() or _nodes_that_are_there()
         finally:
             ray.shutdown()
+
+    def _nodes_to_come(self) -> list[Node]:
+        return [Node(self.cpus, self.gpus)] * self.max_nodes
 
     def _wait_for_port(self, host: str, port: int, deadline: float) -> None:
         while True:
@@ -137,3 +145,8 @@ class AttachedConfig(ClusterConfig):
                     "or set cluster.num_nodes or cluster.wait_s"
                 )
             time.sleep(_POLL_SECONDS)
+
+
+def _nodes_that_are_there() -> list[Node]:
+    found = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Node(resources.get("CPU", 0.0), resources.get("GPU", 0.0)) for resources in found]

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from cluster.resources import Resources
+from cluster.resources import Node, Resources
 
 OBJECT_STORE_BYTES = 256 * 1024**2
 """Ray's shared memory on each node; trials keep their data to themselves, so little is enough."""
+
+RAY_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
+    {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        # Tune's workers have an environment of their own: those that Ray starts ahead would never be used.
+        "RAY_prestart_worker_first_driver": "0",
+    }
+)
+"""Settings of every Ray that is brought up here."""
 
 
 @dataclass(unsafe_hash=True)
@@ -23,8 +33,8 @@ class ClusterConfig:
             ValueError: if it cannot; the message names what there is.
         """
 
-    def connect(self) -> AbstractContextManager[tuple[float, float]]:
-        """Brings Ray up and gives its CPUs and GPUs; leaving the block takes it down again.
+    def connect(self) -> AbstractContextManager[Sequence[Node]]:
+        """Brings Ray up and gives its nodes; leaving the block takes it down again.
 
         Raises:
             ValueError: if the settings do not fit this machine.
@@ -47,6 +57,9 @@ class Order:
 
     resources: Resources = field(default_factory=Resources)
     """What one trial gets."""
+
+    is_tracked_online: bool = False
+    """True if the search will insist on a server of Weights & Biases."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +133,6 @@ class BatchConfig(ClusterConfig):
             show: Takes one line for the user, whenever something changes.
 
         Raises:
-            ValueError: if the job vanishes or the place is out of reach for long.
+            ValueError: if the place is out of reach for long or refuses to tell; the job itself goes on.
         """
         return None

@@ -103,10 +103,10 @@ def follow_job(
         sleep: Waits for some seconds.
 
     Returns:
-        The exit code of the search.
+        The exit code of the search; 75 if somebody deletes the job meanwhile.
 
     Raises:
-        ValueError: if the job is deleted meanwhile, or the cluster is out of reach for long.
+        ValueError: if the cluster is out of reach for long, or refuses to tell.
     """
     shown, silent_s = "", 0.0
     while True:
@@ -120,7 +120,8 @@ def follow_job(
             sleep(_POLL_SECONDS)
             continue
         if job is None:
-            raise ValueError(f"RayJob {name} was deleted; run the same command again to go on with the study")
+            show(f"RayJob {name} was deleted; run the same command again to go on with the study.")
+            return _WORK_LEFT
         status = read_status(job)
         if status.describe() != shown:
             shown = status.describe()

@@ -13,7 +13,7 @@ from cluster.cluster import BatchConfig, Order, Ticket
 from cluster.job_status import follow_job, read_status
 from cluster.kubernetes_api import RayJobs
 from cluster.kubernetes_checks import Ask, find_faults_of_ask
-from cluster.manifest import Machine, Manifest, RayJob, Surroundings, build_manifest, name_job, to_yaml
+from cluster.manifest import Machine, Manifest, RayJob, Surroundings, build_manifest, is_same, name_job, to_yaml
 from cluster.manifest_rules import find_faults
 
 _WAIT_SECONDS = 600
@@ -136,12 +136,15 @@ class KubernetesConfig(BatchConfig):
 
     def _refuse_second(self, found: Manifest, manifest: Manifest) -> None:
         """Passes if the very same job runs: then there is nothing to send, only to follow."""
+        if is_same(found, manifest):
+            return
         name = manifest["metadata"]["name"]
-        if found.get("spec", {}).get("entrypoint") != manifest["spec"]["entrypoint"]:
-            raise ValueError(
-                f"another search of this study is RayJob {name}, which {read_status(found).describe()}; wait for it, "
-                f"or end it with kubectl -n {self.namespace} delete rayjob {name}"
-            )
+        is_same_search = found.get("spec", {}).get("entrypoint") == manifest["spec"]["entrypoint"]
+        what = "this search, with other settings in cluster," if is_same_search else "another search of this study"
+        raise ValueError(
+            f"{what} is RayJob {name}, which {read_status(found).describe()}; wait for it, or end it with "
+            f"kubectl -n {self.namespace} delete rayjob {name}"
+        )
 
     def _build(self, order: Order) -> Manifest:
         job = self._to_job(order)
@@ -191,8 +194,9 @@ class KubernetesConfig(BatchConfig):
         attached = (
             "cluster=attached",
             f"cluster.wait_s={_WAIT_SECONDS}",
-            f"cluster.cpus={self.max_workers * self.cpus}",
-            f"cluster.gpus={self.max_workers * self.gpus}",
+            f"cluster.max_nodes={self.max_workers}",
+            f"cluster.cpus={self.cpus}",
+            f"cluster.gpus={self.gpus}",
         )
         return shlex.join(("paretoseg", "search", *words, *attached))
 

@@ -6,10 +6,12 @@ The official client is an optional extra and imported only when a job is sent.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -96,27 +98,34 @@ class RayJobs:
 
         is_missing_fine = "missing" in arguments
         arguments.pop("missing", None)
+        said: list[str] = []
         try:
-            return method(
-                group=_GROUP,
-                version=_VERSION,
-                plural=_PLURAL,
-                namespace=self._namespace,
-                name=name,
-                _request_timeout=_TIMEOUT_SECONDS,
-                **arguments,
-            )
+            with _listen_to_errors(said):
+                return method(
+                    group=_GROUP,
+                    version=_VERSION,
+                    plural=_PLURAL,
+                    namespace=self._namespace,
+                    name=name,
+                    _request_timeout=_TIMEOUT_SECONDS,
+                    **arguments,
+                )
         except ApiException as error:
-            message = _read_message(error.body)
+            if not error.status:  # no answer at all: the handshake failed
+                raise self._no_answer(_last_line(error.reason)) from None
+            message = "; ".join([_read_message(error.body) or _last_line(error.reason), *said])
             if error.status == 404 and is_missing_fine and "page not found" not in message:
                 return None
-            raise _explain(int(error.status or 0), message, self._namespace) from None
+            raise _explain(int(error.status), message, self._namespace) from None
         except HTTPError as error:
-            host = self._client.api_client.configuration.host
-            raise UnreachableError(
-                f"the Kubernetes cluster at {host} does not answer ({_first_line(error)}); "
-                "is it up, and is this the right context? `kubectl cluster-info` tells, cluster.context chooses another"
-            ) from None
+            raise self._no_answer(_first_line(error)) from None
+
+    def _no_answer(self, reason: str) -> UnreachableError:
+        host = self._client.api_client.configuration.host
+        return UnreachableError(
+            f"the Kubernetes cluster at {host} does not answer ({reason}); "
+            "is it up, and is this the right context? `kubectl cluster-info` tells, cluster.context chooses another"
+        )
 
 
 def _load_client(context: str) -> Any:
@@ -130,12 +139,7 @@ def _load_client(context: str) -> Any:
         ) from None
     configuration = client.Configuration()
     try:
-        config.load_kube_config(  # type: ignore[no-untyped-call,unused-ignore]
-            # Read now: the library looks at the variable only once, when it is imported.
-            config_file=os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser()),
-            context=context or None,
-            client_configuration=configuration,
-        )
+        _load_kubeconfig(config, configuration, context)
     except (ConfigException, yaml.YAMLError, OSError, TypeError, AttributeError) as error:
         if context or not _load_from_pod(config, configuration):
             raise ValueError(
@@ -147,6 +151,25 @@ def _load_client(context: str) -> Any:
     return client.CustomObjectsApi(client.ApiClient(configuration))
 
 
+def _load_kubeconfig(config: Any, configuration: Any, context: str) -> None:
+    # Read now: the library looks at the variable only once, when it is imported.
+    path = os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
+    said: list[str] = []
+    try:
+        with _listen_to_errors(said):
+            config.load_kube_config(config_file=path, context=context or None, client_configuration=configuration)
+    except ValueError as error:  # what is not the base64 or UTF-8 that it should be
+        raise ValueError(
+            f"the kubeconfig '{path}' is damaged ({_first_line(error)}); get a new one for your cluster, "
+            "or set KUBECONFIG to the file that kubectl uses; --dry-run needs no cluster"
+        ) from None
+    if said:
+        raise ValueError(
+            f"the login that the kubeconfig '{path}' asks for failed ({'; '.join(said)}); "
+            "log in again, as for kubectl, or name another context with cluster.context=<name>"
+        )
+
+
 def _load_from_pod(config: Any, configuration: Any) -> bool:
     """Uses the service account of the pod that this runs in, if it does."""
     try:
@@ -156,14 +179,35 @@ def _load_from_pod(config: Any, configuration: Any) -> bool:
     return True
 
 
+@contextmanager
+def _listen_to_errors(said: list[str]) -> Iterator[None]:
+    """Takes down what the library logs on the root logger, which is how it tells that a login failed."""
+    root = logging.getLogger()
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.name == "root" and record.levelno >= logging.ERROR:
+                said.append(_first_line(record.getMessage()))
+
+    before, root.handlers = root.handlers, [Listener()]
+    try:
+        yield
+    finally:
+        root.handlers = before
+
+
 def _read_message(body: Any) -> str:
     """What a server says in its answer: the message of a Status, or plain text."""
     text = body.decode(errors="replace") if isinstance(body, bytes) else str(body or "")
+    if not text.strip():
+        return ""
     try:
         status = json.loads(text)
     except ValueError:
         return _first_line(text)
-    return _first_line(str(status.get("message", ""))) if isinstance(status, dict) else _first_line(text)
+    if not isinstance(status, dict):
+        return _first_line(text)
+    return _first_line(status["message"]) if status.get("message") else ""
 
 
 def _explain(status: int, message: str, namespace: str) -> ValueError:
@@ -191,6 +235,12 @@ def _explain(status: int, message: str, namespace: str) -> ValueError:
     if status == 429 or status >= 500:
         return UnreachableError(f"the Kubernetes cluster answers {status}{said}; run the same command again later")
     return ValueError(f"the Kubernetes cluster answers {status}{said}")
+
+
+def _last_line(reason: object) -> str:
+    """The cause: the client puts the kind of an error on a line before it."""
+    lines = [line.strip() for line in str(reason or "").splitlines() if line.strip()]
+    return lines[-1][:600] if lines else "no reason given"
 
 
 def _first_line(error: object) -> str:

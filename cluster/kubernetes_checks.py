@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from urllib.parse import parse_qsl, urlsplit
 
 from cluster.cluster import Order
 from cluster.manifest import RayJob
 from cluster.pod_rules import is_label, is_subdomain
 from cluster.quantity import parse_quantity
+from cluster.uri_keys import holds_key
 
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _QUALIFIED = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -34,7 +34,8 @@ class Ask:
 
 def find_faults_of_ask(ask: Ask) -> list[str]:
     """Everything that is missing or wrong, each with the key to set; empty if nothing is."""
-    return [*_check_image(ask), *_check_storage(ask), *_check_names(ask), *_check_workers(ask), *_check_memory(ask)]
+    checks = (_check_image, _check_storage, _check_names, _check_placement, _check_workers, _check_memory)
+    return [fault for check in checks for fault in check(ask)]
 
 
 def _check_image(ask: Ask) -> Iterator[str]:
@@ -60,18 +61,12 @@ def _check_storage(ask: Ask) -> Iterator[str]:
         )
     elif shared.claim and location != os.path.abspath(os.path.join("studies", ask.order.study)):
         yield "with cluster.claim studies lie at cluster.mount, so leave storage out"
-    if is_uri and _holds_key(location):
+    if is_uri and holds_key(location):
         yield "storage holds a key, which everybody who may read the job would see; give it by cluster.storage_secret"
     if shared.claim:
         is_owned = any(f"{shared.mount}/".startswith(f"{place}/") for place in _OWNED_FOLDERS)
         if not _MOUNT.fullmatch(shared.mount) or is_owned or shared.mount in _OWNED_MOUNTS:
             yield f"cluster.mount must be an absolute path of its own, such as /studies, got {shared.mount!r}"
-
-
-def _holds_key(location: str) -> bool:
-    parts = urlsplit(location)
-    names = [name.lower() for name, _ in parse_qsl(parts.query)]
-    return "@" in parts.netloc or any(word in name for name in names for word in ("key", "secret", "token", "password"))
 
 
 def _check_names(ask: Ask) -> Iterator[str]:
@@ -84,12 +79,19 @@ def _check_names(ask: Ask) -> Iterator[str]:
             yield f"cluster.{key} must be small letters, digits, '-' or '.', got {name!r}"
     if job.queue and (len(job.queue) > 63 or not is_subdomain(job.queue)):
         yield f"cluster.queue must be at most 63 small letters, digits, '-' or '.', got {job.queue!r}"
-    if "tracking.mode=online" in ask.order.overrides and not shared.wandb_secret:
+    if ask.order.is_tracked_online and not shared.wandb_secret:
         yield "tracking.mode=online needs the key of Weights & Biases, set cluster.wandb_secret=<name of a Secret>"
+
+
+def _check_placement(ask: Ask) -> Iterator[str]:
+    shared = ask.job.surroundings
     for name, value in shared.node_selector:
         if not _QUALIFIED.fullmatch(name) or not _LABEL_VALUE.fullmatch(value):
             label = f"{name}:{value}" if name else value
             yield f"cluster.node_selector must hold labels of machines, such as disk:ssd, got {label!r}"
+    names = [name for name, _ in shared.node_selector]
+    for name in sorted({name for name in names if name and names.count(name) > 1}):
+        yield f"cluster.node_selector must name each label once, got {name!r} more than once"
     for name in shared.tolerations:
         if not _QUALIFIED.fullmatch(name):
             yield f"cluster.tolerations must hold keys of taints, such as nvidia.com/gpu, got {name!r}"

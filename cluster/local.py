@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import ray
 
-from cluster.cluster import OBJECT_STORE_BYTES, ClusterConfig
-from cluster.resources import Resources
+from cluster.cluster import OBJECT_STORE_BYTES, RAY_ENVIRONMENT, ClusterConfig
+from cluster.resources import Node, Resources
 
 _NVIDIA_GPUS, _AMD_GPUS = Path("/proc/driver/nvidia/gpus"), Path("/dev/kfd")
 
@@ -43,19 +44,19 @@ class LocalConfig(ClusterConfig):
         has_gpu = self.gpus > 0 or (self.gpus == -1 and any(driver.exists() for driver in drivers))
         if resources.gpus and not has_gpu:
             raise ValueError(f"resources.gpus must be 0 where there is no GPU, got {resources.gpus:g}")
-        resources.count_slots(self._count_cpus(), resources.gpus)
+        gpus = self.gpus if self.gpus >= 0 else math.ceil(resources.gpus)
+        resources.count_slots([Node(self._count_cpus(), gpus)])
 
     def _count_cpus(self) -> int:
         return self.cpus or len(os.sched_getaffinity(0))
 
     @contextmanager
-    def connect(self) -> Iterator[tuple[float, float]]:
-        """A Ray of our own, never one that happens to run here; gives its CPUs and GPUs."""
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    def connect(self) -> Iterator[Sequence[Node]]:
+        """A Ray of our own, never one that happens to run here; gives its one node."""
+        for name, value in RAY_ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
         # Ray warns of a future default for trials without GPUs; the new behaviour is the one we want.
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        # Tune's workers have an environment of their own: those that Ray starts ahead would never be used.
-        os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
         ray.init(
             address="local",
             num_cpus=self._count_cpus(),
@@ -67,6 +68,6 @@ class LocalConfig(ClusterConfig):
         )
         try:
             found = ray.cluster_resources()
-            yield found.get("CPU", 0.0), found.get("GPU", 0.0)
+            yield [Node(found.get("CPU", 0.0), found.get("GPU", 0.0))]
         finally:
             ray.shutdown()

@@ -6,17 +6,19 @@ Only dicts are built here and a YAML library writes them, so that no name or val
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import yaml
 
-from cluster.cluster import OBJECT_STORE_BYTES
+from cluster.cluster import OBJECT_STORE_BYTES, RAY_ENVIRONMENT
 
 Manifest: TypeAlias = dict[str, Any]
 
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+_DIGEST = "paretoseg/digest"
 GPU = "nvidia.com/gpu"
 MAX_NAME_LENGTH = 47
 """The operator's limit for a RayJob: it appends to the name, and the result must still be a host name."""
@@ -125,7 +127,16 @@ def build_manifest(job: RayJob) -> Manifest:
         **({"suspend": True} if job.queue else {}),
         "rayClusterSpec": _build_cluster(job),
     }
+    # What the server has carries its defaults as well, so that only this tells whether it was sent like this.
+    sent = json.dumps([metadata["labels"], spec], sort_keys=True)
+    metadata["annotations"][_DIGEST] = hashlib.sha256(sent.encode()).hexdigest()[:16]
     return {"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": metadata, "spec": spec}
+
+
+def is_same(found: Manifest, manifest: Manifest) -> bool:
+    """True if a RayJob, as the server has it, was sent as this manifest."""
+    annotations = found.get("metadata", {}).get("annotations") or {}
+    return bool(annotations.get(_DIGEST) == manifest["metadata"]["annotations"][_DIGEST])
 
 
 def to_yaml(manifest: Manifest) -> str:
@@ -239,7 +250,7 @@ def _build_container(shared: Surroundings, name: str, machine: Machine) -> Manif
 
 def _build_environment(shared: Surroundings) -> list[Manifest]:
     """The variables of every container; a secret is named, never written."""
-    plain = {"PYTHONUNBUFFERED": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+    plain = {"PYTHONUNBUFFERED": "1", **RAY_ENVIRONMENT}
     environment: list[Manifest] = [{"name": name, "value": value} for name, value in plain.items()]
     if shared.wandb_secret:
         reference = {"secretKeyRef": {"name": shared.wandb_secret, "key": _WANDB_KEY}}

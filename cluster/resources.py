@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Node:
+    """What trials can use of one machine."""
+
+    cpus: float
+    gpus: float = 0.0
 
 
 @dataclass(unsafe_hash=True)
@@ -25,9 +37,9 @@ class Resources:
     """How long a trial may take, in minutes; then it is recorded as failed."""
 
     def __post_init__(self) -> None:
-        if self.cpus <= 0:
-            raise ValueError(f"resources.cpus must be above 0, got {self.cpus}")
-        if self.gpus < 0 or (self.gpus > 1 and self.gpus != int(self.gpus)):
+        if not 0 < self.cpus < inf:
+            raise ValueError(f"resources.cpus must be above 0 and finite, got {self.cpus}")
+        if not (0 <= self.gpus <= 1 or (self.gpus > 1 and float(self.gpus).is_integer())):
             raise ValueError(f"resources.gpus must be 0, a share of one GPU, or a whole number, got {self.gpus}")
         if self.workers < 0:
             raise ValueError(f"resources.workers must not be negative, got {self.workers}")
@@ -38,8 +50,8 @@ class Resources:
             )
         if self.max_concurrent < 0:
             raise ValueError(f"resources.max_concurrent must not be negative, got {self.max_concurrent}")
-        if self.timeout_min <= 0:
-            raise ValueError(f"resources.timeout_min must be above 0, got {self.timeout_min}")
+        if not 0 < self.timeout_min < inf:
+            raise ValueError(f"resources.timeout_min must be above 0 and finite, got {self.timeout_min}")
 
     @property
     def num_workers(self) -> int:
@@ -54,20 +66,28 @@ class Resources:
     @property
     def num_threads(self) -> int:
         """CPU threads of one process of a trial."""
-        return max(1, int(self.cpus / self.num_workers + 1e-9))
+        return max(1, int(self.cpus / self.num_workers + _ROUNDING))
 
-    def count_slots(self, cpus: float, gpus: float) -> int:
-        """How many trials fit on a cluster at a time.
+    def count_slots(self, nodes: Sequence[Node]) -> int:
+        """How many trials fit on the nodes of a cluster at a time.
+
+        A process finds all that it needs on one node, and its share of a GPU on one GPU; the processes of a trial may
+        be on several nodes.
 
         Raises:
-            ValueError: if not one does.
+            ValueError: if not one trial fits.
         """
-        by_cpu = int(cpus / self.cpus + 1e-9)
-        by_gpu = int(gpus / self.gpus + 1e-9) if self.gpus else by_cpu
-        slots = min(by_cpu, by_gpu)
+        slots = sum(self._count_processes(node) for node in nodes) // self.num_workers
         if slots < 1:
+            sizes = dict.fromkeys(f"{node.cpus:g} and {node.gpus:g}" for node in nodes)
             raise ValueError(
-                f"a trial needs {self.cpus:g} CPUs and {self.gpus:g} GPUs, but the cluster has {cpus:g} and {gpus:g}; "
-                "lower resources.cpus or resources.gpus"
+                f"a trial needs {self.cpus:g} CPUs and {self.gpus:g} GPUs, but the cluster has "
+                f"{', '.join(sizes) or 'none'}{' on its nodes' if len(nodes) > 1 else ''}; lower resources.cpus or "
+                "resources.gpus"
             )
         return min(slots, self.max_concurrent) if self.max_concurrent else slots
+
+    def _count_processes(self, node: Node) -> int:
+        cpus, gpus = self.cpus / self.num_workers, self.gpus / self.num_workers
+        by_cpu = int(node.cpus / cpus + _ROUNDING)
+        return min(by_cpu, int(node.gpus) * int(1 / gpus + _ROUNDING)) if gpus else by_cpu

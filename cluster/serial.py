@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cluster.cluster import ClusterConfig
-from cluster.resources import Resources
+from cluster.resources import Node, Resources
 
 
 @dataclass(unsafe_hash=True)
@@ -27,6 +27,6 @@ class SerialConfig(ClusterConfig):
             )
 
     @contextmanager
-    def connect(self) -> Iterator[tuple[float, float]]:
+    def connect(self) -> Iterator[Sequence[Node]]:
         """Nothing to bring up."""
-        yield 1.0, 0.0
+        yield [Node(1.0)]

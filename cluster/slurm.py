@@ -6,14 +6,17 @@ import re
 import shutil
 import socket
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
-from cluster.cluster import OBJECT_STORE_BYTES, BatchConfig, Order, Ticket
+from cluster.cluster import OBJECT_STORE_BYTES, RAY_ENVIRONMENT, BatchConfig, Order, Ticket
 from cluster.resources import Resources
-from cluster.slurm_commands import require_slurm, submit_script
+from cluster.slurm_commands import number_of, require_slurm, submit_script
 from cluster.slurm_script import write_script
+from cluster.uri_keys import holds_key
 
 _WAIT_SECONDS = 300
 """How long the search waits for the Ray nodes of its job."""
@@ -25,10 +28,11 @@ _LEAST_SECONDS = 300
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._,-]*")
 _OPTION = re.compile(r"--([a-z][a-z-]*)(=[A-Za-z0-9._,:/@+&|*()\[\]%-]+)?")
 _OWNED = {
-    "account": "cluster.account", "array": "", "chdir": "", "cpus-per-task": "cluster.cpus", "error": "",
+    "account": "cluster.account", "array": "", "chdir": "", "clusters": "", "cpus-per-task": "cluster.cpus",
+    "error": "", "export": "cluster.setup", "export-file": "cluster.setup",
     "gpus": "cluster.gpus", "gpus-per-node": "cluster.gpus", "gres": "cluster.gpus", "help": "", "job-name": "study",
-    "mem": "cluster.memory_gb", "no-requeue": "cluster.max_restarts", "nodes": "cluster.nodes", "ntasks": "",
-    "ntasks-per-node": "", "open-mode": "", "output": "cluster.run_dir", "parsable": "",
+    "mem": "cluster.memory_gb", "no-kill": "", "no-requeue": "cluster.max_restarts", "nodes": "cluster.nodes",
+    "ntasks": "", "ntasks-per-node": "", "open-mode": "", "output": "cluster.run_dir", "parsable": "",
     "partition": "cluster.partition", "requeue": "cluster.max_restarts", "signal": "cluster.grace_s", "test-only": "",
     "time": "cluster.time_min", "version": "", "wait": "", "wrap": "",
 }  # fmt: skip
@@ -79,7 +83,7 @@ class SlurmConfig(BatchConfig):
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
-            if getattr(self, name) < least:
+            if not least <= getattr(self, name) < inf:
                 raise ValueError(f"cluster.{name} must be at least {least}, got {getattr(self, name):g}")
         if self.time_min and self.time_min * 60 < self.grace_s + _LEAST_SECONDS:
             raise ValueError(
@@ -122,6 +126,12 @@ class SlurmConfig(BatchConfig):
         Raises:
             ValueError: if there is no folder for it that the nodes can see, or a text cannot stand in a script.
         """
+        if holds_key(order.location):
+            raise ValueError(
+                "storage holds a key, which everybody on the nodes could read in the list of processes; give it as "
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in the environment that you submit from or in "
+                "cluster.setup"
+            )
         run_dir = self._find_run_dir(order)
         _check_text("the working directory", str(Path.cwd()))
         for override in order.overrides:
@@ -140,6 +150,7 @@ class SlurmConfig(BatchConfig):
             "object_store_bytes": OBJECT_STORE_BYTES,
             "max_restarts": self.max_restarts,
             "patience_s": self.grace_s - 20,
+            **RAY_ENVIRONMENT,
         }
         attached = ("cluster=attached", f"cluster.num_nodes={self.nodes}", f"cluster.wait_s={_WAIT_SECONDS}")
         command = (self._find_python(), "-m", "search", "search", *order.overrides, *attached)
@@ -164,12 +175,12 @@ class SlurmConfig(BatchConfig):
         script = run_dir / "search.sbatch"
         try:
             run_dir.mkdir(parents=True, exist_ok=True)
-            script.touch(mode=0o600)  # the URI of a storage may hold a key
-            script.write_text(text)
+            _write_privately(script, text)
         except OSError as error:
             raise ValueError(f"cannot write '{script}': {error.strerror}; see cluster.run_dir") from None
         job = submit_script(script)
-        return Ticket("slurm", job, socket.gethostname(), time.time(), str(run_dir / f"job-{job}.log"))
+        log = run_dir / f"job-{number_of(job)}.log"
+        return Ticket("slurm", job, socket.gethostname(), time.time(), str(log))
 
     def _options(self, order: Order, run_dir: Path) -> list[str]:
         options = [
@@ -184,7 +195,8 @@ class SlurmConfig(BatchConfig):
             f"--cpus-per-task={self.cpus}",
         ]
         options += [f"--gres=gpu:{self.gpus}"] if self.gpus else []
-        options += [f"--mem={round(self.memory_gb * 1024)}M"] if self.memory_gb else []
+        # 0 would mean all of the node's.
+        options += [f"--mem={max(1, round(self.memory_gb * 1024))}M"] if self.memory_gb else []
         options += [f"--time={self.time_min}"] if self.time_min else []
         options += [f"--partition={self.partition}"] if self.partition else []
         options += [f"--account={self.account}"] if self.account else []
@@ -209,9 +221,24 @@ def _check_option(option: str) -> None:
     match = _OPTION.fullmatch(option)
     if match is None:
         raise ValueError(f"an option in cluster.options reads --name or --name=value, without blanks, got {option!r}")
-    if match[1] in _OWNED:
-        way_out = f"; use {_OWNED[match[1]]}" if _OWNED[match[1]] else ""
-        raise ValueError(f"cluster.options must not set --{match[1]}, the script needs its own{way_out}")
+    # sbatch takes the beginning of an option for the option.
+    owned = next((name for name in (match[1], *_OWNED) if name in _OWNED and name.startswith(match[1])), None)
+    if owned is not None:
+        meant = f" (--{owned})" if owned != match[1] else ""
+        way_out = f"; use {_OWNED[owned]}" if _OWNED[owned] else ""
+        raise ValueError(f"cluster.options must not set --{match[1]}{meant}, the script needs its own{way_out}")
+
+
+def _write_privately(path: Path, text: str) -> None:
+    """Writes a file that only its owner may read, complete or not at all; overrides are nobody else's business."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
+        temporary = Path(stream.name)
+        try:
+            stream.write(text)
+            stream.flush()
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def _check_text(name: str, text: str) -> None:

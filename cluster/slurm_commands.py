@@ -41,7 +41,7 @@ def require_slurm() -> None:
 
 
 def submit_script(script: Path) -> str:
-    """Hands a batch script in; the number of its job.
+    """Hands a batch script in; the number of its job, with several clusters as <number>;<cluster>.
 
     Raises:
         ValueError: if there is no Slurm here, or it refuses; its reason is in the message.
@@ -50,8 +50,12 @@ def submit_script(script: Path) -> str:
     answer = _call(_SUBMIT_SECONDS, "sbatch", "--parsable", str(script))
     if answer.code:
         raise ValueError(f"sbatch refused the job: {_reason(answer)}; the script is {script}")
-    # With several clusters it reads <number>;<cluster>.
-    return answer.output.strip().splitlines()[-1].split(";")[0]
+    return answer.output.strip().splitlines()[-1]
+
+
+def number_of(job: str) -> str:
+    """The number alone of what `submit_script` gave."""
+    return job.partition(";")[0]
 
 
 def find_job(job: str) -> JobState:
@@ -59,10 +63,13 @@ def find_job(job: str) -> JobState:
     if shutil.which("squeue") is None:
         return JobState("state unknown: there is no squeue here; ask on a login node of the cluster", is_live=None)
     columns = ",".join(f"{name}:{_WIDTH}|" for name in _COLUMNS)
-    answer = _call(_ASK_SECONDS, "squeue", "--noheader", "--states=all", f"--jobs={job}", f"--Format={columns}")
+    words = ["squeue", "--noheader", "--states=all", f"--jobs={number_of(job)}", f"--Format={columns}"]
+    cluster = job.partition(";")[2]
+    answer = _call(_ASK_SECONDS, *words, *([f"--clusters={cluster}"] if cluster else []))
     if answer.code and "Invalid job id" not in answer.error:
         return JobState(f"state unknown: {_reason(answer)}", is_live=None)
-    lines = answer.output.splitlines()
+    # Asked about a cluster by name, squeue says that name on a line of its own.
+    lines = [line for line in answer.output.splitlines() if "|" in line]
     if answer.code or not lines:
         return JobState("over, and no longer in Slurm's queue", is_live=False)
     cells = [cell.strip() for cell in lines[0].split("|")]

@@ -26,8 +26,12 @@ export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$run_dir/ray-token
 [ -s "$RAY_AUTH_TOKEN_PATH" ] ||
   (umask 077 && head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$RAY_AUTH_TOKEN_PATH")
 chmod 600 "$RAY_AUTH_TOKEN_PATH"
+# A line for each time that this job requeues itself: Slurm's own count holds preemptions and lost nodes as well.
+requeues=$run_dir/requeues-$SLURM_JOB_ID
+[ "${SLURM_RESTART_COUNT:-0}" -gt 0 ] || rm -f "$requeues" # of another job that had this number
 export COLUMNS=${COLUMNS:-140} # of the tables in the log
-export RAY_USAGE_STATS_ENABLED=0 RAY_gcs_rpc_server_reconnect_timeout_s=10
+# Ray's settings from the top, and one that only this script needs.
+export "${!RAY_@}" RAY_gcs_rpc_server_reconnect_timeout_s=10
 
 # Explicit addresses: left alone, Ray asks a public name server to find its own.
 my_address() {
@@ -61,8 +65,8 @@ if [ "$num_workers" -gt 0 ]; then
   gres=()
   [ "$gpus" = 0 ] || gres=(--gres="gpu:$gpus")
   export python cpus gpus object_store_bytes
-  srun --no-kill --kill-on-bad-exit=0 --exclude="$SLURMD_NODENAME" --nodes="$num_workers" --ntasks="$num_workers" \
-    --ntasks-per-node=1 --cpus-per-task="$cpus" "${gres[@]}" \
+  srun --export=ALL --no-kill --kill-on-bad-exit=0 --exclude="$SLURMD_NODENAME" --nodes="$num_workers" \
+    --ntasks="$num_workers" --ntasks-per-node=1 --cpus-per-task="$cpus" "${gres[@]}" \
     bash -c "$(declare -f my_address start_ray start_worker); start_worker" >"$run_dir/ray-workers.log" 2>&1 &
   ray_workers=$!
 fi
@@ -72,6 +76,11 @@ if [ "$num_signals" = 0 ]; then
   say "searching on $SLURM_JOB_NUM_NODES node(s), $SLURM_JOB_NODELIST; Ray's own words are in $run_dir/ray-*.log"
   "${search[@]}" &
   driver=$!
+  # A signal that came before there was a driver to tell. In its first moment the driver would not hear it either.
+  [ "$num_signals" = 0 ] || [ -n "$killer" ] || {
+    sleep 1
+    [ -n "$killer" ] || stop_driver "stopping: signalled while starting"
+  }
   while :; do # a signal interrupts `wait`
     seen=$num_signals
     wait "$driver"
@@ -88,8 +97,12 @@ say "the search ended with exit code $code"
 kill -TERM "$ray_head" ${ray_workers:+"$ray_workers"} 2>/dev/null
 
 if [ "$code" = 75 ] && [ -z "$is_cancelled" ]; then
-  if [ "${SLURM_RESTART_COUNT:-0}" -ge "$max_restarts" ]; then
+  num_requeues=0
+  [ ! -f "$requeues" ] || num_requeues=$(wc -l <"$requeues")
+  if [ "$num_requeues" -ge "$max_restarts" ]; then
     say "work is left, but cluster.max_restarts=$max_restarts is reached; submit the study again to go on"
+  elif ! date '+%F %T' >>"$requeues"; then
+    say "work is left, but $requeues cannot be written; submit the study again to go on"
   else
     say "work is left: requeued"
     scontrol requeue "$SLURM_JOB_ID" && sleep 60 # Slurm ends this script here

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
+import os
 import sys
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -13,6 +13,7 @@ from rich.console import Console
 
 from search.importing import importing
 from search.reports.text import front_table, status_view
+from search.stopping import INTERRUPTED_EARLY, WORK_LEFT, end_at_once, end_in_order
 from search.store.folder import StorageError
 from search.store.lock import LockedError, find_writer
 from search.store.study_folder import StudyFolder
@@ -29,6 +30,7 @@ exit codes:
   3   too many trials failed in a row; the search stopped
   74  the study's storage failed, as on a full disk; resumable
   75  stopped with work left (Ctrl-C, SIGUSR1); the same command resumes
+  130 interrupted (Ctrl-C) in any command but search; nothing was left behind
 """
 
 _SEARCH_HELP = (
@@ -105,10 +107,21 @@ examples:
 """
 
 
+class _Console(Console):
+    """A console that nobody may be reading any more, as behind `| head`: what is going on goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """Says no more, nor does Python itself when it ends."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns its exit code."""
     parsed = _parse(arguments)
-    console = Console(highlight=False, soft_wrap=False)
+    console = _Console(highlight=False, soft_wrap=False)
     try:
         return int(parsed.run(parsed, console))
     except (ValueError, LockedError) as error:
@@ -117,6 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(str(error), 74)
     except BrokenPipeError:
         return 0
+    except KeyboardInterrupt:
+        return _refuse("interrupted; nothing was left behind", 130)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -131,15 +146,16 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _search(parsed: argparse.Namespace, console: Console) -> int:
-    # Slurm announces the end of a job's time with SIGUSR1: it stops a search as Ctrl-C does, however early it comes.
-    signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    end_at_once()
     try:
         with importing():
             from search.launch import search  # Ray, pymoo and Hydra: too slow to import for the other commands
 
         return search(parsed.overrides, console, dry_run=parsed.dry_run)
     except KeyboardInterrupt:
-        return _refuse("interrupted before the search began; the same command begins it", 75)
+        return _refuse(INTERRUPTED_EARLY, WORK_LEFT)
+    finally:
+        end_in_order()
 
 
 def _status(parsed: argparse.Namespace, console: Console) -> int:

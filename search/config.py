@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from hydra import compose as hydra_compose
@@ -27,6 +28,7 @@ from cluster.local import LocalConfig
 from cluster.resources import Resources
 from cluster.serial import SerialConfig
 from cluster.slurm import SlurmConfig
+from search.overrides import one_line, quote, take_literally
 from search.space_config import Space, build_space, read_restrictions
 from search.strategies.evolution import EvolutionConfig
 from search.strategies.pruner import MedianConfig, NeverConfig, PrunerConfig
@@ -112,6 +114,17 @@ class Experiment:
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     """What goes to Weights & Biases."""
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must lie in 0..{2**32 - 1}, got {self.seed}")
+        if not self.storage:
+            raise ValueError("storage must be a path or a URI, got ''; leave it out for 'studies'")
+        if self.storage.startswith("~"):
+            try:
+                self.storage = str(Path(self.storage).expanduser())
+            except RuntimeError:
+                raise ValueError(f"storage {self.storage!r} names a home directory that is not there") from None
+
     @property
     def restrictions(self) -> dict[str, object]:
         """What the space is narrowed to, by dimension."""
@@ -142,86 +155,35 @@ def compose(overrides: Sequence[str]) -> Composed:
     Raises:
         ValueError: for an unknown key, option or dimension or a value out of range; one line that names the known ones.
     """
-    return _to_composed(_compose(overrides))
+    return to_composed(compose_config(overrides))
 
 
-def compose_again(stored: Sequence[str], stored_text: str, overrides: Sequence[str]) -> Composed:
-    """The experiment of a study that exists: what it began with, and what may be given anew.
-
-    Args:
-        stored: The overrides that the study began with.
-        stored_text: The composed config that the study keeps; wherever defaults have changed since, it wins.
-        overrides: What is asked for now.
+def compose_config(overrides: Sequence[str]) -> DictConfig:
+    """The config that the overrides describe, before it becomes real objects.
 
     Raises:
-        ValueError: if the overrides ask for something that would make the study's trials incomparable.
+        ValueError: as `compose` does, but for values that only the objects themselves refuse.
     """
-    config = _compose(merge_overrides(stored, overrides))
-    _check_same_options(_compose(stored), config)
-    kept, now = _flatten(OmegaConf.create(stored_text)), _flatten(config)
-    before = dict(override.split("=", 1) for override in stored)
-    asked = {override.split("=", 1)[0] for override in overrides}
-    switched = {key for key in asked if key in {*CHOICES, "experiment"} and dict_of(overrides)[key] != before.get(key)}
-    for key, value in kept.items():
-        # Of what may change in a group that may not, such as where the data lies, the last word counts.
-        is_last_word = key in CHANGEABLE and "." in key and key not in asked
-        is_free = not is_last_word and bool({key, key.split(".")[0]} & {*CHANGEABLE})
-        if is_free or key not in now or now[key] == value:
-            continue
-        if not is_last_word and (key in asked or switched):
-            raise ValueError(
-                f"study '{config.study}' was begun with {key}={value} and cannot go on with {key}={now[key]}; "
-                f"leave it out to resume, or begin another study with study=<name>"
-            )
-        OmegaConf.update(config, key, value)
-    return _to_composed(config)
-
-
-def _check_same_options(begun: DictConfig, config: DictConfig) -> None:
-    """Refuses another option of a group: its keys differ, so comparing values would pass over it."""
-    for group, options in CHOICES.items():
-        names: dict[Any, str] = {node: name for name, node in options.items()}
-        before, now = (names[OmegaConf.get_type(item[group])] for item in (begun, config))
-        if group not in CHANGEABLE and before != now:
-            raise ValueError(
-                f"study '{config.study}' was begun with {group}={before} and cannot go on with {group}={now}; "
-                f"leave it out to resume, or begin another study with study=<name>"
-            )
-
-
-def merge_overrides(stored: Sequence[str], overrides: Sequence[str]) -> list[str]:
-    """The stored overrides with the new ones in their place or behind them; the last of a key counts.
-
-    When another cluster is chosen, the keys of the stored one are not carried over.
-    """
-    before, asked = dict_of(stored), dict_of(overrides)
-    switched = {key for key in asked if key in CHOICES and key in CHANGEABLE and asked[key] != before.get(key)}
-    kept = {key: value for key, value in before.items() if key.split(".")[0] not in switched}
-    return [f"{key}={value}" for key, value in (kept | asked).items()]
-
-
-def dict_of(overrides: Sequence[str]) -> dict[str, str]:
-    """Overrides by key."""
-    return dict(override.split("=", 1) for override in overrides)
-
-
-def _compose(overrides: Sequence[str]) -> DictConfig:
+    overrides = [take_literally(override) for override in overrides]
     parsed = [_parse(override) for override in overrides]
     groups = [item for item in parsed if item.key_or_group in {*CHOICES, "experiment"}]
     for item in groups:
         _check_option(item)
     with_groups = _hydra([item.input_line or "" for item in groups])
-    known = _flatten(with_groups)
+    known = flatten(with_groups)
     for item in parsed:
         if item not in groups:
-            check_key(item.key_or_group, known, {*CHOICES, "experiment"})
+            check_key(item.key_or_group, known, {*CHOICES, "experiment"}, _keys_of_options())
     config = _hydra(overrides)
     if OmegaConf.is_missing(config, "study"):
         raise ValueError("the study needs a name; add study=<name>")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", config.study):
+    try:
+        name = config.study
+    except OmegaConfBaseException as error:
+        raise ValueError(one_line(error)) from None
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
         raise ValueError(
-            f"study must be at most 100 letters, digits, '.', '_' or '-' and begin with a letter or digit, "
-            f"got {config.study!r}"
+            f"study must be at most 100 letters, digits, '.', '_' or '-' and begin with a letter or digit, got {name!r}"
         )
     return config
 
@@ -233,7 +195,7 @@ def _hydra(overrides: Sequence[str]) -> DictConfig:
             config: DictConfig = hydra_compose("root", overrides=list(overrides))
             return config
     except (HydraException, OmegaConfBaseException) as error:
-        raise ValueError(_one_line(error)) from None
+        raise ValueError(one_line(error)) from None
 
 
 def _register_choices() -> None:
@@ -244,13 +206,18 @@ def _register_choices() -> None:
             store.store(group=group, name=name, node=node)
 
 
-def _to_composed(config: DictConfig) -> Composed:
+def to_composed(config: DictConfig) -> Composed:
+    """The config as real objects, and as the text that a study keeps.
+
+    Raises:
+        ValueError: for a value that is out of range, in one line.
+    """
     # The folder knows where it lies, and a URI may hold a secret: neither is kept in it.
     text = OmegaConf.to_yaml(OmegaConf.masked_copy(config, [str(key) for key in config if key != "storage"]))
     try:
         experiment = OmegaConf.to_object(config)
     except OmegaConfBaseException as error:
-        raise ValueError(_one_line(error)) from None
+        raise ValueError(one_line(error)) from None
     assert isinstance(experiment, Experiment)
     return Composed(experiment, text)
 
@@ -258,9 +225,16 @@ def _to_composed(config: DictConfig) -> Composed:
 def _parse(override: str) -> Override:
     example = "an override reads key=value, such as budget.trials=48"
     try:
+        override.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{override!a} holds bytes that are no UTF-8; name files and studies in UTF-8") from None
+    try:
         parsed = OverridesParser.create().parse_override(override)
     except HydraException as error:
-        raise ValueError(f"cannot read {override!r} ({_one_line(error)}); {example}") from None
+        key, equals, value = override.partition("=")
+        if equals and not value.isascii():
+            raise ValueError(f'cannot read {override!r}; quote the value: "{key}={quote(value)}"') from None
+        raise ValueError(f"cannot read {override!r} ({one_line(error)}); {example}") from None
     if parsed.type is None or parsed.type.name != "CHANGE" or parsed.is_sweep_override():
         raise ValueError(f"cannot take {override!r}; {example}, without +, ~ or sweeps")
     return parsed
@@ -273,7 +247,17 @@ def _check_option(override: Override) -> None:
         raise ValueError(f"unknown {group} {name!r}; {suggest(str(name), options)}known: {', '.join(options)}")
 
 
-def _flatten(config: Any) -> dict[str, Any]:
+def _keys_of_options() -> dict[str, str]:
+    """Every key that an option of a group brings, with all options that do."""
+    found: dict[str, list[str]] = {}
+    for group, options in CHOICES.items():
+        for name, node in options.items():
+            for item in fields(node):
+                found.setdefault(f"{group}.{item.name}", []).append(f"{group}={name}")
+    return {key: " or ".join(options) for key, options in found.items()}
+
+
+def flatten(config: Any) -> dict[str, Any]:
     """Every leaf by its dotted key; lists are leaves."""
     plain = OmegaConf.to_container(config, throw_on_missing=False, enum_to_str=True)
     leaves: dict[str, Any] = {}
@@ -287,14 +271,3 @@ def _flatten(config: Any) -> dict[str, Any]:
 
     walk("", plain)
     return leaves
-
-
-def _one_line(error: Exception) -> str:
-    """The point of Hydra's message: the first line of what caused it, and the key it speaks of."""
-    root: BaseException = error
-    while root.__cause__ is not None:
-        root = root.__cause__
-    text = str(root)
-    first = text.strip().splitlines()[0].strip() if text.strip() else type(error).__name__
-    key = re.search(r"full_key: (\S+)", str(error) + text)
-    return f"{key.group(1)}: {first}" if key else first

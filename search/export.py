@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
 
 from search.fronts.choice import choose
 from search.record import StudyRecord
-from search.reports.model_card import write_card
+from search.reports.model_card import describe_gaps, write_card
+from search.store.lock import find_writer
 from search.store.study_folder import StudyFolder
 from search.stored_task import rebuild_task
-from search.trial import State, Trial
+from search.trial import Trial
 from spaces.search_space import Candidate
 from trainables.datasets import Dataset, load_once
 from trainables.measures import DICE
-from trainables.model_record import ModelRecord, to_safe_name
+from trainables.model_record import MAX_NAME, ModelRecord, to_safe_name
 from trainables.objectives import select_means
 from trainables.segmentation_task import SegmentationTask
 from trainables.severities import CLEAN
@@ -39,14 +40,24 @@ def export(location: str, pick: str, form: str, output: str | None, console: Con
         console: Where progress is shown.
 
     Raises:
-        ValueError: for a mistake of the user's, before anything is written.
+        ValueError: for a mistake of the user's, or a disk that is full; nothing is left behind.
     """
+    try:
+        return _export(location, pick, form, output, console)
+    except OSError as error:
+        raise ValueError(
+            f"cannot export: {error}; see that --output, and the folder for temporary files (TMPDIR), can be written "
+            "and have room"
+        ) from None
+
+
+def _export(location: str, pick: str, form: str, output: str | None, console: Console) -> int:
     folder = StudyFolder(location)
     record = folder.read_record()
     trial = choose(record.front, pick, record.objectives)
-    _check_finished(record, location)
+    _check_settled(folder, trial)
     task = _read_task(folder, record)
-    name = f"{to_safe_name(record.created.study)}-trial-{trial.trial_id:05d}"
+    name = _name(record.created.study, trial)
     target = Path(f"{name}-{form}" if output is None else output)
     _check_free(target)
     with folder.open_checkpoint(trial.trial_id) as checkpoint:
@@ -56,6 +67,8 @@ def export(location: str, pick: str, form: str, output: str | None, console: Con
                 "another trial"
             )
         console.print(f"Exporting {name} as {form}.", markup=False, soft_wrap=True)
+        if gaps := describe_gaps(record):
+            console.print(f"Note: {gaps} The model card says so.", markup=False, soft_wrap=True)
         console.print(
             "It is kept if a fresh process gets the evaluation's mask from it; this takes a while.", soft_wrap=True
         )
@@ -116,21 +129,29 @@ def _write(
     return 0
 
 
-def _check_finished(record: StudyRecord, location: str) -> None:
-    """Until the front is final and tested, a better trial may come, and the card would lack its test scores."""
-    running = sum(trial.state is State.RUNNING for trial in record.trials)
-    untested = sum(not trial.test for trial in record.front.trials)
-    if running or untested:
-        what = (
-            f"{running} trials are running or interrupted"
-            if running
-            else f"{untested} members of its front are not tested yet"
+def _name(study: str, trial: Trial) -> str:
+    """The name of the export; the study's is cut short where both are too long for one."""
+    number = f"-trial-{trial.trial_id:05d}"
+    return to_safe_name(study)[: MAX_NAME - len(number)] + number
+
+
+def _check_settled(folder: StudyFolder, trial: Trial) -> None:
+    """While a search is at work, a better trial may come; and a card without test scores tells too little."""
+    location = folder.folder.location
+    if writer := find_writer(folder.folder):
+        raise ValueError(
+            f"the search is at work ({writer}); wait for it or stop it; `paretoseg status {location}` shows where it "
+            "stands"
         )
-        raise ValueError(f"the search is not finished ({what}); `paretoseg status {location}` shows where it stands")
+    if not trial.test:
+        raise ValueError(
+            f"trial {trial.trial_id} is not measured on test cases; resume the search, with budget.hours=<more> if its "
+            f"hours are spent, or pick another trial; `paretoseg status {location}` shows where it stands"
+        )
 
 
 def _read_task(folder: StudyFolder, record: StudyRecord) -> SegmentationTask:
-    task = rebuild_task(folder, record)
+    task = rebuild_task(folder, record.created)
     if not isinstance(task, SegmentationTask):
         raise ValueError("only studies with task=segmentation have networks to export; this one has another task")
     return task
@@ -148,19 +169,29 @@ def _new_folder(target: Path) -> Iterator[Path]:
     """A folder beside the target that takes its place when the block ends well, and vanishes otherwise.
 
     Raises:
-        ValueError: if it cannot be written, or something has taken the place meanwhile.
+        ValueError: if the folders above it cannot be made, or something has taken the place meanwhile.
+        OSError: if it cannot be written.
     """
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=".paretoseg-export-", dir=target.parent))
-    except OSError as error:
-        raise ValueError(f"cannot write to {str(target.parent)!r}: {error.strerror}; choose another --output") from None
-    try:
+    with _new_parents(target), tempfile.TemporaryDirectory(prefix=".paretoseg-export-", dir=target.parent) as place:
+        unfinished = Path(place) / "export"
+        unfinished.mkdir()
         yield unfinished
         _check_free(target)
-        unfinished.chmod(0o755)
         unfinished.rename(target)
-    except OSError as error:
-        raise ValueError(f"cannot write {str(target)!r}: {error.strerror or error}; choose another --output") from None
+
+
+@contextmanager
+def _new_parents(target: Path) -> Iterator[None]:
+    """The folders above the target; those that were missing go again if nothing has come into them."""
+    missing = list(itertools.takewhile(lambda parent: not parent.exists(), target.absolute().parents))
+    try:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            where = f"cannot write to {str(target.parent)!r}"
+            raise ValueError(f"{where}: {error.strerror}; choose another --output") from None
+        yield
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        for parent in missing:
+            with suppress(OSError):
+                parent.rmdir()

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
-from urllib.parse import urlsplit, urlunsplit
 
 from rich.console import Console
 
 from cluster.cluster import BatchConfig
 from cluster.resources import Resources
 from cluster.serial import SerialConfig
-from search.config import Composed, Experiment, compose, compose_again, merge_overrides
+from search.config import Experiment
 from search.events import Created
 from search.importing import importing
+from search.overrides import quote
+from search.plan import Plan, compose_new_or_stored, locate, make_plan
 from search.progress import Progress
 from search.reports.text import describe_seconds, front_table
+from search.resuming import merge_overrides
 from search.serial import run_serially
 from search.session import JobSettings, Session
-from search.splits import check_splits, keep_splits
+from search.splits import keep_splits
+from search.stopping import end_in_order
 from search.store.folder import StorageError, hide_secrets
-from search.store.lock import hold_lock
-from search.store.study_folder import StudyFolder
+from search.store.lock import LockedError, hold_lock
 from search.study import Study
 from search.submission import make_order, send, submit
 from search.tracking_feed import follow
-from search.tracking_plan import settle_mode
-from spaces.search_space import SearchSpace
-from trainables.trainable import Task
+from search.tracking_plan import Mode
 
 
 class Exit(IntEnum):
@@ -41,18 +42,6 @@ class Exit(IntEnum):
     GAVE_UP = 3
     STORAGE = 74
     WORK_LEFT = 75
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A search that was checked and can begin."""
-
-    experiment: Experiment
-    text: str
-    overrides: tuple[str, ...]
-    folder: StudyFolder
-    space: SearchSpace
-    task: Task
 
 
 def search(overrides: Sequence[str], console: Console, *, dry_run: bool = False) -> int:
@@ -68,64 +57,26 @@ def search(overrides: Sequence[str], console: Console, *, dry_run: bool = False)
         LockedError: if another process works on the study.
         StorageError: if the study's folder cannot be reached.
     """
-    composed = compose(overrides)
+    composed = compose_new_or_stored(overrides)
     cluster = composed.experiment.cluster
     if isinstance(cluster, BatchConfig) and not cluster.has_local_paths:
+        end_in_order()
         return _send(composed.experiment, cluster, merge_overrides((), overrides), console, dry_run=dry_run)
     plan = make_plan(composed, overrides)
     cluster = plan.experiment.cluster
     if isinstance(cluster, BatchConfig):
+        end_in_order()
         return _submit(plan, cluster, merge_overrides((), overrides), console, dry_run=dry_run)
     if dry_run:
         raise ValueError(
             "--dry-run shows the job that would be submitted, but this cluster takes none; use cluster=slurm"
         )
+    end_in_order()
     with hold_lock(plan.folder.folder):
         study = _open_study(plan, console)
         if study.is_complete():
             console.print(f"The study is complete; add budget.trials=<more than {study.budget.trials}> to go on.")
         return _work(plan, study, console)
-
-
-def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
-    """Everything that can be checked before the search starts, checked.
-
-    Raises:
-        ValueError: with what is wrong and the way out.
-    """
-    folder = StudyFolder(locate(composed.experiment))
-    overrides = merge_overrides((), overrides)
-    if folder.exists():
-        created = folder.read_record().created
-        composed = _compose_again(folder, created, overrides)
-        overrides = merge_overrides(created.overrides, overrides)
-    experiment = composed.experiment
-    space = experiment.build_space()
-    task = experiment.task.build(experiment.data)
-    task.check()
-    check_splits(folder, task)
-    experiment.cluster.check(experiment.resources)
-    settle_mode(experiment.tracking)
-    return Plan(experiment, composed.text, tuple(overrides), folder, space, task)
-
-
-def locate(experiment: Experiment) -> str:
-    """The folder or URI of an experiment's study."""
-    if "://" not in experiment.storage:
-        return os.path.join(experiment.storage, experiment.study)
-    parts = urlsplit(experiment.storage)
-    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{experiment.study}"))
-
-
-def _compose_again(folder: StudyFolder, created: Created, overrides: Sequence[str]) -> Composed:
-    try:
-        stored_text = folder.read_experiment()
-    except FileNotFoundError:
-        raise ValueError(
-            f"'{folder.folder.location}' has a journal but no experiment.yaml; put it back, or begin another study "
-            "with study=<name>"
-        ) from None
-    return compose_again(created.overrides, stored_text, overrides)
 
 
 def _submit(plan: Plan, cluster: BatchConfig, overrides: Sequence[str], console: Console, *, dry_run: bool) -> Exit:
@@ -146,7 +97,8 @@ def _send(
     experiment.task.build(experiment.data)
     cluster.check(experiment.resources)
     order = make_order(experiment.study, overrides, experiment.storage, locate(experiment))
-    order = replace(order, resources=experiment.resources)
+    is_online = experiment.tracking.mode is Mode.online
+    order = replace(order, resources=experiment.resources, is_tracked_online=is_online)
     if dry_run:
         print(cluster.render(order), end="")
         return Exit.DONE
@@ -154,8 +106,17 @@ def _send(
 
 
 def _begin_study(plan: Plan) -> None:
-    """Keeps the config, and begins the journal of a study that is new."""
+    """Keeps the config, and begins the journal of a study that is new.
+
+    Raises:
+        LockedError: if another process has worked on the study since the plan was made.
+    """
     folder = plan.folder
+    if folder.journal.list_segments() != plan.segments:
+        raise LockedError(
+            f"another process has just worked on study '{folder.folder.location}'; give the same command again to go "
+            "on from there"
+        )
     folder.write_experiment(plan.text)
     keep_splits(folder, plan.task)
     if not folder.exists():
@@ -170,11 +131,10 @@ def _open_study(plan: Plan, console: Console) -> Study:
     _begin_study(plan)
     for note in plan.task.notes(plan.space):
         console.print(f"Note: {note}.", markup=False, soft_wrap=True)
-    objectives = plan.task.objectives()
     study = Study(
         folder.journal,
-        experiment.strategy.build(plan.space, objectives, experiment.seed),
-        experiment.pruner.build(objectives),
+        plan.strategy,
+        plan.pruner,
         budget=experiment.budget,
         seed=experiment.seed,
     )
@@ -208,9 +168,9 @@ def _run(plan: Plan, session: Session, console: Console, track: Callable[[Sessio
         f"Study {plan.folder.folder.location}: starting. Ctrl-C stops; the same command resumes.", markup=False
     )
     try:
-        with cluster.connect() as (cpus, gpus):
+        with cluster.connect() as nodes:
             is_serial = isinstance(cluster, SerialConfig)
-            slots = 1 if is_serial else resources.count_slots(cpus, gpus)
+            slots = 1 if is_serial else resources.count_slots(nodes)
             progress = Progress(console, slots)
             session.observe = _observe_with(progress.update, track)
             console.print(f"{session.study.budget.trials} trials, {slots} at a time.")
@@ -265,21 +225,30 @@ def _conclude(plan: Plan, session: Session, console: Console) -> Exit:
         console.print(front_table(record))
         console.print(f"Picture: {picture}\nTable:   {location}/front.csv", markup=False, soft_wrap=True)
     study = session.study
-    resume = f"paretoseg search {' '.join(_resume_words(plan))}"
+    resume, place = shlex.join(("paretoseg", "search", *_resume_words(plan))), shlex.quote(location)
     if study.gave_up:
+        if study.is_complete():  # the same command alone would find nothing to do
+            resume = f"{resume} budget.trials={study.budget.trials * 2}"
         last = next(trial for trial in reversed(record.in_order_of_end()) if trial.failure)
         assert last.failure is not None
         console.print(
             f"Stopped: {study.budget.max_failures} trials failed in a row, the last one (trial {last.trial_id}) with "
-            f"{last.failure.kind}: {last.failure.reason}. `paretoseg status {location}` lists them; when the cause is "
+            f"{last.failure.kind}: {last.failure.reason}. `paretoseg status {place}` lists them; when the cause is "
             f"mended, resume with: {resume}",
             markup=False,
             soft_wrap=True,
         )
         return Exit.GAVE_UP
     if session.is_done():
-        more = study.budget.trials * 2
-        steps = (f"paretoseg front {location}", f"paretoseg status {location}", f"{resume} budget.trials={more}")
+        more = f"budget.trials={study.budget.trials * 2}"
+        hours, num_left = study.budget.hours, study.budget.trials - len(study.trials)
+        if hours is not None and num_left > 0:
+            console.print(
+                f"The budget of {hours:g} hours is spent; {num_left} of {study.budget.trials} trials were not begun.",
+                soft_wrap=True,
+            )
+            more = f"budget.hours={record.hours_used + hours:.3g}"
+        steps = (f"paretoseg front {place}", f"paretoseg status {place}", f"{resume} {more}")
         console.print("Next: " + "\n      ".join(steps), markup=False, soft_wrap=True)
         return Exit.DONE
     console.print(f"Work is left; resume with: {resume}", markup=False, soft_wrap=True)
@@ -288,5 +257,7 @@ def _conclude(plan: Plan, session: Session, console: Console) -> Exit:
 
 def _resume_words(plan: Plan) -> list[str]:
     """What names the study on the command line; the rest is in its folder."""
-    storage = plan.experiment.storage
-    return [f"study={plan.experiment.study}", *([f"storage={hide_secrets(storage)}"] if storage != "studies" else [])]
+    storage = hide_secrets(plan.experiment.storage)
+    if storage.startswith(("'", '"')):
+        storage = quote(storage)  # bare, these would be read as quotes
+    return [f"study={plan.experiment.study}", *([f"storage={storage}"] if storage != "studies" else [])]

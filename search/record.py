@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from search.events import Created, Event, Failed, Finished, Opened, Stopped, Tested, apply
 from search.fronts.front import Front, read_front
-from search.trial import Trial
+from search.trial import State, Trial
 from spaces.objective import Objective
 
 
@@ -41,12 +41,15 @@ class StudyRecord:
                 self.last_time = event.time
                 return
         known = self._trials[event.trial_id] if event.trial_id < len(self._trials) else None
+        is_end = isinstance(event, Finished | Stopped | Failed)
+        if is_end and known is not None and known.state is not State.RUNNING:
+            return  # early journals can tell of an end twice; the first counts
         trial = apply(known, event)
         if known is None:
             self._trials.append(trial)
         else:
             self._trials[event.trial_id] = trial
-        if isinstance(event, Finished | Stopped | Failed):
+        if is_end:
             self._ended.append(event.trial_id)
         if isinstance(event, Finished | Tested):
             self._front = None

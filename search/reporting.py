@@ -73,7 +73,7 @@ def report(location: str, output: str | None, has_pictures: bool, console: Conso
         "pictures": pictures,
     }
     written_at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    content = render_report(record, data, _notes(record), written_at).encode()
+    content = render_report(record, data, _notes(record), written_at).encode(errors="replace")
     target.write(name, content)
     size = f"{len(content) / 1e6:.1f} MB" if len(content) > 1e6 else f"{len(content) / 1e3:.0f} kB"
     place = output or folder.folder.child(name).location
@@ -145,7 +145,7 @@ def _take_pictures(folder: StudyFolder, record: StudyRecord, scores: Scores, pro
     if not members:
         return _without("no trial is on the front yet")
     try:
-        task = rebuild_task(folder, record)
+        task = rebuild_task(folder, record.created)
         if not isinstance(task, SegmentationTask):
             return _without("this study's task has no images")
         return _draw(folder, [record.trials[trial_id] for trial_id in members], task, scores, progress)

@@ -86,7 +86,9 @@ class Session:
             return False
         if self.halt_reason or self.study.gave_up:
             return True
-        has_trials = len(self.study.trials) < self.study.budget.trials or self.study.num_running > 0
+        if self.study.num_running:
+            return False
+        has_trials = len(self.study.trials) < self.study.budget.trials
         return not (has_trials and self.study.has_time(self.now())) and self._next_to_test() is None
 
     def is_done(self) -> bool:
@@ -108,7 +110,7 @@ class Session:
                 self._take_failure(job, failure, outcome)
             case Halted(reason):
                 is_over = True
-                self.halt_reason = reason
+                self.halt(reason)
         if is_over:
             self._close(job)
         self.observe(self)
@@ -128,8 +130,9 @@ class Session:
         self.observe(self)
 
     def halt(self, reason: str) -> None:
-        """Stops handing out jobs because the storage failed."""
+        """Stops handing out jobs because the storage failed; those that run are not waited for."""
         self.halt_reason = self.halt_reason or reason
+        self._active.clear()
 
     def _take_evaluation(self, job: Job, outcome: Outcome, evaluation: Evaluation) -> None:
         values = _select(self.study.objectives, evaluation)

@@ -1,25 +1,39 @@
-"""What a finished study was run on: its task, built again from the config that the study keeps."""
+"""What a study was begun with: its config and its task, built again from what its folder keeps."""
 
 from __future__ import annotations
 
-from search.config import compose_again
-from search.record import StudyRecord
+from collections.abc import Sequence
+
+from search.config import Composed
+from search.events import Created
+from search.resuming import DAMAGED, compose_again
 from search.splits import check_splits
 from search.store.study_folder import StudyFolder
 from trainables.trainable import Task
 
 
-def rebuild_task(folder: StudyFolder, record: StudyRecord) -> Task:
-    """The task of a study, checked: its data is there and can be used.
+def compose_stored(folder: StudyFolder, created: Created, overrides: Sequence[str] = ()) -> Composed:
+    """The config of a study, with what may be given anew replaced by the overrides.
 
     Raises:
-        ValueError: if the config is gone or cannot be used, or the data is not where it was; in one line.
+        ValueError: if the config is gone, or the overrides would make the study's trials incomparable.
     """
     try:
         text = folder.read_experiment()
     except FileNotFoundError:
         raise ValueError("the study has no experiment.yaml any more; put it back") from None
-    experiment = compose_again(record.created.overrides, text, ()).experiment
+    except UnicodeDecodeError:
+        raise ValueError(DAMAGED) from None
+    return compose_again(created.overrides, text, overrides)
+
+
+def rebuild_task(folder: StudyFolder, created: Created) -> Task:
+    """The task of a study, checked: its data is there and can be used.
+
+    Raises:
+        ValueError: if the config is gone or cannot be used, or the data is not where it was; in one line.
+    """
+    experiment = compose_stored(folder, created).experiment
     task = experiment.task.build(experiment.data)
     try:
         task.check()

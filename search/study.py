@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 import numpy as np
@@ -51,8 +52,8 @@ class Budget:
     def __post_init__(self) -> None:
         if self.trials < 1:
             raise ValueError(f"budget.trials must be at least 1, got {self.trials}")
-        if self.hours is not None and self.hours <= 0:
-            raise ValueError(f"budget.hours must be above 0, or null for no limit, got {self.hours}")
+        if self.hours is not None and not 0 < self.hours < inf:
+            raise ValueError(f"budget.hours must be above 0 and finite, or null for no limit, got {self.hours}")
         if self.max_failures < 1:
             raise ValueError(f"budget.max_failures must be at least 1, got {self.max_failures}")
 
@@ -124,15 +125,18 @@ class Study:
         return self._budget.hours is None or used < self._budget.hours
 
     def ask(self, now: float) -> Trial | None:
-        """The trial to run now: an interrupted one first, then a new one; None if none is to be started any more."""
-        if self.gave_up or not self.has_time(now):
+        """The trial to run now: an interrupted one first, then a new one; None if none is to be started any more.
+
+        An interrupted one was begun while there was time, and so is finished however little is left.
+        """
+        if self.gave_up:
             return None
         if self._interrupted:
             trial_id = self._interrupted.pop(0)
             self._keep(Resumed(now, trial_id))
             return self.trials[trial_id]
         number = len(self.trials)
-        if number >= self._budget.trials:
+        if number >= self._budget.trials or not self.has_time(now):
             return None
         active = [trial for trial in self.trials if trial.state is State.RUNNING]
         generator = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(_TRIAL_STREAM, number)))
@@ -143,6 +147,7 @@ class Study:
 
     def report(self, trial_id: int, step: int, values: Mapping[str, float], now: float) -> bool:
         """Notes a quick measurement; True if the trial is to be stopped early."""
+        self._check_running(trial_id)
         self._keep(Reported(now, trial_id, step, values))
         others = [trial for trial in self.trials if trial.trial_id != trial_id]
         return self._pruner.should_stop(self.trials[trial_id], others)
@@ -184,7 +189,12 @@ class Study:
         """How many trials are running or were interrupted."""
         return sum(trial.state is State.RUNNING for trial in self.trials)
 
+    def _check_running(self, trial_id: int) -> None:
+        state = self.trials[trial_id].state
+        assert state is State.RUNNING, f"trial {trial_id} is {state}, not running"
+
     def _end(self, event: Finished | Stopped | Failed) -> None:
+        self._check_running(event.trial_id)
         self._keep(event)
         self._strategy.tell(self.trials[event.trial_id])
 

@@ -11,6 +11,8 @@ from rich.console import Console
 
 from cluster.cluster import BatchConfig, Order, Ticket
 from cluster.jobs import find_job
+from search.overrides import quote
+from search.store.folder import hide_secrets
 from search.store.lock import hold_lock
 from search.store.study_folder import StudyFolder
 
@@ -29,7 +31,7 @@ def make_order(study: str, overrides: Sequence[str], storage: str, location: str
     here = [word for word in overrides if word.split("=", 1)[0].split(".")[0] not in ("cluster", "storage", "study")]
     is_uri = "://" in location
     storage = storage if is_uri else os.path.abspath(storage)
-    words = (f"study={study}", f"storage={_quote_value(storage)}", *here)
+    words = (f"study={study}", f"storage={_quote(storage)}", *here)
     return Order(study, words, location if is_uri else os.path.abspath(location))
 
 
@@ -54,8 +56,15 @@ def submit(
     cluster.reach()
     _refuse_second(folder)
     with hold_lock(folder.folder):
+        is_new = not folder.exists()
         begin()
-    ticket = cluster.submit(order)
+    try:
+        ticket = cluster.submit(order)
+    except ValueError:
+        if is_new:  # another try may ask for other settings
+            with hold_lock(folder.folder):
+                folder.forget()
+        raise
     folder.write_ticket(ticket)
     _announce(ticket, folder, console)
 
@@ -64,10 +73,11 @@ def send(cluster: BatchConfig, order: Order, console: Console) -> int:
     """Hands the job to a place with disks of its own, and follows it where the place can be watched from here.
 
     Returns:
-        The exit code of the search, as far as it is known: 75 where the user stops following, 0 where nobody follows.
+        The exit code of the search, as far as it is known: 75 where it can be followed no further, 0 where nobody
+        follows.
 
     Raises:
-        ValueError: if the place refuses the job, or loses it.
+        ValueError: if the place refuses the job.
     """
     ticket = cluster.submit(order)
     console.print(f"Sent job {ticket.job} to {ticket.cluster}.\nLook: {ticket.log}", markup=False, soft_wrap=True)
@@ -75,6 +85,15 @@ def send(cluster: BatchConfig, order: Order, console: Console) -> int:
         code = cluster.follow(ticket, lambda line: console.print(line, markup=False, soft_wrap=True))
     except KeyboardInterrupt:
         console.print("The job goes on without being watched; the same command follows it again.")
+        return _WORK_LEFT
+    except ValueError as error:
+        # The job was sent: a refusal to tell of it must not look as if nothing was begun.
+        console.print(
+            f"{error}.\nThe job goes on without being watched; look with `{ticket.log}`, "
+            "or give the same command again to follow it.",
+            markup=False,
+            soft_wrap=True,
+        )
         return _WORK_LEFT
     return code or 0
 
@@ -100,15 +119,15 @@ def _refuse_second(folder: StudyFolder) -> None:
 def _announce(ticket: Ticket, folder: StudyFolder, console: Console) -> None:
     lines = [
         f"Submitted job {ticket.job} to {ticket.cluster}.",
-        f"Status: paretoseg status {shlex.quote(folder.folder.address)}",
+        f"Status: paretoseg status {shlex.quote(hide_secrets(folder.folder.address))}",
     ]
     lines += [f"Log:    {ticket.log}"] if ticket.log else []
     console.print("\n".join(lines), markup=False, soft_wrap=True)
 
 
-def _quote_value(value: str) -> str:
+def _quote(value: str) -> str:
     """A value for an override, quoted where it would be read as more than a word."""
     if re.fullmatch(r"[A-Za-z0-9_./-]+", value):
         return value
-    inside = re.sub(r"(\\*)'", r"\1\1\\'", value)
-    return "'" + re.sub(r"(\\+)$", r"\1\1", inside) + "'"
+    # It is resolved already: OmegaConf must not read an interpolation into it.
+    return quote(re.sub(r"(\\*)\$\{", r"\1\1\\${", value))

@@ -30,6 +30,7 @@ import wandb
 from search.fronts.front import Front, read_front
 from search.tracking_ledger import Ledger
 from search.tracking_plan import Mode, TrackingPlan
+from search.tracking_summary import mark_of, summarise
 from search.trial import State, Trial
 
 Say: TypeAlias = Callable[[Mapping[str, object]], object]
@@ -38,7 +39,8 @@ _INIT_SECONDS = 20
 _FINISH_SECONDS = 60
 _SECONDS_BETWEEN_TABLES = 60.0
 _STRIDE = 1000
-_MAX_TRACEBACK = 4000
+_MAX_REFUSALS = 3
+"""How many trials in a row may be refused before it counts as a failure of W&B."""
 
 
 class Tracking:
@@ -56,17 +58,37 @@ class Tracking:
         self._ledger = Ledger(plan)
         self._runs: dict[str, Any] = {}
         self._trials: dict[int, Trial] = {}
+        self._refused: set[int] = set()
+        self._num_refusals = 0
         self._num_logged = 0
         self._front: Front = read_front([], plan.created.objectives)
         self._shown = ""
         self._shown_at = -_SECONDS_BETWEEN_TABLES
 
     def take(self, trial: Trial) -> None:
-        """Brings a trial's run up to the trial."""
+        """Brings a trial's run up to the trial; one that W&B refuses, as it was deleted there say, is left out.
+
+        Raises:
+            wandb.Error: if it is rather W&B that fails: after a timeout, or several refusals in a row.
+        """
         self._trials[trial.trial_id] = trial
-        run_id, mark = self._plan.trial_run_id(trial.trial_id), _mark(trial)
-        if self._ledger.is_sent(run_id, mark) and run_id not in self._runs:
+        run_id, mark = self._plan.trial_run_id(trial.trial_id), mark_of(trial)
+        is_sent = self._ledger.is_sent(run_id, mark) and run_id not in self._runs
+        if is_sent or trial.trial_id in self._refused:
             return
+        began = time.monotonic()
+        try:
+            self._bring_up(trial, run_id, mark)
+            self._num_refusals = 0
+        except wandb.Error as error:
+            self._num_refusals += 1
+            if self._num_refusals >= _MAX_REFUSALS or time.monotonic() - began >= _INIT_SECONDS:
+                raise
+            self._runs.pop(run_id, None)
+            self._refused.add(trial.trial_id)
+            self._say({"refused": trial.trial_id, "why": _first_line(error)})
+
+    def _bring_up(self, trial: Trial, run_id: str, mark: str) -> None:
         run = self._open(run_id, f"{self._plan.created.study} trial {trial.trial_id}", "trial", self._describe(trial))
         first = self._first_step(run_id)
         for step, values in trial.reports.items():
@@ -85,7 +107,7 @@ class Tracking:
             run_id = self._plan.trial_run_id(trial.trial_id)
             if run_id in self._runs:
                 self._runs[run_id].summary["state"] = "INTERRUPTED"
-                self._end(run_id, _mark(trial), exit_code=1)
+                self._end(run_id, mark_of(trial), exit_code=1)
 
     def _describe(self, trial: Trial) -> dict[str, Any]:
         """The config of a trial's run."""
@@ -105,7 +127,7 @@ class Tracking:
             (trial for trial in self._trials.values() if trial.state is not State.RUNNING),
             key=lambda trial: (trial.ended_at or 0.0, trial.trial_id),
         )
-        marks = [(trial.trial_id, _mark(trial)) for trial in ended]
+        marks = [(trial.trial_id, mark_of(trial)) for trial in ended]
         mark = hashlib.sha256(repr(marks).encode()).hexdigest()[:16]
         if not ended or mark == self._shown or self._ledger.is_sent(self._plan.search_id, mark):
             return
@@ -197,37 +219,6 @@ class Tracking:
         first_step = self._first_step(run_id)
         self._runs.pop(run_id).finish(exit_code=exit_code)
         self._ledger.note(run_id, mark, first_step)
-
-
-def summarise(trial: Trial) -> dict[str, Any]:
-    """What a trial came to, as the summary of its run; named like the columns of `trials.parquet`."""
-    summary: dict[str, Any] = {
-        "state": trial.state.value,
-        "num_attempts": trial.num_attempts,
-        "degenerate": _clean(trial.degenerate),
-        **trial.objectives,
-        **trial.costs,
-        **{f"test_{name}": value for name, value in trial.test.items()},
-    }
-    if trial.seconds is not None:
-        summary["seconds"] = trial.seconds
-    if trial.device:
-        summary["device"] = _clean(trial.device)
-    if trial.failure:
-        summary["failure"] = trial.failure.kind.value
-        summary["reason"] = _clean(trial.failure.reason)
-        summary["traceback"] = _clean(trial.failure.traceback[-_MAX_TRACEBACK:])
-    return summary
-
-
-def _mark(trial: Trial) -> str:
-    """What distinguishes the states of one trial."""
-    return f"{trial.state.value} {trial.num_attempts} {max(trial.reports, default=0)} {len(trial.test)}"
-
-
-def _clean(text: str) -> str:
-    """The text without what UTF-8 cannot hold; messages of other programs may carry it."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _first_line(error: Exception) -> str:

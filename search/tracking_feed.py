@@ -182,6 +182,8 @@ class TrackingFeed:
             case {"taken": _}:
                 with self._changed:
                     self._sent.popleft()
+            case {"refused": int(trial_id), "why": str(why)}:
+                self._tell(f"trial {trial_id} is left out, as its run is refused ({why})")
             case {"url": str(url)}:
                 self._url = url
             case {"failed": str(failure)}:

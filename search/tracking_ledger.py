@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 
-from search.tracking_plan import Mode, TrackingPlan
+from search.tracking_plan import Mode, TrackingPlan, find_account
 
 
 class Ledger:
     """What the runs hold, kept in a file so that the next session opens only those that lack something.
 
     Args:
-        plan: Whose runs; another server, user or project begins anew.
+        plan: Whose runs; another server, team or project begins anew.
     """
 
     def __init__(self, plan: TrackingPlan) -> None:
         self._path = plan.folder / "wandb" / f"{plan.prefix}.sent.jsonl"
         meant = Mode.online if plan.is_fallback else plan.mode
-        self._place = [meant.value, plan.entity or "", plan.project]
+        self._place = [meant.value, *find_account(plan.entity), plan.project]
         self._entries: dict[str, tuple[str, int]] = {}
         for line in self._path.read_text().splitlines() if self._path.exists() else []:
             try:

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -57,8 +58,8 @@ class TrackingConfig:
             raise ValueError(
                 f"tracking.project must be 1 to 128 characters, none of them / \\ # ? % :, got {self.project!r}"
             )
-        if self.wait_seconds < 0:
-            raise ValueError(f"tracking.wait_seconds must not be negative, got {self.wait_seconds:g}")
+        if not 0 <= self.wait_seconds < inf:
+            raise ValueError(f"tracking.wait_seconds must be finite and not negative, got {self.wait_seconds:g}")
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def settle_mode(config: TrackingConfig) -> tuple[Mode, str]:
     if wanted == "disabled" or os.environ.get("WANDB_DISABLED", "").lower() in {"true", "1"}:
         return Mode.disabled, "W&B is disabled on this machine"
     by_switch = {"online": Mode.online, "offline": Mode.offline, "dryrun": Mode.offline}.get(wanted)
-    has_key = _has_key(os.environ.get("WANDB_BASE_URL") or settings.get("base_url") or _CLOUD, settings)
+    has_key = _has_key(_find_server(settings), settings)
     mode, why = config.mode, f"tracking.mode={config.mode}"
     if mode is Mode.auto:
         mode = by_switch or (Mode.online if has_key else Mode.offline)
@@ -123,6 +124,20 @@ def settle_mode(config: TrackingConfig) -> tuple[Mode, str]:
             "tracking.mode=offline"
         )
     return mode, why
+
+
+def find_account(entity: str | None) -> tuple[str, str]:
+    """The server that wandb would use, and the user or team; '' for the key's own.
+
+    Args:
+        entity: What the config says.
+    """
+    settings = _read_settings()
+    return _find_server(settings), entity or os.environ.get("WANDB_ENTITY") or settings.get("entity", "")
+
+
+def _find_server(settings: Mapping[str, str]) -> str:
+    return (os.environ.get("WANDB_BASE_URL") or settings.get("base_url") or _CLOUD).rstrip("/")
 
 
 def choose_folder(config: TrackingConfig, study: Folder) -> Path:

@@ -41,6 +41,12 @@ class Failure:
     traceback: str = ""
     """Where in the code, for the one who has to mend it."""
 
+    def __post_init__(self) -> None:
+        # Half a character, as a file name that is no UTF-8 leaves in a message, would break every table and page.
+        for name in ("reason", "traceback"):
+            text = getattr(self, name).encode(errors="backslashreplace").decode()
+            object.__setattr__(self, name, text)
+
 
 @dataclass(frozen=True)
 class Trial:

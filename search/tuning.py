@@ -58,7 +58,8 @@ def run_on_ray(session: Session, *, slots: int, cpus: float, gpus: float, worker
     """
     os.environ.update(_TUNE_SETTINGS | {"TUNE_MAX_PENDING_TRIALS_PG": str(slots)})
     logging.getLogger("ray").setLevel(logging.CRITICAL)
-    jobs: dict[str, tuple[Job, float]] = {}
+    jobs: dict[str, Job] = {}
+    scheduler = SessionScheduler(session, jobs)
     team = Team.share_out(workers, cpus, gpus) if workers > 1 else None
     needs: Any = {"cpu": cpus, "gpu": gpus}
     if team is not None:
@@ -69,7 +70,7 @@ def run_on_ray(session: Session, *, slots: int, cpus: float, gpus: float, worker
             tune.with_resources(TrialActor, needs),
             tune_config=tune.TuneConfig(
                 search_alg=SessionSearcher(session, jobs, slots, team),
-                scheduler=SessionScheduler(session, jobs),
+                scheduler=scheduler,
                 num_samples=-1,
                 reuse_actors=True,
                 trial_name_creator=_name_trial,
@@ -79,6 +80,7 @@ def run_on_ray(session: Session, *, slots: int, cpus: float, gpus: float, worker
                 name="search",
                 storage_path=scratch,
                 verbose=0,
+                callbacks=[StartClock(scheduler.note_start)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
@@ -142,9 +144,7 @@ class _Forgotten:
 class SessionSearcher(_Forgotten, Searcher):  # type: ignore[misc]
     """Hands the session's jobs to Tune, as many at a time as there are slots."""
 
-    def __init__(
-        self, session: Session, jobs: dict[str, tuple[Job, float]], slots: int, team: Team | None = None
-    ) -> None:
+    def __init__(self, session: Session, jobs: dict[str, Job], slots: int, team: Team | None = None) -> None:
         super().__init__(metric="training_iteration", mode="max")
         self._session = session
         self._jobs = jobs
@@ -166,23 +166,24 @@ class SessionSearcher(_Forgotten, Searcher):  # type: ignore[misc]
         """Nothing: the journal is the memory."""
 
     def _suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        if self._session.is_over():
+        if self._session.halt_reason or self._session.is_over():
             return _FINISHED
         job = self._session.next_job() if len(self._jobs) < self._slots else None
         if job is None:
             return None
-        self._jobs[trial_id] = job, self._session.now()
+        self._jobs[trial_id] = job
         return {_JOB: job, _TEAM: self._team}
 
 
 class SessionScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
     """Takes outcomes to the session and tells Tune whether a trial goes on."""
 
-    def __init__(self, session: Session, jobs: dict[str, tuple[Job, float]]) -> None:
+    def __init__(self, session: Session, jobs: dict[str, Job]) -> None:
         super().__init__()
         self._metric = "training_iteration"
         self._session = session
         self._jobs = jobs
+        self._began_at: dict[str, float] = {}
         self._chosen: set[str] = set()
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
@@ -198,11 +199,16 @@ class SessionScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
         """Takes the last outcome of a trial; one that was stopped early is known already."""
         _guard(self._session, lambda: self._take(trial, result), True)
 
+    def note_start(self, trial_id: str) -> None:
+        """Takes note that a worker has the job: the wait for a place is no time of the trial's."""
+        self._began_at[trial_id] = self._session.now()
+
     def on_trial_error(self, controller: Any, trial: RayTrial) -> None:
         """Takes note that the worker died."""
-        job, since = self._jobs.pop(trial.trial_id, (None, 0.0))
+        job = self._jobs.pop(trial.trial_id, None)
         if job is not None:
-            failure = _explain_loss(_read_error(trial), job, self._session.now() - since)
+            now = self._session.now()
+            failure = _explain_loss(_read_error(trial), job, now - self._began_at.get(trial.trial_id, now))
             _guard(self._session, lambda: self._session.lose(job, failure), None)
 
     def on_trial_add(self, controller: Any, trial: RayTrial) -> None:
@@ -227,19 +233,31 @@ class SessionScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
         return "paretoseg"
 
     def _take(self, trial: RayTrial, result: dict[str, Any]) -> bool:
-        if trial.trial_id not in self._jobs:
+        # Let go of first: Tune tells of a trial that ends twice, and its outcome is not taken twice, whatever happens.
+        job = self._jobs.pop(trial.trial_id, None)
+        if job is None:
             return True
-        job, _ = self._jobs[trial.trial_id]
-        outcome: Outcome = result[_OUTCOME]
+        outcome = result[_OUTCOME]
+        assert isinstance(outcome, Outcome)
         if isinstance(outcome.result, Broken) and outcome.result.failure.kind is FailureKind.LOST:
             # Processes of the trial died, and not the worker that speaks for them.
             self._session.lose(job, outcome.result.failure)
-            is_over = True
-        else:
-            is_over = self._session.take(job, outcome)
-        if is_over:
-            self._jobs.pop(trial.trial_id)
-        return is_over
+            return True
+        if self._session.take(job, outcome) or self._session.halt_reason:
+            return True
+        self._jobs[trial.trial_id] = job
+        return False
+
+
+class StartClock(_Forgotten, tune.Callback):  # type: ignore[misc]
+    """Tells when a worker, new or warm, has taken a trial."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self._note = note
+
+    def on_trial_start(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
+        """Passes it on."""
+        self._note(trial.trial_id)
 
 
 def _guard(session: Session, act: Callable[[], T], when_halted: T) -> T:
@@ -258,8 +276,11 @@ def _read_error(trial: RayTrial) -> Exception | None:
 
 
 def _explain_loss(error: Exception | None, job: Job, seconds: float) -> Failure:
-    """Why the process of a trial died, as far as it can be known from outside."""
-    if seconds >= job.timeout_min * 60 + _TIMEOUT_GRACE_SECONDS:
+    """Why the process of a trial died, as far as it can be known from outside.
+
+    `seconds` is a little less than the worker's own clock says: Tune tells late of a start, not later than the grace.
+    """
+    if seconds >= job.timeout_min * 60:
         return time_out(job.timeout_min)
     if isinstance(error, OutOfMemoryError):
         return Failure(FailureKind.MEMORY, "the machine ran out of memory and the worker was ended", str(error))

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 
-def check_key(key: str, known: Collection[str], groups: Collection[str]) -> None:
+def check_key(key: str, known: Collection[str], groups: Collection[str], others: Mapping[str, str]) -> None:
     """Nothing, if the dotted key is known.
+
+    Args:
+        key: What was typed.
+        known: All dotted keys of the options that are chosen.
+        groups: What has options.
+        others: Dotted keys that another option would bring, each with that option as `group=option`.
 
     Raises:
         ValueError: if it is not; one line that names the nearest and the known ones.
@@ -21,6 +27,8 @@ def check_key(key: str, known: Collection[str], groups: Collection[str]) -> None
         )
     parent = key.rpartition(".")[0]
     siblings = [name.removeprefix(f"{parent}.") for name in known if parent and name.rpartition(".")[0] == parent]
+    if key in others:
+        raise ValueError(f"unknown key '{key}'; it belongs to {others[key]}; add that, or leave the key out")
     shown = siblings or sorted({*groups, *(name.split(".")[0] for name in known)})
     if not siblings:
         raise ValueError(f"unknown key '{key}'; {suggest(key, [*shown, *known])}known: {', '.join(shown)}")

@@ -156,6 +156,7 @@ class Work:
         if not self.is_leader:
             return Measured(Evaluation(Measurement({}), {}))
         evaluation = self._trainable.evaluate(split)
+        Measurement(evaluation.costs)  # refuses what is not finite, as of the objectives
         folder.write_cases(self.job.trial_id, self.job.assignment.seed, split, evaluation.cases)
         return Measured(evaluation)
 

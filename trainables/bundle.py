@@ -7,6 +7,7 @@ is installed and paretoseg is not: `scripts/` holds the code of the network, and
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -37,7 +38,10 @@ def write_bundle(
         (folder / name).mkdir()
     _write_json(folder / "configs" / "metadata.json", describe(blueprint, record, class_names))
     _write_json(folder / "configs" / "inference.json", configure(blueprint))
-    torch.save(dict(weights), folder / "models" / "model.pt")
+    buffer = io.BytesIO()
+    torch.save(dict(weights), buffer)
+    # torch itself would turn a full disk into a RuntimeError without a reason.
+    (folder / "models" / "model.pt").write_bytes(buffer.getvalue())
     sources = collect_sources(f"trainables.{NETWORK_MODULE}") | collect_sources(f"trainables.{INFERENCE_MODULE}")
     for name, text in sources.items():
         (folder / "scripts" / name).write_text(text)
@@ -86,7 +90,7 @@ def configure(blueprint: Blueprint) -> dict[str, Any]:
 
 def _list_packages(blueprint: Blueprint) -> tuple[str, ...]:
     """What the bundle needs beside torch, MONAI and numpy."""
-    packages = ("fire", "nibabel")
+    packages = ("fire", "nibabel", "pillow")
     return (*packages, "einops") if blueprint.architecture.family == "swin_unetr" else packages
 
 

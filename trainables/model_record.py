@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 HOUSE_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
+MAX_NAME = 100
+"""How many letters a name may have."""
+
 
 @dataclass(frozen=True)
 class ModelRecord:
     """What is known of the model that is exported."""
 
     name: str
-    """Name of the export, of letters, digits, '.', '_' and '-' alone."""
+    """Name of the export, of at most MAX_NAME letters, digits, '.', '_' and '-'."""
 
     summary: str
     """Where it comes from, in one sentence."""
@@ -34,7 +37,7 @@ class ModelRecord:
 def to_safe_name(text: str) -> str:
     """The text with everything but letters, digits, '.', '_' and '-' replaced by '_'; begins with none of '.', '-'."""
     safe = "".join(letter if letter in HOUSE_LETTERS else "_" for letter in text).lstrip(".-")
-    return safe[:100] or "model"
+    return safe[:MAX_NAME] or "model"
 
 
 def to_plain_text(text: str) -> str:

@@ -13,6 +13,7 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import onnxruntime
@@ -35,10 +36,14 @@ def read_image(file: str, settings: dict[str, Any]) -> np.ndarray[Any, np.dtype[
         SystemExit: if it cannot be read, or is not what the network was trained on.
     """
     try:
-        image: np.ndarray[Any, np.dtype[np.float32]] = np.load(file).astype(np.float32)
-    except (OSError, ValueError) as error:
+        with Path(file).open("rb") as stream:
+            found = np.load(stream)
+        if not isinstance(found, np.ndarray):
+            raise ValueError("it holds several arrays")
+        image: np.ndarray[Any, np.dtype[np.float32]] = found.astype(np.float32)
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:
         sys.exit(f"'{file}' cannot be read as an array: {error}; save it with numpy.save")
-    if image.ndim != len(settings["axes"]) or image.shape[0] != settings["num_channels"]:
+    if not image.size or image.ndim != len(settings["axes"]) or image.shape[0] != settings["num_channels"]:
         axes = ", ".join(settings["axes"])
         sys.exit(
             f"the image must have axes ({axes}) and {settings['num_channels']} channel(s), got shape {image.shape}"

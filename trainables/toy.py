@@ -76,8 +76,10 @@ class ToyConfig(TaskConfig):
     def __post_init__(self) -> None:
         if self.num_steps < 1:
             raise ValueError(f"task.num_steps must be at least 1, got {self.num_steps}")
-        if self.seconds < 0 or self.noise < 0:
-            raise ValueError(f"task.seconds and task.noise must not be negative, got {self.seconds} and {self.noise}")
+        if not (0 <= self.seconds < math.inf and 0 <= self.noise < math.inf):
+            raise ValueError(
+                f"task.seconds and task.noise must be finite and not negative, got {self.seconds} and {self.noise}"
+            )
 
     def build(self, data: DataConfig) -> ToyTask:
         """The toy task; it needs no data."""

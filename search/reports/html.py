@@ -64,6 +64,8 @@ def to_embedded_json(data: Mapping[str, Any]) -> str:
 def describe_seeds(record: StudyRecord) -> str:
     """What the seeds of a study let one conclude, in a sentence."""
     seeds = sorted({trial.seed for trial in record.trials})
+    if not seeds:
+        return "No network was trained yet."
     if len(seeds) == 1:
         return f"Every network was trained with one seed ({seeds[0]}): neighbours on the front may be equal."
     return f"Networks were trained with the seeds {', '.join(map(str, seeds))}; a point is one network with one seed."

@@ -15,7 +15,7 @@ from search.reports.page_data import (
     mean_by_class,
     mean_by_severity,
 )
-from search.trial import Trial
+from search.trial import State, Trial
 from trainables.datasets import DataConfig, Dataset
 from trainables.measures import MEASURES
 from trainables.severities import CLEAN
@@ -23,7 +23,7 @@ from trainables.trainable import CaseScore, Split
 
 _USAGE = {
     "bundle": """\
-Needs MONAI with `fire` and `nibabel`; paretoseg is not needed. In this folder:
+Needs MONAI with `fire`, `nibabel` and `pillow`; paretoseg is not needed. In this folder:
 
     python -m monai.bundle run --config_file configs/inference.json --images FILE_OR_FOLDER --output_dir masks
 
@@ -81,8 +81,20 @@ def write_card(
         f"'{escape(record.created.study)}', as one of {len(record.front.trials)} on the Pareto front of "
         f"{' and '.join(objective.name for objective in record.objectives)} after {len(record.trials)} trials."
     )
+    if gaps := describe_gaps(record):
+        intro = f"{intro}\n\n{gaps}"
     body = "\n\n".join(f"## {heading}\n\n{text.strip()}" for heading, text in sections.items())
     return f"# {title}\n\n{intro}\n\n{body}\n"
+
+
+def describe_gaps(record: StudyRecord) -> str:
+    """What the search has left undone, and so may have missed, in a sentence; empty if it came to its end."""
+    num_running = sum(trial.state is State.RUNNING for trial in record.trials)
+    num_untested = sum(not trial.test for trial in record.front.trials)
+    found = [f"{num_running} trials were interrupted"] if num_running else []
+    if num_untested:
+        found.append(f"{num_untested} members of the front are not measured on test cases")
+    return f"The search is not at its end: {' and '.join(found)}." if found else ""
 
 
 def escape(text: object) -> str:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import uuid
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit, urlunsplit
 
 from pyarrow import ArrowException
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSystem
+
+from cluster.uri_keys import is_secret
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 """What a write fails with when the disk, and not the writer, is to blame."""
@@ -36,7 +37,7 @@ class Folder:
             try:
                 self._filesystem, path = FileSystem.from_uri(location)
             except (ArrowException, OSError, ValueError) as error:
-                cause = (str(error).splitlines() or [type(error).__name__])[0]
+                cause = _first_line(error).replace(location, hide_secrets(location))
                 raise ValueError(f"storage '{hide_secrets(location)}' cannot be opened: {cause}") from None
             self._path = PurePosixPath(path)
         else:
@@ -141,16 +142,28 @@ class Folder:
 
 
 def hide_secrets(location: str) -> str:
-    """A path or URI without the keys that may stand before its host."""
-    return re.sub(r"://[^/@]*@", "://", location)
+    """A path or URI without the keys that may stand before its host or in its query."""
+    scheme, colon, rest = location.partition("://")
+    if not colon:
+        return location
+    place, _, query = rest.partition("?")
+    # A key that is not escaped may hold a '/'; a path without a key may hold an '@'.
+    host, at, behind = place.partition("/")
+    place = place.rpartition("@")[2] if ":" in host else host.rpartition("@")[2] + at + behind
+    kept = "&".join(part for part in query.split("&") if part and not is_secret(part.partition("=")[0]))
+    return f"{scheme}://{place}?{kept}" if kept else f"{scheme}://{place}"
 
 
 def as_storage_error(error: OSError, place: str) -> StorageError:
     """The error in words that say what to do; keys in a URI are left out."""
+    cause = _first_line(error).replace(place, hide_secrets(place))
     place = hide_secrets(place)
-    cause = (str(error).splitlines() or [type(error).__name__])[0]
     way_out = "free some space" if error.errno in NO_SPACE else "mend the storage"
     return StorageError(f"cannot use {place}: {cause}; {way_out} and run the same command again")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _write_locally(path: Path, content: bytes) -> None:
@@ -162,5 +175,23 @@ def _write_locally(path: Path, content: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
+        sync_names(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync_names(folder: Path) -> None:
+    """Waits until the names in a folder are on disk: without, a power cut can take a file away that was synced itself.
+
+    Raises:
+        OSError: if the disk fails. File systems that cannot do it for folders are left to their own ways.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from search.events import Event, from_record, to_record
-from search.store.folder import Folder, StorageError, as_storage_error
+from search.store.folder import Folder, StorageError, as_storage_error, sync_names
 
 
 class Journal:
@@ -38,9 +38,7 @@ class Journal:
         """All events so far; `torn` then names the segments whose last record was left out."""
         events: list[Event] = []
         self.torn = []
-        for name in self._folder.list_files():
-            if not name.endswith(".jsonl"):
-                continue
+        for name in self.list_segments():
             records, is_torn = _read_segment(self._folder.read(name), f"{self._folder.location}/{name}")
             if is_torn:
                 self.torn.append(name)
@@ -54,9 +52,13 @@ class Journal:
         self._next_number = len(events)
         return events
 
+    def list_segments(self) -> tuple[str, ...]:
+        """The names of the segments, first to last; every session adds at least one."""
+        return tuple(name for name in self._folder.list_files() if name.endswith(".jsonl"))
+
     def is_begun(self) -> bool:
         """True if at least one record is whole; the very first one can be torn too."""
-        names = [name for name in self._folder.list_files() if name.endswith(".jsonl")]
+        names = self.list_segments()
         return bool(names) and bool(
             _read_segment(self._folder.read(names[0]), f"{self._folder.location}/{names[0]}")[0]
         )
@@ -65,8 +67,9 @@ class Journal:
         """Keeps an event; when this returns, it outlives a crash.
 
         Raises:
-            StorageError: if it cannot be written, as on a full disk. What the failed write left behind is for `read` of
-                a new journal to judge, so every later append of this one is refused as well.
+            StorageError: if it cannot be written, as on a full disk, or if another process has taken the study over.
+                What the failed write left behind is for `read` of a new journal to judge, so every later append of this
+                one is refused as well.
         """
         if self._failure:
             raise self._failure
@@ -76,7 +79,7 @@ class Journal:
         if self._folder.local_path:
             self._append_locally(line)
         else:
-            self._folder.write(_segment_name(self._next_number or 0), line)
+            self._append_remotely(_segment_name(self._next_number or 0), line)
         self._next_number = (self._next_number or 0) + 1
 
     def close(self) -> None:
@@ -93,6 +96,9 @@ class Journal:
                 path = self._folder.local_path / _segment_name(self._next_number or 0)
                 # A segment of this name can exist if its only record was torn; it holds nothing, so it goes.
                 self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+                # The folders above may be as new as the segment: the journal's, the study's, and that of all studies.
+                for folder in (path.parent, *path.parents[1:3]):
+                    sync_names(folder)
             written = os.write(self._descriptor, line)
             while written < len(line):
                 written += os.write(self._descriptor, line[written:])
@@ -100,6 +106,18 @@ class Journal:
         except OSError as error:
             self._failure = as_storage_error(error, self._folder.location)
             raise self._failure from error
+
+    def _append_remotely(self, name: str, line: bytes) -> None:
+        try:
+            if name not in self.torn and self._folder.exists(name) and self._folder.read(name):
+                raise StorageError(
+                    f"another process has taken the study over, as this one was cut off for too long: {name} of the "
+                    "journal is there already; see who writes to it with `paretoseg status`"
+                )
+            self._folder.write(name, line)
+        except StorageError as error:
+            self._failure = error
+            raise
 
 
 def _segment_name(first_number: int) -> str:

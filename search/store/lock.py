@@ -14,7 +14,8 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from search.store.folder import Folder, StorageError, as_storage_error
@@ -22,6 +23,7 @@ from search.store.folder import Folder, StorageError, as_storage_error
 _NAME = "writer.lock"
 _RENEW_SECONDS = 10.0
 _EXPIRE_SECONDS = 60.0
+_SETTLE_SECONDS = 0.5
 _NUM_TRIES, _TRY_SECONDS = 10, 0.02
 
 
@@ -43,18 +45,27 @@ def hold_lock(folder: Folder) -> Iterator[None]:
 
 
 def find_writer(folder: Folder) -> str | None:
-    """The live process that writes to the folder, in words, or None."""
+    """The live process that writes to the folder, in words, or None.
+
+    Raises:
+        StorageError: if that cannot be known, as on a file system without locks.
+    """
     if folder.local_path is None:
         lease = _read_lease(folder)
         return _describe(lease) if lease and _is_alive(lease) else None
     path = folder.local_path / _NAME
     if not path.exists():
         return None
-    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise as_storage_error(error, str(path)) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return _describe(_parse(path.read_bytes()))
+    except OSError as error:
+        raise _without_locks(error, path) from error
     finally:
         os.close(descriptor)
     return None
@@ -70,25 +81,37 @@ def _hold_locally(folder: Folder) -> Iterator[None]:
     except OSError as error:
         raise as_storage_error(error, str(path)) from error
     try:
-        if not _take(descriptor):
+        if not _take(descriptor, path):
             raise LockedError(_refusal(folder, _parse(path.read_bytes())))
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, _lease(""), 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, _lease(""), 0)
+        except OSError as error:
+            raise as_storage_error(error, str(path)) from error
         yield
     finally:
         os.close(descriptor)
 
 
-def _take(descriptor: int) -> bool:
+def _take(descriptor: int, path: Path) -> bool:
     """True if the lock is ours. Asked a few times: who only looks for the writer holds it for a moment too."""
     for _ in range(_NUM_TRIES):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             time.sleep(_TRY_SECONDS)
+        except OSError as error:
+            raise _without_locks(error, path) from error
         else:
             return True
     return False
+
+
+def _without_locks(error: OSError, path: Path) -> StorageError:
+    return StorageError(
+        f"cannot lock {path}: {error.strerror}; its file system must know flock, as Lustre does when it is mounted "
+        "with -o flock; mount it so, or keep studies elsewhere with storage=<path>"
+    )
 
 
 @contextmanager
@@ -98,9 +121,10 @@ def _hold_remotely(folder: Folder) -> Iterator[None]:
         raise LockedError(_refusal(folder, lease))
     token = uuid.uuid4().hex
     folder.write(_NAME, _lease(token))
-    written = _read_lease(folder)
-    if written is None or written.get("token") != token:
-        raise LockedError(_refusal(folder, written))
+    # Whoever else found the place free has written by then; the last to do so has it.
+    time.sleep(_SETTLE_SECONDS)
+    if not _is_ours(folder, token):
+        raise LockedError(_refusal(folder, _read_lease(folder)))
     is_over = threading.Event()
     renewer = threading.Thread(target=_renew, args=(folder, token, is_over), daemon=True)
     renewer.start()
@@ -109,12 +133,22 @@ def _hold_remotely(folder: Folder) -> Iterator[None]:
     finally:
         is_over.set()
         renewer.join()
-        folder.delete(_NAME)
+        # What cannot be deleted now expires by itself, and is no reason to call a search that ended well a failed one.
+        with suppress(StorageError):
+            if _is_ours(folder, token):
+                folder.delete(_NAME)
+
+
+def _is_ours(folder: Folder, token: str) -> bool:
+    lease = _read_lease(folder)
+    return lease is not None and lease.get("token") == token
 
 
 def _renew(folder: Folder, token: str, is_over: threading.Event) -> None:
     while not is_over.wait(_RENEW_SECONDS):
         try:
+            if not _is_ours(folder, token):
+                return  # it had expired, as when this machine slept; the journal refuses what would be written over
             folder.write(_NAME, _lease(token))
         except StorageError:
             # The journal meets the same trouble and stops the search; a missed renewal alone does no harm.

@@ -8,7 +8,7 @@ cases/               a Parquet file for every trial and split: the rows that eve
 checkpoints/         weights of running trials and of those on the front
 front.csv, front.png the answer
 report.html          the answer as a page, written by `paretoseg report`
-job.json             the job that was last submitted to Slurm or Kubernetes
+job.json             the job that was last submitted to Slurm
 writer.lock          held by the process that writes
 """
 
@@ -68,6 +68,13 @@ class StudyFolder:
         if not self.exists():
             raise ValueError(_no_study(self.folder))
         return self.journal.read()
+
+    def forget(self) -> None:
+        """Takes back a study that was begun and never worked on; one that was stays."""
+        if len(self.read_events()) == 1:
+            self.journal.close()
+            self.folder.delete("journal")
+            self.folder.delete(_EXPERIMENT)
 
     def write_experiment(self, text: str) -> None:
         """Keeps the composed config."""

@@ -84,7 +84,7 @@ def front_to_csv(record: StudyRecord) -> bytes:
 
 
 def front_rows(record: StudyRecord) -> list[dict[str, Any]]:
-    """The front as flat rows: id, candidate, seed, every dimension, objectives, costs, objectives on test cases."""
+    """The front as flat rows: id, candidate, seed, state, dimensions, objectives, costs, objectives on test cases."""
     names = _front_schema(record).names
     rows = [_trial_row(trial, record, is_on_front=True) for trial in record.front.trials]
     return [{name: row[name] for name in names} for row in rows]
@@ -97,7 +97,7 @@ def _to_parquet(table: pa.Table) -> bytes:
 
 
 def _front_schema(record: StudyRecord) -> pa.Schema:
-    chosen = ["trial_id", "candidate", "seed", *DIMENSIONS, *_names(record), "device"]
+    chosen = ["trial_id", "candidate", "seed", "state", *DIMENSIONS, *_names(record), "device"]
     schema = _trial_schema(record)
     return pa.schema([schema.field(name) for name in chosen])
 

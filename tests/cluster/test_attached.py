@@ -1,9 +1,10 @@
 import socket
+from math import inf, nan
 
 import pytest
 
 from cluster.attached import AttachedConfig
-from cluster.resources import Resources
+from cluster.resources import Node, Resources
 
 
 @pytest.fixture(autouse=True)
@@ -33,9 +34,15 @@ def test_what_is_no_address_is_refused(address):
     ("settings", "message"),
     [
         ({"num_nodes": 0}, r"cluster\.num_nodes must be at least 1, got 0"),
-        ({"wait_s": -1}, r"cluster\.wait_s must not be negative, got -1"),
-        ({"cpus": -1}, r"cluster\.cpus must not be negative, got -1"),
-        ({"gpus": -2}, r"cluster\.gpus must be -1 or more, got -2"),
+        ({"wait_s": nan}, r"cluster\.wait_s must be finite and not negative, got nan"),
+        ({"cpus": inf}, r"cluster\.cpus must be finite and not negative, got inf"),
+        ({"wait_s": -1}, r"cluster\.wait_s must be finite and not negative, got -1"),
+        ({"max_nodes": -1}, r"cluster\.max_nodes must be finite and not negative, got -1"),
+        ({"cpus": -1}, r"cluster\.cpus must be finite and not negative, got -1"),
+        ({"gpus": -2}, r"cluster\.gpus must be finite and not negative, got -2"),
+        ({"max_nodes": 2}, r"cluster\.max_nodes and cluster\.cpus must be given together, got 2 and 0"),
+        ({"cpus": 2}, r"cluster\.max_nodes and cluster\.cpus must be given together, got 0 and 2"),
+        ({"gpus": 1}, r"given together, got 0 and 0 with cluster\.gpus=1; .*set both or none"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, message):
@@ -44,10 +51,31 @@ def test_settings_out_of_range_are_refused(settings, message):
 
 
 def test_a_trial_that_does_not_fit_what_is_counted_on_is_refused():
-    config = AttachedConfig(address="head:6379", cpus=4, gpus=0)
+    config = AttachedConfig(address="head:6379", max_nodes=2, cpus=4)
     config.check(Resources(cpus=4))
+    with pytest.raises(ValueError, match="a trial needs 5 CPUs and 0 GPUs, but the cluster has 4 and 0 on its nodes"):
+        config.check(Resources(cpus=5))
     with pytest.raises(ValueError, match="a trial needs 1 CPUs and 1 GPUs, but the cluster has 4 and 0"):
         config.check(Resources(gpus=1))
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [({}, [Node(0.0), Node(4.0, 2.0)]), ({"max_nodes": 2, "cpus": 8, "gpus": 1}, [Node(8, 1)] * 2)],
+)
+def test_it_counts_on_the_nodes_that_are_there_or_on_those_that_may_come(monkeypatch, settings, expected):
+    nodes = [
+        {"Alive": True, "Resources": {"node:__internal_head__": 1.0}},
+        {"Alive": True, "Resources": {"CPU": 4.0, "GPU": 2.0}},
+        {"Alive": False, "Resources": {"CPU": 16.0}},
+    ]
+    monkeypatch.setattr("ray.init", lambda **settings: None)
+    monkeypatch.setattr("ray.shutdown", lambda: None)
+    monkeypatch.setattr("ray.nodes", lambda: nodes)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        with AttachedConfig(address=address, **settings).connect() as found:
+            assert found == expected
 
 
 def test_a_ray_that_does_not_answer_is_named_in_one_line():

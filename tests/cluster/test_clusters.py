@@ -2,12 +2,13 @@ import pytest
 
 from cluster.cluster import ClusterConfig
 from cluster.local import LocalConfig
+from cluster.resources import Node
 from cluster.serial import SerialConfig
 
 
 def test_the_serial_cluster_is_this_process_alone():
     with SerialConfig().connect() as found:
-        assert found == (1.0, 0.0)
+        assert found == [Node(1.0)]
 
 
 @pytest.mark.parametrize(

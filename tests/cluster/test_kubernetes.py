@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -67,6 +68,7 @@ def refuse(settings, asked=None):
         ({"queue": "gpu queue"}, {}, "cluster.queue must be at most 63 small letters"),
         ({"node_selector": ["disk:two words"]}, {}, "cluster.node_selector must hold labels .* got 'disk:two words'"),
         ({"node_selector": ["ssd"]}, {}, "cluster.node_selector must hold labels .* got 'ssd'"),
+        ({"node_selector": ["disk:ssd", "disk:hdd"]}, {}, "must name each label once, got 'disk' more than once"),
         ({"tolerations": ["a b"]}, {}, "cluster.tolerations must hold keys of taints"),
         ({}, {"resources": Resources(cpus=8)}, "a trial needs resources.cpus=8, but a worker has cluster.cpus=4"),
         ({}, {"resources": Resources(gpus=0.5)}, "a trial needs resources.gpus=0.5, but a worker has cluster.gpus=0"),
@@ -87,9 +89,10 @@ def test_all_that_is_wrong_is_said_at_once():
 
 
 def test_tracking_online_needs_the_secret():
+    online = replace(order(), is_tracked_online=True)
     with pytest.raises(ValueError, match=r"set cluster\.wandb_secret=<name of a Secret>"):
-        config().render(order("mine", "tracking.mode=online"))
-    config(wandb_secret="wandb").render(order("mine", "tracking.mode=online"))
+        config().render(online)
+    config(wandb_secret="wandb").render(online)
 
 
 def test_a_study_is_sent_as_it_is_shown(server):
@@ -116,6 +119,19 @@ def test_another_search_of_the_same_study_is_refused_while_one_runs(server):
     server.jobs[name]["status"] = {"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"}
     with pytest.raises(ValueError, match=f"is RayJob {name}, which runs; wait for it, or end it with kubectl"):
         settings.submit(order("mine", "budget.trials=100"))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"image": "registry.example/paretoseg:2"}, {"memory": "32Gi"}, {"retries": 0}, {"queue": "other"}, {"gpus": 1}],
+)
+def test_other_settings_for_a_search_that_runs_are_refused_and_not_passed_over(server, changed):
+    name = config(queue="gpus").submit(order()).job
+    server.jobs[name]["spec"]["added"] = "by the server"
+    server.jobs[name]["status"] = {"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"}
+    assert config(queue="gpus").submit(order()).job == name
+    with pytest.raises(ValueError, match=f"(other settings in cluster,|another search of this study) is RayJob {name}"):
+        config(**{"queue": "gpus"} | changed).submit(order())
 
 
 def test_a_job_that_has_ended_makes_room_for_the_next(server):

@@ -1,6 +1,8 @@
 import builtins
+import logging
 
 import pytest
+import yaml
 
 from cluster.kubernetes_api import RayJobs, UnreachableError
 from tests.cluster.api_server import TOKEN, serve, status
@@ -74,6 +76,7 @@ def test_a_job_that_does_not_go_away_is_named(server, jobs):
         (status(422, 'RayJob.ray.io "mine" is invalid: spec.x: bad'), "refuses the job: .*spec.x: bad"),
         (status(400, 'strict decoding error: unknown field "spec.y"'), 'refuses the job: .*unknown field "spec.y"'),
         (status(418, "odd"), "answers 418: odd"),
+        ((500, ""), "answers 500: Internal Server Error; run the same command again later"),
         ((500, "<html>\nsorry</html>"), "answers 500: <html>; run the same command again later"),
     ],
 )
@@ -97,6 +100,46 @@ def test_a_cluster_that_does_not_answer_is_named_with_its_address(server, capfd)
     assert "Connection refused" in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert capfd.readouterr().err == ""
+
+
+def test_a_handshake_that_fails_is_no_answer_and_its_cause_is_said(server, tmp_path, monkeypatch):
+    path = tmp_path / "tls"
+    path.write_text(server.write_kubeconfig(tmp_path).read_text().replace("http://", "https://"))
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    with pytest.raises(
+        UnreachableError, match=r"cluster at https://.* does not answer \(.*SSL.*\); is it up"
+    ) as refusal:
+        RayJobs("lab").find("mine")
+    assert "\n" not in str(refusal.value)
+    assert "0" not in str(refusal.value).partition("answers")[2]
+
+
+def write_user(server, tmp_path, monkeypatch, user):
+    content = yaml.safe_load(server.write_kubeconfig(tmp_path).read_text())
+    content["users"] = [{"name": "me", "user": user}]
+    content["clusters"][0]["cluster"]["server"] = server.url.replace("http:", "https:")
+    path = tmp_path / "other"
+    path.write_text(yaml.safe_dump(content))
+    monkeypatch.setenv("KUBECONFIG", str(path))
+
+
+def test_a_kubeconfig_with_a_damaged_certificate_is_named_with_the_way_out(server, tmp_path, monkeypatch):
+    write_user(server, tmp_path, monkeypatch, {"client-certificate-data": "a", "client-key-data": "a"})
+    with pytest.raises(
+        ValueError, match=r"the kubeconfig '.*other' is damaged \(.*base64.*\); get a new one"
+    ) as refusal:
+        RayJobs("lab")
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_login_that_fails_is_a_refusal_and_no_line_of_a_log(server, tmp_path, monkeypatch, capfd):
+    login = {"apiVersion": "client.authentication.k8s.io/v1", "command": "false", "interactiveMode": "Never"}
+    write_user(server, tmp_path, monkeypatch, {"exec": login})
+    before = logging.getLogger().handlers
+    with pytest.raises(ValueError, match=r"the login that the kubeconfig '.*other' asks for failed \(.*\); log in"):
+        RayJobs("lab")
+    assert capfd.readouterr().err == ""
+    assert logging.getLogger().handlers is before
 
 
 def test_an_unknown_context_is_refused(server):

@@ -7,6 +7,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from cluster.cluster import RAY_ENVIRONMENT
 from cluster.manifest import MAX_NAME_LENGTH, name_job, to_yaml
 from cluster.manifest_rules import find_faults
 from cluster.resources import Resources
@@ -119,6 +120,12 @@ def test_secrets_are_named_and_never_written(monkeypatch):
         assert all(isinstance(item.get("value", ""), str) for item in container["env"])
 
 
+def test_every_ray_gets_the_settings_of_ray():
+    for pod in pods(build({}, {})):
+        variables = {item["name"]: item.get("value") for item in pod["containers"][0]["env"]}
+        assert variables.items() >= RAY_ENVIRONMENT.items()
+
+
 def test_pods_run_without_privileges():
     for pod in pods(build({}, {})):
         assert pod["securityContext"]["runAsNonRoot"] is True
@@ -129,7 +136,7 @@ def test_the_entrypoint_is_the_same_search_attached_to_the_ray_of_the_job():
     manifest = build({"max_workers": 3, "cpus": 8, "gpus": 2}, {"study": "big", "storage": "studies"})
     assert shlex.split(manifest["spec"]["entrypoint"]) == [
         *("paretoseg", "search", "study=big", "storage=/studies"),
-        *("cluster=attached", "cluster.wait_s=600", "cluster.cpus=24", "cluster.gpus=6"),
+        *("cluster=attached", "cluster.wait_s=600", "cluster.max_nodes=3", "cluster.cpus=8", "cluster.gpus=2"),
     ]
 
 

@@ -1,6 +1,7 @@
 import re
 import shlex
 import subprocess
+from math import inf, nan
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,8 @@ MISTAKES = [
     ({"nodes": 0}, "cluster.nodes must be at least 1, got 0"),
     ({"cpus": 0}, "cluster.cpus must be at least 1, got 0"),
     ({"gpus": -1}, "cluster.gpus must be at least 0, got -1"),
+    ({"memory_gb": nan}, "cluster.memory_gb must be at least 0, got nan"),
+    ({"memory_gb": inf}, "cluster.memory_gb must be at least 0, got inf"),
     ({"memory_gb": -1.0}, "cluster.memory_gb must be at least 0, got -1"),
     ({"time_min": -1}, "cluster.time_min must be at least 0, got -1"),
     ({"time_min": 3}, "cluster.time_min must leave 5 min beside cluster.grace_s=120 s, got 3 min"),
@@ -167,3 +170,44 @@ def test_files_that_are_named_must_be_there():
         SlurmConfig(setup="modules.sh").check(Resources())
     with pytest.raises(ValueError, match=r"cluster\.python must be a Python that can be run, and 'nowhere/python'"):
         SlurmConfig(python="nowhere/python").check(Resources())
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--clusters=x",
+        "--export=NONE",
+        "--export-file=x",
+        "--no-kill",
+        "--no-k",
+        "--tim=5",
+        "--job-nam=x",
+        "--expo=NONE",
+    ],
+)
+def test_an_option_that_the_script_owns_is_refused_however_it_is_shortened(option):
+    with pytest.raises(ValueError, match=r"cluster\.options must not set --"):
+        SlurmConfig(options=[option])
+
+
+def test_a_shortened_option_is_named_in_full_with_the_key_to_use():
+    with pytest.raises(ValueError, match=r"must not set --tim \(--time\), .*; use cluster\.time_min"):
+        SlurmConfig(options=["--tim=5"])
+
+
+@pytest.mark.parametrize("option", ["--exclusive", "--exclude=n1", "--time-min=5", "--mem-per-cpu=1G", "--nodelist=n1"])
+def test_other_options_that_begin_alike_are_taken(option):
+    assert option in options(SlurmConfig(options=[option]).render(order()))
+
+
+def test_little_memory_is_not_taken_for_all_of_it():
+    assert "--mem=1M" in options(SlurmConfig(memory_gb=0.0002).render(order()))
+
+
+@pytest.mark.parametrize("uri", ["s3://KEY:SECRET@bucket/x", "s3://bucket/x?secret_key=SECRET"])
+def test_a_key_in_the_storage_is_refused_as_every_user_of_a_node_would_see_it(uri):
+    with pytest.raises(
+        ValueError, match=r"storage holds a key, .*AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    ) as error:
+        SlurmConfig(run_dir="/disk/runs").render(order(f"{uri}/mine"))
+    assert "SECRET" not in str(error.value).replace("AWS_SECRET", "")

@@ -16,9 +16,15 @@ def test_a_script_is_handed_in_and_its_number_comes_back(slurm, tmp_path):
     assert slurm.calls == [["sbatch", "--parsable", str(script)]]
 
 
-def test_on_a_site_of_several_clusters_the_number_is_the_first_word(slurm):
+def test_on_a_site_of_several_clusters_a_job_is_found_again_on_its_own(slurm, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     slurm.answer("sbatch", "4711;north\n")
-    assert submit_script(Path("x")) == "4711"
+    ticket = SlurmConfig().submit(ORDER)
+    assert ticket.job == "4711;north"
+    assert Path(ticket.log).name == "job-4711.log"
+    slurm.answer("squeue", "CLUSTER: north\nRUNNING|0|n1|None|\n")
+    assert find_job(ticket.job).is_live
+    assert {"--jobs=4711", "--clusters=north"} <= set(slurm.calls[-1])
 
 
 def test_where_there_is_no_sbatch_the_way_out_is_named(slurm):
@@ -49,6 +55,20 @@ def test_a_submission_leaves_its_script_for_the_owner_alone(slurm, tmp_path, mon
     assert script.stat().st_mode & 0o777 == 0o600
     assert (ticket.cluster, ticket.job, ticket.log) == ("slurm", "5", str(script.with_name("job-5.log")))
     assert slurm.calls == [["sbatch", "--parsable", str(script)]]
+
+
+def test_a_script_that_others_could_read_is_replaced_by_one_that_they_cannot(slurm, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    slurm.answer("sbatch", "5\n")
+    script = tmp_path / "mine" / "slurm" / "search.sbatch"
+    script.parent.mkdir(parents=True)
+    script.write_text("old")
+    script.chmod(0o644)
+    with script.open() as opened:
+        SlurmConfig().submit(Order("mine", ("study=mine",), str(tmp_path / "mine")))
+        assert opened.read() == "old"
+    assert script.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in script.parent.iterdir()] == ["search.sbatch"]
 
 
 def test_a_folder_that_cannot_be_written_is_named(slurm, tmp_path):

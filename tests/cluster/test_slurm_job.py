@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from cluster.cluster import Order
+from cluster.cluster import RAY_ENVIRONMENT, Order
 from cluster.slurm import SlurmConfig
 
 ORDER = ("study=mine", "task=toy")
@@ -38,10 +38,12 @@ def job(tmp_path, monkeypatch):
     run_dir.mkdir(parents=True)
     started = []
 
-    def start(search, *, restarts=0, **settings):
+    def start(search, *, restarts=0, early="", **settings):
         config = SlurmConfig(python=str(commands / "python"), run_dir=str(tmp_path / "runs"), **settings)
         script = run_dir / "search.sbatch"
-        script.write_text(config.render(Order("mine", ORDER, str(tmp_path / "mine"))))
+        text = config.render(Order("mine", ORDER, str(tmp_path / "mine")))
+        assert text.count("  driver=$!\n") == 1
+        script.write_text(text.replace("  driver=$!\n", f"  {early or ':'}\n  driver=$!\n"))
         env = os.environ | {
             "PATH": f"{commands}:{os.environ['PATH']}", "KEPT": str(run_dir), "SEARCH": search,
             "SLURM_JOB_ID": "12", "SLURM_RESTART_COUNT": str(restarts), "SLURM_JOB_NUM_NODES": str(config.nodes),
@@ -95,7 +97,14 @@ def test_the_search_finds_the_ray_of_this_job_and_its_token(job):
     assert len((kept / "ray-token").read_text()) == 64
     assert f"--node-ip-address={address.split(':')[0]} --num-cpus=4 --num-gpus=1" in (kept / "ray").read_text()
     step = (kept / "srun").read_text().splitlines()
-    assert {"--exclude=localhost", "--nodes=1", "--ntasks=1", "--cpus-per-task=4", "--gres=gpu:1"} <= set(step)
+    assert {
+        "--export=ALL",
+        "--exclude=localhost",
+        "--nodes=1",
+        "--ntasks=1",
+        "--cpus-per-task=4",
+        "--gres=gpu:1",
+    } <= set(step)
 
 
 def test_one_token_serves_all_starts_of_a_study(job):
@@ -114,12 +123,39 @@ def test_work_that_is_left_requeues_the_job(job):
     assert "work is left: requeued" in output
 
 
-def test_a_job_that_was_requeued_often_enough_stays_down(job):
-    process, kept = job("exit 75", restarts=3, max_restarts=3)
-    code, output = end(process)
-    assert code == 75
-    assert not (kept / "scontrol").exists()
-    assert "cluster.max_restarts=3 is reached; submit the study again to go on" in output
+def test_a_job_that_requeued_itself_often_enough_stays_down(job):
+    for restarts in range(3):
+        process, kept = job("exit 75", restarts=restarts, max_restarts=2)
+        code, output = end(process)
+        assert code == 75
+    assert (kept / "scontrol").read_text() == "requeue 12\n" * 2
+    assert "cluster.max_restarts=2 is reached; submit the study again to go on" in output
+
+
+def test_starts_that_slurm_is_to_blame_for_do_not_count(job):
+    process, kept = job("exit 75", restarts=9, max_restarts=1)
+    end(process)
+    assert (kept / "scontrol").read_text() == "requeue 12\n"
+
+
+def test_requeues_of_an_older_job_with_the_same_number_do_not_count(job):
+    end(job("exit 75", max_restarts=1)[0])
+    process, kept = job("exit 75", restarts=0, max_restarts=1)
+    end(process)
+    assert (kept / "scontrol").read_text() == "requeue 12\n" * 2
+
+
+def test_every_ray_of_the_job_gets_the_settings_of_ray(job):
+    variables = " ".join(f"${name}" for name in RAY_ENVIRONMENT)
+    process, kept = job(f'bash -c "echo \'{variables}\'" >"$KEPT/env"')
+    assert end(process)[0] == 0
+    assert (kept / "env").read_text().split() == list(RAY_ENVIRONMENT.values())
+
+
+def test_a_signal_before_the_driver_is_known_reaches_it(job, tmp_path):
+    process, kept = job(LISTENING, early="kill -USR1 $$")
+    assert end(process)[0] == 75
+    assert (kept / "scontrol").read_text() == "requeue 12\n"
 
 
 LISTENING = 'trap "exit 75" USR1; touch "$KEPT/up"; while :; do sleep 0.05; done'

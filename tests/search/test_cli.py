@@ -1,6 +1,8 @@
+import dataclasses
 import json
 import os
 import resource
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +11,10 @@ import pytest
 
 from search.cli import main
 from search.config import CHOICES, list_experiments
+from search.overrides import quote
 from search.store.lock import hold_lock
 from search.store.study_folder import StudyFolder
-from search.trial import State
+from search.trial import FailureKind, State
 from spaces.search_space import DIMENSIONS
 from tests.builders import created
 from trainables import toy
@@ -154,6 +157,7 @@ def test_the_front_as_json_is_a_list_of_flat_objects(capsys):
         assert {name: row[name] for name in ("accuracy", "robustness")} == trial.objectives
         assert row["parameters"] == trial.costs["parameters"]
         assert isinstance(row["parameters"], int)
+        assert row["state"] == "FINISHED"
         assert not any(isinstance(value, dict | list) for value in row.values())
 
 
@@ -217,11 +221,78 @@ def test_help_names_every_option_and_experiment(capsys):
     assert line.split("start from: ")[1].split(", ") == list_experiments()
 
 
+def next_words(shown, *parts):
+    """The arguments of a command that was printed, as a shell reads them."""
+    [line] = [line for line in shown.splitlines() if all(part in line for part in parts)]
+    return shlex.split(line[line.rindex("paretoseg ") :])[1:]
+
+
+@pytest.mark.parametrize("storage", ["a b", "it's", '"quoted"', "'mine'"])
+def test_the_commands_that_are_printed_can_be_pasted(capsys, storage):
+    assert run(*TOY, f"storage={quote(storage)}") == 0
+    shown = capsys.readouterr().out
+    assert Path(storage, "mine", "journal").is_dir()
+    assert run(*next_words(shown, "paretoseg front")) == 0
+    assert run(*next_words(shown, "paretoseg status")) == 0
+    capsys.readouterr()
+    assert run(*next_words(shown, "paretoseg search", "budget.trials=12")) == 0
+    assert "Resuming" in capsys.readouterr().out
+
+
+def test_a_search_whose_trials_all_failed_says_how_to_get_more(capsys):
+    words = [*TOY[:-1], "budget.trials=3", "budget.max_failures=3", "task.failure=error", "task.fails_below=1"]
+    assert run(*words) == 3
+    shown = capsys.readouterr().out
+    assert run(*next_words(shown, "resume with: paretoseg search study=mine budget.trials=6")) == 3
+    assert len(read().trials) == 6
+
+
+def test_costs_that_are_no_numbers_fail_the_trial_and_break_no_table(monkeypatch):
+    whole = toy.ToyTrainable.evaluate
+
+    def evaluate(self, split):
+        return dataclasses.replace(whole(self, split), costs={"parameters": float("nan")})
+
+    monkeypatch.setattr(toy.ToyTrainable, "evaluate", evaluate)
+    assert run(*TOY[:-1], "budget.trials=2") == 0
+    assert [(trial.failure.kind, trial.failure.reason) for trial in read().trials] == [
+        (FailureKind.NAN, "ValueError: parameters must be finite, got nan")
+    ] * 2
+
+
+def test_an_interrupted_report_is_one_line(capsys, monkeypatch):
+    from search import reporting
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    assert run(*TOY) == 0
+    capsys.readouterr()
+    monkeypatch.setattr(reporting, "render_report", interrupt)
+    assert run("report", "studies/mine") == 130
+    assert capsys.readouterr().err == "paretoseg: interrupted; nothing was left behind\n"
+    assert not Path("studies/mine/report.html").exists()
+
+
+def test_a_message_with_half_a_character_breaks_no_table_and_no_page(monkeypatch):
+    def fail(self):
+        raise ValueError("cannot read '/data/caf\udce9.png'")
+
+    monkeypatch.setattr(toy.ToyTrainable, "step", fail)
+    assert run(*TOY[:-1], "budget.trials=2") == 0
+    assert [trial.failure.reason for trial in read().trials] == ["ValueError: cannot read '/data/caf\\udce9.png'"] * 2
+    assert run(*TOY[:-1], "budget.trials=3") == 0
+    assert run("status", "studies/mine") == 0
+    assert run("report", "studies/mine", "--no-pictures") == 0
+
+
 def test_help_documents_the_exit_codes(capsys):
     with pytest.raises(SystemExit):
         run("search", "--help")
     shown = capsys.readouterr().out.split("exit codes:")[1]
-    assert [line.split()[0] for line in shown.split("\n\n")[0].strip().splitlines()] == ["0", "1", "2", "3", "74", "75"]
+    assert [line.split()[0] for line in shown.split("\n\n")[0].strip().splitlines()] == [
+        *("0", "1", "2", "3", "74", "75", "130")
+    ]
 
 
 def test_no_command_is_refused(capsys):
@@ -250,3 +321,21 @@ def test_a_study_at_a_uri_is_searched_resumed_and_shown(s3_storage, tmp_path, ca
     assert 1 <= len(json.loads(streams.out)) <= 4
     assert run("status", place) == 0
     assert "4 of 4: 4 FINISHED" in capsys.readouterr().out
+
+
+def test_a_search_that_nobody_reads_any_more_goes_on():
+    """Behind `| head` the first lines are read and then the pipe is closed."""
+    code = "import sys; from search.cli import main; sys.exit(main(sys.argv[1:]))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *TOY],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline().startswith("Study studies/mine: starting")
+        process.stdout.close()
+        errors = process.stderr.read()
+        assert process.wait(120) == 0, errors
+    assert "Traceback" not in errors
+    assert [trial.state for trial in read().trials] == [State.FINISHED] * 6

@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 
 from cluster.serial import SerialConfig
-from search.config import CHANGEABLE, CHOICES, Experiment, compose, compose_again, list_experiments
+from search.config import CHOICES, Experiment, compose, list_experiments
+from search.overrides import quote
 from search.strategies.evolution import EvolutionConfig
 from spaces.presets import PRESETS
 from spaces.search_space import DIMENSIONS, SearchSpace
@@ -68,9 +69,20 @@ MISTAKES = [
     (["space.dept=3"], ["unknown dimension 'dept'", "did you mean 'space.depth'", *DIMENSIONS]),
     (["budget.trials=0"], ["budget.trials must be at least 1, got 0"]),
     (["budget.trials=many"], ["budget.trials", "'many'", "Integer"]),
-    (["budget.hours=-1"], ["budget.hours must be above 0"]),
+    (["budget.hours=nan"], ["budget.hours must be above 0 and finite, or null for no limit, got nan"]),
+    (["resources.timeout_min=inf"], ["resources.timeout_min must be above 0 and finite, got inf"]),
+    (["task.noise=nan"], ["task.seconds and task.noise must be finite and not negative, got 0.0 and nan"]),
+    (["task.seconds=inf"], ["task.seconds and task.noise must be finite and not negative, got inf and 0.0"]),
+    (["tracking.wait_seconds=nan"], ["tracking.wait_seconds must be finite and not negative, got nan"]),
+    (["seed=-1"], ["seed must lie in 0..4294967295, got -1"]),
+    (["seed=4294967296"], ["seed must lie in 0..4294967295, got 4294967296"]),
+    (["storage="], ["storage must be a path or a URI, got ''; leave it out for 'studies'"]),
+    (["storage=~nobody-of-this-name/x"], ["names a home directory that is not there"]),
+    (["study=${nope}"], ["nope", "not found"]),
+    (["data.root=/tmp/ü"], ["cannot read 'data.root=/tmp/ü'", "quote the value: \"data.root='/tmp/ü'\""]),
+    (["budget.hours=-1"], ["budget.hours must be above 0 and finite"]),
     (["seed=1.5"], ["seed", "1.5"]),
-    (["resources.cpus=0"], ["resources.cpus must be above 0, got 0"]),
+    (["resources.cpus=0"], ["resources.cpus must be above 0 and finite, got 0"]),
     (["strategy.population=2"], ["strategy.population must be at least 4, got 2"]),
     (["task.failure=sulk"], ["task.failure", "sulk", "error", "memory"]),
     (["task.num_steps=0"], ["task.num_steps must be at least 1, got 0"]),
@@ -84,6 +96,10 @@ MISTAKES = [
     (["=1"], ["unknown key ''", "budget", "seed"]),
     ([""], ["cannot read ''", "key=value"]),
     (["budget=5"], ["budget", "trials"]),
+    (["pruner.min_trials=3"], ["unknown key 'pruner.min_trials'; it belongs to pruner=median; add that"]),
+    (["cluster.wait_s=3"], ["unknown key 'cluster.wait_s'; it belongs to cluster=attached; add that"]),
+    (["cluster.cpus=3"], ["it belongs to cluster=local or cluster=slurm or cluster=kubernetes or cluster=attached;"]),
+    (["data.root=/caf\udce9"], ["'data.root=/caf\\udce9' holds bytes that are no UTF-8", "in UTF-8"]),
 ]
 
 
@@ -156,102 +172,23 @@ def test_a_name_that_no_folder_should_have_is_refused_in_one_line(name):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["a", "2026-01-01_run.2", "x" * 100, "1"])
+@pytest.mark.parametrize("name", ["a", "2026-01-01_run.2", "x" * 100, "1", "1_000", "1e3", "true", "null", "007"])
 def test_a_plain_name_is_taken(name):
     assert compose([f"study={name}", "task=toy"]).experiment.study == name
 
 
-BEGUN = [*TOY, "seed=3", "space.depth=[2,4]", "budget.trials=10"]
-
-
-def resume(*overrides, stored=tuple(BEGUN), text=None):
-    return compose_again(stored, text or compose(BEGUN).text, overrides)
-
-
-def test_a_study_is_resumed_by_its_name_alone():
-    assert resume("study=mine").experiment == compose(BEGUN).experiment
-    assert resume(*BEGUN).experiment == compose(BEGUN).experiment
-
-
-def test_data_is_looked_for_where_it_was_last():
-    begun = ["study=mine", "data.root=/first"]
-    moved = compose([*begun, "data.root=/second"]).text
-    for wishes, root in (([], "/second"), (["data.root=/third"], "/third")):
-        assert compose_again(begun, moved, ["study=mine", *wishes]).experiment.data.root == root
-
-
-def test_what_does_not_touch_the_trials_may_be_given_anew():
-    asked = {
-        "budget": "budget.trials=99",
-        "resources": "resources.max_concurrent=2",
-        "cluster": "cluster=local",
-        "storage": "storage=elsewhere",
-    }
-    assert set(asked) <= set(CHANGEABLE)
-    experiment = resume("study=mine", *asked.values()).experiment
-    assert (experiment.budget.trials, experiment.resources.max_concurrent, experiment.storage) == (99, 2, "elsewhere")
-    assert experiment.restrictions == {"depth": [2, 4]}
-
-
-def test_a_study_of_before_a_dimension_was_there_goes_on_without_searching_it():
-    later = ("preset:", "family:", "block", "skip_level", "norm:")
-    lines = compose(BEGUN).text.splitlines()
-    text = "\n".join(line for line in lines if not line.strip().startswith(later))
-    assert "preset" not in text
-    assert set(resume("study=mine", text=text).experiment.build_space().searched) == PRESETS["core"]
-
-
 @pytest.mark.parametrize(
-    ("override", "was"),
-    [
-        ("seed=4", "seed=3"),
-        ("space.depth=[2,5]", "space.depth=[2, 4]"),
-        ("space.skip=none", "space.skip=None"),
-        ("strategy.population=9", "strategy.population=20"),
-        ("task.num_steps=9", "task.num_steps=3"),
-    ],
+    "place", ["/tmp/ü", "my studies", "a,b", "it's", "C:\\", "s3://[bad", "1_000", "true", "[x]", "a=b", "a#b", "x(1)"]
 )
-def test_what_would_make_trials_incomparable_is_refused(override, was):
-    with pytest.raises(ValueError, match="cannot go on with") as error:
-        resume("study=mine", override)
-    assert "\n" not in str(error.value)
-    assert f"study 'mine' was begun with {was}" in str(error.value)
-    assert "begin another study with study=<name>" in str(error.value)
+def test_a_place_is_taken_as_it_is_typed(place):
+    assert compose([*TOY, f"storage={place}"]).experiment.storage == place
+    assert compose([*TOY, f"storage={quote(place)}"]).experiment.storage == place
 
 
-@pytest.mark.parametrize(
-    ("override", "was"), [("strategy=random", "nsga2"), ("pruner=median", "never"), ("task=segmentation", "toy")]
-)
-def test_another_option_is_refused(override, was):
-    group = override.split("=")[0]
-    with pytest.raises(ValueError, match=f"begun with {group}={was} and cannot go on with {override}") as error:
-        resume("study=mine", override)
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("override", ["strategy=nsga2", "pruner=never", "task=toy", "data=textures"])
-def test_asking_for_the_same_option_again_resumes(override):
-    assert resume("study=mine", override).experiment == compose(BEGUN).experiment
-
-
-def test_where_defaults_have_changed_what_the_study_keeps_wins():
-    text = compose(BEGUN).text.replace("population: 20", "population: 12").replace("num_steps: 3", "num_steps: 5")
-    experiment = resume("study=mine", text=text).experiment
-    assert experiment.strategy.population == 12
-    assert experiment.task.num_steps == 5
-
-
-def test_asking_for_the_new_default_of_an_old_study_is_refused():
-    text = compose(BEGUN).text.replace("population: 20", "population: 12")
-    with pytest.raises(
-        ValueError, match=r"begun with strategy\.population=12 and cannot go on with strategy\.population=20"
-    ):
-        resume("study=mine", "strategy.population=20", text=text)
-
-
-def test_the_kept_text_composes_into_the_same_experiment():
-    composed = compose(BEGUN)
-    assert resume("study=mine", text=composed.text).text == composed.text
+def test_a_place_in_the_home_directory_is_found_there(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert compose([*TOY, "storage=~/studies"]).experiment.storage == "/home/me/studies"
+    assert compose([*TOY, "storage=s3://~/x"]).experiment.storage == "s3://~/x"
 
 
 @pytest.mark.parametrize("group", CHOICES)

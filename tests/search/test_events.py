@@ -116,3 +116,10 @@ def test_a_finished_record_from_before_devices_were_named_is_read():
     assert from_record(record) == dataclasses.replace(event, device="")
     started = apply(None, next(event for event in EVENTS if isinstance(event, Started)))
     assert apply(started, event).device == "a GPU"
+
+
+def test_half_a_character_in_a_failure_is_spelled_out_in_early_journals_too():
+    record = to_record(Failed(3.0, 0, Failure(FailureKind.ERROR, "reason", "where")))
+    record["failure"] |= {"reason": "no caf\udce9.png", "traceback": "in caf\udce9.py"}
+    failure = from_record(record).failure
+    assert (failure.reason, failure.traceback) == ("no caf\\udce9.png", "in caf\\udce9.py")

@@ -1,4 +1,6 @@
 import dataclasses
+import errno
+import os
 import re
 from pathlib import Path
 
@@ -7,6 +9,8 @@ import pytest
 from search import events
 from search.cli import main
 from search.config import compose
+from search.store.folder import Folder
+from search.store.lock import hold_lock
 from search.store.study_folder import StudyFolder
 from spaces.recipe import Recipe
 from spaces.search_space import Candidate
@@ -78,17 +82,44 @@ def test_an_empty_front_is_refused(capsys):
     assert "the front is empty" in refusal(capsys, "studies/mine", "--pick", "knee", "--format", "onnx")
 
 
-def test_an_unfinished_search_is_refused(capsys):
+def test_a_trial_without_test_scores_is_refused_with_the_way_out(capsys):
     write_study(is_tested=False)
     error = refusal(capsys, "studies/mine", "--pick", "knee", "--format", "bundle")
-    assert "the search is not finished (3 members of its front are not tested yet)" in error
+    assert "trial 1 is not measured on test cases; resume the search, with budget.hours=<more> if its hours" in error
 
 
-def test_a_running_search_is_refused(capsys):
-    folder = write_study()
-    folder.journal.append(events.Started(4.0, 4, Candidate(), 0, "random"))
-    error = refusal(capsys, "studies/mine", "--pick", "knee", "--format", "bundle")
-    assert "(1 trials are running or interrupted)" in error
+def test_a_study_that_a_search_works_on_is_refused(capsys):
+    with hold_lock(write_study().folder):
+        error = refusal(capsys, "studies/mine", "--pick", "knee", "--format", "bundle")
+    assert f"the search is at work (process {os.getpid()} on " in error
+
+
+def test_what_the_search_left_undone_is_noted_and_stands_in_the_card(capsys, monkeypatch):
+    from trainables import export
+
+    seen = {}
+
+    def look(folder, record, **settings):
+        seen.update(vars(record))
+        return "nothing"
+
+    monkeypatch.setattr(export, "export_model", look)
+    folder = write_study(points=POINTS | {4: (0.95, 0.01)})
+    write_checkpoint(folder)
+    folder.journal.append(events.Started(4.0, 5, Candidate(), 0, "random"))
+    assert main(["export", "studies/mine", "--pick", "1", "--format", "bundle"]) == 0
+    note = "The search is not at its end: 1 trials were interrupted and 1 members of the front are not measured on test"
+    assert f"Note: {note} cases. The model card says so." in capsys.readouterr().out
+    assert f"\n\n{note} cases.\n\n" in seen["card"]
+
+
+def test_a_study_may_have_the_longest_name(capsys, monkeypatch):
+    from trainables import export
+
+    monkeypatch.setattr(export, "export_model", lambda folder, record, **settings: "nothing")
+    write_checkpoint(write_study(name="x" * 100))
+    assert main(["export", "studies/mine", "--pick", "knee", "--format", "bundle"]) == 0
+    assert Path(f"{'x' * 88}-trial-00001-bundle").is_dir()
 
 
 def test_a_missing_checkpoint_is_refused(capsys):
@@ -165,6 +196,35 @@ def test_an_export_that_does_not_prove_itself_is_not_kept(capsys, monkeypatch):
     assert main(["export", "studies/mine", "--pick", "knee", "--format", "bundle"]) == 1
     assert capsys.readouterr().err == "paretoseg: MONAI gives another mask; nothing was kept\n"
     assert set(Path().rglob("*")) == before
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_what_breaks_an_export_leaves_no_folder_behind_and_no_traceback(capsys, monkeypatch, error):
+    from trainables import export
+
+    def fail(folder, *arguments, **settings):
+        (folder / "half").write_text("")
+        raise error
+
+    monkeypatch.setattr(export, "export_model", fail)
+    write_checkpoint(write_study())
+    before = set(Path().rglob("*"))
+    code = main(["export", "studies/mine", "--pick", "knee", "--format", "bundle", "--output", "not/there/yet"])
+    assert code == (2 if isinstance(error, OSError) else 130)
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1
+    assert ("No space left on device" in shown) == isinstance(error, OSError)
+    assert set(Path().rglob("*")) == before
+
+
+def test_no_room_for_temporary_files_is_refused(capsys, monkeypatch):
+    def fail(*arguments, **settings):
+        raise OSError(errno.ENOSPC, "No space left on device", "/tmp/paretoseg-1")
+
+    write_checkpoint(write_study())
+    monkeypatch.setattr(Folder, "download", fail)
+    error = refusal(capsys, "studies/mine", "--pick", "knee", "--format", "bundle")
+    assert "No space left on device: '/tmp/paretoseg-1'; see that --output, and the folder for temporary" in error
 
 
 def test_hostile_names_reach_no_path_and_no_markup(capsys, monkeypatch):

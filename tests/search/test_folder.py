@@ -3,10 +3,11 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
-from search.store.folder import Folder, StorageError, as_storage_error
+from search.store.folder import Folder, StorageError, as_storage_error, hide_secrets, sync_names
 
 
 @pytest.fixture(params=["path", "file-uri", "s3"])
@@ -27,6 +28,36 @@ def test_what_is_written_is_read(folder):
     assert folder.read("a.bin") == b"two"
     assert folder.exists("a.bin")
     assert not folder.exists("b.bin")
+
+
+def note_syncs(monkeypatch):
+    synced = []
+    monkeypatch.setattr(
+        "os.fsync", lambda descriptor: synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    )
+    return synced
+
+
+def test_the_name_of_a_file_outlives_a_power_cut_too(tmp_path, monkeypatch):
+    synced = note_syncs(monkeypatch)
+    Folder(str(tmp_path)).write("a.bin", b"one")
+    assert synced[0].startswith(f"{tmp_path}/.a.bin.")
+    assert synced[1:] == [str(tmp_path)]
+
+
+def test_a_file_system_that_cannot_sync_names_is_left_to_its_ways(tmp_path, monkeypatch):
+    def refuse(descriptor):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    sync_names(tmp_path)
+
+    def fail(descriptor):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        sync_names(tmp_path)
 
 
 def test_an_absent_folder_is_empty(folder):
@@ -137,6 +168,29 @@ def test_a_server_that_does_not_answer_is_a_storage_error_without_its_keys(act, 
         getattr(folder, act)(*arguments)
     assert "SECRET" not in str(error.value)
     assert "bucket" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("s3://KEY:SECRET@bucket/x", "s3://bucket/x"),
+        ("s3://KEY:SEC/RET@bucket/x", "s3://bucket/x"),
+        ("s3://bucket/a@b/c", "s3://bucket/a@b/c"),
+        ("s3://bucket/x?region=here&secret_key=SECRET", "s3://bucket/x?region=here"),
+        ("abfs://bucket/x?sas_token=SECRET", "abfs://bucket/x"),
+        ("/a:b@c/x?secret=y", "/a:b@c/x?secret=y"),
+    ],
+)
+def test_a_location_is_shown_without_its_secrets(location, shown):
+    assert hide_secrets(location) == shown
+
+
+@pytest.mark.parametrize("location", ["s3://KEY:SEC RET@bucket/x", "s3://KEY:SEC/RET@bucket/x", "s3://K:SECRET@b:x/y"])
+def test_a_uri_that_cannot_be_read_is_refused_without_its_secrets(location):
+    with pytest.raises(ValueError, match="cannot be opened: Cannot parse URI") as error:
+        Folder(location)
+    assert "SEC" not in str(error.value)
+    assert "RET" not in str(error.value)
 
 
 def test_who_reads_while_a_file_is_replaced_sees_the_old_one_whole(tmp_path):

@@ -1,4 +1,6 @@
 import os
+import stat
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +33,17 @@ def write(folder, events):
     journal.close()
 
 
+def test_the_names_of_a_new_segment_and_of_the_folders_above_it_are_synced(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(
+        "os.fsync", lambda descriptor: synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    )
+    place = tmp_path / "studies" / "mine" / "journal"
+    write(Folder(str(place)), EVENTS[:2])
+    folders = [str(place), str(place.parent), str(place.parent.parent)]
+    assert synced == [*folders, *[str(place / "00000000.jsonl")] * 2]
+
+
 def test_what_was_appended_is_read_in_order(folder):
     write(folder, EVENTS[:2])
     write(folder, EVENTS[2:])
@@ -55,7 +68,13 @@ def test_an_event_is_there_as_soon_as_it_is_appended(folder):
 
 def test_every_record_is_synced_to_the_disk_before_append_returns(local_folder, monkeypatch):
     synced = []
-    monkeypatch.setattr("os.fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+
+    def note(descriptor):
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode):
+            synced.append(status.st_size)
+
+    monkeypatch.setattr("os.fsync", note)
     journal = Journal(local_folder)
     sizes = []
     for event in EVENTS:
@@ -194,3 +213,15 @@ def test_a_study_whose_very_first_record_was_torn_was_never_begun(tmp_path):
     folder.journal.append(EVENTS[0])
     folder.journal.close()
     assert list(StudyFolder(str(tmp_path)).journal.read()) == EVENTS[:1]
+
+
+def test_a_record_that_another_process_has_written_is_not_written_over(s3_storage, tmp_path):
+    folder = Folder(s3_storage).child(tmp_path.name).child("journal")
+    first, second = Journal(folder), Journal(folder)
+    first.append(EVENTS[0])
+    second.read()
+    second.append(EVENTS[1])
+    for _ in range(2):
+        with pytest.raises(StorageError, match=r"another process has taken the study over.*00000001\.jsonl"):
+            first.append(EVENTS[2])
+    assert list(Journal(folder).read()) == EVENTS[:2]

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import select
@@ -5,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -113,6 +115,58 @@ def test_a_lease_is_renewed_while_it_is_held(remote, monkeypatch):
         first, deadline = renewed_at(), time.monotonic() + 30
         while renewed_at() == first:
             assert time.monotonic() < deadline, "the lease was never renewed"
+
+
+def test_a_file_system_without_locks_is_named_with_the_way_out(tmp_path, monkeypatch):
+    def refuse(descriptor, operation):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    place = Folder(str(tmp_path))
+    with hold_lock(place):
+        pass
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(StorageError, match=r"writer.lock: Function not implemented; .*mounted with -o flock"):
+        hold_lock(place).__enter__()
+    with pytest.raises(StorageError, match=r"mounted with -o flock"):
+        find_writer(place)
+
+
+def test_a_lock_that_cannot_be_written_is_a_storage_error(tmp_path, monkeypatch):
+    def refuse(descriptor, content, offset):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.pwrite", refuse)
+    with pytest.raises(StorageError, match="free some space"), hold_lock(Folder(str(tmp_path))):
+        pass
+
+
+def test_of_two_that_find_a_study_free_only_the_last_to_write_has_it(remote, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda seconds: remote.write("writer.lock", lease()))
+    with pytest.raises(LockedError, match="process 1 on elsewhere"), hold_lock(remote):
+        pass
+    assert json.loads(remote.read("writer.lock"))["token"] == "other"
+
+
+def test_a_lease_that_another_process_has_taken_over_is_not_renewed(remote, monkeypatch):
+    monkeypatch.setattr(lock, "_RENEW_SECONDS", 0.0)
+    remote.write("writer.lock", lease())
+    lock._renew(remote, "ours", threading.Event())  # it returns although nobody asks it to
+    assert find_writer(remote) == "process 1 on elsewhere"
+
+
+def test_a_lease_that_another_process_has_taken_over_is_not_deleted(remote):
+    with hold_lock(remote):
+        remote.write("writer.lock", lease())
+    assert find_writer(remote) == "process 1 on elsewhere"
+
+
+def test_a_lease_that_cannot_be_deleted_is_left_to_expire(remote, monkeypatch):
+    def refuse(self, name):
+        raise StorageError("the connection is gone")
+
+    with hold_lock(remote):
+        monkeypatch.setattr(Folder, "delete", refuse)
+    assert find_writer(remote)
 
 
 def test_a_place_that_cannot_be_locked_is_a_storage_error(tmp_path):

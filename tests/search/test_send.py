@@ -44,7 +44,7 @@ def test_a_dry_run_prints_the_manifest_alone_and_writes_nothing(server, capsys):
     assert manifest["kind"] == "RayJob"
     assert manifest["spec"]["entrypoint"] == (
         "paretoseg search study=mine task=toy budget.trials=6 storage=/studies cluster=attached cluster.wait_s=600 "
-        "cluster.cpus=8 cluster.gpus=0"
+        "cluster.max_nodes=2 cluster.cpus=4 cluster.gpus=0"
     )
     assert streams.err == ""
     assert server.requests == []
@@ -97,6 +97,40 @@ def test_ctrl_c_leaves_the_job_alone_and_says_so(server, capsys, monkeypatch):
     assert main([*TOY, *PLACE]) == 75
     assert "The job goes on without being watched; the same command follows it again." in capsys.readouterr().out
     assert len(server.jobs) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (status(401, "Unauthorized"), "does not know you: Unauthorized; log in again, as for kubectl."),
+        (status(403, "forbidden"), "forbids it: forbidden"),
+    ],
+)
+def test_a_job_that_can_no_longer_be_looked_at_goes_on_and_the_command_says_so(server, capsys, answer, sentence):
+    def refuse():
+        if server.jobs:
+            server.answers = [answer] * 2
+
+    server.before_get = refuse
+    assert main([*TOY, *PLACE]) == 75
+    shown = capsys.readouterr()
+    (name,) = server.jobs
+    assert sentence in shown.out
+    assert f"The job goes on without being watched; look with `kubectl -n default describe rayjob {name}`" in shown.out
+    assert shown.err == ""
+
+
+def test_a_job_that_is_deleted_while_it_is_followed_leaves_work(server, capsys):
+    server.before_get = lambda: server.jobs.clear()
+    assert main([*TOY, *PLACE]) == 75
+    assert "was deleted; run the same command again to go on with the study." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("mode", ["online", "'online'"])
+def test_tracking_online_needs_its_secret_however_it_is_written(capsys, mode):
+    assert main([*TOY, *PLACE, f"tracking.mode={mode}", "--dry-run"]) == 2
+    assert "set cluster.wandb_secret=<name of a Secret>" in capsys.readouterr().err
+    assert main([*TOY, *PLACE, f"tracking.mode={mode}", "cluster.wandb_secret=wandb", "--dry-run"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,16 @@ def test_a_clock_that_runs_out_between_two_looks_ends_the_search(tmp_path):
     assert session.is_over()
 
 
+def test_a_session_whose_hours_are_spent_is_not_over_while_an_interrupted_trial_is_left(tmp_path):
+    build_session(tmp_path, budget=Budget(trials=5, hours=1.0), now=lambda: 0.0).next_job()
+    ticks = iter([0.0, *[7200.0] * 50])
+    session = build_session(tmp_path, budget=Budget(trials=5, hours=1.0), now=lambda: next(ticks))
+    assert not session.is_over()
+    run_serially(session)
+    assert [trial.state for trial in session.study.trials] == [State.FINISHED]
+    assert session.is_done()
+
+
 def test_everybody_who_observes_sees_every_change(tmp_path):
     session = build_session(tmp_path, budget=Budget(trials=1))
     seen = []

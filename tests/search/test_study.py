@@ -164,6 +164,16 @@ def test_the_budget_of_hours_is_kept_over_two_sessions():
     assert resumed.ask(day + 1799.0).trial_id == 1
 
 
+def test_an_interrupted_trial_is_finished_although_the_hours_are_spent():
+    log = MemoryLog()
+    budget = Budget(trials=5, hours=1.0)
+    build_study(log, budget=budget).ask(3599.0)
+    resumed = build_study(log, budget=budget, now=7200.0)
+    assert not resumed.has_time(7300.0)
+    assert resumed.ask(7300.0).trial_id == 0
+    assert resumed.ask(7300.0) is None
+
+
 def test_the_record_sums_the_hours_of_all_sessions():
     events = [
         created(),
@@ -217,6 +227,39 @@ def test_what_the_journal_refuses_did_not_happen():
     assert study.front.trials == ()
 
 
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda study, trial: study.report(trial.trial_id, 1, {"accuracy": 0.5, "robustness": 0.5}, 0.0),
+        finish,
+        lambda study, trial: study.stop(Stopped(0.0, trial.trial_id, began_at=0.0, seconds=1.0)),
+        lambda study, trial: study.fail(Failed(0.0, trial.trial_id, FAILURE)),
+    ],
+    ids=["report", "finish", "stop", "fail"],
+)
+def test_a_trial_that_has_ended_neither_reports_nor_ends_again(act):
+    log = MemoryLog()
+    study = build_study(log)
+    trial = study.ask(0.0)
+    finish(study, trial)
+    events = list(log.events)
+    with pytest.raises(AssertionError, match="trial 0 is FINISHED, not running"):
+        act(study, trial)
+    assert log.events == events
+
+
+def test_a_second_end_of_a_trial_in_a_journal_is_passed_over():
+    log = MemoryLog()
+    study = build_study(log)
+    trial = study.ask(0.0)
+    study.stop(Stopped(1.0, 0, began_at=0.0, seconds=1.0))
+    log.append(Stopped(2.0, 0, began_at=0.0, seconds=2.0))
+    log.append(Finished(3.0, 0, {"accuracy": 0.5, "robustness": 0.5}, {}, "", 0.0, 1.0))
+    record = StudyRecord(log.read())
+    assert [(known.trial_id, known.ended_at) for known in record.in_order_of_end()] == [(trial.trial_id, 1.0)]
+    assert record.trials[0].state is State.STOPPED
+
+
 def test_a_journal_that_does_not_begin_with_the_study_is_refused():
     for events in ([], [Opened(0.0, "here", 1, 5, None)]):
         with pytest.raises(ValueError, match="does not begin with the creation of the study"):
@@ -242,7 +285,7 @@ def test_opening_is_journaled_with_the_budget():
     ("settings", "message"),
     [
         ({"trials": 0}, r"budget\.trials must be at least 1, got 0"),
-        ({"hours": 0.0}, r"budget\.hours must be above 0, or null for no limit, got 0"),
+        ({"hours": 0.0}, r"budget\.hours must be above 0 and finite, or null for no limit, got 0"),
         ({"max_failures": 0}, r"budget\.max_failures must be at least 1, got 0"),
     ],
 )

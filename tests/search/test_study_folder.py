@@ -1,5 +1,6 @@
 import pytest
 
+from search.events import Opened
 from search.store.study_folder import StudyFolder
 from tests.builders import created
 from trainables.trainable import CaseScore, Split
@@ -92,3 +93,15 @@ def test_scores_that_are_damaged_are_refused_with_the_name_of_the_file(folder, c
     with pytest.raises(ValueError, match=r"cases/trial-00003-test\.parquet is damaged .*; restore it") as error:
         folder.read_cases(3, Split.TEST)
     assert "\n" not in str(error.value)
+
+
+def test_only_a_study_that_nobody_worked_on_is_forgotten(tmp_path):
+    folder = StudyFolder(str(tmp_path / "mine"))
+    folder.journal.append(created())
+    folder.forget()
+    assert not folder.exists()
+    folder = StudyFolder(str(tmp_path / "mine"))
+    folder.journal.append(created())
+    folder.journal.append(Opened(0.0, "here", 1, 9, None))
+    folder.forget()
+    assert folder.exists()

@@ -1,16 +1,19 @@
+import io
 import json
 import os
 import shlex
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from cluster import slurm_commands
+from cluster.cluster import Ticket
 from search.cli import main
 from search.config import compose
 from search.store.lock import hold_lock
 from search.store.study_folder import StudyFolder
-from search.submission import make_order
+from search.submission import _announce, make_order
 
 SUBMIT = ["search", "study=mine", "task=toy", "cluster=slurm", "cluster.nodes=2", "tracking.mode=disabled"]
 
@@ -64,7 +67,11 @@ def test_the_order_names_the_study_absolutely_and_leaves_the_cluster_out(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "storage", ["/a b/c", "/it's/here", "/with,comma", "/x$(id)", "/back\\slash", "/end\\", "/ü", "s3://K:S@b/p?a=h%3A1&b=c"]
+    "storage",
+    [
+        "/a b/c", "/it's/here", "/with,comma", "/x$(id)", "/x${oc.env:HOME}", "/x\\${a}", "/${a:'b'}\\", "/back\\slash",
+        "/end\\", "/ü", "s3://K:S@b/p?a=h%3A1&b=c",
+    ],
 )  # fmt: skip
 def test_whatever_the_storage_is_called_the_job_finds_the_same_one(storage):
     order = make_order("mine", [], storage, f"{storage}/mine")
@@ -130,6 +137,47 @@ def test_a_refusal_of_slurm_is_one_line(queue, capsys):
     assert "sbatch refused the job: sbatch: error: Batch job submission failed: Invalid account" in error
     assert error.count("\n") == 1
     assert StudyFolder("studies/mine").read_ticket() is None
+
+
+def test_a_job_that_slurm_refuses_leaves_no_study_and_may_be_mended(queue, capsys):
+    queue.refusal = "sbatch: error: Invalid account\n"
+    assert run(*SUBMIT, "strategy.population=4") == 2
+    assert not StudyFolder("studies/mine").exists()
+    assert not Path("studies/mine/experiment.yaml").exists()
+    queue.refusal = ""
+    assert run(*SUBMIT, "strategy.population=8") == 0
+    assert "strategy.population=8" in StudyFolder("studies/mine").read_record().created.overrides
+
+
+def test_a_job_that_slurm_refuses_leaves_an_older_study_as_it_was(queue):
+    assert run(*SUBMIT, "cluster=serial", "budget.trials=2") == 2  # cluster.nodes is not for this cluster
+    assert run("search", "study=mine", "task=toy", "cluster=serial", "budget.trials=2", "tracking.mode=disabled") == 0
+    queue.refusal = "sbatch: error: Invalid account\n"
+    assert run(*SUBMIT, "budget.trials=4") == 2
+    assert len(StudyFolder("studies/mine").read_record().trials) == 2
+    assert Path("studies/mine/experiment.yaml").exists()
+
+
+def test_a_key_of_the_cluster_that_a_study_was_begun_with_needs_no_cluster_again(queue):
+    assert run(*SUBMIT) == 0
+    queue.states["1"] = "TIMEOUT"
+    assert run("search", "study=mine", "cluster.partition=gpu") == 0
+    assert "#SBATCH --partition=gpu\n" in Path("studies/mine/slurm/search.sbatch").read_text()
+
+
+def test_a_key_that_no_cluster_of_the_study_has_is_refused(queue, capsys):
+    assert run(*SUBMIT) == 0
+    assert run("search", "study=mine", "cluster.partitio=gpu") == 2
+    assert "unknown key 'cluster.partitio'; did you mean 'cluster.partition'" in capsys.readouterr().err
+    assert run("search", "study=other", "cluster.partition=gpu") == 2
+    assert "unknown key 'cluster.partition'" in capsys.readouterr().err
+
+
+def test_the_command_that_is_announced_holds_no_key():
+    output = io.StringIO()
+    folder = StudyFolder("s3://KEY:SECRET@bucket/x?region=us-east-1")
+    _announce(Ticket("slurm", "8", "host", 0.0), folder, Console(file=output))
+    assert "paretoseg status 's3://bucket/x?region=us-east-1'" in output.getvalue()
 
 
 def test_a_study_at_work_is_not_submitted(queue, capsys):

@@ -160,7 +160,7 @@ def test_the_front_as_csv_is_the_front_best_first(session, place):
     rows = list(csv.DictReader(io.StringIO((place / "front.csv").read_text())))
     trials = session.study.front.trials
     assert [int(row["trial_id"]) for row in rows] == [trial.trial_id for trial in trials]
-    names = ["trial_id", "candidate", "seed", *DIMENSIONS, "accuracy", "robustness", "parameters"]
+    names = ["trial_id", "candidate", "seed", "state", *DIMENSIONS, "accuracy", "robustness", "parameters"]
     assert list(rows[0]) == [*names, "test_accuracy", "test_robustness", "device"]
     for row, trial in zip(rows, trials, strict=True):
         assert float(row["accuracy"]) == trial.objectives["accuracy"]

@@ -15,6 +15,7 @@ from tests.builders import build_session
 RECORDER = """
 import json, os
 from types import SimpleNamespace
+class Error(Exception): pass
 class Settings(SimpleNamespace): pass
 class Table(SimpleNamespace): pass
 plot = SimpleNamespace(scatter=lambda *args, **more: None)
@@ -38,6 +39,12 @@ FAILS_ONLINE = """
 def init(**given):
     if given["mode"] == "online":
         raise RuntimeError("no route to W&B\\nand more")
+    return Run(**given)
+"""
+REFUSES = """
+def init(**given):
+    if given["mode"] == "online" and given["id"].rpartition("-")[2] in %r:
+        raise Error("the run was deleted\\nand more")
     return Run(**given)
 """
 FAILS = 'def init(**given):\n    raise RuntimeError("broken [bold]W&B\\nand more")\n'
@@ -128,6 +135,27 @@ def test_what_cannot_go_online_is_kept_in_files_completely(stand_in, tmp_path, m
     runs = sorted(path.name.rpartition("-")[2] for path in place.glob("*.kept"))
     assert runs == [*(f"{trial_id:05d}.kept" for trial_id in range(6)), "search.kept"]
     assert all('"mode": "offline"' in path.read_text() for path in place.glob("*.kept"))
+
+
+def test_a_run_that_is_refused_leaves_out_its_trial_alone(stand_in, tmp_path, monkeypatch):
+    stand_in(RECORDER + REFUSES % (["00001", "00003"],))
+    monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
+    _, shown = search_with(tmp_path / "study", "online")
+    told = [line for line in shown if "is left out" in line]
+    assert told == [
+        f"W&B: trial {trial_id} is left out, as its run is refused (Error: the run was deleted)" for trial_id in (1, 3)
+    ]
+    kept = sorted((tmp_path / "study" / "wandb").glob("*.kept"))
+    assert [path.stem.rpartition("-")[2] for path in kept] == ["00000", "00002", "00004", "00005", "search"]
+    assert all('"mode": "online"' in path.read_text() for path in kept)
+
+
+def test_several_runs_refused_in_a_row_are_a_failure_of_the_server(stand_in, tmp_path, monkeypatch):
+    stand_in(RECORDER + REFUSES % (["00001", "00002", "00003"],))
+    monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
+    _, shown = search_with(tmp_path / "study", "online")
+    assert any("cannot be used online (Error: the run was deleted); runs are kept in " in line for line in shown)
+    assert any(line.startswith("W&B: 6 trials; `wandb sync ") for line in shown)
 
 
 def test_the_next_session_tells_only_what_is_missing(stand_in, tmp_path):

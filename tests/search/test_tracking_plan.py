@@ -149,5 +149,5 @@ def test_a_project_that_wandb_would_refuse_is_refused_at_once(project):
 
 
 def test_a_negative_wait_is_refused():
-    with pytest.raises(ValueError, match=r"tracking\.wait_seconds must not be negative, got -1"):
+    with pytest.raises(ValueError, match=r"tracking\.wait_seconds must be finite and not negative, got -1"):
         TrackingConfig(wait_seconds=-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -96,6 +97,13 @@ def test_the_metadata_name_axes_channels_and_classes_of_volumes_and_colour_pictu
         assert (image["num_channels"], len(image["channel_def"])) == (blueprint.in_channels, blueprint.in_channels)
         assert logits["channel_def"] == {"0": "background", "1": "left", "2": "right"}
         assert tensors["post_processed_outputs"]["mask"]["value_range"] == [0, 2]
+
+
+def test_every_reader_that_the_config_names_has_its_package_stated() -> None:
+    readers = {reader["_target_"] for reader in configure(exports.draw())["preprocessing"]["transforms"][0]["reader"]}
+    assert readers == {"PILReader", "NumpyReader", "NibabelReader"}
+    stated = describe(exports.draw(), exports.build_record(), CLASSES)["required_packages_version"]
+    assert {"pillow", "nibabel", "fire"} <= set(stated)
 
 
 def test_no_name_from_outside_can_be_evaluated_by_monai() -> None:
@@ -204,3 +212,16 @@ def test_a_bundle_with_another_window_does_not_pass(tmp_path: Path) -> None:
     path.write_text(json.dumps(config))
     with pytest.raises(ProofError, match="gives another mask than the evaluation: case 'case' differs in"):
         prove_bundle(tmp_path / "bundle", reference, tmp_path, (1.0, 1.0))
+
+
+def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
+    """The limit on file sizes stands for a full disk; the weights alone meet it."""
+    blueprint = exports.draw()
+    weights = exports.build_network(blueprint).state_dict()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_bundle(tmp_path, blueprint, weights, exports.build_record(), CLASSES)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

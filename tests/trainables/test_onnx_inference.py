@@ -69,6 +69,10 @@ def test_the_last_window_ends_at_the_edge() -> None:
 @pytest.mark.parametrize(
     ("image", "message"),
     [
+        (np.zeros((1, 0, 6)), "must have axes"),
+        ({"several": np.zeros((1, 4, 6))}, "cannot be read as an array: it holds several arrays"),
+        (b"", "cannot be read as an array"),
+        (b"PK\x03\x04 half an archive", "cannot be read as an array"),
         (np.zeros((4, 6)), "must have axes"),
         (np.zeros((2, 4, 6)), "1 channel"),
         (np.full((1, 4, 6), 255.0), "intensities must lie in"),
@@ -80,6 +84,11 @@ def test_an_image_of_another_kind_is_refused_in_one_line(tmp_path: Path, image: 
     file = tmp_path / "image.npy"
     if image is None:
         file.write_text("no array")
+    elif isinstance(image, bytes):
+        file.write_bytes(image)
+    elif isinstance(image, dict):
+        with file.open("wb") as stream:
+            np.savez(stream, **image)
     else:
         np.save(file, image)
     settings = {"axes": ["channel", "height", "width"], "num_channels": 1, "intensity_range": [0.0, 1.0]}

@@ -1,0 +1,36 @@
+"""What is typed behind `paretoseg search`: words that read key=value. Free of Hydra, which reads them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+
+def dict_of(overrides: Sequence[str]) -> dict[str, str]:
+    """Overrides by key."""
+    return dict(override.split("=", 1) for override in overrides)
+
+
+def take_literally(override: str) -> str:
+    """The override, quoted if it names a study or a place: those are what was typed, no number, list or choice."""
+    key, equals, value = override.partition("=")
+    if key not in ("study", "storage") or not value or value[0] in "'\"":
+        return override
+    return f"{key}{equals}{quote(value)}"
+
+
+def quote(value: str) -> str:
+    """The value in the quotes that Hydra reads as text, whatever it holds."""
+    inside = re.sub(r"(\\*)'", r"\1\1\\'", value)
+    return "'" + re.sub(r"(\\+)$", r"\1\1", inside) + "'"
+
+
+def one_line(error: Exception) -> str:
+    """The point of Hydra's message: the first line of what caused it, and the key it speaks of."""
+    root: BaseException = error
+    while root.__cause__ is not None:
+        root = root.__cause__
+    text = str(root)
+    first = text.strip().splitlines()[0].strip() if text.strip() else type(error).__name__
+    key = re.search(r"full_key: (\S+)", str(error) + text)
+    return f"{key.group(1)}: {first}" if key else first
