@@ -13,7 +13,7 @@ quickstart: $(STAMP) ## search 24 small networks on real textures, about 2 minut
 	$(BIN)/paretoseg search experiment=quickstart
 
 test: lint ## the whole test suite: lint, types, import contracts, tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(PYTEST_ARGS)
 
 lint: $(STAMP) ## style, types, import contracts
 	$(BIN)/ruff check .

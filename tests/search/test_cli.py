@@ -213,9 +213,7 @@ def test_help_names_every_option_and_experiment(capsys):
         run("search", "--help")
     words = capsys.readouterr().out
     for group, options in CHOICES.items():
-        listed = next(
-            word for word in words.split() if word.startswith(f"{group}=") and ("|" in word or group == "data")
-        )
+        listed = next(word for word in words.split() if word.startswith(f"{group}=") and "|" in word)
         assert set(listed.removeprefix(f"{group}=").split("|")) == set(options)
     line = next(line for line in words.splitlines() if line.lstrip().startswith("experiment=NAME"))
     assert line.split("start from: ")[1].split(", ") == list_experiments()
