@@ -1,6 +1,7 @@
 """The root config, the table of all choices, and how the command line becomes real objects.
 
-Dataclasses are the schema and stand beside what they build; YAML holds deltas. Nothing outside of here sees Hydra.
+Dataclasses are the schema and stand beside what they build; YAML holds deltas. Nothing outside this module and
+`resuming` ever sees Hydra or OmegaConf: `compose` returns an `Experiment` of plain objects.
 """
 
 from __future__ import annotations

@@ -147,7 +147,8 @@ def _is_ours(folder: Folder, token: str) -> bool:
 def _renew(folder: Folder, token: str, is_over: threading.Event) -> None:
     while not is_over.wait(_RENEW_SECONDS):
         try:
-            if not _is_ours(folder, token):
+            lease = _read_lease(folder)
+            if lease and lease.get("token", token) != token:
                 return  # it had expired, as when this machine slept; the journal refuses what would be written over
             folder.write(_NAME, _lease(token))
         except StorageError:
@@ -161,7 +162,10 @@ def _lease(token: str) -> bytes:
 
 
 def _read_lease(folder: Folder) -> dict[str, Any] | None:
-    return _parse(folder.read(_NAME)) if folder.exists(_NAME) else None
+    try:
+        return _parse(folder.read(_NAME))
+    except FileNotFoundError:
+        return None
 
 
 def _parse(content: bytes) -> dict[str, Any]:

@@ -73,15 +73,12 @@ def test_a_study_that_another_process_has_begun_and_ended_meanwhile_is_not_mixed
 
 @pytest.mark.parametrize("part", ["strategy", "pruner"])
 def test_nothing_is_written_when_a_part_of_the_search_cannot_be_built(monkeypatch, part):
-    config = {
-        "strategy": "search.strategies.evolution.EvolutionConfig",
-        "pruner": "search.strategies.pruner.NeverConfig",
-    }
+    config = {"strategy": "evolution.EvolutionConfig", "pruner": "pruner.NeverConfig"}[part]
 
     def refuse(*arguments):
         raise ValueError("it cannot be built")
 
-    monkeypatch.setattr(f"{config[part]}.build", refuse)
+    monkeypatch.setattr(f"search.strategies.{config}.build", refuse)
     with pytest.raises(ValueError, match="it cannot be built"):
         search(*TOY)
     assert not Path("studies").exists()
