@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from spaces.architecture import Architecture
 from spaces.canonical import FAMILY_ONLY
-from spaces.recipe import Recipe
+from spaces.recipe import AUGMENTATIONS, Recipe
 
 CORE = (
     *("skip", "depth", "width", "attention"),
@@ -27,6 +27,17 @@ PRESETS: Mapping[str, frozenset[str]] = {
     "full": frozenset(_ARCHITECTURE) | frozenset(_RECIPE),
 }
 """By name, the dimensions that are searched; all others keep their defaults."""
+
+_HELD_OUT = "noise_blur"
+"""The kind of augmentation that does to training images what the battery does to test images."""
+
+UNNAMED: Mapping[str, tuple[str, ...]] = {
+    "augmentation": tuple(name for name, kinds in AUGMENTATIONS.items() if _HELD_OUT not in kinds)
+}
+"""What a preset opens of a dimension, where that is not all of it: whoever wants the rest names it.
+
+A network that met noise in training is not robust to noise, it has learned it.
+"""
 
 
 def read_preset(name: str) -> frozenset[str]:

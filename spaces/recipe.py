@@ -17,7 +17,7 @@ AUGMENTATIONS: Mapping[str, frozenset[str]] = {
     "spatial_intensity": frozenset({"spatial", "intensity"}),
     "spatial_noise_blur": frozenset({"spatial", "noise_blur"}),
     "intensity_noise_blur": frozenset({"intensity", "noise_blur"}),
-    "all": frozenset({"spatial", "intensity", "noise_blur"}),
+    "spatial_intensity_noise_blur": frozenset({"spatial", "intensity", "noise_blur"}),
 }
 """Every option of `Recipe.augmentation` with the kinds of transforms that it switches on."""
 

@@ -21,7 +21,7 @@ import numpy as np
 from spaces.architecture import MIN_BOTTLENECK, Architecture
 from spaces.canonical import FAMILY_DIMENSIONS, MIN_DEPTHS, canonicalise
 from spaces.domain import Choice, Domain, Float, Int, Value
-from spaces.presets import read_preset
+from spaces.presets import UNNAMED, read_preset
 from spaces.recipe import Recipe
 
 _FIRST = frozenset(
@@ -101,7 +101,7 @@ class SearchSpace:
     Args:
         restrictions: By dimension, a value that pins it or a list that narrows it: `[low, high]` for numbers, options
             for a choice; `all` for its full domain. Dimensions that are not named are left to the preset.
-        preset: Which dimensions are searched in full unless they are named; the others keep their defaults.
+        preset: Which dimensions are searched unless they are named (`spaces.presets`); the others keep their defaults.
 
     Raises:
         ValueError: for an unknown dimension or preset, a value outside its domain, or a space without any possible
@@ -114,8 +114,8 @@ class SearchSpace:
             _check_name(name)
         searched = read_preset(preset) | set(wishes)
         self._domains = {
-            name: _restrict(name, wishes[name]) if name in wishes else (domain if name in searched else _pin(name))
-            for name, domain in DIMENSIONS.items()
+            name: _restrict(name, wishes[name]) if name in wishes else (_open(name) if name in searched else _pin(name))
+            for name in DIMENSIONS
         }
         self._searched = {name: domain for name, domain in self._domains.items() if name in searched}
         self._resting = {name: _find_resting(name, domain) for name, domain in self._domains.items()}
@@ -252,6 +252,11 @@ def _restrict(name: str, wish: object) -> Domain:
         return DIMENSIONS[name].restrict(listed)
     except ValueError as error:
         raise ValueError(f"dimension '{name}' {error}") from None
+
+
+def _open(name: str) -> Domain:
+    """What a preset opens of a dimension."""
+    return DIMENSIONS[name].restrict(UNNAMED[name]) if name in UNNAMED else DIMENSIONS[name]
 
 
 def _pin(name: str) -> Domain:

@@ -8,12 +8,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from spaces.objective import Objective
-from spaces.recipe import Recipe
+from spaces.recipe import AUGMENTATIONS, Recipe, augmentation_families
 from spaces.search_space import SearchSpace
 from trainables.datasets import DataConfig, Dataset, describe_small_cases, load_once
 from trainables.measures import MEASURES, ObjectiveMetric, Scoring, SurfaceMetrics
 from trainables.objectives import define_objectives
-from trainables.severities import check_corruption, check_severity
+from trainables.severities import LEVELS, check_corruption, check_severity
 from trainables.task_config import TaskConfig
 from trainables.trainable import Assignment, SplitRow
 
@@ -164,8 +164,9 @@ class SegmentationTask:
         return self.data.split_rows()
 
     def notes(self, space: SearchSpace) -> list[str]:
-        """What the data and the largest patch make of each other."""
-        return describe_small_cases(load_once(self.data), int(space.domains["patch"].from_unit(1.0)))
+        """What the data and the largest patch make of each other, and what of the battery training may give away."""
+        small = describe_small_cases(load_once(self.data), int(space.domains["patch"].from_unit(1.0)))
+        return [*small, *self._describe_memorised(space)]
 
     def warm_up(self) -> None:
         """Imports torch, MONAI and the training loop."""
@@ -177,6 +178,19 @@ class SegmentationTask:
         from trainables.segmentation import SegmentationTrainable
 
         return SegmentationTrainable(self, assignment)
+
+    def _describe_memorised(self, space: SearchSpace) -> list[str]:
+        """Says which corruptions a candidate of this space may have met in training."""
+        options = [name for name in AUGMENTATIONS if space.domains["augmentation"].contains(name)]
+        met = frozenset[str]().union(*(augmentation_families(Recipe(augmentation=name)) for name in options))
+        known = [name for name in self.corruptions if LEVELS[name].family in met]
+        if not known:
+            return []
+        return [
+            f"space.augmentation lets networks meet {', '.join(sorted(met & {LEVELS[name].family for name in known}))} "
+            f"in training, which the battery measures with {', '.join(known)}: robustness then also says how well they "
+            "were learned; leave out noise_blur, or choose other task.corruptions"
+        ]
 
     def _setting_findings(self) -> list[str]:
         findings = []

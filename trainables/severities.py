@@ -26,14 +26,19 @@ class Levels:
     values: tuple[float, float, float, float, float]
     """Severity 1 to 5."""
 
+    family: str
+    """What it does to an image, named as the families of augmentation are where training can do the same."""
+
 
 LEVELS: Mapping[str, Levels] = {
-    "gaussian_noise": Levels("standard deviation, of the range [0, 1]", (0.04, 0.08, 0.12, 0.16, 0.20)),
-    "rician_noise": Levels("standard deviation of both channels, of the range [0, 1]", (0.06, 0.12, 0.18, 0.24, 0.30)),
-    "speckle_noise": Levels("standard deviation, relative to the intensity", (0.10, 0.20, 0.30, 0.40, 0.55)),
-    "impulse_noise": Levels("share of pixels set to 0 or 1", (0.01, 0.02, 0.05, 0.08, 0.12)),
-    "gaussian_blur": Levels("standard deviation in pixels", (0.5, 0.75, 1.0, 1.5, 2.0)),
-    "low_resolution": Levels("factor by which each axis has fewer pixels", (1.25, 1.5, 2.0, 2.5, 3.0)),
+    "gaussian_noise": Levels("standard deviation, of the range [0, 1]", (0.04, 0.08, 0.12, 0.16, 0.20), "noise"),
+    "rician_noise": Levels(
+        "standard deviation of both channels, of the range [0, 1]", (0.06, 0.12, 0.18, 0.24, 0.30), "noise"
+    ),
+    "speckle_noise": Levels("standard deviation, relative to the intensity", (0.10, 0.20, 0.30, 0.40, 0.55), "noise"),
+    "impulse_noise": Levels("share of pixels set to 0 or 1", (0.01, 0.02, 0.05, 0.08, 0.12), "noise"),
+    "gaussian_blur": Levels("standard deviation in pixels", (0.5, 0.75, 1.0, 1.5, 2.0), "blur"),
+    "low_resolution": Levels("factor by which each axis has fewer pixels", (1.25, 1.5, 2.0, 2.5, 3.0), "blur"),
 }
 """Noise levels after MedMNIST-C (Di Salvo et al., 2024); its speckle ends at 0.4, Kamath et al. go to 0.55."""
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from spaces.presets import CORE, PRESETS
+from spaces.presets import CORE, PRESETS, UNNAMED
+from spaces.recipe import Recipe, augmentation_families
 from spaces.search_space import DIMENSIONS, Candidate, SearchSpace
 
 
@@ -15,7 +16,17 @@ def test_a_preset_opens_its_dimensions_and_pins_the_others(preset, names):
     space, defaults = SearchSpace({}, preset), Candidate().as_dict()
     assert set(space.searched) == names
     for name, domain in space.domains.items():
-        assert is_open(space, name) if name in names else domain == DIMENSIONS[name].restrict(defaults[name])
+        if name in names:
+            assert domain == (DIMENSIONS[name].restrict(UNNAMED[name]) if name in UNNAMED else DIMENSIONS[name])
+        else:
+            assert domain == DIMENSIONS[name].restrict(defaults[name])
+
+
+def test_no_preset_trains_with_what_the_battery_does_to_images():
+    for preset in PRESETS:
+        for option in SearchSpace({}, preset).domains["augmentation"].options:
+            assert not {"noise", "blur"} & augmentation_families(Recipe(augmentation=option))
+    assert is_open(SearchSpace({"augmentation": "all"}), "augmentation")
 
 
 def test_the_presets_grow_from_the_core_to_everything():

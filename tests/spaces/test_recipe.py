@@ -33,6 +33,6 @@ def test_the_families_of_a_recipe_by_hand() -> None:
 
 
 def test_at_no_strength_only_mirroring_is_met() -> None:
-    recipe = Recipe(mirroring="on", augmentation="all", augmentation_strength=0.0)
+    recipe = Recipe(mirroring="on", augmentation="spatial_intensity_noise_blur", augmentation_strength=0.0)
     assert augmentation_families(recipe) == {"mirroring"}
     assert augmentation_families(dataclasses.replace(recipe, mirroring="off")) == frozenset()

@@ -9,7 +9,9 @@ import sys
 
 import pytest
 
+from spaces.presets import PRESETS
 from spaces.recipe import Recipe
+from spaces.search_space import SearchSpace
 from trainables.corruptions import CORRUPTIONS
 from trainables.measures import ObjectiveMetric, SurfaceMetrics
 from trainables.segmentation_task import Precision, SegmentationConfig
@@ -89,6 +91,15 @@ def test_a_step_sees_as_many_pixels_with_any_size_of_the_batch(patch: int, spati
 @pytest.mark.parametrize(("severities", "quick"), [([2, 4], 2), ([5, 1, 3], 3), ([4], 4)])
 def test_the_quick_severity_is_the_middle_one(severities: list[int], quick: int) -> None:
     assert SegmentationConfig(severities=severities).build(TexturesConfig()).quick_severity == quick
+
+
+def test_noise_is_not_trained_with_unless_it_is_asked_for_and_then_it_is_said_which_corruptions_it_gives_away() -> None:
+    task = SegmentationConfig(corruptions=["gaussian_noise", "speckle_noise", "low_resolution"]).build(TexturesConfig())
+    for preset in PRESETS:
+        assert not [note for note in task.notes(SearchSpace(preset=preset)) if "battery" in note]
+    [note] = [note for note in task.notes(SearchSpace({"augmentation": "all"})) if "battery" in note]
+    assert "meet blur, noise in training" in note
+    assert "measures with gaussian_noise, speckle_noise, low_resolution" in note
 
 
 def test_composing_checking_and_pickling_a_task_imports_no_torch() -> None:
