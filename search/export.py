@@ -21,6 +21,7 @@ from search.stored_task import rebuild_task
 from search.trial import Trial
 from spaces.search_space import Candidate
 from trainables.datasets import Dataset, load_once
+from trainables.files_config import FilesConfig
 from trainables.measures import DICE
 from trainables.model_record import MAX_NAME, ModelRecord, to_safe_name
 from trainables.objectives import select_means
@@ -116,7 +117,7 @@ def _write(
             found = export_model(
                 unfinished,
                 model,
-                dataset=load_once(task.data),
+                data=task.data,
                 candidate=candidate,
                 checkpoint=checkpoint,
                 form=form,
@@ -126,6 +127,11 @@ def _write(
         print(f"paretoseg: {error}; nothing was kept", file=sys.stderr)
         return 1
     console.print(f"Proved with {found}.\nWritten: {target}", markup=False, soft_wrap=True)
+    if form == "onnx" and isinstance(task.data, FilesConfig):
+        console.print(
+            "Its segment.py takes arrays that are prepared already, not raw files; README.md there lists the steps.",
+            soft_wrap=True,
+        )
     return 0
 
 

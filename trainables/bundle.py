@@ -19,30 +19,51 @@ from torch import Tensor
 
 from trainables.blueprint import ARCHITECTURE_FILE, Blueprint
 from trainables.evaluation import PIXELS_PER_PASS, WINDOW_OVERLAP
+from trainables.image_files import PICTURE_SUFFIXES, VOLUME_SUFFIXES
 from trainables.model_record import ModelRecord, to_plain_text
-from trainables.network_source import collect_sources
+from trainables.network_source import READERS, collect_sources
+from trainables.raw_images import Preparation
 
 SCHEMA = "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json"
 BUNDLE_VERSION = "0.1.0"
 _UNSTATED = "Not stated; fill in before the bundle is passed on."
 
 NETWORK_MODULE, NETWORK_BUILDER, INFERENCE_MODULE = "networks", "build_network", "bundle_inference"
+TRANSFORMS_MODULE, PREPROCESSING_MODULE = "bundle_transforms", "preprocessing"
 """Names in `scripts/`, those of our own modules."""
 
 
 def write_bundle(
-    folder: Path, blueprint: Blueprint, weights: Mapping[str, Tensor], record: ModelRecord, class_names: tuple[str, ...]
+    folder: Path,
+    blueprint: Blueprint,
+    weights: Mapping[str, Tensor],
+    record: ModelRecord,
+    class_names: tuple[str, ...],
+    preparation: Preparation | None = None,
 ) -> None:
-    """Writes a bundle into an existing, empty folder."""
+    """Writes a bundle into an existing, empty folder.
+
+    Args:
+        folder: Where to write.
+        blueprint: The network.
+        weights: Its weights.
+        record: What is told of it.
+        class_names: By label.
+        preparation: What was done to the files that it was trained on; None if it was trained on no files.
+    """
     for name in ("configs", "models", "scripts", "docs"):
         (folder / name).mkdir()
-    _write_json(folder / "configs" / "metadata.json", describe(blueprint, record, class_names))
-    _write_json(folder / "configs" / "inference.json", configure(blueprint))
+    _write_json(folder / "configs" / "metadata.json", describe(blueprint, record, class_names, preparation))
+    _write_json(folder / "configs" / "inference.json", configure(blueprint, preparation))
     buffer = io.BytesIO()
     torch.save(dict(weights), buffer)
     # torch itself would turn a full disk into a RuntimeError without a reason.
     (folder / "models" / "model.pt").write_bytes(buffer.getvalue())
     sources = collect_sources(f"trainables.{NETWORK_MODULE}") | collect_sources(f"trainables.{INFERENCE_MODULE}")
+    if preparation is not None:
+        readers = collect_sources(f"trainables.{TRANSFORMS_MODULE}", READERS)
+        assert not set(sources) & set(readers), f"modules of one name: {sorted(set(sources) & set(readers))}"
+        sources |= readers
     for name, text in sources.items():
         (folder / "scripts" / name).write_text(text)
     (folder / "scripts" / "__init__.py").write_text('"""The network and how it is applied; needs torch and MONAI."""\n')
@@ -50,19 +71,25 @@ def write_bundle(
     (folder / ARCHITECTURE_FILE).write_text(blueprint.to_yaml())
 
 
-def configure(blueprint: Blueprint) -> dict[str, Any]:
-    """The content of `configs/inference.json`: what the evaluation of the search does, from file to file."""
+def configure(blueprint: Blueprint, preparation: Preparation | None = None) -> dict[str, Any]:
+    """The content of `configs/inference.json`: what the evaluation of the search does, from file to file.
+
+    With a preparation, raw files are prepared as those of the dataset, and masks lie on the grid of the raw file.
+    """
+    files: dict[str, Any] = {"_target_": f"scripts.{INFERENCE_MODULE}.list_images", "place": "$str(@images)"}
+    if preparation is not None:
+        files["suffixes"] = list(PICTURE_SUFFIXES if blueprint.spatial_dims == 2 else VOLUME_SUFFIXES)
     return {
         "imports": ["$import importlib", "$import pathlib", "$import numpy", "$import torch"],
         "bundle_root": "$str(pathlib.Path(importlib.import_module('scripts').__file__).parents[1])",
         "images": "images",
         "output_dir": "masks",
-        "intensity_range": [0.0, 1.0],
+        **({"intensity_range": [0.0, 1.0]} if preparation is None else {}),
         "device": "$'cuda' if torch.cuda.is_available() else 'cpu'",
         "network_def": _configure_network(blueprint),
         "weights": "$torch.load(@bundle_root + '/models/model.pt', map_location='cpu', weights_only=True)",
         "load_weights": "$@network_def.load_state_dict(@weights)",
-        "preprocessing": {"_target_": "Compose", "transforms": _configure_preprocessing(blueprint)},
+        "preprocessing": {"_target_": "Compose", "transforms": _configure_preprocessing(blueprint, preparation)},
         "inferer": {
             "_target_": "SlidingWindowInferer",
             "roi_size": [blueprint.window] * blueprint.spatial_dims,
@@ -70,8 +97,8 @@ def configure(blueprint: Blueprint) -> dict[str, Any]:
             "overlap": WINDOW_OVERLAP,
             "mode": "constant",
         },
-        "postprocessing": {"_target_": "Compose", "transforms": _configure_postprocessing()},
-        "files": {"_target_": f"scripts.{INFERENCE_MODULE}.list_images", "place": "$str(@images)"},
+        "postprocessing": {"_target_": "Compose", "transforms": _configure_postprocessing(preparation)},
+        "files": files,
         "run": [
             "$@load_weights",
             {
@@ -88,9 +115,12 @@ def configure(blueprint: Blueprint) -> dict[str, Any]:
     }
 
 
-def _list_packages(blueprint: Blueprint) -> tuple[str, ...]:
+def _list_packages(blueprint: Blueprint, preparation: Preparation | None) -> tuple[str, ...]:
     """What the bundle needs beside torch, MONAI and numpy."""
-    packages = ("fire", "nibabel", "pillow")
+    packages: tuple[str, ...] = ("fire", "nibabel", "pillow")
+    if preparation is not None:
+        readers = ("pillow", "tifffile") if blueprint.spatial_dims == 2 else ()
+        packages = ("fire", "nibabel", "scipy", *readers)
     return (*packages, "einops") if blueprint.architecture.family == "swin_unetr" else packages
 
 
@@ -105,7 +135,17 @@ def _configure_network(blueprint: Blueprint) -> dict[str, Any]:
     }
 
 
-def _configure_preprocessing(blueprint: Blueprint) -> list[dict[str, Any]]:
+def _configure_preprocessing(blueprint: Blueprint, preparation: Preparation | None) -> list[dict[str, Any]]:
+    if preparation is not None:
+        settings = dataclasses.asdict(preparation.settings)
+        return [
+            {
+                "_target_": f"scripts.{TRANSFORMS_MODULE}.PrepareImage",
+                "settings": {"_target_": f"scripts.{PREPROCESSING_MODULE}.Preprocessing", **settings},
+                "spacing_mm": list(preparation.spacing_mm),
+                "num_channels": blueprint.in_channels,
+            }
+        ]
     channel_dim = "no_channel" if blueprint.in_channels == 1 else -1
     return [
         {"_target_": "LoadImaged", "keys": "image", "reader": _readers(), "dtype": "$numpy.float32"},
@@ -121,9 +161,11 @@ def _configure_preprocessing(blueprint: Blueprint) -> list[dict[str, Any]]:
     ]
 
 
-def _configure_postprocessing() -> list[dict[str, Any]]:
+def _configure_postprocessing(preparation: Preparation | None) -> list[dict[str, Any]]:
+    restore = [] if preparation is None else [{"_target_": f"scripts.{TRANSFORMS_MODULE}.RestoreMask"}]
     return [
         {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
+        *restore,
         {
             "_target_": "SaveImaged",
             "keys": "pred",
@@ -152,7 +194,9 @@ def windows_per_pass(blueprint: Blueprint) -> int:
     return max(PIXELS_PER_PASS // pixels, 1)
 
 
-def describe(blueprint: Blueprint, record: ModelRecord, class_names: tuple[str, ...]) -> dict[str, Any]:
+def describe(
+    blueprint: Blueprint, record: ModelRecord, class_names: tuple[str, ...], preparation: Preparation | None = None
+) -> dict[str, Any]:
     """The content of `configs/metadata.json`, after MONAI's schema of 2024-07-25.
 
     MONAI evaluates strings of a config that begin with '$', so no text from outside keeps that letter.
@@ -167,7 +211,7 @@ def describe(blueprint: Blueprint, record: ModelRecord, class_names: tuple[str, 
         "monai_version": version("monai"),
         "pytorch_version": version("torch").partition("+")[0],
         "numpy_version": version("numpy"),
-        "required_packages_version": {name: version(name) for name in _list_packages(blueprint)},
+        "required_packages_version": {name: version(name) for name in _list_packages(blueprint, preparation)},
         "name": record.name,
         "task": f"Segmentation of {foreground} in {blueprint.spatial_dims}D images",
         "description": to_plain_text(record.summary),

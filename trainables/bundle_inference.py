@@ -17,8 +17,8 @@ from torch import nn
 SUFFIXES = (".nii", ".nii.gz", ".npy", ".png")
 
 
-def list_images(place: str) -> list[str]:
-    """The image itself, or all images in a folder, sorted.
+def list_images(place: str, suffixes: Sequence[str] = SUFFIXES) -> list[str]:
+    """The image itself, or all images in a folder with one of these endings, sorted.
 
     Raises:
         SystemExit: if there is none, or two of them would get a mask of the same name.
@@ -26,9 +26,9 @@ def list_images(place: str) -> list[str]:
     path = Path(place)
     if path.is_file():
         return [str(path)]
-    files = [file for file in sorted(path.glob("*")) if file.name.lower().endswith(SUFFIXES)]
+    files = [file for file in sorted(path.glob("*")) if file.name.lower().endswith(tuple(suffixes))]
     if not files:
-        raise SystemExit(f"no images ({', '.join(SUFFIXES)}) at '{place}'; give --images FILE or FOLDER")
+        raise SystemExit(f"no images ({', '.join(suffixes)}) at '{place}'; give --images FILE or FOLDER")
     stems = [file.name.removesuffix(".gz").rpartition(".")[0] for file in files]
     twice = sorted({stem for stem in stems if stems.count(stem) > 1})
     if twice:

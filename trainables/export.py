@@ -14,16 +14,18 @@ from spaces.search_space import Candidate
 from trainables.blueprint import Blueprint
 from trainables.bundle import write_bundle
 from trainables.capacity import match_parameters
-from trainables.datasets import Dataset
+from trainables.datasets import DataConfig, Dataset, load_once
+from trainables.files_config import FilesConfig
 from trainables.model_record import ModelRecord
 from trainables.onnx_model import check_onnx, write_onnx
-from trainables.proof import Reference, check_score, make_reference, prove_bundle, prove_onnx
+from trainables.proof import Reference, check_score, make_reference, prove_bundle, prove_bundle_on_file, prove_onnx
+from trainables.raw_images import Preparation
 from trainables.segmentation import WEIGHTS_FILE
 
 _DAMAGED = (AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError, UnpicklingError, ValueError)
 """What torch raises over a file that is missing, damaged or of another network."""
 
-Writer = Callable[[Path, Blueprint, Mapping[str, Tensor], ModelRecord, tuple[str, ...]], None]
+Writer = Callable[[Path, Blueprint, Mapping[str, Tensor], ModelRecord, tuple[str, ...], Preparation | None], None]
 
 _WRITERS: Mapping[str, Writer] = {"bundle": write_bundle, "onnx": write_onnx}
 
@@ -32,7 +34,7 @@ def export_model(
     folder: Path,
     record: ModelRecord,
     *,
-    dataset: Dataset,
+    data: DataConfig,
     candidate: Candidate,
     checkpoint: Path,
     form: str,
@@ -43,7 +45,7 @@ def export_model(
     Args:
         folder: Where to write.
         record: What is told of the model.
-        dataset: What it was trained on; a test case serves as the proof.
+        data: Where what it was trained on comes from; a test case serves as the proof.
         candidate: Its architecture and recipe.
         checkpoint: The folder that its trainable saved into.
         form: 'bundle' or 'onnx'.
@@ -58,6 +60,7 @@ def export_model(
     """
     if form == "onnx":
         check_onnx()
+    dataset = load_once(data)
     blueprint = draw_blueprint(candidate, dataset, num_parameters)
     weights = read_weights(checkpoint, blueprint)
     network = blueprint.build()
@@ -66,8 +69,9 @@ def export_model(
     recorded = record.scores.get(reference.case.name)
     if recorded is not None:
         check_score(reference, recorded, dataset.num_classes)
-    _WRITERS[form](folder, blueprint, weights, record, dataset.class_names)
-    return _prove(folder, reference, form, dataset.spacing_mm)
+    preparation = Preparation(data.preprocessing, dataset.spacing_mm) if isinstance(data, FilesConfig) else None
+    _WRITERS[form](folder, blueprint, weights, record, dataset.class_names, preparation)
+    return _prove(folder, reference, form, data=data, preparation=preparation)
 
 
 def draw_blueprint(candidate: Candidate, dataset: Dataset, num_parameters: int = 0) -> Blueprint:
@@ -99,8 +103,11 @@ def read_weights(checkpoint: Path, blueprint: Blueprint) -> dict[str, Tensor]:
     return dict(weights)
 
 
-def _prove(folder: Path, reference: Reference, form: str, spacing_mm: tuple[float, ...]) -> str:
+def _prove(folder: Path, reference: Reference, form: str, *, data: DataConfig, preparation: Preparation | None) -> str:
     with tempfile.TemporaryDirectory(prefix="paretoseg-") as temporary:
         if form == "onnx":
             return prove_onnx(folder, reference, Path(temporary))
-        return prove_bundle(folder, reference, Path(temporary), spacing_mm)
+        if preparation is not None and isinstance(data, FilesConfig):
+            file = data.find_image(reference.case.name)
+            return prove_bundle_on_file(folder, reference, Path(temporary), file, preparation)
+        return prove_bundle(folder, reference, Path(temporary), load_once(data).spacing_mm)

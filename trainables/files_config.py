@@ -155,6 +155,11 @@ class FilesConfig(DataConfig):
         hashes.keep()
         return rows
 
+    def find_image(self, name: str) -> Path:
+        """The file that the image of a case comes from."""
+        listing, _ = self._arrange()
+        return next(entry.image for entry in listing.entries if entry.name == name)
+
     def _arrange(self) -> tuple[Listing, list[Finding]]:
         """The listing of the cases that are used, each with its split, and what is wrong so far."""
         listing = self.list_cases()

@@ -25,6 +25,9 @@ import numpy as np
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 VOLUME_SUFFIXES = (".nii.gz", ".nii")
 
+COLOURS = 3
+"""Channels of a picture in colour."""
+
 _NIFTI2_HEADER_BYTES = 540
 _SPATIAL_DIMS_OF_VOLUME = 3
 _OPAQUE_MODES = {"1": "L", "CMYK": "RGB", "YCbCr": "RGB", "LA": "RGBA", "PA": "RGBA"}
@@ -109,6 +112,16 @@ def read_label(path: Path) -> Raw:
 def is_grey(array: np.ndarray) -> bool:
     """True if all channels (the first axis) hold the same."""
     return all(np.array_equal(array[0], other) for other in array[1:])
+
+
+def fit_channels(image: Raw, num_channels: int) -> Raw:
+    """Grey that is stored as colour as one channel, and a grey picture as colour, where that many are wanted."""
+    array = image.array
+    if num_channels == 1 and array.shape[0] == COLOURS and is_grey(array):
+        array = array[:1]
+    elif num_channels == COLOURS and array.shape[0] == 1 and image.affine is None:
+        array = np.repeat(array, COLOURS, axis=0)
+    return Raw(array, image.affine, image.digest)
 
 
 def _read(path: Path, decode: Callable[[bytes], tuple[np.ndarray, np.ndarray | None]]) -> Raw:

@@ -12,12 +12,11 @@ import numpy as np
 from jaxtyping import UInt8
 
 from trainables.findings import Finding
-from trainables.image_files import Raw, is_grey, read_image, read_label
+from trainables.image_files import COLOURS, Raw, fit_channels, read_image, read_label
 from trainables.listing import Entry
 from trainables.prepared_cases import CaseCache, FileHashes, key_of
 from trainables.preprocessing import AFFINE_TOLERANCE, Prepared, Preprocessing, prepare
 
-COLOURS = 3
 _MAX_VALUES_NAMED = 6
 
 
@@ -107,11 +106,9 @@ def count_channels(entries: Sequence[Entry]) -> int:
 
 def _inspect_image(entry: Entry, image: Raw, rules: Rules) -> tuple[Raw, list[Finding]]:
     place = str(entry.image)
-    array, channels = image.array, rules.num_channels or image.array.shape[0]
-    if channels == 1 and array.shape[0] == COLOURS and is_grey(array):
-        array = array[:1]
-    elif channels == COLOURS and array.shape[0] == 1 and image.affine is None:
-        array = np.repeat(array, COLOURS, axis=0)
+    channels = rules.num_channels or image.array.shape[0]
+    image = fit_channels(image, channels)
+    array = image.array
     findings = []
     if array.shape[0] != channels:
         is_colour = channels == 1 and array.shape[0] == COLOURS
@@ -127,7 +124,7 @@ def _inspect_image(entry: Entry, image: Raw, rules: Rules) -> tuple[Raw, list[Fi
     elif array.min() == array.max():
         text = f"image '{place}' is constant, {array.flat[0]} everywhere; take its case out"
         findings.append(Finding("constant images", place, text))
-    return Raw(array, image.affine, image.digest), findings
+    return image, findings
 
 
 def _inspect_label(entry: Entry, label: Raw, rules: Rules) -> tuple[UInt8[np.ndarray, "..."], list[Finding]]:

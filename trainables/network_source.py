@@ -16,21 +16,25 @@ _OURS = ("spaces", "trainables")
 _FOREIGN = ("torch", "monai", "numpy")
 """What the code of a network may import besides Python's own library."""
 
+READERS = ("nibabel", "scipy", "PIL", "tifffile")
+"""What the code that reads and prepares files may import besides."""
+
 _LEFT_OUT = "jaxtyping"
 """Names shapes in annotations, which are never evaluated."""
 
 
-def collect_sources(module: str) -> dict[str, str]:
+def collect_sources(module: str, besides: tuple[str, ...] = ()) -> dict[str, str]:
     """A module of ours and all of ours that it imports, by file name; together they are a package.
 
     Args:
         module: Full name, such as 'trainables.networks'.
+        besides: Packages that it may import beyond torch, MONAI and numpy.
     """
     sources: dict[str, str] = {}
     waiting, seen = [module], {module}
     while waiting:
         name = waiting.pop()
-        text, imported = _make_relative(name)
+        text, imported = _make_relative(name, besides)
         file = f"{name.rpartition('.')[2]}.py"
         assert file not in sources, f"two modules are called {file}; one of them must be renamed"
         sources[file] = text
@@ -48,14 +52,14 @@ def read_source(module: str) -> str:
     return header + Path(spec.origin).read_text()
 
 
-def _make_relative(module: str) -> tuple[str, set[str]]:
+def _make_relative(module: str, besides: tuple[str, ...]) -> tuple[str, set[str]]:
     """The text of a module with relative imports, and which modules of ours it imports."""
     text = read_source(module)
     lines, imported = text.splitlines(), set[str]()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                _check_foreign(alias.name, module)
+                _check_foreign(alias.name, module, besides)
         if not isinstance(node, ast.ImportFrom):
             continue
         source = node.module or ""
@@ -70,10 +74,11 @@ def _make_relative(module: str) -> tuple[str, set[str]]:
         elif source == _LEFT_OUT:
             lines[span] = [""] * (node.end_lineno - node.lineno + 1)
         else:
-            _check_foreign(source, module)
+            _check_foreign(source, module, besides)
     return "\n".join(lines) + "\n", imported
 
 
-def _check_foreign(name: str, module: str) -> None:
+def _check_foreign(name: str, module: str, besides: tuple[str, ...]) -> None:
     root = name.partition(".")[0]
-    assert root in sys.stdlib_module_names or root in _FOREIGN, f"{module} imports {name}, which a bundle lacks"
+    is_known = root in sys.stdlib_module_names or root in (*_FOREIGN, *besides)
+    assert is_known, f"{module} imports {name}, which a bundle lacks"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import warnings
@@ -19,6 +20,7 @@ from trainables.bundle import windows_per_pass
 from trainables.evaluation import WINDOW_OVERLAP
 from trainables.model_record import ModelRecord
 from trainables.network_source import read_source
+from trainables.raw_images import Preparation
 
 INPUT, OUTPUT = "image", "logits"
 _PACKAGES = ("onnx", "onnxruntime", "onnxscript")
@@ -32,13 +34,31 @@ def check_onnx() -> None:
 
 
 def write_onnx(
-    folder: Path, blueprint: Blueprint, weights: Mapping[str, Tensor], record: ModelRecord, class_names: tuple[str, ...]
+    folder: Path,
+    blueprint: Blueprint,
+    weights: Mapping[str, Tensor],
+    record: ModelRecord,
+    class_names: tuple[str, ...],
+    preparation: Preparation | None = None,
 ) -> None:
-    """Writes the model, its description and the script into an existing, empty folder."""
+    """Writes the model, its description and the script into an existing, empty folder.
+
+    Args:
+        folder: Where to write.
+        blueprint: The network.
+        weights: Its weights.
+        record: What is told of it.
+        class_names: By label.
+        preparation: What was done to the files that it was trained on; described, and left to the application.
+    """
     network = blueprint.build()
     network.load_state_dict(dict(weights))
     convert(network.eval(), blueprint, folder / "model.onnx")
     settings = describe(blueprint, record, class_names)
+    if preparation is not None:
+        settings["preparation"] = dataclasses.asdict(preparation.settings) | {
+            "spacing_of_training_mm": list(preparation.spacing_mm)
+        }
     (folder / "model.json").write_text(json.dumps(settings, indent=2) + "\n")
     (folder / "segment.py").write_text(read_source("trainables.onnx_inference"))
     (folder / "README.md").write_text(record.card)

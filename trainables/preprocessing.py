@@ -226,14 +226,20 @@ def crop(
     image: Float32[np.ndarray, "c *spatial"], label: UInt8[np.ndarray, "..."]
 ) -> tuple[Float32[np.ndarray, "c *spatial2"], UInt8[np.ndarray, "..."]]:
     """Image and label less the margins where every channel is 0."""
+    window = find_foreground(image)
+    return image[(slice(None), *window)], label[window]
+
+
+def find_foreground(image: Float32[np.ndarray, "c *spatial"]) -> tuple[slice, ...]:
+    """The box outside of which every channel is 0; all of an image that is 0 everywhere."""
     inside = np.asarray(image.any(axis=0))
     if not inside.any():
-        return image, label
+        return tuple(slice(0, extent) for extent in inside.shape)
     window = []
     for axis in range(inside.ndim):
         places = np.flatnonzero(inside.any(axis=tuple(other for other in range(inside.ndim) if other != axis)))
-        window.append(slice(places[0], places[-1] + 1))
-    return image[(slice(None), *window)], label[tuple(window)]
+        window.append(slice(int(places[0]), int(places[-1]) + 1))
+    return tuple(window)
 
 
 def find_other_spacings(spacings_mm: Mapping[str, tuple[float, ...]]) -> list[Finding]:

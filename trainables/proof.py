@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nibabel
@@ -18,7 +19,9 @@ from torch import nn
 
 from trainables.datasets import Case
 from trainables.evaluation import predict, to_tensor
+from trainables.image_files import suffix_of
 from trainables.metrics import dice
+from trainables.raw_images import Preparation, prepare_file
 
 TIE = 1e-3
 """Logits that differ by less are equal up to rounding, and either class is right."""
@@ -27,6 +30,9 @@ SCORE_TOLERANCE = 0.02
 """How far the Dice of a case may lie from the recorded one: other hardware may flip some pixels at a border."""
 
 TIMEOUT_SECONDS = 900
+
+_CERTAIN = 1e6
+"""Logit of the background where the image was cropped, so that nothing else counts as a tie there."""
 
 
 class ProofError(Exception):
@@ -106,7 +112,12 @@ def prove_bundle(bundle: Path, reference: Reference, workplace: Path, spacing_mm
         ProofError: if the command fails, or its mask or the mask's place in space is another.
     """
     affine = _write_nifti(reference.case, workplace / "case.nii.gz", spacing_mm)
-    words = ["--images", str(workplace / "case.nii.gz"), "--output_dir", str(workplace / "masks"), "--device", "cpu"]
+    return reference.check(*_run_bundle(bundle, workplace, "case.nii.gz", affine))
+
+
+def _run_bundle(bundle: Path, workplace: Path, name: str, affine: np.ndarray) -> tuple[np.ndarray, str]:
+    """The mask that the bundle gives for a file in the workplace, and how it was run."""
+    words = ["--images", str(workplace / name), "--output_dir", str(workplace / "masks"), "--device", "cpu"]
     where = "`python -m monai.bundle run`"
     _run(["-m", "monai.bundle", "run", "--config_file", "configs/inference.json", *words], bundle, where)
     path = workplace / "masks" / "case_mask.nii.gz"
@@ -115,7 +126,39 @@ def prove_bundle(bundle: Path, reference: Reference, workplace: Path, spacing_mm
     written = nibabel.load(path)
     if not np.allclose(written.affine, affine):
         raise ProofError(f"{where} moves the mask in space: its affine is another than the image's")
-    return reference.check(np.asarray(written.dataobj), where)
+    return np.asarray(written.dataobj), where
+
+
+def prove_bundle_on_file(
+    bundle: Path, reference: Reference, workplace: Path, file: Path, preparation: Preparation
+) -> str:
+    """As `prove_bundle`, from the raw file of the case: the bundle itself must prepare it as the dataset did.
+
+    Args:
+        bundle: The export.
+        reference: What the evaluation answers for the case, on the prepared grid.
+        workplace: An empty folder.
+        file: The raw image of the case.
+        preparation: What the dataset did to it.
+
+    Returns:
+        What was found, in words.
+
+    Raises:
+        ProofError: if the command fails, or its mask or the mask's place in space is another.
+    """
+    suffix = suffix_of(file.name)
+    shutil.copyfile(file, workplace / f"case{suffix}")
+    image, placement = prepare_file(file, preparation, reference.case.image.shape[0])
+    expected = reference.case.image
+    if image.shape != expected.shape or not np.allclose(image, expected, rtol=0.0, atol=1e-5):
+        raise ProofError(f"'{file}' is prepared otherwise than it was in the search; the file may have changed")
+    logits = np.stack(
+        [placement.restore(item, 0.0 if number else _CERTAIN) for number, item in enumerate(reference.logits)]
+    )
+    affine = np.eye(4) if placement.affine is None else placement.affine
+    mask, where = _run_bundle(bundle, workplace, f"case{suffix}", affine)
+    return replace(reference, logits=logits).check(mask, where) + f", from its raw file '{file.name}'"
 
 
 def prove_onnx(folder: Path, reference: Reference, workplace: Path) -> str:

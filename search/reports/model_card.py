@@ -15,8 +15,10 @@ from search.reports.page_data import (
     mean_by_class,
     mean_by_severity,
 )
+from search.reports.preparation_text import describe_use
 from search.trial import State, Trial
 from trainables.datasets import DataConfig, Dataset
+from trainables.files_config import FilesConfig
 from trainables.measures import MEASURES
 from trainables.severities import CLEAN
 from trainables.trainable import CaseScore, Split
@@ -65,16 +67,14 @@ def write_card(
         form: 'bundle' or 'onnx'.
     """
     title = f"{escape(record.created.study)}, trial {trial.trial_id}"
-    axes = "height, width" if dataset.spatial_dims == 2 else "depth, height, width"
-    channels = "" if dataset.num_channels == 1 else ", channels last"
     sections = {
-        "How to use it": _USAGE[form].format(axes=axes, channels=channels),
+        "How to use it": _describe_use(form, dataset, data),
         "What it is": _describe_candidate(trial),
         "What it reached": _describe_objectives(record, trial),
         "On clean images, by class": _describe_classes(rows),
         "Under corruption": _describe_corruptions(rows, record),
         "Data": _describe_data(dataset, data),
-        "Intended use and limits": _describe_limits(dataset),
+        "Intended use and limits": _describe_limits(dataset, data, form),
     }
     intro = (
         f"A segmentation network found by [paretoseg](https://github.com/paretoseg/paretoseg) in the study "
@@ -102,6 +102,13 @@ def escape(text: object) -> str:
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)).split())
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_{}\[\]()#+!|~$])", r"\\\1", line)
+
+
+def _describe_use(form: str, dataset: Dataset, data: DataConfig) -> str:
+    if isinstance(data, FilesConfig):
+        return describe_use(form, dataset, data.preprocessing)
+    axes = "height, width" if dataset.spatial_dims == 2 else "depth, height, width"
+    return _USAGE[form].format(axes=axes, channels="" if dataset.num_channels == 1 else ", channels last")
 
 
 def _describe_candidate(trial: Trial) -> str:
@@ -188,13 +195,21 @@ def _describe_data(dataset: Dataset, data: DataConfig) -> str:
     )
 
 
-def _describe_limits(dataset: Dataset) -> str:
+def _describe_limits(dataset: Dataset, data: DataConfig, form: str) -> str:
+    if not isinstance(data, FilesConfig):
+        preparation = (
+            "the export neither turns nor resamples them, and scales intensities by two constants at most; prepare "
+            "them as the settings above say"
+        )
+    elif form == "bundle":
+        preparation = "the bundle prepares raw files so, but knows no other modality, protocol or anatomy"
+    else:
+        preparation = "the export prepares nothing; do it step by step as said above"
     return (
         "For research. It is no medical device and must not be used for diagnosis or treatment.\n\n"
         f"It was trained on {len(dataset.train)} cases of one dataset and measured on the corruptions above alone: "
         "what it does on other scanners, populations or artefacts is not known. It expects images as they were in "
-        "training: the export neither turns nor resamples them, and scales intensities by two constants at most; "
-        "prepare them as the settings above say. Licence and consent of the data also bind its weights."
+        f"training: {preparation}. Licence and consent of the data also bind its weights."
     )
 
 

@@ -5,10 +5,13 @@ import numpy as np
 from search.events import Created
 from search.record import StudyRecord
 from search.reports.model_card import escape, write_card
+from search.reports.preparation_text import describe_steps
 from tests.builders import build_trial
 from trainables.datasets import Case, Dataset
+from trainables.folder import FolderConfig
 from trainables.measures import NSD
 from trainables.objectives import define_objectives
+from trainables.preprocessing import Intensity, Preprocessing
 from trainables.textures import TexturesConfig
 from trainables.toy import ToyTask
 from trainables.trainable import CaseScore, Split
@@ -110,3 +113,28 @@ def test_hostile_names_stay_text():
 
 def test_escaped_text_is_one_line():
     assert escape("a\r\n b\x00\tc") == "a b c"
+
+
+def test_the_card_of_a_network_trained_on_files_tells_what_is_done_to_a_raw_one():
+    dataset = build_dataset()
+    data = FolderConfig(intensity="window", window=[-57.0, 164.0], spacing_mm=[1.0, 0.5], crop_foreground=True)
+    trial = build_trial(6, 0.71825, 0.59022, test={"accuracy": 0.77551, "robustness": 0.66127})
+    record = StudyRecord([Created(0.0, "mine", ToyTask().objectives(), ToyTask().cost_names())])
+    cards = {form: write_card(record, trial, {}, dataset=dataset, data=data, form=form) for form in ("bundle", "onnx")}
+    for card in cards.values():
+        assert "2. Intensity, each channel on its own, to [0, 1]: -57 becomes 0 and 164 becomes 1, clipped." in card
+        assert "3. Spacing: resampled from 1 mm a pixel to 1 x 0.5 mm, linearly, channel by channel: " in card
+        assert "4. Crop: margins in which all channels are 0 are cut off." in card
+    assert "nothing has to be prepared" in cards["bundle"]
+    assert "**The array must be prepared already; `segment.py` does not do it.**" in cards["onnx"]
+
+
+def test_every_way_of_scaling_is_told_with_its_values():
+    dataset, texts = build_dataset(), {}
+    for intensity in Intensity:
+        settings = Preprocessing(intensity=intensity, window=(-57.0, 164.0), low_percentile=2.5)
+        texts[intensity] = describe_steps(dataset, settings)[1]
+    assert "2.5th and 99.5th percentile" in texts[Intensity.percentile]
+    assert "divided by 255" in texts[Intensity.auto]
+    assert "3 standard deviations" in texts[Intensity.zscore]
+    assert len(set(texts.values())) == len(Intensity)

@@ -12,6 +12,8 @@ from trainables.datasets import Case
 from trainables.model_record import ModelRecord
 from trainables.networks import initialise_weights
 
+CLASS_LABELS = {"0": "background", "1": "left", "2": "right"}
+
 HOSTILE = "$(__import__('os').system('touch pwned'))"
 
 
