@@ -15,7 +15,7 @@ TINY = [
     "cluster=serial",
     "task=segmentation",
     "task.num_steps=1",
-    "task.iterations_per_step=8",
+    "task.iterations_per_step=24",
     "task.corruptions=[gaussian_noise]",
     "task.severities=[3]",
     "data=textures",
@@ -27,6 +27,8 @@ TINY = [
     "space.depth=2",
     "space.width=4",
     "space.patch=32",
+    "space.learning_rate=0.02",
+    "space.foreground_ratio=0.8",
     "strategy=random",
     "budget.trials=2",
 ]

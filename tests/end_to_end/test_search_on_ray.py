@@ -15,13 +15,14 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_search_on_two_slots_ends_with_a_tested_front(command: Command) -> None:
-    code, output = command.run("search", "study=toy", "task=toy", "task.seconds=0.2", "budget.trials=16")
+    words = ("task.seconds=0.2", "strategy.population=8", "budget.trials=24", "seed=1")
+    code, output = command.run("search", "study=toy", "task=toy", *words)
 
     assert code == 0, output
     assert "2 at a time" in output
     folder = command.folder / "studies" / "toy"
     trials = pd.read_parquet(folder / "trials.parquet")
-    assert list(trials.trial_id) == list(range(16))
+    assert list(trials.trial_id) == list(range(24))
     assert set(trials.state) == {"FINISHED"}
     front = trials[trials.is_on_front]
     assert len(front) >= 2

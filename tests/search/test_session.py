@@ -7,6 +7,7 @@ from search.serial import run_serially
 from search.session import MAX_LOSSES
 from search.store.folder import StorageError
 from search.store.study_folder import StudyFolder
+from search.strategies.evolution import EvolutionConfig
 from search.strategies.pruner import MedianConfig, NeverConfig
 from search.study import Budget
 from search.trial import Failure, FailureKind, State
@@ -98,7 +99,7 @@ def test_a_test_that_fails_is_a_warning_and_not_tried_again(tmp_path):
 
 
 def test_a_lost_checkpoint_does_not_stop_the_others_from_being_tested(tmp_path):
-    session = build_session(tmp_path, budget=Budget(trials=10))
+    session = build_session(tmp_path, strategy=EvolutionConfig(population=8), budget=Budget(trials=24))
     take = session.take
     deleted = []
 
