@@ -13,10 +13,14 @@ from matplotlib.figure import Figure
 from search.fronts.front import Front
 from search.record import StudyRecord
 from search.trial import Trial
+from spaces.domain import Choice
 from spaces.objective import Direction, Objective
+from spaces.search_space import DIMENSIONS
 
 _OTHER, _FRONT = "#9aa5b1", "#c2410c"
-_MARKERS = {"none": "v", "concatenation": "o", "addition": "s", "attention_gate": "D"}
+_SKIPS = DIMENSIONS["skip"]
+assert isinstance(_SKIPS, Choice)
+_MARKERS = dict(zip(_SKIPS.options, "vosD^PXp", strict=False))
 _MAX_LABELS = 12
 
 

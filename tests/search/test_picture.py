@@ -6,9 +6,10 @@ from matplotlib.cbook import STEP_LOOKUP_MAP
 from matplotlib.figure import Figure
 
 from search.record import StudyRecord
-from search.reports.picture import _draw_staircase, draw_front
+from search.reports.picture import _MARKERS, _draw_staircase, draw_front
 from search.strategies.random import RandomConfig
 from search.study import Budget
+from spaces.search_space import DIMENSIONS
 from tests.builders import MemoryLog, build_study, created, run_study
 
 
@@ -29,6 +30,11 @@ def test_the_picture_is_a_png_that_can_be_looked_at(study):
     width, height = size_of(draw_front(study.record))
     assert width >= 800
     assert height >= 500
+
+
+def test_every_kind_of_skip_has_a_mark_of_its_own():
+    assert list(_MARKERS) == list(DIMENSIONS["skip"].options)
+    assert len(set(_MARKERS.values())) == len(_MARKERS)
 
 
 def test_a_study_without_a_front_has_a_picture(study):
