@@ -55,7 +55,9 @@ start_worker() {
 
 # Head and driver run in this script, on the first node, and not in a step: at a preemption Slurm ends steps at once.
 head_address=$(my_address)
-port=$((20000 + SLURM_JOB_ID % 12000)) # below the ports that Linux hands out, above those of Ray's workers
+# Below the ports that Linux hands out, above those of Ray's workers; another one after every restart, because the head of
+# the run before may still hold its own.
+port=$((20000 + (SLURM_JOB_ID + 4001 * ${SLURM_RESTART_COUNT:-0}) % 12000))
 export RAY_ADDRESS=$head_address:$port
 (RAY_ADDRESS="" start_ray --head --port="$port" --include-dashboard=false) >"$run_dir/ray-head.log" 2>&1 &
 ray_head=$!
