@@ -28,6 +28,7 @@ format: $(STAMP) ## put the code into shape
 bench: $(STAMP) ## measure against peers; results go to benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/orchestration.py
 	PYTHONPATH=. $(BIN)/python benchmarks/training_throughput.py
+	PYTHONPATH=. $(BIN)/python benchmarks/corruptions.py
 
 install: $(STAMP) ## only create .venv
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from rich.console import Console
 
+from search import help_texts
 from search.importing import importing
 from search.reports.text import front_table, status_view
 from search.stopping import INTERRUPTED_EARLY, WORK_LEFT, end_at_once, end_in_order
@@ -21,90 +22,6 @@ from search.store.tables import front_rows
 from search.submission import describe_ticket
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-_EXIT_CODES = """\
-exit codes:
-  0   done
-  1   a bug in paretoseg; the traceback is shown
-  2   a mistake in the command, the config or the data; nothing was begun
-  3   too many trials failed in a row; the search stopped
-  74  the study's storage failed, as on a full disk; resumable
-  75  stopped with work left (Ctrl-C, SIGUSR1); the same command resumes
-  130 interrupted (Ctrl-C) in any command but search; nothing was left behind
-"""
-
-_SEARCH_HELP = (
-    """\
-Search for segmentation networks that are accurate and stay reliable when the images change.
-The same command resumes a study that was interrupted.
-
-examples:
-  paretoseg search experiment=quickstart
-  paretoseg search study=mine data=textures budget.trials=100 resources.cpus=2
-  paretoseg search study=mine budget.trials=200                      # go on with a study
-  paretoseg search study=flat space.skip=none space.depth=[2,4]      # pin or narrow dimensions
-  paretoseg search study=base strategy=random seed=1
-  paretoseg search experiment=rehearsal                              # no training: try the machine out
-  paretoseg search study=big cluster=slurm cluster.nodes=4 --dry-run # print the job; without --dry-run submit it
-  paretoseg search --dry-run study=big cluster=kubernetes cluster.image=registry/paretoseg:1 cluster.claim=studies
-  paretoseg search study=debug task=toy cluster=serial budget.trials=5
-
-keys (all of them with their defaults: docs/config.md):
-  experiment=NAME      a named experiment to start from: quickstart, rehearsal
-  study=NAME           name of the study;  storage=PATH|URI  where studies lie
-  task=segmentation|toy   data=textures|decathlon|folder|brain   data.root=PATH
-  strategy=nsga2|random   pruner=never|median   seed=N
-  budget.trials=N   budget.hours=H   budget.max_failures=N
-  resources.cpus=X   resources.gpus=X   resources.max_concurrent=N   resources.timeout_min=M
-  cluster=local|slurm|kubernetes|attached|serial
-  tracking.mode=auto|online|offline|disabled   tracking.project=NAME   tracking.entity=NAME
-  space.DIMENSION=VALUE|[LOW,HIGH]|[OPTION,...]
-"""
-    + "\n"
-    + _EXIT_CODES
-)
-
-_STATUS_HELP = """\
-Show where a study stands: trials by state, budget, front, what failed, and whether a search is at work on it.
-
-examples:
-  paretoseg status studies/quickstart
-  paretoseg status s3://bucket/studies/mine
-"""
-
-_FRONT_HELP = """\
-Show the Pareto front of a study, best first in the first objective. Objectives are measured on validation cases;
-test_... are those of untouched test cases, measured once the budget is spent.
-
-examples:
-  paretoseg front studies/quickstart
-  paretoseg front studies/quickstart --json | python -m json.tool
-"""
-
-_REPORT_HELP = """\
-Write a study's report: one HTML file with the front, every trial, the curves under every corruption, and pictures of
-what the front's networks predict. It opens from disk in any browser and needs no network. A report that is there
-already is replaced.
-
-examples:
-  paretoseg report studies/quickstart
-  paretoseg report studies/quickstart --output quickstart.html
-  paretoseg report studies/quickstart --no-pictures             # at once, without loading torch
-"""
-
-_EXPORT_HELP = """\
-Write one network of a study's front as a folder that others can use, and prove before it is kept that a fresh process
-gets the same mask from it as the evaluation. A folder that is there already is not touched.
-
-picks:
-  knee            the best compromise: farthest from the line between the ends of the front
-  most-accurate   best in accuracy;   most-robust   best in robustness
-  NUMBER          the trial of this number
-
-examples:
-  paretoseg export studies/quickstart --pick knee --format bundle
-  paretoseg export studies/quickstart --pick most-robust --format onnx --output robust
-"""
 
 
 class _Console(Console):
@@ -191,27 +108,45 @@ def _export(parsed: argparse.Namespace, console: Console) -> int:
     return export(parsed.study, parsed.pick, parsed.format, parsed.output, console)
 
 
+def _rescore(parsed: argparse.Namespace, console: Console) -> int:
+    from search.rescoring import rescore  # pymoo and Hydra, and later Ray: too slow to import for the other commands
+
+    return rescore(parsed.study, parsed.overrides, parsed.name, console)
+
+
+def _complexity(parsed: argparse.Namespace, console: Console) -> int:
+    from search.complexity import complexity  # Hydra and matplotlib: too slow to import for the other commands
+
+    return complexity(parsed.overrides, parsed.output, console, as_json=parsed.json)
+
+
+def _calibrate(parsed: argparse.Namespace, console: Console) -> int:
+    from search.calibrating import calibrate  # Hydra, and later torch: too slow to import for the other commands
+
+    return calibrate(parsed.overrides, parsed.output, parsed.cases, console)
+
+
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="paretoseg",
         description="Search for segmentation networks that are accurate and stay reliable when the images change.",
         epilog="examples:\n  paretoseg search experiment=quickstart\n  paretoseg front studies/quickstart\n\n"
-        + _EXIT_CODES,
+        + help_texts.EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    searching = _add_command(commands, "search", "begin or resume a study", _SEARCH_HELP)
+    searching = _add_command(commands, "search", "begin or resume a study", help_texts.SEARCH_HELP)
     searching.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="what to search, and how")
     searching.add_argument("--dry-run", action="store_true", help="print the job that a cluster would get, and stop")
     searching.set_defaults(run=_search)
-    status = _add_command(commands, "status", "show where a study stands", _STATUS_HELP)
+    status = _add_command(commands, "status", "show where a study stands", help_texts.STATUS_HELP)
     status.add_argument("study", metavar="STUDY", help="folder or URI of the study")
     status.set_defaults(run=_status)
-    front = _add_command(commands, "front", "show the Pareto front of a study", _FRONT_HELP)
+    front = _add_command(commands, "front", "show the Pareto front of a study", help_texts.FRONT_HELP)
     front.add_argument("study", metavar="STUDY", help="folder or URI of the study")
     front.add_argument("--json", action="store_true", help="a list of flat objects instead of a table")
     front.set_defaults(run=_front)
-    report = _add_command(commands, "report", "write one HTML file that shows a study", _REPORT_HELP)
+    report = _add_command(commands, "report", "write one HTML file that shows a study", help_texts.REPORT_HELP)
     report.add_argument("study", metavar="STUDY", help="folder or URI of the study")
     report.add_argument(
         "--output", metavar="FILE", help="where to write it; report.html in the study's folder if left out"
@@ -220,7 +155,9 @@ def _build_parser() -> argparse.ArgumentParser:
         "--no-pictures", dest="has_pictures", action="store_false", help="leave out what the networks predict"
     )
     report.set_defaults(run=_report)
-    export = _add_command(commands, "export", "write a network of the front as a folder to use elsewhere", _EXPORT_HELP)
+    export = _add_command(
+        commands, "export", "write a network of the front as a folder to use elsewhere", help_texts.EXPORT_HELP
+    )
     export.add_argument("study", metavar="STUDY", help="folder or URI of the study")
     export.add_argument("--pick", required=True, metavar="PICK", help="which member of the front")
     export.add_argument("--format", required=True, choices=("bundle", "onnx"), help="a MONAI Bundle, or an ONNX file")
@@ -228,6 +165,21 @@ def _build_parser() -> argparse.ArgumentParser:
         "--output", metavar="DIR", help="the new folder; <study>-trial-<number>-<format> here if left out"
     )
     export.set_defaults(run=_export)
+    rescoring = _add_command(commands, "rescore", "measure stored networks anew", help_texts.RESCORE_HELP)
+    rescoring.add_argument("study", metavar="STUDY", help="folder or URI of the study")
+    rescoring.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="what to measure, and where")
+    rescoring.add_argument("--name", metavar="NAME", help="of the rescoring; follows from its settings if left out")
+    rescoring.set_defaults(run=_rescore)
+    measuring = _add_command(commands, "complexity", "measure how hard a dataset is", help_texts.COMPLEXITY_HELP)
+    measuring.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="which data, as for search")
+    measuring.add_argument("--output", metavar="DIR", help="where to write; complexity-<dataset> here if left out")
+    measuring.add_argument("--json", action="store_true", help="a list of flat objects instead of a table")
+    measuring.set_defaults(run=_complexity)
+    calibrating = _add_command(commands, "calibrate", "find how strong corruptions must be", help_texts.CALIBRATE_HELP)
+    calibrating.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="which data, task and corruptions")
+    calibrating.add_argument("--output", metavar="FILE", help="where to write; calibration.json with the data or here")
+    calibrating.add_argument("--cases", type=int, metavar="N", help="validation cases at most; all if left out")
+    calibrating.set_defaults(run=_calibrate)
     return parser
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ from trainables.segmentation_task import SegmentationConfig
 from trainables.task_config import TaskConfig
 from trainables.textures import TexturesConfig
 from trainables.toy import ToyConfig
+from trainables.trainable import Task
 
 CHOICES: Mapping[str, Mapping[str, type]] = {
     "task": {"segmentation": SegmentationConfig, "toy": ToyConfig},
@@ -68,11 +69,14 @@ CHOICES: Mapping[str, Mapping[str, type]] = {
 }
 """Every group of the config with its options; adding one is a module and a line here."""
 
-CHANGEABLE = ("budget", "resources", "cluster", "storage", "tracking", "data.root", "data.cache")
+CHANGEABLE = ("budget", "resources", "cluster", "storage", "tracking", "data.root", "data.shift", "data.cache")
 """What a resumed study may be given anew; everything else would make its trials incomparable.
 
-Data may have moved: the study knows by hashes whether it is still the same.
+Data may have moved, and so may the folders of shift sets: the study knows by hashes whether it is still the same.
 """
+
+SETTLED = ("task.strengths", "task.reference_errors")
+"""What is filled in when a study begins; a resumed study keeps it, unless it is asked for otherwise."""
 
 
 @dataclass
@@ -134,6 +138,14 @@ class Experiment:
     def build_space(self) -> SearchSpace:
         """What is searched; raises ValueError as `search.space_config.build_space` does."""
         return build_space(self.space, is_matched=getattr(self.task, "match_parameters", 0) > 0)
+
+    def build_task(self) -> Task:
+        """What a trial does, on this data and in this space.
+
+        Raises:
+            ValueError: if the settings do not fit each other.
+        """
+        return self.task.build(self.data, self.build_space())
 
 
 @dataclass(frozen=True)
@@ -221,6 +233,15 @@ def to_composed(config: DictConfig) -> Composed:
         raise ValueError(one_line(error)) from None
     assert isinstance(experiment, Experiment)
     return Composed(experiment, text)
+
+
+def with_settled(composed: Composed, name: str, lines: Sequence[str]) -> Composed:
+    """The config with a list of its task filled in; the task must have that key."""
+    config = OmegaConf.create(composed.text)
+    OmegaConf.update(config, f"task.{name}", list(lines))
+    experiment = composed.experiment
+    task = replace(experiment.task, **{name: list(lines)})
+    return Composed(replace(experiment, task=task), OmegaConf.to_yaml(config))
 
 
 def _parse(override: str) -> Override:

@@ -26,7 +26,6 @@ from trainables.measures import DICE
 from trainables.model_record import MAX_NAME, ModelRecord, to_safe_name
 from trainables.objectives import select_means
 from trainables.segmentation_task import SegmentationTask
-from trainables.severities import CLEAN
 from trainables.trainable import Split
 
 
@@ -94,7 +93,7 @@ def _describe(
         summary=f"Trial {trial.trial_id} of the study {record.created.study}, found by paretoseg.",
         card=write_card(record, trial, rows, dataset=dataset, data=task.data, form=form),
         metrics=dict(trial.objectives) | {f"test_{name}": value for name, value in trial.test.items()},
-        scores={row.case: row.value for row in select_means(rows[Split.TEST], DICE.name) if row.corruption == CLEAN},
+        scores={row.case: row.value for row in select_means(rows[Split.TEST], DICE.name) if row.is_clean},
     )
 
 

@@ -13,22 +13,21 @@ from enum import IntEnum
 from rich.console import Console
 
 from cluster.cluster import BatchConfig
-from cluster.resources import Resources
 from cluster.serial import SerialConfig
 from search.config import Experiment
 from search.events import Created
-from search.importing import importing
 from search.overrides import quote
 from search.plan import Plan, compose_new_or_stored, locate, make_plan
 from search.progress import Progress
 from search.reports.text import describe_seconds, front_table
 from search.resuming import merge_overrides
-from search.serial import run_serially
+from search.runner import work_off
 from search.session import JobSettings, Session
 from search.splits import keep_splits
 from search.stopping import end_in_order
 from search.store.folder import StorageError, hide_secrets
 from search.store.lock import LockedError, hold_lock
+from search.strengths import without_calibration
 from search.study import Study
 from search.submission import make_order, send, submit
 from search.tracking_feed import follow
@@ -93,8 +92,7 @@ def _send(
     experiment: Experiment, cluster: BatchConfig, overrides: Sequence[str], console: Console, *, dry_run: bool
 ) -> int:
     """Hands the search to a place with disks of its own: what can be checked here is, and the rest there."""
-    experiment.build_space()
-    experiment.task.build(experiment.data)
+    replace(experiment, task=without_calibration(experiment.task)).build_task()
     cluster.check(experiment.resources)
     order = make_order(experiment.study, overrides, experiment.storage, locate(experiment))
     is_online = experiment.tracking.mode is Mode.online
@@ -129,7 +127,7 @@ def _begin_study(plan: Plan) -> None:
 def _open_study(plan: Plan, console: Console) -> Study:
     experiment, folder = plan.experiment, plan.folder
     _begin_study(plan)
-    for note in plan.task.notes(plan.space):
+    for note in (*plan.notes, *plan.task.notes(plan.space)):
         console.print(f"Note: {note}.", markup=False, soft_wrap=True)
     study = Study(
         folder.journal,
@@ -175,28 +173,12 @@ def _run(plan: Plan, session: Session, console: Console, track: Callable[[Sessio
             session.observe = _observe_with(progress.update, track)
             console.print(f"{session.study.budget.trials} trials, {slots} at a time.")
             with progress.show():
-                _work_off(session, slots=0 if is_serial else slots, resources=resources)
+                work_off(session, slots=0 if is_serial else slots, resources=resources)
     except KeyboardInterrupt:
         console.print("Interrupted.")
     except StorageError as error:
         session.halt(str(error))
     console.print(f"This session took {describe_seconds(time.monotonic() - start)}.")
-
-
-def _work_off(session: Session, *, slots: int, resources: Resources) -> None:
-    """Works until the session is over: on Ray, or with no slots in this process."""
-    try:
-        if slots:
-            with importing():
-                from search.tuning import run_on_ray  # Tune: late, so that serial searches go without it
-
-            workers = resources.num_workers
-            run_on_ray(session, slots=slots, cpus=resources.cpus, gpus=resources.gpus, workers=workers)
-        else:
-            run_serially(session)
-    except ValueError as error:
-        # A search that has begun was checked: what is wrong now is our mistake, and must not look like a refusal.
-        raise AssertionError(f"the search broke: {error}") from error
 
 
 def _observe_with(*observers: Callable[[Session], None]) -> Callable[[Session], None]:

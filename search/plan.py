@@ -9,12 +9,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 from search.config import Composed, Experiment, compose
 from search.record import StudyRecord
+from search.references import settle_reference
 from search.resuming import merge_overrides
 from search.splits import check_splits
 from search.store.study_folder import StudyFolder
 from search.stored_task import compose_stored
 from search.strategies.pruner import Pruner
 from search.strategies.strategy import Strategy
+from search.strengths import describe_calibration, settle
 from search.tracking_plan import settle_mode
 from spaces.search_space import SearchSpace
 from trainables.trainable import Task
@@ -35,6 +37,9 @@ class Plan:
     segments: tuple[str, ...]
     """Those of the journal when the plan was made; others say that somebody has worked on the study since."""
 
+    notes: tuple[str, ...] = ()
+    """What the user should know of a study that begins."""
+
 
 def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
     """Everything that can be checked before the search starts, checked.
@@ -50,11 +55,14 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
         composed = compose_stored(folder, record.created, overrides)
         overrides = merge_overrides(record.created.overrides, overrides)
         _check_seed(record, composed.experiment.seed)
+    else:
+        composed = settle_reference(settle(composed))
     experiment = composed.experiment
     space = experiment.build_space()
-    task = experiment.task.build(experiment.data)
+    task = experiment.build_task()
     task.check()
     check_splits(folder, task)
+    notes = () if folder.exists() else describe_calibration(experiment.task, task.split_rows())
     experiment.cluster.check(experiment.resources)
     settle_mode(experiment.tracking)
     objectives = task.objectives()
@@ -68,6 +76,7 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
         strategy=experiment.strategy.build(space, objectives, experiment.seed),
         pruner=experiment.pruner.build(objectives),
         segments=segments,
+        notes=tuple(notes),
     )
 
 

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from search.record import StudyRecord
 from search.reports.convergence import follow_front
+from search.reports.fidelity import describe_fidelity
 from search.reports.html import describe_seeds, render_report
 from search.reports.page_data import (
     count_empty,
@@ -21,9 +22,14 @@ from search.reports.page_data import (
     find_metric,
     mean_by_class,
     mean_by_severity,
+    mean_by_shift,
 )
 from search.reports.pictures import choose_cases, choose_conditions, describe_pictures, spread
+from search.reports.rescore_section import ShownRescoring, render_rescorings
+from search.reports.robustness_data import describe_corruptions
+from search.rescore_record import read_drift
 from search.store.folder import Folder
+from search.store.rescore_folder import RescoreFolder, list_rescorings
 from search.store.study_folder import StudyFolder
 from search.stored_task import rebuild_task
 from search.trial import State, Trial
@@ -73,7 +79,9 @@ def report(location: str, output: str | None, has_pictures: bool, console: Conso
         "pictures": pictures,
     }
     written_at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    content = render_report(record, data, _notes(record), written_at).encode(errors="replace")
+    rescorings, damaged = _read_rescorings(folder, record)
+    page = render_report(record, data, _notes(record), written_at, rescorings=render_rescorings(rescorings))
+    content = page.encode(errors="replace")
     target.write(name, content)
     size = f"{len(content) / 1e6:.1f} MB" if len(content) > 1e6 else f"{len(content) / 1e3:.0f} kB"
     place = output or folder.folder.child(name).location
@@ -82,7 +90,7 @@ def report(location: str, output: str | None, has_pictures: bool, console: Conso
     )
     if pictures["reason"]:
         console.print(f"Note: it has no pictures: {pictures['reason']}", markup=False, soft_wrap=True)
-    for gap in pictures["gaps"]:
+    for gap in (*pictures["gaps"], *damaged):
         console.print(f"Note: {gap}", markup=False, soft_wrap=True)
     return 0
 
@@ -115,6 +123,22 @@ def _read_scores(folder: StudyFolder, record: StudyRecord, progress: Progress) -
     return Scores(validation, test, metric)
 
 
+def _read_rescorings(folder: StudyFolder, record: StudyRecord) -> tuple[list[ShownRescoring], list[str]]:
+    """What was measured anew, and why some of it cannot be shown."""
+    shown, gaps = [], []
+    for name in list_rescorings(folder.folder):
+        beside = RescoreFolder(folder.folder, name)
+        try:
+            found = beside.read_record()
+        except ValueError as error:
+            gaps.append(f"rescoring {name} is left out: {error}")
+            continue
+        if found is not None:
+            words, drift = " ".join(found.overrides), read_drift(record, found)
+            shown.append(ShownRescoring(name, words, drift, found.objectives, beside.read_picture()))
+    return shown, gaps
+
+
 def _describe_scores(scores: Scores) -> dict[str, Any]:
     """The means that the page draws, by split and trial; trials without rows are left out."""
     by_split = {
@@ -124,8 +148,15 @@ def _describe_scores(scores: Scores) -> dict[str, Any]:
     return {
         "metric": scores.metric,
         "metrics": describe_metrics(row for rows in scores.validation.values() for row in rows),
+        "corruptions": describe_corruptions(
+            (row for rows in scores.validation.values() for row in rows), scores.metric
+        ),
         "severities": {
             split: {trial_id: mean_by_severity(rows, scores.metric) for trial_id, rows in by_trial.items()}
+            for split, by_trial in by_split.items()
+        },
+        "shifts": {
+            split: {trial_id: mean_by_shift(rows, scores.metric) for trial_id, rows in by_trial.items()}
             for split, by_trial in by_split.items()
         },
         "classes": {
@@ -195,6 +226,7 @@ def _notes(record: StudyRecord) -> list[str]:
     ]
     if any(not trial.test for trial in record.front.trials):
         notes[1] = "The front was read off validation cases, and not all of its members are measured on test cases yet."
+    notes += describe_fidelity(record.trials, record.objectives)
     num_running = sum(trial.state is State.RUNNING for trial in record.trials)
     if num_running:
         notes.append(

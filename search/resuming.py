@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -10,14 +10,16 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from search.config import CHANGEABLE, CHOICES, Composed, Experiment, compose_config, flatten, to_composed
+from search.config import CHANGEABLE, CHOICES, SETTLED, Composed, Experiment, compose_config, flatten, to_composed
 from search.overrides import dict_of, one_line
 
 _GROUPS = frozenset({*CHOICES, "experiment"})
 DAMAGED = "experiment.yaml is damaged; restore it from a backup"
 
 
-def compose_again(stored: Sequence[str], stored_text: str, overrides: Sequence[str]) -> Composed:
+def compose_again(
+    stored: Sequence[str], stored_text: str, overrides: Sequence[str], changeable: Collection[str] = CHANGEABLE
+) -> Composed:
     """The experiment of a study that exists: what it began with, and what may be given anew.
 
     Args:
@@ -25,6 +27,7 @@ def compose_again(stored: Sequence[str], stored_text: str, overrides: Sequence[s
         stored_text: The composed config that the study keeps; wherever defaults have changed since, it wins, and so it
             does for what may be given anew and is not.
         overrides: What is asked for now.
+        changeable: Keys and groups that may be given anew.
 
     Raises:
         ValueError: if the overrides ask for something that would make the study's trials incomparable, or the text is
@@ -42,9 +45,11 @@ def compose_again(stored: Sequence[str], stored_text: str, overrides: Sequence[s
         group = key.split(".")[0]
         if key not in now or now[key] == value:
             continue
-        if {key, group} & {*CHANGEABLE}:
+        if {key, group} & {*changeable}:
             if key in asked or "experiment" in switched or (group == "cluster" and not is_same_cluster):
                 continue
+        elif key in SETTLED and asked.get(key) == before.get(key):
+            pass
         elif key == "study":
             raise ValueError(
                 f"the folder of study '{config.study}' holds study '{value}': it was renamed or copied; rename it back "

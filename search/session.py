@@ -16,7 +16,7 @@ from search.study import Study
 from search.trial import Failure, FailureKind, State, Trial
 from search.worker import Broken, Halted, Job, JobKind, Measured, Outcome, Stepped
 from spaces.objective import Objective
-from trainables.trainable import Assignment, Evaluation, Task
+from trainables.trainable import Assignment, Evaluation, Split, Task
 
 MAX_LOSSES = 2
 """How often in a session the worker of a trial may be lost before the trial counts as failed."""
@@ -38,7 +38,7 @@ class JobSettings:
 
 @dataclass
 class Session:
-    """A study at work.
+    """A study at work; the agenda of a search.
 
     Args:
         study: The state machine; already opened.
@@ -184,7 +184,8 @@ class Session:
     def _to_job(self, trial: Trial, kind: JobKind) -> Job:
         settings = self.settings
         assignment = Assignment(trial.candidate, trial.seed, settings.num_threads, settings.device)
-        return Job(kind, trial.trial_id, assignment, self.task, self.folder.folder.address, settings.timeout_min)
+        split = Split.TEST if kind is JobKind.TEST else Split.VALIDATION
+        return Job(kind, trial.trial_id, assignment, self.task, self.folder.folder.address, settings.timeout_min, split)
 
 
 def _select(objectives: tuple[Objective, ...], evaluation: Evaluation) -> dict[str, float]:

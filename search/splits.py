@@ -51,6 +51,7 @@ def _compare(old: SplitRow, new: SplitRow) -> list[str]:
         "label_sha256": "another label",
         "split": f"split '{new.split}' instead of '{old.split}'",
         "subject": f"subject '{new.subject}' instead of '{old.subject}'",
+        "shift": f"shift set '{new.shift}' instead of '{old.shift}'",
         "domain": f"domain '{new.domain}' instead of '{old.domain}'",
     }
     return [text for field, text in texts.items() if getattr(old, field) != getattr(new, field)]

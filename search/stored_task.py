@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from search.config import Composed
+from search.config import CHANGEABLE, Composed
 from search.events import Created
 from search.resuming import DAMAGED, compose_again
 from search.splits import check_splits
@@ -12,7 +12,9 @@ from search.store.study_folder import StudyFolder
 from trainables.trainable import Task
 
 
-def compose_stored(folder: StudyFolder, created: Created, overrides: Sequence[str] = ()) -> Composed:
+def compose_stored(
+    folder: StudyFolder, created: Created, overrides: Sequence[str] = (), changeable: Collection[str] = CHANGEABLE
+) -> Composed:
     """The config of a study, with what may be given anew replaced by the overrides.
 
     Raises:
@@ -24,7 +26,7 @@ def compose_stored(folder: StudyFolder, created: Created, overrides: Sequence[st
         raise ValueError("the study has no experiment.yaml any more; put it back") from None
     except UnicodeDecodeError:
         raise ValueError(DAMAGED) from None
-    return compose_again(created.overrides, text, overrides)
+    return compose_again(created.overrides, text, overrides, changeable)
 
 
 def rebuild_task(folder: StudyFolder, created: Created) -> Task:
@@ -34,7 +36,7 @@ def rebuild_task(folder: StudyFolder, created: Created) -> Task:
         ValueError: if the config is gone or cannot be used, or the data is not where it was; in one line.
     """
     experiment = compose_stored(folder, created).experiment
-    task = experiment.task.build(experiment.data)
+    task = experiment.build_task()
     try:
         task.check()
         check_splits(folder, task)

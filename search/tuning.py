@@ -1,6 +1,6 @@
-"""The session dressed as Ray Tune's Searcher, Scheduler and Trainable: the only module that knows Tune.
+"""An agenda dressed as Ray Tune's Searcher, Scheduler and Trainable: the only module that knows Tune.
 
-Ray is transport. Every decision is the session's, every memory the journal's; what Tune itself saves is thrown away.
+Ray is transport. Every decision is the agenda's, every memory the store's; what Tune itself saves is thrown away.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
+from search.agenda import Agenda
 from search.data_parallel import Team, WorkerGroup
 from search.importing import importing
-from search.session import Session
 from search.store.folder import StorageError
 from search.trial import Failure, FailureKind
 from search.worker import Broken, Job, Outcome, Work, time_out
@@ -46,11 +46,11 @@ _FINISHED: str = Searcher.FINISHED
 T = TypeVar("T")
 
 
-def run_on_ray(session: Session, *, slots: int, cpus: float, gpus: float, workers: int = 1) -> None:
-    """Works on a running Ray until the session is over, or until SIGINT or SIGUSR1 asks for a stop.
+def run_on_ray(agenda: Agenda, *, slots: int, cpus: float, gpus: float, workers: int = 1) -> None:
+    """Works on a running Ray until the agenda is over, or until SIGINT or SIGUSR1 asks for a stop.
 
     Args:
-        session: What to do.
+        agenda: What to do.
         slots: How many trials run at a time.
         cpus: CPUs per trial.
         gpus: GPUs per trial.
@@ -59,7 +59,7 @@ def run_on_ray(session: Session, *, slots: int, cpus: float, gpus: float, worker
     os.environ.update(_TUNE_SETTINGS | {"TUNE_MAX_PENDING_TRIALS_PG": str(slots)})
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     jobs: dict[str, Job] = {}
-    scheduler = SessionScheduler(session, jobs)
+    scheduler = AgendaScheduler(agenda, jobs)
     team = Team.share_out(workers, cpus, gpus) if workers > 1 else None
     needs: Any = {"cpu": cpus, "gpu": gpus}
     if team is not None:
@@ -69,7 +69,7 @@ def run_on_ray(session: Session, *, slots: int, cpus: float, gpus: float, worker
         tuner = tune.Tuner(
             tune.with_resources(TrialActor, needs),
             tune_config=tune.TuneConfig(
-                search_alg=SessionSearcher(session, jobs, slots, team),
+                search_alg=AgendaSearcher(agenda, jobs, slots, team),
                 scheduler=scheduler,
                 num_samples=-1,
                 reuse_actors=True,
@@ -141,12 +141,12 @@ class _Forgotten:
         return {}
 
 
-class SessionSearcher(_Forgotten, Searcher):  # type: ignore[misc]
-    """Hands the session's jobs to Tune, as many at a time as there are slots."""
+class AgendaSearcher(_Forgotten, Searcher):  # type: ignore[misc]
+    """Hands the agenda's jobs to Tune, as many at a time as there are slots."""
 
-    def __init__(self, session: Session, jobs: dict[str, Job], slots: int, team: Team | None = None) -> None:
+    def __init__(self, agenda: Agenda, jobs: dict[str, Job], slots: int, team: Team | None = None) -> None:
         super().__init__(metric="training_iteration", mode="max")
-        self._session = session
+        self._agenda = agenda
         self._jobs = jobs
         self._slots = slots
         self._team = team
@@ -154,7 +154,7 @@ class SessionSearcher(_Forgotten, Searcher):  # type: ignore[misc]
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next job, None while there is none, or FINISHED."""
         when_halted: dict[str, Any] | str | None = _FINISHED
-        return _guard(self._session, lambda: self._suggest(trial_id), when_halted)
+        return _guard(self._agenda, lambda: self._suggest(trial_id), when_halted)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Nothing: the scheduler has taken the outcome."""
@@ -166,22 +166,22 @@ class SessionSearcher(_Forgotten, Searcher):  # type: ignore[misc]
         """Nothing: the journal is the memory."""
 
     def _suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        if self._session.halt_reason or self._session.is_over():
+        if self._agenda.halt_reason or self._agenda.is_over():
             return _FINISHED
-        job = self._session.next_job() if len(self._jobs) < self._slots else None
+        job = self._agenda.next_job() if len(self._jobs) < self._slots else None
         if job is None:
             return None
         self._jobs[trial_id] = job
         return {_JOB: job, _TEAM: self._team}
 
 
-class SessionScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
-    """Takes outcomes to the session and tells Tune whether a trial goes on."""
+class AgendaScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
+    """Takes outcomes to the agenda and tells Tune whether a trial goes on."""
 
-    def __init__(self, session: Session, jobs: dict[str, Job]) -> None:
+    def __init__(self, agenda: Agenda, jobs: dict[str, Job]) -> None:
         super().__init__()
         self._metric = "training_iteration"
-        self._session = session
+        self._agenda = agenda
         self._jobs = jobs
         self._began_at: dict[str, float] = {}
         self._chosen: set[str] = set()
@@ -191,25 +191,25 @@ class SessionScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
         return True
 
     def on_trial_result(self, controller: Any, trial: RayTrial, result: dict[str, Any]) -> str:
-        """Goes on, unless the session ends the trial early."""
-        is_over = _guard(self._session, lambda: self._take(trial, result), True)
+        """Goes on, unless the agenda ends the trial early."""
+        is_over = _guard(self._agenda, lambda: self._take(trial, result), True)
         return str(TrialScheduler.STOP if is_over else TrialScheduler.CONTINUE)
 
     def on_trial_complete(self, controller: Any, trial: RayTrial, result: dict[str, Any]) -> None:
         """Takes the last outcome of a trial; one that was stopped early is known already."""
-        _guard(self._session, lambda: self._take(trial, result), True)
+        _guard(self._agenda, lambda: self._take(trial, result), True)
 
     def note_start(self, trial_id: str) -> None:
         """Takes note that a worker has the job: the wait for a place is no time of the trial's."""
-        self._began_at[trial_id] = self._session.now()
+        self._began_at[trial_id] = self._agenda.now()
 
     def on_trial_error(self, controller: Any, trial: RayTrial) -> None:
         """Takes note that the worker died."""
         job = self._jobs.pop(trial.trial_id, None)
         if job is not None:
-            now = self._session.now()
+            now = self._agenda.now()
             failure = _explain_loss(_read_error(trial), job, now - self._began_at.get(trial.trial_id, now))
-            _guard(self._session, lambda: self._session.lose(job, failure), None)
+            _guard(self._agenda, lambda: self._agenda.lose(job, failure), None)
 
     def on_trial_add(self, controller: Any, trial: RayTrial) -> None:
         """Nothing to prepare."""
@@ -241,9 +241,9 @@ class SessionScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
         assert isinstance(outcome, Outcome)
         if isinstance(outcome.result, Broken) and outcome.result.failure.kind is FailureKind.LOST:
             # Processes of the trial died, and not the worker that speaks for them.
-            self._session.lose(job, outcome.result.failure)
+            self._agenda.lose(job, outcome.result.failure)
             return True
-        if self._session.take(job, outcome) or self._session.halt_reason:
+        if self._agenda.take(job, outcome) or self._agenda.halt_reason:
             return True
         self._jobs[trial.trial_id] = job
         return False
@@ -260,12 +260,12 @@ class StartClock(_Forgotten, tune.Callback):  # type: ignore[misc]
         self._note(trial.trial_id)
 
 
-def _guard(session: Session, act: Callable[[], T], when_halted: T) -> T:
+def _guard(agenda: Agenda, act: Callable[[], T], when_halted: T) -> T:
     """What `act` gives; when the storage fails, the search is halted instead of Tune's loop broken."""
     try:
         return act()
     except StorageError as error:
-        session.halt(str(error))
+        agenda.halt(str(error))
         return when_halted
 
 

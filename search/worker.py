@@ -11,7 +11,8 @@ import traceback
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from search.store.folder import NO_SPACE, StorageError, as_storage_error
+from search.store.case_files import CaseFiles
+from search.store.folder import NO_SPACE, Folder, StorageError, as_storage_error
 from search.store.study_folder import StudyFolder
 from search.trial import Failure, FailureKind
 from spaces.objective import Measurement
@@ -23,6 +24,7 @@ class JobKind(StrEnum):
 
     TRIAL = "trial"
     TEST = "test"
+    RESCORE = "rescore"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,12 @@ class Job:
 
     timeout_min: float
     """How long the job may take."""
+
+    split: Split = Split.VALIDATION
+    """The cases that are measured at the end."""
+
+    output: str = ""
+    """The folder, absolute, that keeps the rows of a rescoring; '' for the study's own."""
 
 
 @dataclass(frozen=True)
@@ -131,10 +139,8 @@ class Work:
                 # was kept: the restored step is reported once more, so that the search decides as if nothing happened.
                 values = folder.read_checkpoint_values(self.job.trial_id)
                 return Stepped(self._trainable.steps_done, Measurement(values))
-        if self.job.kind is JobKind.TEST:
-            return self._evaluate(folder, Split.TEST)
-        if self._trainable.steps_done == self._trainable.num_steps:
-            return self._evaluate(folder, Split.VALIDATION)
+        if self.job.kind is not JobKind.TRIAL or self._trainable.steps_done == self._trainable.num_steps:
+            return self._evaluate()
         measurement = self._trainable.step()
         if not self.is_leader:
             return Stepped(self._trainable.steps_done, measurement)
@@ -147,17 +153,20 @@ class Work:
         with folder.open_checkpoint(self.job.trial_id) as path:
             if path is not None:
                 trainable.load(path)
-            elif self.job.kind is JobKind.TEST:
-                raise FileNotFoundError(f"the checkpoint of trial {self.job.trial_id} is gone, so it cannot be tested")
+            elif self.job.kind is not JobKind.TRIAL:
+                raise FileNotFoundError(
+                    f"the checkpoint of trial {self.job.trial_id} is gone, so it cannot be measured"
+                )
         return trainable
 
-    def _evaluate(self, folder: StudyFolder, split: Split) -> Measured:
+    def _evaluate(self) -> Measured:
         assert self._trainable is not None
         if not self.is_leader:
             return Measured(Evaluation(Measurement({}), {}))
-        evaluation = self._trainable.evaluate(split)
+        evaluation = self._trainable.evaluate(self.job.split)
         Measurement(evaluation.costs)  # refuses what is not finite, as of the objectives
-        folder.write_cases(self.job.trial_id, self.job.assignment.seed, split, evaluation.cases)
+        rows = CaseFiles(Folder(self.job.output or self.job.location))
+        rows.write_cases(self.job.trial_id, self.job.assignment.seed, self.job.split, evaluation.cases)
         return Measured(evaluation)
 
 

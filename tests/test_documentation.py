@@ -13,6 +13,7 @@ from search.config import compose as compose_experiment
 from spaces.dimension_table import renew
 from spaces.presets import PRESETS
 from spaces.search_space import DIMENSIONS
+from trainables import corruption_table
 
 REPOSITORY = Path(__file__).parents[1]
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{page.name}" for page in (REPOSITORY / "docs").glob("*.md"))]
@@ -53,6 +54,12 @@ def test_every_dimension_with_its_range_is_on_the_page() -> None:
         row = next(line for line in SPACE_PAGE.splitlines() if line.startswith(f"| `space.{name}`"))
         for part in domain.describe().split(", "):
             assert part in row
+
+
+def test_every_corruption_with_its_strengths_is_on_the_page() -> None:
+    """After a change: python -m trainables.corruption_table docs/corruptions.md."""
+    page = (REPOSITORY / "docs" / "corruptions.md").read_text()
+    assert corruption_table.renew(page) == page
 
 
 def test_every_preset_is_on_the_page() -> None:

@@ -9,13 +9,13 @@ It is one averaged brain: a study on it shows that things work, and says nothing
 No voxel that a network is measured on was seen in training: the brain is cut across its long axis, back to front, into
 one half for training and a quarter each for validation and test, and a block never leaves the part of its split. (Left
 and right will not do: the template is symmetric.) A block holds at least 5 percent of brain tissue. Each site has its
-own contrast, a power of the intensities, and its own noise; 'a' is the mildest.
+own contrast, a power of the intensities, and its own noise; 'a' is the mildest. A site that is held out (`data.shift`)
+sees the validation and test blocks once more: what differs there is the scanner alone.
 """
 
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -23,12 +23,15 @@ from importlib.util import find_spec
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from trainables.datasets import SHIFT, TRAIN, Case, DataConfig, Dataset
+from trainables.datasets import TRAIN, Case, DataConfig, Dataset
+from trainables.findings import suggest
 from trainables.seeds import derive_seed
 
 CLASS_NAMES = ("background", "grey_matter", "white_matter")
 MIN_BLOCK, MAX_BLOCK = 16, 56
-MAX_SITES = 8
+SITES = tuple(f"site_{letter}" for letter in string.ascii_lowercase[:8])
+"""Every site, the mildest first."""
+
 MIN_TISSUE = 0.05
 MAX_TRIES = 200
 
@@ -41,7 +44,7 @@ NOISE_PER_SITE = 0.02
 LONG_AXIS = 1
 """The axis from back to front."""
 
-_PARTS = {TRAIN: (0.0, 0.5), "validation": (0.5, 0.75), "test": (0.75, 1.0), SHIFT: (0.75, 1.0)}
+_PARTS = {TRAIN: (0.0, 0.5), "validation": (0.5, 0.75), "test": (0.75, 1.0)}
 
 
 @dataclass(unsafe_hash=True)
@@ -54,13 +57,10 @@ class BrainConfig(DataConfig):
     num_train: int = 24
     num_validation: int = 8
     num_test: int = 8
-    """Blocks of each split, dealt out to the sites in turn; each shift site has as many as the test split."""
+    """Blocks of each split, dealt out to the sites in turn."""
 
     num_sites: int = 2
-    """Simulated sites of training, validation and test: a, b and so on."""
-
-    num_shift_sites: int = 1
-    """Further sites, noisier and with more contrast, that are held out as shift sets."""
+    """Simulated sites of training, validation and test: site_a, site_b and so on; `shift` names further ones."""
 
     seed: int = 0
     """Decides places and noise."""
@@ -73,8 +73,9 @@ class BrainConfig(DataConfig):
         for field in ("num_train", "num_validation", "num_test", "num_sites"):
             if getattr(self, field) < 1:
                 findings.append(f"data.{field} must be at least 1, got {getattr(self, field)}")
-        if self.num_shift_sites < 0 or self.num_sites + self.num_shift_sites > MAX_SITES:
-            findings.append(f"data.num_sites and data.num_shift_sites must add up to {MAX_SITES} at most")
+        if self.num_sites > len(SITES):
+            findings.append(f"data.num_sites must be at most {len(SITES)}, got {self.num_sites}")
+        findings += [*self.find_repeated_sets(), *self._shift_findings()]
         if self.root:
             findings.append(f"data.root is not used by data=brain, got '{self.root}'; leave it out")
         if find_spec("nilearn") is None:
@@ -88,35 +89,54 @@ class BrainConfig(DataConfig):
             ValueError: with all findings if the settings cannot be used.
         """
         self.check()
-        sites = string.ascii_lowercase[: self.num_sites + self.num_shift_sites]
-        own, held_out = sites[: self.num_sites], sites[self.num_sites :]
         return Dataset(
             name="brain",
-            train=self._cut(TRAIN, self.num_train, own),
-            validation=self._cut("validation", self.num_validation, own),
-            test=self._cut("test", self.num_test, own),
-            shift={f"site_{site}": self._cut(SHIFT, self.num_test, site) for site in held_out},
+            train=self._cut(TRAIN, self.num_train),
+            validation=self._cut("validation", self.num_validation),
+            test=self._cut("test", self.num_test),
+            shift={
+                name: (*self._cut("validation", self.num_validation, name), *self._cut("test", self.num_test, name))
+                for name in self.shift
+            },
             spacing_mm=(1.0, 1.0, 1.0),
             num_channels=1,
             class_names=CLASS_NAMES,
         )
 
-    def _cut(self, split: str, count: int, sites: Sequence[str]) -> tuple[Case, ...]:
-        return tuple(self._cut_one(split, index, sites[index % len(sites)]) for index in range(count))
+    def _cut(self, split: str, count: int, shift: str = "") -> tuple[Case, ...]:
+        return tuple(self._cut_one(split, index, shift) for index in range(count))
 
-    def _cut_one(self, split: str, index: int, site: str) -> Case:
+    def _cut_one(self, split: str, index: int, shift: str) -> Case:
         template, tissue = read_template()
-        generator = np.random.default_rng(derive_seed("brain", self.seed, split, site, index))
+        letter = string.ascii_lowercase[index % self.num_sites]
+        generator = np.random.default_rng(derive_seed("brain", self.seed, split, letter, index))
         window = _find_block(tissue, split, self.block_size, generator)
-        name = f"{split}_{site}_{index:03d}"
+        subject = f"{split}_{letter}_{index:03d}"
+        if shift:  # the block of another case, as the held-out scanner shows it
+            letter = shift.removeprefix("site_")
+            generator = np.random.default_rng(derive_seed("brain", self.seed, split, letter, index))
         return Case(
-            name=name,
-            domain=f"site_{site}",
-            subject=name,
+            name=f"{subject}_{shift}" if shift else subject,
+            domain=f"site_{letter}",
+            subject=subject,
             split=split,
-            image=scan(template[window], site, generator)[np.newaxis],
+            image=scan(template[window], letter, generator)[np.newaxis],
             label=tissue[window].copy(),
         )
+
+    def _shift_findings(self) -> list[str]:
+        findings = []
+        known = SITES[self.num_sites :]
+        for name in self.shift:
+            if name in SITES[: self.num_sites]:
+                findings.append(
+                    f"data.shift: '{name}' is trained on with data.num_sites={self.num_sites}; name a further site, or "
+                    "lower data.num_sites"
+                )
+            elif name not in known:
+                shown = f"known: {', '.join(known)}"
+                findings.append(f"data.shift: unknown shift set '{name}'; {suggest(name, known)}{shown}")
+        return findings
 
 
 @lru_cache(maxsize=1)

@@ -1,28 +1,46 @@
 """Test-time degradations: what an image may suffer between the scanner and the network.
 
-Every entry of `CORRUPTIONS` is a function (images, severity, generator) -> images, batched, on the device of the
-images. Images have intensities in [0, 1] before and after. Gain, offset and gamma are missing on purpose: training may
-use them (`augmentation.py`), and a score on corruptions that were trained on would measure memory. None of the entries
-moves anything, so labels stay as they are.
+Every entry of `CORRUPTIONS` turns images and labels into images and labels, batched, on their device. Images have
+intensities in [0, 1] before and after. A function takes a strength in the unit that `severities.py` names, never a
+severity: a calibration may have found other strengths. Most leave the labels as they are; those of
+`corruption_geometry.py` move them along.
+
+A score on corruptions that were trained on would measure memory: `Levels.family` says what training could have met.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 
 import torch
-from jaxtyping import Float
+from jaxtyping import UInt8
 from torch import Tensor
-from torch.nn import functional
 
+from trainables.corruption_blur import anisotropy, gaussian_blur, legacy_leaking_blur, low_resolution, motion_blur
+from trainables.corruption_draws import Generators, Images
+from trainables.corruption_geometry import Labels, elastic_deformation, rotation, scaling, translation
+from trainables.corruption_intensity import (
+    bias_field,
+    contrast_down,
+    contrast_up,
+    gamma_down,
+    gamma_up,
+    intensity_scale_down,
+    intensity_scale_up,
+    intensity_shift_down,
+    intensity_shift_up,
+    occlusion,
+)
+from trainables.corruption_kspace import ghosting, gibbs_ringing, kspace_spike, motion
+from trainables.corruption_noise import gaussian_noise, impulse_noise, legacy_speckle, rician_noise, speckle_noise
 from trainables.seeds import derive_seed
-from trainables.severities import CLEAN, LEVELS, strength
+from trainables.severities import CLEAN, LEVELS, check_corruption
 
-Images = Float[Tensor, "b c *spatial"]
-Corruption = Callable[[Tensor, int, torch.Generator], Tensor]
+ImageCorruption = Callable[[Tensor, float, Generators], Tensor]
+"""Images, strength and a generator for each of them: the images after it."""
 
-INTERPOLATION = {2: "bilinear", 3: "trilinear"}
+Corruption = Callable[[Tensor, Tensor, float, Generators], tuple[Tensor, Tensor]]
+"""Images, labels, strength and a generator for each of them: images and labels after it."""
 
 
 def corruption_generator(case: str, corruption: str, severity: int, seed: int) -> torch.Generator:
@@ -30,74 +48,54 @@ def corruption_generator(case: str, corruption: str, severity: int, seed: int) -
     return torch.Generator().manual_seed(derive_seed("corruption", case, corruption, severity, seed))
 
 
-def corrupt(images: Images, corruption: str, severity: int, generator: torch.Generator) -> Images:
-    """The images after a corruption from the table; untouched at severity 0.
+def corrupt(
+    images: Images, labels: UInt8[Tensor, "b *spatial"], corruption: str, strength: float, generators: Generators
+) -> tuple[Images, Labels]:
+    """Images and labels after a corruption from the table; untouched by 'none'.
+
+    Args:
+        images: With intensities in [0, 1], on any device.
+        labels: On the same device; they come back as they are unless the corruption moves them.
+        corruption: A name from `LEVELS`, or 'none'.
+        strength: In the unit that `LEVELS` names for it.
+        generators: One of the CPU an image; what an image becomes depends on its own alone.
 
     Raises:
-        ValueError: for an unknown corruption, or a severity outside 0..5.
+        ValueError: for an unknown corruption.
     """
-    if severity == 0 and (corruption == CLEAN or corruption in LEVELS):
-        return images
-    strength(corruption, severity)
-    return CORRUPTIONS[corruption](images, severity, generator)
+    if corruption == CLEAN:
+        return images, labels
+    check_corruption(corruption)
+    assert len(images) == len(labels) == len(generators), "every image needs a label and a generator"
+    return CORRUPTIONS[corruption](images, labels, strength, generators)
 
 
-def gaussian_noise(images: Images, severity: int, generator: torch.Generator) -> Images:
-    """Additive noise, as of a CT after reconstruction."""
-    return (images + strength("gaussian_noise", severity) * _normal(images, generator)).clamp(0.0, 1.0)
+def _leave_labels(function: ImageCorruption) -> Corruption:
+    def apply(images: Tensor, labels: Tensor, strength: float, generators: Generators) -> tuple[Tensor, Tensor]:
+        return function(images, strength, generators), labels
+
+    return apply
 
 
-def rician_noise(images: Images, severity: int, generator: torch.Generator) -> Images:
-    """Magnitude of a complex signal with noise in both channels, as of an MRI; it lifts dark regions."""
-    spread = strength("rician_noise", severity)
-    real, imaginary = images + spread * _normal(images, generator), spread * _normal(images, generator)
-    return torch.hypot(real, imaginary).clamp(0.0, 1.0)
+def _read_labels(images: Tensor, labels: Tensor, strength: float, generators: Generators) -> tuple[Tensor, Tensor]:
+    return legacy_leaking_blur(images, labels, strength), labels
 
 
-def speckle_noise(images: Images, severity: int, generator: torch.Generator) -> Images:
-    """Noise in proportion to the intensity, as of ultrasound."""
-    return (images * (1.0 + strength("speckle_noise", severity) * _normal(images, generator))).clamp(0.0, 1.0)
+_ON_IMAGES: tuple[ImageCorruption, ...] = (
+    gaussian_noise, rician_noise, speckle_noise, impulse_noise,
+    gaussian_blur, motion_blur, low_resolution, anisotropy,
+    motion, ghosting, kspace_spike, gibbs_ringing,
+    bias_field, gamma_up, gamma_down, contrast_up, contrast_down,
+    intensity_shift_up, intensity_shift_down, intensity_scale_up, intensity_scale_down, occlusion,
+    legacy_speckle,
+)  # fmt: skip
 
-
-def impulse_noise(images: Images, severity: int, generator: torch.Generator) -> Images:
-    """Salt and pepper: single pixels become 0 or 1, with equal probability."""
-    share = strength("impulse_noise", severity)
-    draw = torch.rand(images.shape, generator=generator).to(images.device)
-    salted = torch.where(draw < share / 2, torch.zeros_like(images), images)
-    return torch.where(draw > 1 - share / 2, torch.ones_like(images), salted)
-
-
-def gaussian_blur(images: Images, severity: int, generator: torch.Generator) -> Images:
-    """Convolution with a Gaussian, as of motion, defocus or a soft kernel; the border is continued."""
-    spread = strength("gaussian_blur", severity)
-    reach = math.ceil(4 * spread)
-    places = torch.arange(-reach, reach + 1, dtype=images.dtype, device=images.device)
-    kernel = torch.exp(-0.5 * (places / spread) ** 2)
-    kernel = kernel / kernel.sum()
-    for axis in range(2, images.ndim):
-        # Axis by axis, each as a convolution of rows: the same lines serve two and three dimensions.
-        rows = images.movedim(axis, -1)
-        padded = functional.pad(rows.reshape(-1, 1, rows.shape[-1]), (reach, reach), mode="replicate")
-        images = functional.conv1d(padded, kernel[None, None]).reshape(rows.shape).movedim(-1, axis)
-    return images.clamp(0.0, 1.0)
-
-
-def low_resolution(images: Images, severity: int, generator: torch.Generator) -> Images:
-    """Fewer, larger pixels (their mean), brought back to the old grid by linear interpolation."""
-    factor = strength("low_resolution", severity)
-    size = images.shape[2:]
-    fewer = [max(round(extent / factor), 1) for extent in size]
-    means = functional.interpolate(images, size=fewer, mode="area")
-    return functional.interpolate(means, size=size, mode=INTERPOLATION[len(size)], align_corners=False).clamp(0.0, 1.0)
-
-
-def _normal(images: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.randn(images.shape, generator=generator).to(images.device)
-
+_ON_BOTH: tuple[Corruption, ...] = (elastic_deformation, rotation, scaling, translation)
 
 CORRUPTIONS: Mapping[str, Corruption] = {
-    function.__name__: function
-    for function in (gaussian_noise, rician_noise, speckle_noise, impulse_noise, gaussian_blur, low_resolution)
+    **{function.__name__: _leave_labels(function) for function in _ON_IMAGES},
+    **{function.__name__: function for function in _ON_BOTH},
+    legacy_leaking_blur.__name__: _read_labels,
 }
 """Every corruption by name."""
 

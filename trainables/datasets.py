@@ -8,6 +8,8 @@ The conventions that every dataset keeps:
 - A label is uint8 with the axes of the image less the channel. 0 is background, k is `class_names[k]`.
 - Spacing is `spacing_mm`, one number per spatial axis in the order of the axes.
 - A subject (patient, specimen, composed picture) belongs to one split only, however many cases it has.
+- A shift set holds cases of another kind than those in training: another site, another size of objects, a harder blend.
+  Its cases belong to the validation or the test split, by subject, and never to training.
 - Case names are unique within a dataset: the draws of corruptions and the rows of results are known by them.
 """
 
@@ -28,9 +30,6 @@ from trainables.trainable import MEAN, Split, SplitRow
 TRAIN = "train"
 """Name of the split that weights are fitted on; `Split` names the two that measurements are taken on."""
 
-SHIFT = "shift"
-"""What a case says that is in no split because its domain is held out."""
-
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -50,7 +49,7 @@ class Case:
     """Whom it shows; all cases of a subject share a split."""
 
     split: str
-    """'train', 'validation' or 'test'; 'shift' in a held-out domain."""
+    """'train', 'validation' or 'test'; never 'train' in a shift set."""
 
     image: Float32[np.ndarray, "c *spatial"]
     """Intensities in [0, 1]."""
@@ -76,11 +75,11 @@ class Case:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """The cases of a task in three splits.
+    """The cases of a task in three splits, and those of its shift sets.
 
     Raises:
-        ValueError: with all findings in one message: an empty split, a subject in two splits, a name used twice, a
-            label without a class, a different number of channels.
+        ValueError: with all findings in one message: an empty split, a shift set without cases to choose or to test on,
+            a subject in two splits, a name used twice, a label without a class, a different number of channels.
     """
 
     name: str
@@ -98,7 +97,10 @@ class Dataset:
     """Names by label; the first is the background."""
 
     shift: Mapping[str, Sequence[Case]] = field(default_factory=dict)
-    """Held-out domains by name: in no split, for measuring how far a network travels."""
+    """Shift sets by name: validation and test cases that are unlike those in training."""
+
+    shift_notes: Mapping[str, str] = field(default_factory=dict)
+    """What makes a shift set another, in words, where its name does not say it."""
 
     def __post_init__(self) -> None:
         findings = [*self._split_findings(), *self._case_findings()]
@@ -119,24 +121,43 @@ class Dataset:
         """The cases that a measurement on this split is taken on."""
         return self.validation if split is Split.VALIDATION else self.test
 
+    def shift_cases(self, split: Split) -> Mapping[str, Sequence[Case]]:
+        """The cases of every shift set, by its name, that a measurement on this split is taken on."""
+        return {name: tuple(case for case in cases if case.split == split) for name, cases in self.shift.items()}
+
     @property
     def all_cases(self) -> tuple[Case, ...]:
-        """The cases of all splits, then those of the held-out domains."""
+        """The cases of all splits, then those of the shift sets."""
         held_out = (case for cases in self.shift.values() for case in cases)
         return (*self.train, *self.validation, *self.test, *held_out)
 
     def _split_findings(self) -> list[str]:
         findings, home = [], dict[str, str]()
-        splits = [(TRAIN, self.train), ("validation", self.validation), ("test", self.test)]
-        for split, cases in (*splits, *((SHIFT, cases) for cases in self.shift.values())):
+        for split, cases in ((TRAIN, self.train), *((split.value, self.cases(split)) for split in Split)):
             if not cases:
                 findings.append(f"split '{split}' must have at least one case, got none")
             for case in cases:
                 if case.split != split:
                     findings.append(f"case '{case.name}' says split '{case.split}' but is listed in '{split}'")
-                if home.setdefault(case.subject, split) != split:
-                    findings.append(f"subject '{case.subject}' must be in one split, got {home[case.subject]}, {split}")
+        findings += self._shift_findings()
+        for case in self.all_cases:
+            if (first := home.setdefault(case.subject, case.split)) != case.split:
+                findings.append(f"subject '{case.subject}' must be in one split, got {first}, {case.split}")
         return list(dict.fromkeys(findings))
+
+    def _shift_findings(self) -> list[str]:
+        findings = []
+        for name, cases in self.shift.items():
+            counts = Counter(case.split for case in cases)
+            for split in Split:
+                if not counts[split]:
+                    findings.append(f"shift set '{name}' must have at least one {split} case, got none")
+            for case in cases:
+                if case.split not in list(Split):
+                    findings.append(
+                        f"case '{case.name}' of shift set '{name}' must be in validation or test, got '{case.split}'"
+                    )
+        return findings
 
     def _case_findings(self) -> list[str]:
         cases = self.all_cases
@@ -167,6 +188,9 @@ class DataConfig(ABC):
     root: str = ""
     """Folder that the data is read from; what an empty one means is said by the source."""
 
+    shift: list[str] = field(default_factory=list, hash=False)
+    """Shift sets: what is held out of training and measured apart; which names there are is said by the source."""
+
     @abstractmethod
     def findings(self) -> list[str]:
         """Everything that is wrong with the settings and the files, each naming file, field and way out."""
@@ -177,10 +201,25 @@ class DataConfig(ABC):
 
     def split_rows(self) -> list[SplitRow]:
         """Every case with its split and the hashes of image and label."""
+        dataset = load_once(self)
+        shift_of = {case.name: name for name, cases in dataset.shift.items() for case in cases}
         return [
-            SplitRow(case.name, case.split, case.subject, case.domain, _digest(case.image), _digest(case.label))
-            for case in load_once(self).all_cases
+            SplitRow(
+                case=case.name,
+                split=case.split,
+                subject=case.subject,
+                domain=case.domain,
+                image_sha256=_digest(case.image),
+                label_sha256=_digest(case.label),
+                shift=shift_of.get(case.name, ""),
+            )
+            for case in dataset.all_cases
         ]
+
+    def find_repeated_sets(self) -> list[str]:
+        """A finding if a shift set is named twice."""
+        repeated = [name for name, count in Counter(self.shift).items() if count > 1]
+        return [f"data.shift must be distinct, got {', '.join(repeated)} more than once"] if repeated else []
 
     def check(self) -> None:
         """Looks at settings and files without loading more than it must.
@@ -204,6 +243,19 @@ def _digest(array: np.ndarray) -> str:
 def load_once(data: DataConfig) -> Dataset:
     """The dataset of a config, kept by this process: a worker that runs many trials loads it once."""
     return data.load()
+
+
+def describe_shift_sets(dataset: Dataset) -> list[str]:
+    """A line for every shift set: its cases by split, and what makes it another."""
+    lines = []
+    for name, cases in dataset.shift.items():
+        counts = Counter(case.split for case in cases)
+        words = f"; {dataset.shift_notes[name]}" if name in dataset.shift_notes else ""
+        lines.append(
+            f"shift set '{name}': {counts[Split.VALIDATION]} validation and {counts[Split.TEST]} test cases, none in "
+            f"training{words}"
+        )
+    return lines
 
 
 def describe_small_cases(dataset: Dataset, patch: int) -> list[str]:

@@ -17,7 +17,9 @@ MIN_SHARE = 0.02
 """Least predicted foreground (background), as a share of the reference's, that does not count as next to nothing."""
 
 MAX_SAMENESS = 0.95
-"""Mean Dice of all predicted masks with their consensus from which they count as the same."""
+"""Mean Dice of all predicted masks with their consensus from which they count as the same; and least Dice over classes
+of the masks of images with those of their shuffled pixels from which a network does not look.
+"""
 
 
 def find_degeneracy(
@@ -51,6 +53,23 @@ def find_degeneracy(
     return ""
 
 
+def find_indifference(predictions: Sequence[Integer[Tensor, "..."]], shuffled: Sequence[Integer[Tensor, "..."]]) -> str:
+    """Why a network that was asked twice does not look at its images, or '' if it does.
+
+    Who looks answers otherwise when the pixels of an image have changed places. Unlike the comparison of masks with
+    each other, this needs no references that differ.
+
+    Args:
+        predictions: Predicted classes of every image, 0 is background.
+        shuffled: Predicted classes of the same images with their pixels in random places.
+    """
+    num_classes = 1 + max(int(mask.max()) for mask in (*predictions, *shuffled))
+    likeness = min(_pool_overlap(predictions, shuffled, index) for index in range(num_classes))
+    if likeness < MAX_SAMENESS:
+        return ""
+    return f"does not look at the image (Dice {likeness:.3f} with its own masks of images whose pixels were shuffled)"
+
+
 def measure_sameness(masks: Sequence[Bool[Tensor, "..."]]) -> float:
     """Mean Dice of masks with the mask of what at least half of them hold, in [0, 1]; 1 means all are equal.
 
@@ -75,6 +94,13 @@ def _find_missed(predictions: Sequence[Tensor], labels: Sequence[Tensor], class_
         if holders and not any((mask == index).any() for mask in holders):
             missed.append(f"'{name}' on any of the {len(holders)} cases that hold it")
     return ", nor ".join(missed)
+
+
+def _pool_overlap(masks: Sequence[Tensor], others: Sequence[Tensor], index: int) -> float:
+    """Dice of a class over all pixels of all masks; 1 if none of them holds it."""
+    pairs = [(mask == index, other == index) for mask, other in zip(masks, others, strict=True)]
+    total = sum(int(mask.sum()) + int(other.sum()) for mask, other in pairs)
+    return 2.0 * sum(int((mask & other).sum()) for mask, other in pairs) / total if total else 1.0
 
 
 def _overlap(mask: Tensor, other: Tensor) -> float:

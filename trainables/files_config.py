@@ -9,18 +9,28 @@ import re
 import sys
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from trainables.datasets import SHIFT, Case, DataConfig, Dataset
-from trainables.findings import Finding, suggest, to_lines
+from trainables.datasets import Case, DataConfig, Dataset
+from trainables.findings import Finding, to_lines
 from trainables.inspection import Inspector, Rules, count_channels
 from trainables.label_map import read_label_map
 from trainables.listing import Entry, Listing, find_mixture, find_repetitions, find_subject, shorten_names
 from trainables.prepared_cases import CaseCache, FileHashes, allow_many_files, default_cache, key_of
-from trainables.preprocessing import Preprocessing, find_other_spacings
-from trainables.splits import draw_splits, find_conflicts, find_overlap
+from trainables.preprocessing import Prepared, Preprocessing, find_other_spacings
+from trainables.shift_sets import (
+    HeldOut,
+    find_foreground_share,
+    find_strata,
+    hold_out_domains,
+    hold_out_strata,
+    name_set,
+    read_sites,
+    resolve_path,
+)
+from trainables.splits import place
 from trainables.trainable import SplitRow
 
 PROGRESS_SECONDS = 5.0
@@ -47,10 +57,7 @@ class FilesConfig(DataConfig):
     test_share: float = 0.2
 
     train_domains: list[str] = field(default_factory=list, hash=False)
-    """Domains that training, validation and test are restricted to; empty for all."""
-
-    shift_domains: list[str] = field(default_factory=list, hash=False)
-    """Domains that are held out: in no split, but each a shift set of its own."""
+    """Domains that training, validation and test are restricted to, but for shift sets; empty for all."""
 
     orientation: str = "RAS"
     spacing_mm: list[float] = field(default_factory=list, hash=False)
@@ -70,6 +77,7 @@ class FilesConfig(DataConfig):
     def __post_init__(self) -> None:
         # Workers have working directories of their own.
         self.root = str(Path(self.root).expanduser().absolute()) if self.root else ""
+        self.shift = [resolve_path(name) for name in self.shift]
 
     @abstractmethod
     def list_cases(self) -> Listing:
@@ -94,19 +102,22 @@ class FilesConfig(DataConfig):
         settings = [*self.preprocessing.findings(), *self._setting_findings()]
         if settings:
             return settings
-        listing, findings = self._arrange()
+        listing, findings = self._gather()
         if not listing.entries or any(finding.kind == "label maps" for finding in findings):
             return to_lines(findings)
         hashes = self._hashes()
         inspector = self._inspector(listing, hashes)
         spacings: dict[str, tuple[float, ...]] = {}
+        shares: dict[str, float] = {}
         for entry in _show_progress(listing.entries):
             case, found = inspector.prepare(entry)
             findings += found
             if case is not None:
                 spacings[entry.name] = case.spacing_mm
+                shares |= self._read_share(entry, case)
         digests = {entry.name: hashes.digest(entry.image) or entry.name for entry in listing.entries}
         hashes.keep()
+        findings += self._place(listing, shares).findings
         return to_lines([*findings, *find_repetitions(listing.entries, digests), *find_other_spacings(spacings)])
 
     def load(self) -> Dataset:
@@ -115,78 +126,96 @@ class FilesConfig(DataConfig):
         Raises:
             ValueError: with what is wrong, naming settings, case and file.
         """
-        listing, findings = self._arrange()
-        if findings:
-            raise ValueError("\n".join(to_lines(findings)))
+        listing, findings = self._gather()
+        _refuse(findings)
         allow_many_files()
         hashes = self._hashes()
         inspector = self._inspector(listing, hashes)
-        groups: dict[str, list[Case]] = {}
-        spacings: dict[str, tuple[float, ...]] = {}
-        for entry in listing.entries:
-            prepared, found = inspector.prepare(entry)
-            if prepared is None:
-                raise ValueError(f"case '{entry.name}': " + "; ".join(to_lines(found)))
-            spacings[entry.name] = prepared.spacing_mm
-            case = Case(entry.name, entry.domain, entry.subject, entry.split, prepared.image, prepared.label)
-            groups.setdefault(f"{SHIFT}/{entry.domain}" if entry.split == SHIFT else entry.split, []).append(case)
+        prepared = {entry.name: _prepare(entry, inspector) for entry in listing.entries}
         hashes.keep()
-        if others := find_other_spacings(spacings):
-            raise ValueError("\n".join(to_lines(others)))
+        spacings = {name: case.spacing_mm for name, case in prepared.items()}
+        shares: dict[str, float] = {}
+        for entry in listing.entries:
+            shares |= self._read_share(entry, prepared[entry.name])
+        placed = self._place(listing, shares)
+        _refuse([*placed.findings, *find_other_spacings(spacings)])
+        groups: dict[str, list[Case]] = {}
+        for entry in placed.entries:
+            arrays = prepared[entry.name].image, prepared[entry.name].label
+            case = Case(entry.name, entry.domain, entry.subject, entry.split, *arrays)
+            groups.setdefault(f"shift/{entry.shift}" if entry.shift else entry.split, []).append(case)
         return Dataset(
             name=listing.name,
             train=tuple(groups.get("train", ())),
             validation=tuple(groups.get("validation", ())),
             test=tuple(groups.get("test", ())),
-            shift={name: tuple(groups[f"{SHIFT}/{name}"]) for name in self.shift_domains},
+            shift={name: tuple(groups[f"shift/{name}"]) for name in map(name_set, self.shift)},
+            shift_notes=placed.notes,
             spacing_mm=next(iter(spacings.values())),
-            num_channels=next(iter(groups.values()))[0].image.shape[0],
+            num_channels=next(iter(prepared.values())).image.shape[0],
             class_names=listing.class_names,
         )
 
     def split_rows(self) -> list[SplitRow]:
         """Every case with its split and the hashes of its files."""
-        listing, _ = self._arrange()
+        listing, _ = self._gather()
         hashes = self._hashes()
+        shares: dict[str, float] = {}
+        if find_strata(self.shift, listing.entries):
+            inspector = self._inspector(listing, hashes)
+            for entry in listing.entries:
+                shares |= self._read_share(entry, _prepare(entry, inspector))
         rows = []
-        for entry in listing.entries:
+        for entry in self._place(listing, shares).entries:
             digests = hashes.digest(entry.image), hashes.digest(entry.label)
-            rows.append(SplitRow(entry.name, entry.split, entry.subject, entry.domain, *digests))
+            rows.append(SplitRow(entry.name, entry.split, entry.subject, entry.domain, *digests, entry.shift))
         hashes.keep()
         return rows
 
     def find_image(self, name: str) -> Path:
         """The file that the image of a case comes from."""
-        listing, _ = self._arrange()
+        listing, _ = self._gather()
         return next(entry.image for entry in listing.entries if entry.name == name)
 
-    def _arrange(self) -> tuple[Listing, list[Finding]]:
-        """The listing of the cases that are used, each with its split, and what is wrong so far."""
+    def _gather(self) -> tuple[Listing, list[Finding]]:
+        """The cases that are used, those of shift sets but for strata marked, and what is wrong so far."""
         listing = self.list_cases()
-        findings = list(listing.findings)
         if not listing.entries:
-            return listing, findings
-        entries = [
+            return listing, list(listing.findings)
+        named = [
             entry if entry.subject else replace(entry, subject=find_subject(entry.name, self.subject_pattern))
             for entry in shorten_names(listing.entries)
         ]
-        findings += self._domain_findings(entries)
-        findings += find_mixture(entries)
+        own = hold_out_domains(named, self.shift, used_domains=self.train_domains)
+        sites = read_sites(
+            self.shift,
+            listing,
+            list_root=lambda root: replace(self, root=root, shift=[]).list_cases(),
+            root=self.root,
+            subject_pattern=self.subject_pattern,
+        )
+        entries = (*own.entries, *sites.entries)
         _, map_findings = read_label_map(self.label_map, listing.class_names)
-        findings += map_findings
-        held_out = [replace(entry, split=SHIFT) for entry in entries if entry.domain in self.shift_domains]
-        used = [
-            entry
-            for entry in entries
-            if entry.domain not in self.shift_domains and (not self.train_domains or entry.domain in self.train_domains)
-        ]
-        shares = {"validation": self.validation_share, "test": self.test_share}
-        shares["train"] = 1.0 - sum(shares.values())
-        splits = draw_splits(used, shares, self.split_seed)
-        findings += find_conflicts(used, splits)
-        findings += find_overlap(used, held_out)
-        placed = [replace(entry, split=splits[entry.subject]) for entry in used]
-        return replace(listing, entries=(*placed, *held_out)), findings
+        findings = [*listing.findings, *own.findings, *sites.findings, *find_mixture([*named, *sites.entries])]
+        return replace(listing, entries=entries), [*findings, *map_findings]
+
+    def _place(self, listing: Listing, shares: Mapping[str, float]) -> HeldOut:
+        """The cases each with its split, those of shift sets marked, and what is wrong with that.
+
+        Args:
+            listing: From `_gather`.
+            shares: Foreground share by case, if there are strata to find.
+        """
+        held_out = hold_out_strata(listing.entries, find_strata(self.shift, listing.entries), shares=shares)
+        of_splits = {"validation": self.validation_share, "test": self.test_share}
+        of_splits["train"] = 1.0 - sum(of_splits.values())
+        return place(held_out, of_splits, self.split_seed)
+
+    def _read_share(self, entry: Entry, case: Prepared) -> dict[str, float]:
+        """The foreground share of a case that may be in a stratum; nothing where none is asked for."""
+        if entry.shift or not find_strata(self.shift, ()):
+            return {}
+        return {entry.name: find_foreground_share(case.label)}
 
     def _setting_findings(self) -> list[str]:
         findings = []
@@ -202,25 +231,15 @@ class FilesConfig(DataConfig):
             )
         if self.channels < 0:
             findings.append(f"data.channels must be at least 0, got {self.channels}")
-        if both := sorted({*self.train_domains} & {*self.shift_domains}):
-            findings.append(f"domains must be in data.train_domains or data.shift_domains, got {both} in both")
+        if both := sorted({*self.train_domains} & {*self.shift}):
+            findings.append(f"domains must be in data.train_domains or data.shift, got {both} in both")
+        findings += self.find_repeated_sets()
         try:
             re.compile(self.subject_pattern)
         except re.error as error:
             findings.append(
                 f"data.subject_pattern must be a regular expression, got '{self.subject_pattern}' ({error})"
             )
-        return findings
-
-    def _domain_findings(self, entries: Sequence[Entry]) -> list[Finding]:
-        known = sorted({entry.domain for entry in entries if entry.domain})
-        shown = f"known: {', '.join(known)}" if known else "this data names no domains"
-        findings = []
-        for key in ("train_domains", "shift_domains"):
-            for domain in getattr(self, key):
-                if domain not in known:
-                    text = f"data.{key}: unknown domain '{domain}'; {suggest(domain, known)}{shown}"
-                    findings.append(Finding("unknown domains", domain, text))
         return findings
 
     def _inspector(self, listing: Listing, hashes: FileHashes) -> Inspector:
@@ -241,6 +260,18 @@ class FilesConfig(DataConfig):
     def cache_folder(self) -> Path:
         """Where preprocessed cases are kept."""
         return Path(self.cache).expanduser().absolute() if self.cache else default_cache()
+
+
+def _prepare(entry: Entry, inspector: Inspector) -> Prepared:
+    prepared, found = inspector.prepare(entry)
+    if prepared is None:
+        raise ValueError(f"case '{entry.name}': " + "; ".join(to_lines(found)))
+    return prepared
+
+
+def _refuse(findings: Sequence[Finding]) -> None:
+    if findings:
+        raise ValueError("\n".join(to_lines(findings)))
 
 
 def _show_progress(entries: Sequence[Entry]) -> Iterator[Entry]:

@@ -17,9 +17,10 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor, nn
 
+from trainables.battery import Condition
 from trainables.capacity import build_matched
 from trainables.datasets import Case, load_once
-from trainables.evaluation import Condition, degrade, predict, to_tensor
+from trainables.evaluation import degrade, predict
 from trainables.metrics import dice
 from trainables.segmentation import WEIGHTS_FILE
 from trainables.segmentation_task import SegmentationTask
@@ -111,9 +112,9 @@ def show_answers(
     answers = {}
     for case in cases:
         # All conditions of a case in one batch: far fewer calls, and a case fits into memory as it did in training.
-        images = torch.cat([degrade(case, Condition(*condition), task.battery_seed) for condition in conditions])
+        seen = [degrade([case], Condition(*condition), task.battery()) for condition in conditions]
+        images, labels = (torch.cat(parts) for parts in zip(*seen, strict=True))
         masks = predict(network, images.to(assignment.device), patch).argmax(dim=1).cpu()
-        labels = to_tensor(case.label).expand_as(masks)
         scores = dice(masks, labels, load_once(task.data).num_classes).mean(dim=1).tolist()
         for condition, mask, score in zip(conditions, masks, scores, strict=True):
             answers[case.name, *condition] = Answer(_to_picture(mask.numpy().astype(np.uint8), case), score)
@@ -135,12 +136,13 @@ def _load_network(task: SegmentationTask, assignment: Assignment, checkpoint: Pa
 
 
 def _scene(case: Case, condition: Condition, task: SegmentationTask) -> Scene:
-    image = degrade(case, condition, task.battery_seed)[0]
+    images, labels = degrade([case], condition, task.battery())
+    image, label = images[0], labels[0].numpy()
     shown = image if image.shape[0] == 3 else image[:1]
     channels = [_to_picture(_to_bytes(channel), case) for channel in shown]
     picture = channels[0] if len(channels) == 1 else np.stack(channels, axis=-1)
     place = f"slice {_choose_slice(case) + 1} of {len(case.label)}" if case.label.ndim == 3 else ""
-    return Scene(picture, _to_picture(case.label, case), place)
+    return Scene(picture, _to_picture(label, case), place)
 
 
 def _to_bytes(channel: Tensor) -> UInt8[np.ndarray, "..."]:

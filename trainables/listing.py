@@ -34,6 +34,9 @@ class Entry:
     split: str = ""
     """'train', 'validation' or 'test' if that is given, '' if it is to be drawn."""
 
+    shift: str = ""
+    """Name of the shift set that it is in, or ''."""
+
 
 @dataclass(frozen=True)
 class Listing:

@@ -1,68 +1,127 @@
-"""What a segmentation search makes as good as it can, read off the rows of single cases. Free of torch."""
+"""What a segmentation search makes as good as it can, read off the rows of single cases. Free of torch.
+
+Accuracy is the mean score on untouched images of cases like those in training. Robustness is made of the scores on
+corrupted images and on shift sets, in one of the ways that `robustness.py` holds; which of them count is the same for
+every trial of a study.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 
 from spaces.objective import Measurement, Objective
+from trainables.battery import Condition
 from trainables.measures import DICE, Measure
+from trainables.robustness import ROBUSTNESS, ROBUSTNESS_KINDS, Robustness, condition_of, split_rows
 from trainables.severities import CLEAN
 from trainables.trainable import MEAN, CaseScore
 
-ACCURACY, ROBUSTNESS = "accuracy", "robustness"
-
-SEVERITY_DECAY = 2.0 / 3.0
-"""Weight of a severity relative to the one below it (ROOD-MRI, Boone et al., NeuroImage 2023)."""
+ACCURACY = "accuracy"
 
 
-def define_objectives(measure: Measure) -> tuple[Objective, Objective]:
-    """Accuracy and robustness in terms of a measure that is at best 1 and at worst 0; the unit says which."""
+class RobustnessOver(StrEnum):
+    """Which changed images count towards robustness; lower-case names, as the config is written."""
+
+    all = "all"
+    corruptions = "corruptions"
+    shifts = "shifts"
+
+
+_COUNTED: Mapping[RobustnessOver, str] = {
+    RobustnessOver.all: "corruptions and shift sets",
+    RobustnessOver.corruptions: "corruptions",
+    RobustnessOver.shifts: "shift sets",
+}
+
+
+@dataclass(frozen=True)
+class RobustnessRule:
+    """How the rows of a network become the objective robustness: the same for every trial of a study."""
+
+    kind: Robustness = Robustness.weighted_mean
+    """Which number."""
+
+    over: RobustnessOver = RobustnessOver.all
+    """Whether corruptions count, or shift sets, or both."""
+
+    excluded: tuple[str, ...] = ()
+    """Corruptions that are measured and do not count, because training may show them."""
+
+    reference: tuple[tuple[tuple[str, int, str], float], ...] = ()
+    """The errors of the reference network, as items of an `ErrorTable`; for `mean_corruption_error` alone."""
+
+    def counts(self, item: CaseScore | Condition) -> bool:
+        """True if robustness is made of the row, or of what is measured under the condition."""
+        if item.shift:
+            return self.over is not RobustnessOver.corruptions and item.corruption == CLEAN
+        return self.counts_corruption(item.corruption)
+
+    def counts_corruption(self, corruption: str) -> bool:
+        """True if robustness is made of the scores under this corruption."""
+        is_counted = corruption != CLEAN and corruption not in self.excluded
+        return is_counted and self.over is not RobustnessOver.shifts
+
+    def define(self, measure: Measure) -> Objective:
+        """The objective in terms of a measure that is at best 1 and at worst 0."""
+        out = f" other than {', '.join(self.excluded)}" if self.excluded and self.over != RobustnessOver.shifts else ""
+        errors = {key: error for key, error in self.reference if self.counts(Condition(*key))}
+        return ROBUSTNESS_KINDS[self.kind].define(measure, errors, _COUNTED[self.over] + out)
+
+    def measure(self, rows: Iterable[CaseScore], metric: str) -> float:
+        """The number in terms of a metric.
+
+        Raises:
+            ValueError: if no row counts.
+        """
+        counted = [row for row in select_means(rows, metric) if self.counts(row)]
+        if not counted:
+            raise ValueError(f"robustness needs scores of corrupted images or shift sets in {metric}, got none")
+        return ROBUSTNESS_KINDS[self.kind].measure(counted, dict(self.reference))
+
+
+def define_objectives(measure: Measure, rule: RobustnessRule | None = None) -> tuple[Objective, Objective]:
+    """Accuracy and robustness in terms of a measure that is at best 1 and at worst 0; accuracy's unit says which."""
     clean = f"Mean {measure.unit} on clean images, over cases and foreground classes."
-    corrupted = f"Mean {measure.unit} on corrupted images; mild severities weigh more, corruptions weigh the same."
-    return (
-        Objective(ACCURACY, measure.unit, measure.direction, reference=0.0, description=clean),
-        Objective(ROBUSTNESS, measure.unit, measure.direction, reference=0.0, description=corrupted),
-    )
+    accuracy = Objective(ACCURACY, measure.unit, measure.direction, reference=0.0, description=clean)
+    return accuracy, (rule or RobustnessRule()).define(measure)
 
 
-def summarise(rows: Sequence[CaseScore], measure: Measure) -> Measurement:
+def summarise(rows: Sequence[CaseScore], measure: Measure, rule: RobustnessRule | None = None) -> Measurement:
     """Both objectives in terms of a measure."""
-    return Measurement(
-        {ACCURACY: measure_accuracy(rows, measure.name), ROBUSTNESS: measure_robustness(rows, measure.name)}
-    )
+    robustness = measure_robustness(rows, measure.name, rule)
+    return Measurement({ACCURACY: measure_accuracy(rows, measure.name), ROBUSTNESS: robustness})
 
 
-def measure_accuracy(rows: Sequence[CaseScore], metric: str = DICE.name) -> float:
+def measure_accuracy(rows: Iterable[CaseScore], metric: str = DICE.name) -> float:
     """Mean of the clean scores in one metric, over cases and foreground classes; in [0, 1], higher is better.
+
+    Cases of shift sets do not enter.
 
     Raises:
         ValueError: if no row is clean.
     """
-    values = [row.value for row in select_means(rows, metric) if row.corruption == CLEAN]
+    values = [row.value for row in select_means(rows, metric) if row.is_clean]
     if not values:
         raise ValueError(f"accuracy needs scores of clean images in {metric}, got none")
     return float(np.mean(values))
 
 
-def measure_robustness(rows: Sequence[CaseScore], metric: str = DICE.name) -> float:
-    """Severity-weighted mean of the corrupted scores in one metric, in [0, 1], higher is better.
-
-    Mean over cases and foreground classes; then over the severities s that were measured, with weights (2/3)^s that sum
-    to 1; then over corruptions. Absolute and not relative to the clean score: a network that is bad everywhere loses
-    nothing and is still bad.
+def measure_robustness(rows: Iterable[CaseScore], metric: str = DICE.name, rule: RobustnessRule | None = None) -> float:
+    """Robustness in one metric by a rule; without one, the weighted mean of everything that was measured.
 
     Raises:
-        ValueError: if no row is corrupted.
+        ValueError: if no row counts.
     """
-    values: dict[str, dict[int, list[float]]] = {}
-    for row in select_means(rows, metric):
-        if row.corruption != CLEAN:
-            values.setdefault(row.corruption, {}).setdefault(row.severity, []).append(row.value)
-    if not values:
-        raise ValueError(f"robustness needs scores of corrupted images in {metric}, got none")
-    return float(np.mean([_weighted_mean(by_severity) for by_severity in values.values()]))
+    return (rule or RobustnessRule()).measure(rows, metric)
+
+
+def name_objectives(rows: Iterable[CaseScore], metric: str, rule: RobustnessRule) -> list[CaseScore]:
+    """The rows, each with the objective that is made of it, or '': so that numbers of a front can be traced."""
+    return [replace(row, objective=_find_objective(row, metric, rule)) for row in rows]
 
 
 def select_means(rows: Iterable[CaseScore], metric: str) -> list[CaseScore]:
@@ -70,6 +129,16 @@ def select_means(rows: Iterable[CaseScore], metric: str) -> list[CaseScore]:
     return [row for row in rows if row.metric == metric and row.label == MEAN]
 
 
-def _weighted_mean(by_severity: Mapping[int, Sequence[float]]) -> float:
-    weights = [SEVERITY_DECAY**severity for severity in by_severity]
-    return float(np.average([np.mean(values) for values in by_severity.values()], weights=weights))
+def to_errors(rows: Iterable[CaseScore], metric: str) -> dict[tuple[str, int, str], float]:
+    """1 - the mean score of a network under every condition but the clean one: an `ErrorTable`."""
+    changed = [row for row in select_means(rows, metric) if not row.is_clean]
+    groups = split_rows(changed, condition_of)
+    return {key: 1.0 - float(np.mean([row.value for row in group])) for key, group in groups.items()}
+
+
+def _find_objective(row: CaseScore, metric: str, rule: RobustnessRule) -> str:
+    if row.metric != metric or row.label != MEAN:
+        return ""
+    if row.is_clean:
+        return ACCURACY
+    return ROBUSTNESS if rule.counts(row) else ""

@@ -22,7 +22,7 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -30,20 +30,21 @@ from torch import Tensor
 
 from spaces.objective import Measurement
 from trainables.augmentation import augment, draw_augmentation
+from trainables.battery import Battery
 from trainables.capacity import build_matched
 from trainables.costs import measure_costs, name_device
 from trainables.datasets import Case, load_once
-from trainables.evaluation import Battery, Scores, measure, to_tensor
+from trainables.evaluation import Scores, measure, to_tensor
 from trainables.learner import Learner, find_half, lay_out
 from trainables.measures import MEASURES, Scoring, SurfaceMetrics
 from trainables.memory import BYTES_PER_GB, PeakMeter, available_bytes
 from trainables.networks import initialise_weights
-from trainables.objectives import summarise
+from trainables.objectives import name_objectives, summarise
 from trainables.parallel import count_workers, is_leader
 from trainables.sampling import PatchSampler, load_training_cases_once
 from trainables.seeds import derive_seed
 from trainables.segmentation_task import SegmentationTask
-from trainables.trainable import Assignment, Evaluation, Split
+from trainables.trainable import Assignment, CaseScore, Evaluation, Split
 
 WEIGHTS_FILE, STATE_FILE = "weights.pt", "training.pt"
 
@@ -94,10 +95,10 @@ class SegmentationTrainable:
         return self._steps_done
 
     def step(self) -> Measurement:
-        """Trains for a step's iterations, then measures both objectives on a few validation cases.
+        """Trains for a step's iterations, then measures both objectives on a small part of the validation battery.
 
-        The quick robustness takes one severity of each corruption; it is paired across candidates and steps. Processes
-        other than the leader return an empty measurement.
+        The part, its cases and its draws are the same for all candidates and steps. Processes other than the leader
+        return an empty measurement.
 
         Raises:
             ValueError: if the loss is not finite; the message names the iteration.
@@ -122,17 +123,23 @@ class SegmentationTrainable:
         if not is_leader():
             return Measurement({})
         scoring = dataclasses.replace(self._scoring, surface_metrics=SurfaceMetrics.none)
-        cases = self._dataset.cases(Split.VALIDATION)[: self._task.num_quick_cases]
-        return self._summarise(self._measure(cases, [self._task.quick_severity], scoring))
+        shift = {name: self._choose_quick(cases) for name, cases in self._dataset.shift_cases(Split.VALIDATION).items()}
+        cases = self._choose_quick(self._dataset.cases(Split.VALIDATION))
+        return self._summarise(self._measure(self._task.quick_battery(tuple(shift)), cases, shift, scoring).rows)
 
     def evaluate(self, split: Split) -> Evaluation:
         """Objectives on all cases of a split over the whole battery, the rows they are made of, and the costs."""
-        scores = self._measure(self._dataset.cases(split), self._task.severities, self._scoring)
+        shift = self._dataset.shift_cases(split)
+        start = time.perf_counter()
+        scores = self._measure(self._task.battery(tuple(shift)), self._dataset.cases(split), shift, self._scoring)
+        battery_seconds = time.perf_counter() - start
+        rows = name_objectives(scores.rows, self._task.metric, self._task.rule)
         image = to_tensor(self._dataset.cases(split)[0].image).to(self._assignment.device)
         costs = measure_costs(self._network, image, self._recipe.patch)
         costs |= {"train_memory_gb": self._train_memory_gb, "train_seconds": self._train_seconds}
+        costs["battery_seconds"] = battery_seconds
         device = name_device(self._assignment.device, self._assignment.num_threads)
-        return Evaluation(self._summarise(scores), costs, scores.rows, scores.degenerate, device)
+        return Evaluation(self._summarise(rows), costs, rows, scores.degenerate, device)
 
     def save(self, folder: Path) -> None:
         """Writes `weights.pt` (the network alone) and `training.pt` (all else that going on needs)."""
@@ -196,18 +203,26 @@ class SegmentationTrainable:
         images, labels = augment(images, labels, self._recipe, draw)
         return self._learner.learn(images, labels, iteration)
 
-    def _measure(self, cases: Sequence[Case], severities: Sequence[int], scoring: Scoring) -> Scores:
+    def _measure(
+        self, battery: Battery, cases: Sequence[Case], shift: Mapping[str, Sequence[Case]], scoring: Scoring
+    ) -> Scores:
         return measure(
             self._network,
             cases,
-            Battery.of(self._task.corruptions, severities, self._task.battery_seed),
+            battery,
             patch=self._recipe.patch,
             scoring=scoring,
             device=self._assignment.device,
+            shift=shift,
         )
 
-    def _summarise(self, scores: Scores) -> Measurement:
-        return summarise(scores.rows, MEASURES[self._task.metric])
+    def _choose_quick(self, cases: Sequence[Case]) -> list[Case]:
+        """The cases of the quick measurement: drawn by name, so that they are the same for every trial."""
+        drawn = sorted(cases, key=lambda case: derive_seed("quick case", case.name, self._task.battery_seed))
+        return drawn[: self._task.num_quick_cases]
+
+    def _summarise(self, rows: Sequence[CaseScore]) -> Measurement:
+        return summarise(rows, MEASURES[self._task.metric], self._task.rule)
 
 
 def _generator(stream: str, seed: int) -> torch.Generator:

@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from spaces.exposure import find_exposure
 from spaces.objective import Objective
-from spaces.recipe import AUGMENTATIONS, Recipe, augmentation_families
+from spaces.recipe import Recipe
 from spaces.search_space import SearchSpace
-from trainables.datasets import DataConfig, Dataset, describe_small_cases, load_once
+from trainables.battery import CLEAN_CONDITION, Battery, choose_quick, to_conditions
+from trainables.calibration import settle_strengths
+from trainables.counting import TrainedCorruptions, check_something_counts, describe_uncounted, find_uncounted
+from trainables.datasets import DataConfig, Dataset, describe_shift_sets, describe_small_cases, load_once
 from trainables.measures import MEASURES, ObjectiveMetric, Scoring, SurfaceMetrics
-from trainables.objectives import define_objectives
-from trainables.severities import LEVELS, check_corruption, check_severity
+from trainables.objectives import RobustnessOver, RobustnessRule, define_objectives
+from trainables.reference_errors import check_errors, parse_errors
+from trainables.robustness import Robustness
+from trainables.severities import (
+    SeverityTable,
+    Strengths,
+    check_corruption,
+    check_severity,
+    default_strengths,
+    describe_leaks,
+    expand_corruptions,
+)
+from trainables.shift_sets import name_set
 from trainables.task_config import TaskConfig
 from trainables.trainable import Assignment, SplitRow
 
 if TYPE_CHECKING:
     from trainables.segmentation import SegmentationTrainable
 
-COST_NAMES = ("parameters", "flops", "latency_ms", "memory_gb", "train_memory_gb", "train_seconds")
-"""Number of weights; operations of one window; time and peak of memory for one image; peak and time of training."""
+COST_NAMES = ("parameters", "flops", "latency_ms", "memory_gb", "train_memory_gb", "train_seconds", "battery_seconds")
+"""Number of weights; operations of one window; time and peak of memory for one image; peak and time of training; time
+of the complete measurement on validation cases.
+"""
 
 
 class Precision(StrEnum):
@@ -60,11 +78,32 @@ class SegmentationConfig(TaskConfig):
     match_parameters: int = 0
     """Number of weights that the width is chosen for, so that all networks are of one size; 0 to search the width."""
 
+    robustness: Robustness = Robustness.weighted_mean
+    """How scores on changed images become the objective robustness."""
+
+    robustness_over: RobustnessOver = RobustnessOver.all
+    """What counts towards robustness: corruptions, shifts (the shift sets of the data), or all."""
+
+    trained_corruptions: TrainedCorruptions = TrainedCorruptions.exclude
+    """Whether corruptions that the space lets some trial meet in training count, for all trials: exclude, include."""
+
+    reference: str = ""
+    """File of rows of the network that `mean_corruption_error` compares with."""
+
+    reference_errors: list[str] = field(default_factory=list)
+    """Its errors, a line a condition; a study keeps them here and reads no file again."""
+
     num_quick_cases: int = 4
-    """Validation cases that the quick measurement after every step looks at."""
+    """Validation cases that the quick measurement after every step looks at, and as many of every shift set."""
 
     battery_seed: int = 0
     """Decides the draws of the corruptions, together with case, corruption and severity."""
+
+    calibration: str = ""
+    """File of `paretoseg calibrate` whose strengths a study begins with; empty for the defaults."""
+
+    strengths: list[str] = field(default_factory=list)
+    """Strengths at severity 1 to 5, a line a corruption; a study keeps all of its own here and reads no file again."""
 
     metric: ObjectiveMetric = ObjectiveMetric.dice
     """What accuracy and robustness are made of: dice or nsd (surface Dice)."""
@@ -75,7 +114,7 @@ class SegmentationConfig(TaskConfig):
     nsd_tolerance_mm: float = 1.0
     """How far two surfaces may lie apart and still count as equal in NSD, in millimetres."""
 
-    def build(self, data: DataConfig) -> SegmentationTask:
+    def build(self, data: DataConfig, space: SearchSpace | None = None) -> SegmentationTask:
         """The task on this data, frozen."""
         return SegmentationTask(
             data=data,
@@ -84,14 +123,20 @@ class SegmentationConfig(TaskConfig):
             pixels_per_batch=self.pixels_per_batch,
             precision=self.precision,
             memory_gb=self.memory_gb,
-            corruptions=tuple(self.corruptions),
+            corruptions=tuple(expand_corruptions(self.corruptions)),
             severities=tuple(self.severities),
             num_quick_cases=self.num_quick_cases,
             battery_seed=self.battery_seed,
+            strengths=tuple(settle_strengths(self.strengths, self.calibration if not self.strengths else "").items()),
             metric=self.metric,
             surface_metrics=self.surface_metrics,
             nsd_tolerance_mm=self.nsd_tolerance_mm,
             match_parameters=self.match_parameters,
+            robustness=self.robustness,
+            robustness_over=self.robustness_over,
+            trained_corruptions=self.trained_corruptions,
+            reference_errors=tuple(parse_errors(self.reference_errors).items()),
+            exposure=tuple(sorted(find_exposure(space))) if space else (),
         )
 
 
@@ -99,7 +144,7 @@ class SegmentationConfig(TaskConfig):
 class SegmentationTask:
     """Accuracy versus robustness of segmentation networks on one dataset. Hashable and picklable.
 
-    The fields are those of `SegmentationConfig`.
+    The fields are those of `SegmentationConfig`, and what the search space has to do with the measurement.
     """
 
     data: DataConfig
@@ -112,29 +157,70 @@ class SegmentationTask:
     severities: tuple[int, ...]
     num_quick_cases: int
     battery_seed: int
+    strengths: tuple[tuple[str, Strengths], ...] = ()
+    """Where they differ from the defaults or were kept by a study; see `severity_table`."""
+
     metric: ObjectiveMetric = ObjectiveMetric.dice
     surface_metrics: SurfaceMetrics = SurfaceMetrics.clean
     nsd_tolerance_mm: float = 1.0
     match_parameters: int = 0
+    robustness: Robustness = Robustness.weighted_mean
+    robustness_over: RobustnessOver = RobustnessOver.all
+    trained_corruptions: TrainedCorruptions = TrainedCorruptions.exclude
+    reference_errors: tuple[tuple[tuple[str, int, str], float], ...] = ()
+    exposure: tuple[str, ...] = ()
+    """The families of image changes that some candidate of the study meets in training."""
 
     def objectives(self) -> tuple[Objective, ...]:
-        """The mean of the metric on clean and on corrupted images, both to be maximised."""
-        return define_objectives(MEASURES[self.metric])
+        """The mean of the metric on clean images, and robustness as the rule says."""
+        return define_objectives(MEASURES[self.metric], self.rule)
 
     def cost_names(self) -> tuple[str, ...]:
-        """Size, operations, latency, memory and training time."""
+        """Size, operations, latency, memory, and time of training and of measuring."""
         return COST_NAMES
+
+    @property
+    def uncounted(self) -> dict[str, str]:
+        """The corruptions that are measured and do not count towards robustness, each with the reason."""
+        return find_uncounted(self.corruptions, self.exposure, self.trained_corruptions)
+
+    @property
+    def rule(self) -> RobustnessRule:
+        """How rows become robustness: the same for every trial."""
+        return RobustnessRule(
+            self.robustness, self.robustness_over, excluded=tuple(self.uncounted), reference=self.reference_errors
+        )
+
+    @property
+    def severity_table(self) -> SeverityTable:
+        """How strong each corruption is at severity 1 to 5."""
+        return {**default_strengths(), **dict(self.strengths)}
+
+    def battery(self, shifts: Sequence[str] = ()) -> Battery:
+        """Everything that a finished trial is measured under.
+
+        Args:
+            shifts: Names of the shift sets of the data.
+        """
+        return Battery.of(
+            self.corruptions, self.severities, self.battery_seed, strengths=self.severity_table, shifts=shifts
+        )
+
+    def quick_battery(self, shifts: Sequence[str] = ()) -> Battery:
+        """The part of the battery that is measured after every step: the same for all trials of a study.
+
+        Of what counts towards robustness, every corruption at one severity and every shift set.
+        """
+        counted = [name for name in self.corruptions if self.rule.counts_corruption(name)]
+        sets = () if self.robustness_over is RobustnessOver.corruptions else shifts
+        conditions = (CLEAN_CONDITION, *choose_quick(counted, self.severities, self.battery_seed), *to_conditions(sets))
+        return Battery(conditions, self.battery_seed, self.severity_table, has_gate=False)
 
     def scoring(self, dataset: Dataset) -> Scoring:
         """How masks of this dataset are compared with their references."""
         return Scoring(
             dataset.class_names, dataset.spacing_mm, self.metric, self.surface_metrics, self.nsd_tolerance_mm
         )
-
-    @property
-    def quick_severity(self) -> int:
-        """The one severity of the quick measurement: the middle one, the lower of two."""
-        return sorted(self.severities)[(len(self.severities) - 1) // 2]
 
     def batch_size(self, recipe: Recipe, spatial_dims: int) -> int:
         """Patches of a batch: as many as make up `pixels_per_batch`, but at least two, times the recipe's factor."""
@@ -164,9 +250,11 @@ class SegmentationTask:
         return self.data.split_rows()
 
     def notes(self, space: SearchSpace) -> list[str]:
-        """What the data and the largest patch make of each other, and what of the battery training may give away."""
+        """The shift sets, small images next to the largest patch, and what of the battery training may give away."""
         small = describe_small_cases(load_once(self.data), int(space.domains["patch"].from_unit(1.0)))
-        return [*small, *self._describe_memorised(space)]
+        uncounted = describe_uncounted(self.corruptions, self.exposure, self.trained_corruptions)
+        leaking = describe_leaks(self.corruptions)
+        return [*describe_shift_sets(load_once(self.data)), *small, *uncounted, *leaking]
 
     def warm_up(self) -> None:
         """Imports torch, MONAI and the training loop."""
@@ -178,19 +266,6 @@ class SegmentationTask:
         from trainables.segmentation import SegmentationTrainable
 
         return SegmentationTrainable(self, assignment)
-
-    def _describe_memorised(self, space: SearchSpace) -> list[str]:
-        """Says which corruptions a candidate of this space may have met in training."""
-        options = [name for name in AUGMENTATIONS if space.domains["augmentation"].contains(name)]
-        met = frozenset[str]().union(*(augmentation_families(Recipe(augmentation=name)) for name in options))
-        known = [name for name in self.corruptions if LEVELS[name].family in met]
-        if not known:
-            return []
-        return [
-            f"space.augmentation lets networks meet {', '.join(sorted(met & {LEVELS[name].family for name in known}))} "
-            f"in training, which the battery measures with {', '.join(known)}: robustness then also says how well they "
-            "were learned; leave out noise_blur, or choose other task.corruptions"
-        ]
 
     def _setting_findings(self) -> list[str]:
         findings = []
@@ -204,9 +279,9 @@ class SegmentationTask:
 
     def _battery_findings(self) -> list[str]:
         findings = []
-        for name in ("corruptions", "severities"):
+        for name, least in (("corruptions", 0), ("severities", 1)):
             values = getattr(self, name)
-            if not values or len(set(values)) != len(values):
+            if len(values) < least or len(set(values)) != len(values):
                 findings.append(f"task.{name} must be distinct and at least one, got {list(values)}")
         for corruption in self.corruptions:
             try:
@@ -218,4 +293,7 @@ class SegmentationTask:
                 check_severity(severity)
             except ValueError as error:
                 findings.append(f"task.severities: {error}")
-        return findings
+        over, shifts = self.robustness_over, [name_set(name) for name in self.data.shift]
+        findings += check_something_counts(self.uncounted, self.corruptions, over, has_shift=bool(shifts))
+        counted = [condition for condition in self.battery(shifts).conditions if self.rule.counts(condition)]
+        return findings or check_errors(self.robustness, dict(self.reference_errors), counted)

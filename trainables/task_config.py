@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spaces.search_space import SearchSpace
 from trainables.datasets import DataConfig
 from trainables.trainable import Task
 
@@ -12,8 +13,13 @@ from trainables.trainable import Task
 class TaskConfig:
     """Settings of what is searched for; every task's config derives from it and stands beside the task."""
 
-    def build(self, data: DataConfig) -> Task:
+    def build(self, data: DataConfig, space: SearchSpace | None = None) -> Task:
         """The task on these data.
+
+        Args:
+            data: Where the cases come from.
+            space: What is searched: what its candidates meet in training may decide what is measured. None outside a
+                search, where nothing is left out.
 
         Raises:
             ValueError: if the settings do not fit each other or the data.

@@ -14,13 +14,15 @@ No pixel that a network is measured on was seen in training: a texture of height
     columns w/2 .. w          rows 0 .. h/2 validation, rows h/2 .. h test
 
 and a crop never leaves the area of its split. Positions and shapes do not depend on the blend: two configs that differ
-there alone hold the same pictures, easier and harder.
+there alone hold the same pictures, easier and harder. So does a shift set: `blend_0.60` holds the validation and test
+pictures once more, at that blend.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +30,15 @@ from jaxtyping import Float32, UInt8
 
 from trainables.datasets import TRAIN, Case, DataConfig, Dataset
 from trainables.seeds import derive_seed
+from trainables.trainable import Split
 
 BUNDLED = ("brick", "grass", "gravel")
 """Textures that come with scikit-image, 512 x 512, read without network."""
 
 MIN_IMAGE_SIZE = 32
+
+BLENDS = {f"blend_{percent / 100:.2f}": percent / 100 for percent in range(101)}
+"""Every blend that a shift set may have, by its name."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -82,29 +88,43 @@ class TexturesConfig(DataConfig):
             split: tuple(self._compose(split, index, foreground, background) for index in range(count))
             for split, count in counts.items()
         }
+        shift = {
+            name: tuple(
+                replace(self, blend=BLENDS[name])._compose(split, index, foreground, background, shift=name)
+                for split in Split
+                for index in range(counts[split])
+            )
+            for name in self.shift
+        }
         return Dataset(
             name=f"textures_{self.foreground}_in_{self.background}",
             train=cases[TRAIN],
             validation=cases["validation"],
             test=cases["test"],
+            shift=shift,
             spacing_mm=(1.0, 1.0),
             num_channels=1,
             class_names=("background", self.foreground),
         )
 
     def _compose(
-        self, split: str, index: int, foreground: Float32[np.ndarray, "h w"], background: Float32[np.ndarray, "h w"]
+        self,
+        split: str,
+        index: int,
+        foreground: Float32[np.ndarray, "h w"],
+        background: Float32[np.ndarray, "h w"],
+        shift: str = "",
     ) -> Case:
         generator = np.random.default_rng(derive_seed("textures", self.seed, split, index))
         inside = _crop(split_area(foreground, split), self.image_size, generator)
         outside = _crop(split_area(background, split), self.image_size, generator)
         label = draw_shape(self.image_size, generator)
         blended = np.float32(1.0 - self.blend) * inside + np.float32(self.blend) * outside
-        name = f"{split}_{index:03d}"
+        subject = f"{split}_{index:03d}"
         return Case(
-            name=name,
+            name=f"{subject}_{shift}" if shift else subject,
             domain=f"blend_{self.blend:.2f}",
-            subject=name,
+            subject=subject,
             split=split,
             image=np.where(label, blended, outside)[np.newaxis].clip(0.0, 1.0),
             label=label,
@@ -121,6 +141,16 @@ class TexturesConfig(DataConfig):
                 findings.append(f"data.{field} must be at least 1, got {getattr(self, field)}")
         if self.foreground == self.background:
             findings.append(f"data.foreground must differ from data.background, got '{self.foreground}' for both")
+        return [*findings, *self.find_repeated_sets(), *self._shift_findings()]
+
+    def _shift_findings(self) -> list[str]:
+        findings = []
+        for name in self.shift:
+            if name not in BLENDS:
+                known = "known: blend_0.00, blend_0.01 and so on to blend_1.00"
+                findings.append(f"data.shift: unknown shift set '{name}'; {_suggest_blend(name)}{known}")
+            elif BLENDS[name] == self.blend:
+                findings.append(f"data.shift: '{name}' is the blend of the data itself; name another blend")
         return findings
 
     def _texture_findings(self) -> list[str]:
@@ -186,6 +216,12 @@ def _to_unit_range(picture: np.ndarray, source: str) -> Float32[np.ndarray, "h w
         raise ValueError(f"'{source}' must have 8 or 16 bit per pixel, got {picture.dtype}; save it as 8-bit grey")
     scaled: np.ndarray = (picture / np.float32(np.iinfo(picture.dtype).max)).astype(np.float32)
     return scaled
+
+
+def _suggest_blend(name: str) -> str:
+    """A question that offers the blend whose number is nearest to the one in the name, or nothing."""
+    number = re.search(r"\d+(\.\d+)?", name)
+    return f"did you mean 'blend_{min(float(number[0]), 1.0):.2f}'? " if number else ""
 
 
 def match_moments(

@@ -81,7 +81,7 @@ class ToyConfig(TaskConfig):
                 f"task.seconds and task.noise must be finite and not negative, got {self.seconds} and {self.noise}"
             )
 
-    def build(self, data: DataConfig) -> ToyTask:
+    def build(self, data: DataConfig, space: SearchSpace | None = None) -> ToyTask:
         """The toy task; it needs no data."""
         return ToyTask(self.seconds, self.num_steps, self.noise, self.failure, self.fails_below)
 
@@ -161,7 +161,7 @@ class ToyTrainable:
         values = {name: value + shift for name, value in self._final.items()}
         corruptions = {"accuracy": ("none", 0), "robustness": ("toy", 1)}
         cases = [
-            CaseScore(case, "toy", *corruptions[name], metric="dice", value=value + offset)
+            CaseScore(case, "toy", *corruptions[name], metric="dice", value=value + offset, objective=name)
             for name, value in values.items()
             for case, offset in zip(_CASES, _CASE_OFFSETS, strict=True)
         ]

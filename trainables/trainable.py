@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 
 from spaces.objective import Measurement, Objective
 from spaces.search_space import Candidate, SearchSpace
+from trainables.severities import CLEAN
 
 
 class Split(StrEnum):
@@ -55,6 +56,17 @@ class CaseScore:
     empty: str = ""
     """Which mask of the class holds nothing: 'reference', 'prediction' or 'both'; '' for neither, and for the mean."""
 
+    shift: str = ""
+    """Name of the shift set that the case is in, or '' for a case like those in training."""
+
+    objective: str = ""
+    """Name of the objective that is made of this row, or ''."""
+
+    @property
+    def is_clean(self) -> bool:
+        """True for the untouched image of a case like those in training: what accuracy is made of."""
+        return self.corruption == CLEAN and not self.shift
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -87,7 +99,7 @@ class SplitRow:
     """Name of the case, unique within its dataset."""
 
     split: str
-    """'train', 'validation', 'test', or 'shift' in a held-out domain."""
+    """'train', 'validation' or 'test'; never 'train' in a shift set."""
 
     subject: str
     """Whom it shows; a subject is in one split only."""
@@ -97,6 +109,9 @@ class SplitRow:
 
     image_sha256: str
     label_sha256: str
+
+    shift: str = ""
+    """Name of the shift set that the case is in, or ''."""
 
 
 @runtime_checkable

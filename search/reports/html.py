@@ -23,12 +23,14 @@ from search.trial import State, Trial
 
 _SCRIPTS = (
     "svg.js", "state.js", "front.js", "panel.js", "parallel.js", "table.js", "convergence.js", "severities.js",
-    "classes.js", "pictures.js", "main.js",
+    "shifts.js", "classes.js", "pictures.js", "main.js",
 )  # fmt: skip
 """In the order in which they stand in the page."""
 
 
-def render_report(record: StudyRecord, data: Mapping[str, Any], notes: Sequence[str], written_at: str) -> str:
+def render_report(
+    record: StudyRecord, data: Mapping[str, Any], notes: Sequence[str], written_at: str, *, rescorings: str = ""
+) -> str:
     """The page.
 
     Args:
@@ -36,6 +38,7 @@ def render_report(record: StudyRecord, data: Mapping[str, Any], notes: Sequence[
         data: What the page's code draws, as plain JSON values.
         notes: What the reader must know, a sentence each.
         written_at: When, in words.
+        rescorings: The section on what was measured anew, as HTML, or ''.
     """
     script = "(() => {\n'use strict';\n" + "\n".join(_read(name) for name in _SCRIPTS) + "\n})();"
     return Template(_read("page.html")).substitute(
@@ -43,6 +46,7 @@ def render_report(record: StudyRecord, data: Mapping[str, Any], notes: Sequence[
         study=escape(record.created.study),
         facts="".join(f"<li>{escape(fact)}</li>" for fact in _facts(record, written_at)),
         notes="".join(f"<li>{escape(note)}</li>" for note in notes),
+        rescorings=rescorings,
         others=_list_others(record),
         begun=escape(" ".join(_begun_with(record))),
         style=_read("page.css"),

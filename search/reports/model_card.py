@@ -14,10 +14,11 @@ from search.reports.page_data import (
     find_metric,
     mean_by_class,
     mean_by_severity,
+    mean_by_shift,
 )
 from search.reports.preparation_text import describe_use
 from search.trial import State, Trial
-from trainables.datasets import DataConfig, Dataset
+from trainables.datasets import DataConfig, Dataset, describe_shift_sets
 from trainables.files_config import FilesConfig
 from trainables.measures import MEASURES
 from trainables.severities import CLEAN
@@ -73,6 +74,7 @@ def write_card(
         "What it reached": _describe_objectives(record, trial),
         "On clean images, by class": _describe_classes(rows),
         "Under corruption": _describe_corruptions(rows, record),
+        "On shift sets": _describe_shifts(rows, record),
         "Data": _describe_data(dataset, data),
         "Intended use and limits": _describe_limits(dataset, data, form),
     }
@@ -180,18 +182,32 @@ def _describe_corruptions(rows: Mapping[Split, Sequence[CaseScore]], record: Stu
     return heading + "\n\n" + _table(["corruption", *(f"severity {severity}" for severity in severities)], lines)
 
 
-def _describe_data(dataset: Dataset, data: DataConfig) -> str:
-    settings = [
-        [field.name, escape(getattr(data, field.name))]
-        for field in dataclasses.fields(data)
-        if field.name not in ("root", "cache")
+def _describe_shifts(rows: Mapping[Split, Sequence[CaseScore]], record: StudyRecord) -> str:
+    split = _choose_split(rows)
+    metric = find_metric(record.objectives, rows.get(split, ()))
+    means = mean_by_shift(rows.get(split, ()), metric)
+    if not {*means} - {""}:
+        return "None were measured: what it does on images of another kind than those in training is not known."
+    title = MEASURES[metric].title if metric in MEASURES else metric
+    lines = [
+        [escape(name) or "as in training", str(found["cases"]), f"{found['mean']:.4f}"] for name, found in means.items()
     ]
+    return f"Mean {title} on clean {split.value} images of another kind than those in training.\n\n" + _table(
+        ["shift set", "cases", f"mean {title}"], lines
+    )
+
+
+def _describe_data(dataset: Dataset, data: DataConfig) -> str:
+    # The folder of a shift set says where data lies on some machine, its name does not.
+    values = {field.name: getattr(data, field.name) for field in dataclasses.fields(data)} | {"shift": [*dataset.shift]}
+    settings = [[name, escape(value)] for name, value in values.items() if name not in ("root", "cache")]
     counts = f"{len(dataset.train)} training, {len(dataset.validation)} validation and {len(dataset.test)} test cases"
+    shifts = "".join(f"\n\nHeld out, {escape(line)}." for line in describe_shift_sets(dataset))
     classes = ", ".join(f"{label} {escape(name)}" for label, name in enumerate(dataset.class_names))
     spacing = " x ".join(f"{edge:g}" for edge in dataset.spacing_mm)
     return (
         f"{escape(dataset.name)}: {counts}, {dataset.num_channels} channel(s), spacing {spacing} mm. "
-        f"Classes: {classes}.\n\n" + _table(["setting", "value"], settings)
+        f"Classes: {classes}.{shifts}\n\n" + _table(["setting", "value"], settings)
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from search.record import StudyRecord
+from search.reports.robustness_data import describe_loss
 from search.trial import State, Trial
 from spaces.architecture import Architecture
 from spaces.domain import Choice, Domain, Float
@@ -40,7 +41,10 @@ def describe_study(record: StudyRecord) -> dict[str, Any]:
         "costs": [describe_cost(name) for name in record.created.cost_names],
         "dimensions": [_describe_dimension(name, domain) for name, domain in DIMENSIONS.items()],
         "front": [trial.trial_id for trial in record.front.trials],
-        "trials": [_describe_trial(trial, trial.trial_id in members) for trial in record.trials],
+        "trials": [
+            _describe_trial(trial, trial.trial_id in members) | describe_loss(trial, record.objectives)
+            for trial in record.trials
+        ],
     }
 
 
@@ -51,21 +55,40 @@ def find_metric(objectives: Sequence[Objective], rows: Iterable[CaseScore]) -> s
 
 
 def mean_by_severity(rows: Sequence[CaseScore], metric: str) -> dict[str, dict[int, float]]:
-    """The mean over cases and classes of a metric, by corruption and severity; clean images are 'none' at 0."""
+    """The mean over cases and classes of a metric, by corruption and severity; clean images are 'none' at 0.
+
+    Cases of shift sets are left out.
+    """
     values: dict[str, dict[int, list[float]]] = {}
     for row in select_means(rows, metric):
-        values.setdefault(row.corruption, {}).setdefault(row.severity, []).append(row.value)
+        if not row.shift:
+            values.setdefault(row.corruption, {}).setdefault(row.severity, []).append(row.value)
     return {
         corruption: {severity: _mean(scores) for severity, scores in sorted(by_severity.items())}
         for corruption, by_severity in values.items()
     }
 
 
+def mean_by_shift(rows: Sequence[CaseScore], metric: str) -> dict[str, dict[str, float]]:
+    """The mean over cases and classes of a metric on clean images, and the number of cases, by shift set.
+
+    Cases like those in training come first, under ''.
+    """
+    values: dict[str, list[float]] = {"": []}
+    for row in select_means(rows, metric):
+        if row.corruption == CLEAN:
+            values.setdefault(row.shift, []).append(row.value)
+    return {name: {"mean": _mean(scores), "cases": len(scores)} for name, scores in values.items() if scores}
+
+
 def mean_by_class(rows: Sequence[CaseScore]) -> dict[str, dict[str, float]]:
-    """The mean over the clean images of every metric, by class ('mean' is the last); in the order of the rows."""
+    """The mean over the clean images of every metric, by class ('mean' is the last); in the order of the rows.
+
+    Cases of shift sets are left out.
+    """
     values: dict[str, dict[str, list[float]]] = {}
     for row in rows:
-        if row.corruption == CLEAN:
+        if row.is_clean:
             values.setdefault(row.label, {}).setdefault(row.metric, []).append(row.value)
     return {
         label: {metric: _mean(scores) for metric, scores in by_metric.items()}
@@ -74,8 +97,11 @@ def mean_by_class(rows: Sequence[CaseScore]) -> dict[str, dict[str, float]]:
 
 
 def count_empty(rows: Sequence[CaseScore]) -> dict[str, dict[str, int]]:
-    """By class, on how many clean images the 'reference', the 'prediction' or 'both' hold nothing of it."""
-    clean = [row for row in rows if row.corruption == CLEAN and row.label != MEAN]
+    """By class, on how many clean images the 'reference', the 'prediction' or 'both' hold nothing of it.
+
+    Cases of shift sets are left out.
+    """
+    clean = [row for row in rows if row.is_clean and row.label != MEAN]
     first = clean[0].metric if clean else ""
     counts: dict[str, dict[str, int]] = {}
     for row in clean:

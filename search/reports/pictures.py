@@ -34,7 +34,7 @@ def choose_cases(scores: Sequence[Sequence[CaseScore]], metric: str) -> list[tup
     """
     values: dict[str, list[float]] = {}
     for row in select_means((row for rows in scores for row in rows), metric):
-        if row.corruption == CLEAN:
+        if row.is_clean:
             values.setdefault(row.case, []).append(row.value)
     ordered = sorted(values, key=lambda name: (float(np.mean(values[name])), name))
     if len(ordered) <= 1:
@@ -47,7 +47,7 @@ def choose_cases(scores: Sequence[Sequence[CaseScore]], metric: str) -> list[tup
 def choose_conditions(rows: Sequence[CaseScore]) -> list[tuple[str, int]]:
     """The clean image, then every corruption at the strongest severity that was measured, in the order of the rows."""
     strongest: dict[str, int] = {}
-    for row in rows:
+    for row in (row for row in rows if not row.shift):
         strongest[row.corruption] = max(row.severity, strongest.get(row.corruption, 0))
     return sorted(strongest.items(), key=lambda condition: condition[0] != CLEAN)
 

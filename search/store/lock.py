@@ -31,15 +31,23 @@ class LockedError(Exception):
     """Another live process is writing to the study."""
 
 
+_OTHER_NAME = {"study": "study=<name>", "rescoring": "--name NAME"}
+"""How another folder of a kind is asked for."""
+
+
 @contextmanager
-def hold_lock(folder: Folder) -> Iterator[None]:
+def hold_lock(folder: Folder, *, kind: str = "study") -> Iterator[None]:
     """Keeps other processes from writing to the folder while it is held.
+
+    Args:
+        folder: What to lock; created if it is not there.
+        kind: What lies in it, for the refusal: 'study' or 'rescoring'.
 
     Raises:
         LockedError: if a live process holds it; the message names the process.
         StorageError: if the folder cannot be written.
     """
-    holder = _hold_locally(folder) if folder.local_path else _hold_remotely(folder)
+    holder = _hold_locally(folder, kind) if folder.local_path else _hold_remotely(folder, kind)
     with holder:
         yield
 
@@ -72,7 +80,7 @@ def find_writer(folder: Folder) -> str | None:
 
 
 @contextmanager
-def _hold_locally(folder: Folder) -> Iterator[None]:
+def _hold_locally(folder: Folder, kind: str) -> Iterator[None]:
     assert folder.local_path is not None
     path = folder.local_path / _NAME
     try:
@@ -82,7 +90,7 @@ def _hold_locally(folder: Folder) -> Iterator[None]:
         raise as_storage_error(error, str(path)) from error
     try:
         if not _take(descriptor, path):
-            raise LockedError(_refusal(folder, _parse(path.read_bytes())))
+            raise LockedError(_refusal(folder, _parse(path.read_bytes()), kind))
         try:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, _lease(""), 0)
@@ -115,16 +123,16 @@ def _without_locks(error: OSError, path: Path) -> StorageError:
 
 
 @contextmanager
-def _hold_remotely(folder: Folder) -> Iterator[None]:
+def _hold_remotely(folder: Folder, kind: str) -> Iterator[None]:
     lease = _read_lease(folder)
     if lease and _is_alive(lease):
-        raise LockedError(_refusal(folder, lease))
+        raise LockedError(_refusal(folder, lease, kind))
     token = uuid.uuid4().hex
     folder.write(_NAME, _lease(token))
     # Whoever else found the place free has written by then; the last to do so has it.
     time.sleep(_SETTLE_SECONDS)
     if not _is_ours(folder, token):
-        raise LockedError(_refusal(folder, _read_lease(folder)))
+        raise LockedError(_refusal(folder, _read_lease(folder), kind))
     is_over = threading.Event()
     renewer = threading.Thread(target=_renew, args=(folder, token, is_over), daemon=True)
     renewer.start()
@@ -197,8 +205,8 @@ def _describe(lease: dict[str, Any]) -> str:
     return f"process {lease.get('pid', '?')} on {lease.get('host', '?')}"
 
 
-def _refusal(folder: Folder, lease: dict[str, Any] | None) -> str:
+def _refusal(folder: Folder, lease: dict[str, Any] | None, kind: str) -> str:
     return (
-        f"study '{folder.location}' is being written by {_describe(lease or {})}; "
-        "wait for it, stop it, or choose another name with study=<name>"
+        f"{kind} '{folder.location}' is being written by {_describe(lease or {})}; "
+        f"wait for it, stop it, or choose another name with {_OTHER_NAME[kind]}"
     )

@@ -8,6 +8,7 @@ cases/               a Parquet file for every trial and split: the rows that eve
 checkpoints/         weights of running trials and of those on the front
 front.csv, front.png the answer
 report.html          the answer as a page, written by `paretoseg report`
+rescores/            what `paretoseg rescore` measured beside, a folder each; see `rescore_folder.py`
 job.json             the job that was last submitted to Slurm
 writer.lock          held by the process that writes
 """
@@ -24,14 +25,15 @@ from pathlib import Path
 from cluster.cluster import Ticket
 from search.events import Event
 from search.record import StudyRecord
+from search.store.case_files import CaseFiles
 from search.store.folder import Folder
 from search.store.journal import Journal
-from search.store.tables import cases_from_parquet, cases_to_parquet, front_to_csv, trials_to_parquet
+from search.store.tables import front_to_csv, trials_to_parquet
 from trainables.trainable import CaseScore, Split, SplitRow
 
 _EXPERIMENT, _TICKET, _SPLITS = "experiment.yaml", "job.json", "splits.json"
 
-SPLITS_SCHEMA = 1
+SPLITS_SCHEMA = 2
 
 
 class StudyFolder:
@@ -44,7 +46,7 @@ class StudyFolder:
     def __init__(self, location: str) -> None:
         self.folder = Folder(location)
         self.journal = Journal(self.folder.child("journal"))
-        self._cases = self.folder.child("cases")
+        self._cases = CaseFiles(self.folder)
         self._checkpoints = self.folder.child("checkpoints")
 
     def exists(self) -> bool:
@@ -96,12 +98,16 @@ class StudyFolder:
     def read_splits(self) -> list[SplitRow] | None:
         """Which case was in which split when the study began, or None if that was not kept.
 
+        Files of schema 1 know no shift sets; held-out cases, on which nothing was measured then, are left out.
+
         Raises:
             ValueError: if the file is damaged, or of another schema.
         """
         try:
             content = json.loads(self.folder.read(_SPLITS))
-            if content["schema"] != SPLITS_SCHEMA:
+            if content["schema"] == 1:
+                content["cases"] = [row | {"shift": ""} for row in content["cases"] if row["split"] != "shift"]
+            elif content["schema"] != SPLITS_SCHEMA:
                 raise ValueError
             return [SplitRow(**{item.name: row[item.name] for item in fields(SplitRow)}) for row in content["cases"]]
         except FileNotFoundError:
@@ -146,9 +152,7 @@ class StudyFolder:
 
     def write_cases(self, trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> None:
         """Keeps the scores of a trial on a split; those of an earlier attempt are replaced."""
-        self._cases.write(
-            f"trial-{trial_id:05d}-{split.value}.parquet", cases_to_parquet(trial_id, seed, split, scores)
-        )
+        self._cases.write_cases(trial_id, seed, split, scores)
 
     def read_cases(self, trial_id: int, split: Split) -> list[CaseScore]:
         """The scores of a trial on a split; none if they were not kept.
@@ -156,15 +160,7 @@ class StudyFolder:
         Raises:
             ValueError: if the file is damaged.
         """
-        name = f"trial-{trial_id:05d}-{split.value}.parquet"
-        try:
-            return cases_from_parquet(self._cases.read(name))
-        except FileNotFoundError:
-            return []
-        except ValueError as error:
-            raise ValueError(
-                f"cases/{name} is damaged ({error}); restore it from a backup, or delete it to go on without"
-            ) from None
+        return self._cases.read_cases(trial_id, split)
 
     @contextmanager
     def new_checkpoint(self, trial_id: int, step: int, values: Mapping[str, float]) -> Iterator[Path]:
@@ -193,6 +189,10 @@ class StudyFolder:
         with tempfile.TemporaryDirectory(prefix="paretoseg-") as temporary:
             folder.child(name).download(Path(temporary))
             yield Path(temporary)
+
+    def has_checkpoint(self, trial_id: int) -> bool:
+        """True if the trial has a complete checkpoint."""
+        return self._checkpoints.child(_trial_name(trial_id)).exists("latest.json")
 
     def read_checkpoint_values(self, trial_id: int) -> Mapping[str, float]:
         """What the trial measured at the step of its last complete checkpoint."""

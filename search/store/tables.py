@@ -11,12 +11,14 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from search.record import StudyRecord
+from search.reported import measure_loss
 from search.trial import Trial
 from spaces.domain import Choice, Domain, Float, Int
+from spaces.recipe import augmentation_families
 from spaces.search_space import DIMENSIONS
 from trainables.trainable import CaseScore, Split
 
-TABLE_SCHEMA = 2
+TABLE_SCHEMA = 3
 """Version of the tables' columns; in every Parquet file's metadata as `paretoseg_schema`."""
 
 _METADATA = {"paretoseg_schema": str(TABLE_SCHEMA)}
@@ -28,16 +30,25 @@ CASE_SCHEMA = pa.schema(
         ("split", pa.string()),
         ("case", pa.string()),
         ("domain", pa.string()),
+        ("shift", pa.string()),
         ("corruption", pa.string()),
         ("severity", pa.int64()),
         ("metric", pa.string()),
         ("class", pa.string()),
         ("empty", pa.string()),
         ("value", pa.float64()),
+        ("objective", pa.string()),
     ],
     metadata=_METADATA,
 )
-"""Columns of `cases/`: a row per trial x seed x case x domain x corruption x severity x metric x class."""
+"""Columns of `cases/`: a row per trial x seed x case x domain x shift x corruption x severity x metric x class."""
+
+_REPORTED: Mapping[str, pa.DataType] = {
+    "drop": pa.float64(),
+    "retention": pa.float64(),
+    "trained_on": pa.string(),
+}
+"""Columns of a trial that are told and never optimised."""
 
 _CASE_COLUMNS = {item.name: "class" if item.name == "label" else item.name for item in fields(CaseScore)}
 """The column of every field of a score."""
@@ -61,7 +72,9 @@ def cases_to_parquet(trial_id: int, seed: int, split: Split, scores: Sequence[Ca
 def cases_from_parquet(content: bytes) -> list[CaseScore]:
     """The scores in a Parquet file that `cases_to_parquet` made, in this version or an earlier one.
 
-    Files of schema 1 lack `class` and `empty`: their scores are means over the foreground classes.
+    Files of schema 2 and earlier lack `shift` and `objective`: no case of theirs is in a shift set, and which objective
+    is made of a row is not said. Those of schema 1 also lack `class` and `empty`: their scores are means over the
+    foreground classes.
 
     Raises:
         ValueError: if it is damaged or lacks a column.
@@ -84,7 +97,7 @@ def front_to_csv(record: StudyRecord) -> bytes:
 
 
 def front_rows(record: StudyRecord) -> list[dict[str, Any]]:
-    """The front as flat rows: id, candidate, seed, state, dimensions, objectives, costs, objectives on test cases."""
+    """The front as flat rows: the columns of `trials.parquet` that say what a trial is and what it reached."""
     names = _front_schema(record).names
     rows = [_trial_row(trial, record, is_on_front=True) for trial in record.front.trials]
     return [{name: row[name] for name in names} for row in rows]
@@ -97,7 +110,7 @@ def _to_parquet(table: pa.Table) -> bytes:
 
 
 def _front_schema(record: StudyRecord) -> pa.Schema:
-    chosen = ["trial_id", "candidate", "seed", "state", *DIMENSIONS, *_names(record), "device"]
+    chosen = ["trial_id", "candidate", "seed", "state", *DIMENSIONS, *_names(record), *_REPORTED, "device"]
     schema = _trial_schema(record)
     return pa.schema([schema.field(name) for name in chosen])
 
@@ -117,6 +130,7 @@ def _trial_schema(record: StudyRecord) -> pa.Schema:
         ("parents", pa.list_(pa.int64())),
         *((name, _column_type(domain)) for name, domain in DIMENSIONS.items()),
         *((name, pa.int64() if name == "parameters" else pa.float64()) for name in _names(record)),
+        *_REPORTED.items(),
         ("is_on_front", pa.bool_()),
         ("degenerate", pa.string()),
         ("failure", pa.string()),
@@ -157,6 +171,7 @@ def _trial_row(trial: Trial, record: StudyRecord, is_on_front: bool) -> dict[str
         **dict.fromkeys(_names(record)),
         **measured,
         **{f"test_{name}": value for name, value in trial.test.items()},
+        **_report(trial, record),
         "is_on_front": is_on_front,
         "degenerate": trial.degenerate,
         "failure": trial.failure.kind.value if trial.failure else "",
@@ -173,6 +188,16 @@ def _trial_row(trial: Trial, record: StudyRecord, is_on_front: bool) -> dict[str
     if row.get("parameters") is not None:
         row["parameters"] = round(row["parameters"])
     return row
+
+
+def _report(trial: Trial, record: StudyRecord) -> dict[str, Any]:
+    """What is told of a trial and never optimised."""
+    loss = measure_loss(record.objectives, trial.objectives)
+    return {
+        "drop": loss.drop if loss else None,
+        "retention": loss.retention if loss else None,
+        "trained_on": " ".join(sorted(augmentation_families(trial.candidate.recipe))),
+    }
 
 
 def _milliseconds(seconds: float | None) -> int | None:

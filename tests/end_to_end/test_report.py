@@ -18,7 +18,7 @@ TINY = (
     "search", "study=tiny", "cluster=serial", "strategy=random", "budget.trials=2", "task.num_steps=1",
     "task.iterations_per_step=24", "task.corruptions=[gaussian_blur]", "data.image_size=32", "data.num_train=4",
     "data.num_validation=4", "data.num_test=3", "space.depth=2", "space.width=4", "space.patch=32",
-    "space.learning_rate=0.02", "space.foreground_ratio=0.8",
+    "space.learning_rate=0.02", "space.foreground_ratio=0.8", "data.shift=[blend_0.60]",
 )  # fmt: skip
 
 
@@ -38,6 +38,13 @@ def test_the_report_of_a_real_search_opens_in_a_browser(
     assert f"Trial {mark.get_attribute('data-trial')}, on the front" in page.inner_text("#panel")
     assert "depth\n2" in page.inner_text("#panel-architecture")
     assert page.locator("#severities svg.chart").count() == 1
+    assert page.locator("#shift-means th[scope=col]").all_inner_texts()[1:] == [
+        "as in training\n4 cases", "blend_0.60\n4 cases"
+    ]  # fmt: skip
+    page.select_option("#shifts select", "test")
+    assert page.locator("#shift-means th[scope=col]").all_inner_texts()[1:] == [
+        "as in training\n3 cases", "blend_0.60\n3 cases"
+    ]  # fmt: skip
     pictures = page.locator("#pictures .picture")
     assert pictures.count() == 3 * 2 * page.locator("#front .mark.member").count()
     assert page.locator("#pictures .picture .outline.reference").count() == pictures.count()

@@ -20,7 +20,7 @@ from tests.builders import created
 from trainables import toy
 
 TOY = ["search", "study=mine", "task=toy", "cluster=serial", "strategy.population=4", "budget.trials=6"]
-COMMANDS = [[], ["search"], ["status"], ["front"], ["report"], ["export"]]
+COMMANDS = [[], ["search"], ["status"], ["front"], ["report"], ["export"], ["complexity"]]
 
 
 @pytest.fixture(autouse=True)

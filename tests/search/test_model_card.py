@@ -51,6 +51,18 @@ def test_the_card_shows_the_mean_of_every_corruption_by_severity():
     assert "| blur | 0.4000 | 0.2000 |" in card
 
 
+def test_the_card_tells_shift_sets_apart_from_cases_as_in_training():
+    assert "None were measured: what it does on images of another kind" in card_of()
+    rows = [
+        CaseScore("a", "here", "none", 0, "dice", 0.8),
+        CaseScore("b", "x", "none", 0, "dice", 0.25, shift="new_site"),
+    ]
+    card = card_of(rows={Split.TEST: rows})
+    assert "| as in training | 1 | 0.8000 |" in card
+    assert r"| new\_site | 1 | 0.2500 |" in card
+    assert "on clean images 0.8000" in card
+
+
 def score(metric, label, value, condition=("none", 0), empty=""):
     return CaseScore("a", "here", *condition, metric, value, label, empty)
 
@@ -105,7 +117,7 @@ def test_hostile_names_stay_text():
     assert "<script>" not in card
     assert not re.search(r"(?<!\\)!\[", card)
     headings = [line for line in card.splitlines() if line.startswith("#")]
-    assert len(headings) == 8
+    assert len(headings) == 9
     assert all(
         line.count("|") - line.count(r"\|") == 3 for line in card.splitlines() if line.startswith("| foreground |")
     )

@@ -88,9 +88,18 @@ def show(open_page, tmp_path):
                 "validation": {str(index): {classes[0]: {"reference": 0, "prediction": 3, "both": 1}} for index in ids},
                 "test": {},
             },
+            "corruptions": {text: {"family": "blur", "isCounted": False}},
             "severities": {
                 "validation": {str(index): means for index in ids},
                 "test": {str(ids[0]): means} if ids else {},
+            },
+            "shifts": {
+                "validation": {
+                    str(index): {"": {"mean": 0.75, "cases": 4}, text: {"mean": 0.625, "cases": 3}} for index in ids
+                },
+                "test": {str(ids[0]): {"": {"mean": 0.5, "cases": 2}, text: {"mean": 0.125, "cases": 1}}}
+                if ids
+                else {},
             },
             "pictures": pictures,
         }
@@ -215,6 +224,19 @@ def test_several_classes_have_a_colour_each_and_a_legend(show):
     assert shown == [colour for [colour] in named]
     assert len(set(shown)) == 2
     assert page.eval_on_selector_all("#pictures .picture .outline.reference", strokes) == shown
+
+
+def test_shift_sets_are_shown_beside_the_cases_as_in_training(show):
+    page = show(build_record(), "fluo_520")
+    rows = page.locator("#shift-means tbody tr").all()
+    assert page.locator("#shift-means th[scope=col]").all_inner_texts() == [
+        "trial", "as in training\n4 cases", "fluo_520\n3 cases"
+    ]  # fmt: skip
+    assert len(rows) == 3
+    assert rows[0].locator("td").all_inner_texts() == ["0.750", "0.625"]
+    page.select_option("#shifts select", "test")
+    assert page.locator("#shift-means tbody tr").count() == 1
+    assert page.locator("#shift-means td").all_inner_texts() == ["0.500", "0.125"]
 
 
 def test_classes_are_shown_with_their_metrics_units_and_empty_masks(show):

@@ -10,6 +10,7 @@ from search.reports.page_data import (
     find_metric,
     mean_by_class,
     mean_by_severity,
+    mean_by_shift,
 )
 from search.trial import Failure, FailureKind, State
 from spaces.objective import Direction, Objective
@@ -99,6 +100,29 @@ def test_means_are_over_cases_by_corruption_and_severity():
     means = mean_by_severity(rows, "dice")
     assert means == {"none": {0: pytest.approx(0.7)}, "blur": {2: pytest.approx(0.3), 4: 0.2}}
     assert list(means["blur"]) == [2, 4]
+
+
+def test_means_by_shift_set_are_over_clean_images_with_the_number_of_cases():
+    def row(case, value, shift="", corruption="none", metric="dice", label="mean"):
+        return CaseScore(case, "here", corruption, int(corruption != "none"), metric, value, label, shift=shift)
+
+    rows = [
+        row("s", 0.2, "there"),
+        row("t", 0.4, "there"),
+        row("t", 9.0, "there", metric="hd95_mm"),
+        row("t", 1.0, "there", label="left"),
+        row("t", 0.9, "there", corruption="blur"),
+        row("a", 0.8),
+        row("a", 0.1, corruption="blur"),
+    ]
+    means = mean_by_shift(rows, "dice")
+    assert means == {"": {"mean": 0.8, "cases": 1}, "there": {"mean": pytest.approx(0.3), "cases": 2}}
+    assert list(means) == ["", "there"]
+    # No other number of the page is made of them.
+    own = [item for item in rows if not item.shift]
+    assert mean_by_severity(rows, "dice") == mean_by_severity(own, "dice") == {"none": {0: 0.8}, "blur": {1: 0.1}}
+    assert mean_by_class(rows) == mean_by_class(own)
+    assert count_empty(rows) == count_empty(own) == {}
 
 
 def score(label, value, metric="dice", case="a", corruption="none", empty=""):

@@ -33,6 +33,16 @@ def test_corrupted_rows_and_other_metrics_do_not_choose_cases():
     assert choose_cases([[], ()], "dice") == []
 
 
+def test_shift_sets_choose_neither_cases_nor_conditions():
+    away = [
+        dataclasses.replace(score("z", 0.0), shift="there"),
+        dataclasses.replace(score("z", 0.1, "blur", 5), shift="x"),
+    ]
+    rows = [score("a", 0.9), score("b", 0.2), score("b", 0.1, "blur", 1), *away]
+    assert choose_cases([rows], "dice") == [("b", "harder case"), ("a", "easier case")]
+    assert choose_conditions(rows) == [("none", 0), ("blur", 1)]
+
+
 def test_single_classes_do_not_choose_cases():
     rows = [score("a", 0.5), score("b", 0.6), dataclasses.replace(score("a", 1.0), label="left")]
     assert choose_cases([rows], "dice") == [("a", "harder case"), ("b", "easier case")]

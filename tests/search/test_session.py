@@ -117,7 +117,7 @@ def test_a_lost_checkpoint_does_not_stop_the_others_from_being_tested(tmp_path):
     assert len(tested) >= 1
     assert session.warnings == [
         f"trial {deleted[0]} was not measured on the test cases: FileNotFoundError: "
-        f"the checkpoint of trial {deleted[0]} is gone, so it cannot be tested"
+        f"the checkpoint of trial {deleted[0]} is gone, so it cannot be measured"
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,15 @@ def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
     check_splits(folder, TaskWithCases())
 
 
+def test_schema_1_is_read_without_the_held_out_cases_that_nothing_was_measured_on(tmp_path: Path) -> None:
+    old = [dataclasses.asdict(row) for row in (*ROWS, dataclasses.replace(ROWS[0], case="away", split="shift"))]
+    for row in old:
+        del row["shift"]
+    (tmp_path / "splits.json").write_text(json.dumps({"schema": 1, "cases": old}))
+    assert StudyFolder(str(tmp_path)).read_splits() == ROWS
+    check_splits(StudyFolder(str(tmp_path)), TaskWithCases())
+
+
 def test_a_task_without_cases_keeps_nothing(tmp_path: Path) -> None:
     keep_splits(StudyFolder(str(tmp_path)), ToyTask())
     assert not (tmp_path / "splits.json").exists()
@@ -55,6 +65,7 @@ def test_what_was_kept_first_stays(tmp_path: Path) -> None:
         ({"label_sha256": "x", "image_sha256": "y"}, "case 'c1' has another image and another label"),
         ({"split": "test"}, "case 'c1' has split 'test' instead of 'train'"),
         ({"subject": "s0"}, "case 'c1' has subject 's0' instead of 's1'"),
+        ({"shift": "there"}, "case 'c1' has shift set 'there' instead of ''"),
         ({"domain": "there"}, "case 'c1' has domain 'there' instead of 'here'"),
         ({"case": "new"}, "case 'c1' is gone; case 'new' is new"),
     ],
@@ -73,7 +84,8 @@ def test_another_order_is_no_change() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["{", "[]", '{"schema": 2, "cases": []}', '{"schema": 1, "cases": [{"case": "a"}]}']
+    "content",
+    ["{", "[]", '{"schema": 3, "cases": []}', '{"schema": 1, "cases": [{"case": "a"}]}', '{"schema": 2, "cases": 1}'],
 )
 def test_a_damaged_record_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "splits.json").write_text(content)

@@ -12,6 +12,7 @@ from search.store.tables import TABLE_SCHEMA, cases_from_parquet, cases_to_parqu
 from search.strategies.pruner import MedianConfig
 from search.study import Budget
 from spaces.domain import Choice, Float, Int
+from spaces.recipe import augmentation_families
 from spaces.search_space import DIMENSIONS
 from tests.builders import build_session
 from trainables.toy import Failure, ToyTask
@@ -29,6 +30,9 @@ TRIAL_TYPES = {
     "parameters": "int64",
     "test_accuracy": "double",
     "test_robustness": "double",
+    "drop": "double",
+    "retention": "double",
+    "trained_on": "string",
     "is_on_front": "bool",
     "degenerate": "string",
     "failure": "string",
@@ -94,6 +98,17 @@ def test_pandas_reads_a_row_a_trial(session, place):
     assert (frame.ended_at >= frame.asked_at).all()
 
 
+def test_what_a_trial_loses_and_what_it_met_in_training_are_told(session, place):
+    frame = pd.read_parquet(place / "trials.parquet")
+    finished = frame[frame.state == "FINISHED"]
+    assert list(finished["drop"]) == pytest.approx(list(finished.accuracy - finished.robustness))
+    assert list(finished.retention) == pytest.approx(list(finished.robustness / finished.accuracy))
+    assert frame[frame.state != "FINISHED"][["drop", "retention"]].isna().all(axis=None)
+    for trial, row in zip(session.study.trials, frame.itertuples(), strict=True):
+        assert row.trained_on.split() == sorted(augmentation_families(trial.candidate.recipe))
+    assert {"", "rotation scaling"} < set(frame.trained_on)
+
+
 def test_duckdb_answers_questions_about_the_study(session, place):
     rows = duckdb.sql(
         f"SELECT trial_id FROM '{place}/trials.parquet' WHERE is_on_front ORDER BY accuracy DESC"
@@ -121,10 +136,11 @@ def test_the_cases_have_the_documented_columns(session, place):
     trial = session.study.front.trials[0]
     frame = pd.read_parquet(place / "cases" / f"trial-{trial.trial_id:05d}-test.parquet")
     columns = [
-        "trial_id", "seed", "split", "case", "domain", "corruption", "severity", "metric", "class", "empty", "value"
+        "trial_id", "seed", "split", "case", "domain", "shift", "corruption", "severity", "metric", "class", "empty",
+        "value", "objective",
     ]  # fmt: skip
     assert list(frame.columns) == columns
-    assert len(frame) == len(frame.drop_duplicates(columns[:-1])) == 8
+    assert len(frame) == len(frame.drop_duplicates(columns[:-2])) == 8
     assert (set(frame.split), set(frame.seed), set(frame.trial_id)) == ({"test"}, {0}, {trial.trial_id})
     assert frame.value.dtype == "float64"
     assert frame.severity.dtype == "int64"
@@ -134,10 +150,22 @@ def test_scores_of_classes_survive_the_table():
     scores = [
         CaseScore("a", "here", "blur", 2, "hd95_mm", 4.5, "left", "prediction"),
         CaseScore("a", "here", "blur", 2, "hd95_mm", 3.5),
+        CaseScore("b", "there", "none", 0, "hd95_mm", 2.5, shift="there"),
     ]
     content = cases_to_parquet(3, 0, Split.TEST, scores)
     assert cases_from_parquet(content) == scores
-    assert parquet.read_table(io.BytesIO(content))["class"].to_pylist() == ["left", "mean"]
+    assert parquet.read_table(io.BytesIO(content))["class"].to_pylist() == ["left", "mean", "mean"]
+    assert parquet.read_table(io.BytesIO(content))["shift"].to_pylist() == ["", "", "there"]
+
+
+def test_tables_of_schema_2_hold_no_shift_set():
+    columns = {"case": ["a"], "domain": ["here"], "corruption": ["none"], "severity": [0], "metric": ["dice"]}
+    columns |= {"class": ["left"], "empty": ["both"], "value": [1.0]}
+    file = io.BytesIO()
+    parquet.write_table(pa.table({"trial_id": [0], "seed": [0], "split": ["test"], **columns}), file)
+    (row,) = cases_from_parquet(file.getvalue())
+    assert row == CaseScore("a", "here", "none", 0, "dice", 1.0, "left", "both", shift="")
+    assert row.is_clean
 
 
 def test_tables_of_schema_1_hold_means_over_the_classes():
@@ -161,7 +189,7 @@ def test_the_front_as_csv_is_the_front_best_first(session, place):
     trials = session.study.front.trials
     assert [int(row["trial_id"]) for row in rows] == [trial.trial_id for trial in trials]
     names = ["trial_id", "candidate", "seed", "state", *DIMENSIONS, "accuracy", "robustness", "parameters"]
-    assert list(rows[0]) == [*names, "test_accuracy", "test_robustness", "device"]
+    assert list(rows[0]) == [*names, "test_accuracy", "test_robustness", "drop", "retention", "trained_on", "device"]
     for row, trial in zip(rows, trials, strict=True):
         assert float(row["accuracy"]) == trial.objectives["accuracy"]
         assert float(row["test_accuracy"]) == trial.test["accuracy"]

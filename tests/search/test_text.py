@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from search.events import Opened, Reported
+from search.events import Finished, Opened, Reported
 from search.record import StudyRecord
 from search.reports.text import count_states, describe_seconds, front_table, status_view
 from search.strategies.evolution import EvolutionConfig
@@ -76,6 +76,22 @@ def test_the_status_says_where_a_study_stands():
     assert f"front   {len(study.front.trials)} trials, hypervolume {study.front.hypervolume:.4f}" in text
     assert "the last record of 00000003.jsonl was torn and left out" in text
     assert f"failed  trial {failed[-1].trial_id} (error): the toy was told to fail" in text
+
+
+def test_the_status_says_how_quick_measurements_agree_with_complete_ones():
+    text = show(status_view(toy_study(12).record, None, []), 120)
+    assert "quick   accuracy: Spearman 1.00, Kendall 1.00 over 12 trials" in text
+    assert "quick" not in show(status_view(toy_study(4).record, None, []), 120)
+    assert "battery" not in text
+
+
+def test_the_status_says_what_the_battery_costs():
+    log = MemoryLog([created()])
+    study = build_study(log)
+    trial = study.ask(0.0)
+    costs = {"battery_seconds": 3.0, "train_seconds": 12.0}
+    study.finish(Finished(0.0, trial.trial_id, {"accuracy": 0.5, "robustness": 0.5}, costs, "", 0.0, 1.0))
+    assert "battery 25% of the time of training" in show(status_view(study.record, None, []), 120)
 
 
 def test_the_status_of_a_study_at_work_names_the_writer():

@@ -16,12 +16,12 @@ from search.events import Event, Finished, Stopped
 from search.session import Session
 from search.store.folder import Folder, StorageError
 from search.trial import FailureKind, State
-from search.tuning import SessionScheduler, SessionSearcher, StartClock
+from search.tuning import AgendaScheduler, AgendaSearcher, StartClock
 from search.worker import Job, Work
 from tests.builders import build_session
 
 TUNE_TRIAL: Any = SimpleNamespace(trial_id="one")
-STOP, CONTINUE = SessionScheduler.STOP, SessionScheduler.CONTINUE
+STOP, CONTINUE = AgendaScheduler.STOP, AgendaScheduler.CONTINUE
 
 
 class Clock:
@@ -52,10 +52,10 @@ def ray_trial(tmp_path: Path) -> Any:
     return SimpleNamespace(trial_id="one", pickled_error_file=str(error))
 
 
-def begin(session: Session) -> tuple[SessionScheduler, StartClock]:
+def begin(session: Session) -> tuple[AgendaScheduler, StartClock]:
     jobs: dict[str, Job] = {}
-    SessionSearcher(session, jobs, slots=1).suggest("one")
-    scheduler = SessionScheduler(session, jobs)
+    AgendaSearcher(session, jobs, slots=1).suggest("one")
+    scheduler = AgendaScheduler(session, jobs)
     return scheduler, StartClock(scheduler.note_start)
 
 
@@ -105,8 +105,8 @@ class Tune:
 
     def __init__(self, session: Session) -> None:
         jobs: dict[str, Job] = {}
-        self.searcher = SessionSearcher(session, jobs, slots=2)
-        self.scheduler = SessionScheduler(session, jobs)
+        self.searcher = AgendaSearcher(session, jobs, slots=2)
+        self.scheduler = AgendaScheduler(session, jobs)
         suggestion = self.searcher.suggest("one")
         assert isinstance(suggestion, dict)
         self.work = Work(suggestion["job"])
@@ -154,13 +154,13 @@ def test_a_journal_that_cannot_be_written_ends_the_search(
     assert tune.step() == STOP
     assert "No space left on device" in session.halt_reason
     assert session.is_over()
-    assert tune.searcher.suggest("two") == SessionSearcher.FINISHED
+    assert tune.searcher.suggest("two") == AgendaSearcher.FINISHED
 
 
 def test_a_search_that_was_halted_does_not_wait_for_the_other_trials(session: Session, tune: Tune) -> None:
     assert isinstance(tune.searcher.suggest("two"), dict)
     session.halt("the disk of another worker is full")
-    assert tune.searcher.suggest("three") == SessionSearcher.FINISHED
+    assert tune.searcher.suggest("three") == AgendaSearcher.FINISHED
     assert tune.step() == STOP
 
 

@@ -1,14 +1,16 @@
+import dataclasses
 import errno
 
 import pytest
 
+from search.store.folder import Folder
 from search.store.study_folder import StudyFolder
 from search.trial import FailureKind
 from search.worker import Broken, Halted, Job, JobKind, Measured, Stepped, Work
 from spaces.search_space import Candidate
 from trainables import toy
 from trainables.toy import Failure, ToyTask, closed_form
-from trainables.trainable import Assignment
+from trainables.trainable import Assignment, Split
 
 ACCURACY, ROBUSTNESS = closed_form(Candidate())
 
@@ -19,7 +21,9 @@ def folder(tmp_path):
 
 
 def job(folder, task=None, kind=JobKind.TRIAL, timeout_min=1440.0):
-    return Job(kind, 3, Assignment(Candidate(), 0), task or ToyTask(), folder.folder.location, timeout_min)
+    split = Split.TEST if kind is JobKind.TEST else Split.VALIDATION
+    assignment = Assignment(Candidate(), 0)
+    return Job(kind, 3, assignment, task or ToyTask(), folder.folder.location, timeout_min, split)
 
 
 def advance_to_the_end(work):
@@ -158,4 +162,14 @@ def test_a_test_measures_the_saved_network_on_test_cases(folder):
 
 def test_a_test_without_a_checkpoint_fails_in_words(folder):
     failure = Work(job(folder, kind=JobKind.TEST)).advance().result.failure
-    assert failure.reason == "FileNotFoundError: the checkpoint of trial 3 is gone, so it cannot be tested"
+    assert failure.reason == "FileNotFoundError: the checkpoint of trial 3 is gone, so it cannot be measured"
+
+
+def test_a_rescoring_measures_the_saved_network_and_keeps_its_rows_elsewhere(folder, tmp_path):
+    advance_to_the_end(Work(job(folder)))
+    before = folder.folder.child("cases").list_files()
+    order = dataclasses.replace(job(folder, kind=JobKind.RESCORE), output=str(tmp_path / "beside"))
+    [outcome] = advance_to_the_end(Work(order))
+    assert outcome.result.evaluation.objectives.values["accuracy"] == pytest.approx(ACCURACY)
+    assert folder.folder.child("cases").list_files() == before
+    assert Folder(str(tmp_path / "beside" / "cases")).list_files() == ["trial-00003-validation.parquet"]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 
 import numpy as np
 import pytest
 
 from trainables.brain import MIN_TISSUE, BrainConfig, read_template, scan
+from trainables.trainable import Split
 
 pytest.importorskip("nilearn", reason="needs nilearn, as of `pip install 'paretoseg[brain]'`")
 
-SMALL = BrainConfig(block_size=24, num_train=4, num_validation=2, num_test=2)
+SMALL = BrainConfig(block_size=24, num_train=4, num_validation=2, num_test=2, shift=["site_c"])
 
 
 def test_blocks_hold_three_classes_and_tell_their_site() -> None:
@@ -21,7 +23,18 @@ def test_blocks_hold_three_classes_and_tell_their_site() -> None:
     assert all((case.label > 0).mean() >= MIN_TISSUE for case in dataset.all_cases)
     assert {int(value) for case in dataset.train for value in np.unique(case.label)} == {0, 1, 2}
     assert [case.domain for case in dataset.train] == ["site_a", "site_b"] * 2
-    assert [(name, len(cases)) for name, cases in dataset.shift.items()] == [("site_c", 2)]
+    assert [(name, len(cases)) for name, cases in dataset.shift.items()] == [("site_c", 4)]
+
+
+def test_a_held_out_site_sees_the_measured_blocks_once_more() -> None:
+    dataset = SMALL.load()
+    for split in Split:
+        for own, other in zip(dataset.cases(split), dataset.shift_cases(split)["site_c"], strict=True):
+            assert (other.subject, other.split, other.domain) == (own.subject, own.split, "site_c")
+            assert np.array_equal(other.label, own.label)
+            assert not np.array_equal(other.image, own.image)
+    alone = dataclasses.replace(SMALL, shift=[])
+    assert [row for row in SMALL.split_rows() if not row.shift] == alone.split_rows()
 
 
 def test_the_same_config_gives_the_same_bytes_and_another_seed_others() -> None:
@@ -57,7 +70,10 @@ def test_sites_differ_in_contrast_and_noise() -> None:
     [
         ({"block_size": 60}, "data.block_size must lie in 16..56"),
         ({"num_test": 0}, "data.num_test must be at least 1"),
-        ({"num_sites": 7, "num_shift_sites": 2}, "must add up to 8 at most"),
+        ({"num_sites": 9}, "data.num_sites must be at most 8, got 9"),
+        ({"shift": ["site_b"]}, "data.shift: 'site_b' is trained on with data.num_sites=2"),
+        ({"shift": ["sitec"]}, "unknown shift set 'sitec'; did you mean 'site_c'? known: site_c, site_d"),
+        ({"shift": ["site_c", "site_c"]}, "data.shift must be distinct, got site_c more than once"),
         ({"root": "/data"}, "data.root is not used by data=brain"),
     ],
 )

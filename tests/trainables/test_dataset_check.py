@@ -179,8 +179,9 @@ def test_other_spacings_are_named_and_resampled_away(tmp_path: Path) -> None:
         ({"validation_share": 0.6, "test_share": 0.4}, "must be positive and leave a share for training"),
         ({"channels": -1}, "data.channels must be at least 0"),
         ({"subject_pattern": "("}, "must be a regular expression, got '('"),
-        ({"train_domains": ["a"], "shift_domains": ["a"]}, "got ['a'] in both"),
-        ({"shift_domains": ["a"]}, "data.shift_domains: unknown domain 'a'; this data names no domains"),
+        ({"train_domains": ["a"], "shift": ["a"]}, "got ['a'] in both"),
+        ({"shift": ["a", "a"]}, "data.shift must be distinct, got a more than once"),
+        ({"shift": ["a"]}, "data.shift: unknown shift set 'a'; this data names no domains; besides: small_objects"),
         ({"intensity": "ct"}, "data.intensity must be one of"),
     ],
 )

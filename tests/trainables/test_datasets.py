@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from trainables.datasets import Case, Dataset, describe_small_cases, load_once
+from trainables.datasets import Case, Dataset, describe_shift_sets, describe_small_cases, load_once
 from trainables.seeds import derive_seed
 from trainables.textures import TexturesConfig
 from trainables.trainable import Split
@@ -73,15 +73,31 @@ def test_a_case_that_breaks_the_conventions_is_refused(change: dict[str, np.ndar
         dataclasses.replace(build_case("a", "train"), **change)
 
 
-def test_held_out_domains_are_in_no_split_but_among_all_cases() -> None:
+def test_shift_sets_are_measured_by_split_and_never_trained_on() -> None:
     splits = [build_case(split, split) for split in ("train", "validation", "test")]
-    away = build_case("s", "shift")
-    dataset = dataclasses.replace(build_dataset(*splits), shift={"there": [away]})
-    assert dataset.all_cases == (*splits, away)
-    with pytest.raises(ValueError, match="subject 'train' must be in one split, got train, shift"):
-        dataclasses.replace(dataset, shift={"there": [build_case("s", "shift", "train")]})
-    with pytest.raises(ValueError, match="split 'shift' must have at least one case"):
-        dataclasses.replace(dataset, shift={"there": []})
+    chosen, tested = build_case("s", "validation"), build_case("t", "test")
+    dataset = dataclasses.replace(build_dataset(*splits), shift={"there": [chosen, tested]})
+    assert dataset.shift_cases(Split.VALIDATION) == {"there": (chosen,)}
+    assert dataset.shift_cases(Split.TEST) == {"there": (tested,)}
+    assert dataset.cases(Split.TEST) == splits[2:]
+    assert dataset.all_cases == (*splits, chosen, tested)
+    assert describe_shift_sets(dataset) == ["shift set 'there': 1 validation and 1 test cases, none in training"]
+
+
+@pytest.mark.parametrize(
+    ("cases", "message"),
+    [
+        ([build_case("s", "validation")], "shift set 'there' must have at least one test case, got none"),
+        ([], "shift set 'there' must have at least one validation case, got none"),
+        ([build_case("s", "train")], "case 's' of shift set 'there' must be in validation or test, got 'train'"),
+        ([build_case("s", "test", "train")], "subject 'train' must be in one split, got train, test"),
+    ],
+)
+def test_a_shift_set_that_trains_or_cannot_be_measured_is_refused(cases: list[Case], message: str) -> None:
+    dataset = build_dataset(*(build_case(split, split) for split in ("train", "validation", "test")))
+    with pytest.raises(ValueError, match=r"shift set|subject") as caught:
+        dataclasses.replace(dataset, shift={"there": cases})
+    assert message in str(caught.value)
 
 
 def test_small_images_are_counted_and_named() -> None:

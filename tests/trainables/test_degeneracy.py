@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.degeneracy import find_degeneracy, measure_sameness
+from trainables.degeneracy import find_degeneracy, find_indifference, measure_sameness
 from trainables.textures import draw_shape
 
 
@@ -62,6 +62,31 @@ def test_a_single_case_is_not_judged_by_sameness(labels: list[torch.Tensor]) -> 
 
 def test_a_class_of_its_own_counts_as_foreground(labels: list[torch.Tensor]) -> None:
     assert find_degeneracy([2 * label for label in labels], labels) == ""
+
+
+def test_masks_that_stay_when_pixels_change_places_are_caught_and_those_that_move_are_not(
+    labels: list[torch.Tensor],
+) -> None:
+    assert "does not look at the image (Dice 1.000" in find_indifference(labels, labels)
+    assert find_indifference(labels, [label.roll(9, dims=0) for label in labels]) == ""
+    assert find_indifference(labels, [torch.zeros_like(label) for label in labels]) == ""
+
+
+def test_a_nearly_full_image_is_no_sign_of_indifference() -> None:
+    full = [torch.ones(20, 20, dtype=torch.long) for _ in range(4)]
+    nearly = [mask.clone() for mask in full]
+    for index, mask in enumerate(nearly):
+        mask[:3, index : index + 3] = 0
+    assert find_indifference(nearly, full) == ""
+
+
+def test_a_second_class_that_moves_is_a_look_at_the_image(labels: list[torch.Tensor]) -> None:
+    both = [label.clone() for label in labels]
+    other = [label.clone() for label in labels]
+    for index, (mask, moved) in enumerate(zip(both, other, strict=True)):
+        mask[0, index] = 2
+        moved[1, index] = 2
+    assert find_indifference(both, other) == ""
 
 
 NAMES = ("background", "head", "tail")

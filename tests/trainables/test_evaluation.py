@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from trainables import evaluation
+from trainables.battery import Battery, Condition
 from trainables.corruptions import CORRUPTIONS
 from trainables.datasets import Case
-from trainables.evaluation import Battery, Condition, Scores, measure, predict
+from trainables.evaluation import Scores, measure, predict
 from trainables.measures import ObjectiveMetric, Scoring, SurfaceMetrics
 from trainables.objectives import measure_accuracy, measure_robustness, select_means
 from trainables.textures import draw_shape
@@ -218,7 +219,71 @@ def test_every_corruption_is_measured_in_volumes(corruption: str) -> None:
     battery = Battery.of([corruption], [5], seed=0)
     result = measure_volumes(Bands(), build_volumes()[:2], battery)
     assert measure_accuracy(result.rows) == 1.0
-    assert 0.0 <= measure_robustness(result.rows) < 1.0
+    assert 0.0 <= measure_robustness(result.rows) <= 1.0  # an intensity threshold may not care
+
+
+def test_shift_sets_are_measured_on_their_own_cases_and_untouched() -> None:
+    cases, others = build_cases(2), [dataclasses.replace(case, name=f"{case.name}_dark") for case in build_cases(3)]
+    battery = Battery.of(["gaussian_noise"], [5], seed=0, shifts=["dark"])
+    rows = measure(Threshold(), cases, battery, patch=32, scoring=SCORING, shift={"dark": others}).rows
+    means = select_means(rows, "dice")
+    assert [(row.case, row.corruption, row.severity) for row in means if row.shift == "dark"] == [
+        ("c0_dark", "none", 0), ("c1_dark", "none", 0), ("c2_dark", "none", 0)
+    ]  # fmt: skip
+    assert {row.metric for row in rows if row.shift} == {"dice", "nsd", "hd95_mm"}
+    assert sum(row.is_clean for row in means) == 2
+
+
+def test_moved_labels_are_what_a_network_is_compared_with() -> None:
+    battery = Battery.of(["rotation"], [5], seed=0)
+    rows = measure(Threshold(), build_cases(), battery, patch=32, scoring=SCORING).rows
+    assert measure_robustness(rows) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("broken", "what"), [("nan", "an image with numbers that are not finite"), ("empty", "an empty label")]
+)
+def test_a_corruption_that_breaks_a_case_is_named_with_case_and_severity(
+    monkeypatch: pytest.MonkeyPatch, broken: str, what: str
+) -> None:
+    def corrupt(images: Tensor, labels: Tensor, *_: object) -> tuple[Tensor, Tensor]:
+        images, labels = images.clone(), labels.clone()
+        if broken == "nan":
+            images[1, 0, 3, 3] = float("nan")
+        else:
+            labels[1] = 0
+        return images, labels
+
+    monkeypatch.setattr(evaluation, "corrupt", corrupt)
+    with pytest.raises(ValueError, match=f"gaussian_noise of severity 1 gives {what} on case 'c1'"):
+        measure(Threshold(), build_cases(), BATTERY, patch=32, scoring=SCORING)
+
+
+class Everything(nn.Module):
+    """All foreground, with a logit that depends on the image."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.cat((torch.zeros_like(images), 1.0 + images), dim=1)
+
+
+def test_an_all_foreground_network_is_caught_however_robust_it_looks() -> None:
+    result = measure(Everything(), build_cases(), BATTERY, patch=32, scoring=SCORING)
+    assert measure_robustness(result.rows) == measure_accuracy(result.rows) > 0.0
+    assert "predicts almost everything as foreground (100.00% of the pixels)" in result.degenerate
+
+
+def test_a_network_that_does_not_look_is_caught_even_where_all_references_are_alike() -> None:
+    first = build_cases(1)[0]
+    alike = [dataclasses.replace(first, name=f"c{index}", subject=f"c{index}") for index in range(4)]
+    assert measure(Threshold(), alike, BATTERY, patch=32, scoring=SCORING).degenerate == ""
+    result = measure(Constant(), alike, BATTERY, patch=32, scoring=SCORING)
+    assert "does not look at the image (Dice 1.000" in result.degenerate
+
+
+def test_a_quick_battery_does_not_pay_for_the_gate() -> None:
+    network = Constant()
+    battery = dataclasses.replace(BATTERY, has_gate=False)
+    assert measure(network, build_cases(), battery, patch=32, scoring=SCORING).degenerate == ""
 
 
 def test_cases_in_files_that_are_mapped_and_protected_are_measured(tmp_path: Path) -> None:

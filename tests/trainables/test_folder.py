@@ -33,21 +33,34 @@ def test_pairs_are_matched_whatever_their_endings(tmp_path: Path) -> None:
 
 
 def test_folders_are_domains_and_can_be_held_out(tmp_path: Path) -> None:
-    write_pairs(tmp_path / "data", ["x/a", "x/b", "x/c", "y/d", "y/e", "z/f"])
-    dataset = config_of(tmp_path, train_domains=["x"], shift_domains=["z"]).load()
+    write_pairs(tmp_path / "data", ["x/a", "x/b", "x/c", "y/d", "y/e", "z/f", "z/g"])
+    config = config_of(tmp_path, train_domains=["x"], shift=["z"])
+    assert config.findings() == []
+    dataset = config.load()
     assert {case.domain for case in (*dataset.train, *dataset.validation, *dataset.test)} == {"x"}
-    assert [(name, [case.name for case in cases]) for name, cases in dataset.shift.items()] == [("z", ["f"])]
-    assert len(dataset.all_cases) == 4
-    rows = {row.case: (row.split, row.domain) for row in config_of(tmp_path, shift_domains=["z"]).split_rows()}
-    assert rows["f"] == ("shift", "z")
-    assert len(rows) == 6
+    assert [(name, [case.name for case in cases]) for name, cases in dataset.shift.items()] == [("z", ["f", "g"])]
+    assert len(dataset.all_cases) == 5
+    rows = {row.case: row for row in config_of(tmp_path, shift=["z"]).split_rows()}
+    assert {rows["f"].split, rows["g"].split} == {"validation", "test"}
+    assert [(name, row.shift) for name, row in rows.items() if row.shift] == [("f", "z"), ("g", "z")]
+    assert len(rows) == 7
+
+
+def test_a_domain_of_one_subject_cannot_be_a_shift_set(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "data", ["x/a", "x/b", "x/c", "z/f"])
+    (finding,) = config_of(tmp_path, shift=["z"]).findings()
+    assert finding.startswith("shift set 'z' must have at least one subject in validation, got none of 1")
+    with pytest.raises(ValueError, match="shift set 'z' must have at least one subject"):
+        config_of(tmp_path, shift=["z"]).load()
 
 
 def test_an_unknown_domain_is_named_with_the_nearest(tmp_path: Path) -> None:
     write_pairs(tmp_path / "data", ["site1/a", "site1/b", "site1/c", "site2/d"])
-    (finding,) = config_of(tmp_path, shift_domains=["site3"]).findings()
-    assert finding.startswith("data.shift_domains: unknown domain 'site3'; did you mean 'site")
-    assert finding.endswith("known: site1, site2")
+    (finding,) = config_of(tmp_path, shift=["site3"]).findings()
+    assert finding.startswith("data.shift: unknown shift set 'site3'; did you mean 'site")
+    assert finding.endswith("known: site1, site2; besides: small_objects, large_objects, or a folder (a path with '/')")
+    (finding,) = config_of(tmp_path, train_domains=["site3"]).findings()[:1]
+    assert finding.startswith("data.train_domains: unknown domain 'site3'; did you mean 'site")
 
 
 def test_files_without_partner_and_names_used_twice_are_found(tmp_path: Path) -> None:
@@ -71,7 +84,7 @@ def test_missing_folders_and_odd_classes_are_found(tmp_path: Path) -> None:
 
 
 def test_configs_with_lists_are_hashed_and_told_apart(tmp_path: Path) -> None:
-    first, again, other = (config_of(tmp_path, shift_domains=[name], spacing_mm=[1.0, 1.0]) for name in "aab")
+    first, again, other = (config_of(tmp_path, shift=[name], spacing_mm=[1.0, 1.0]) for name in "aab")
     assert hash(first) == hash(again)
     assert first == again
     assert first != other

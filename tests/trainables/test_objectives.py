@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import pytest
 
 from trainables.measures import DICE, NSD, measure_of_unit
-from trainables.objectives import define_objectives, measure_accuracy, measure_robustness, summarise
+from trainables.objectives import (
+    RobustnessOver,
+    RobustnessRule,
+    define_objectives,
+    measure_accuracy,
+    measure_robustness,
+    name_objectives,
+    summarise,
+)
 from trainables.trainable import CaseScore
 
 
@@ -49,6 +58,47 @@ def test_the_unit_of_the_objectives_names_their_measure() -> None:
         accuracy, robustness = define_objectives(measure)
         assert measure_of_unit(accuracy.unit) is measure_of_unit(robustness.unit) is measure
     assert measure_of_unit("1") is None
+
+
+def shifted(name: str, value: float, case: str = "s") -> CaseScore:
+    return CaseScore(case, "there", "none", 0, "dice", value, shift=name)
+
+
+def test_shift_sets_enter_robustness_as_one_more_change_each_and_never_accuracy() -> None:
+    rows = [*CLEAN, row("blur", 2, 0.6), shifted("site", 0.2), shifted("site", 0.4, "t"), shifted("small", 0.0)]
+    assert measure_accuracy(rows) == pytest.approx(0.8)
+    assert measure_robustness(rows) == pytest.approx((0.6 + 0.3 + 0.0) / 3)
+
+
+@pytest.mark.parametrize(("over", "value"), [("all", 0.45), ("corruptions", 0.6), ("shifts", 0.3)])
+def test_what_counts_can_be_chosen(over: str, value: float) -> None:
+    rows = [*CLEAN, row("blur", 2, 0.6), shifted("site", 0.2), shifted("site", 0.4, "t")]
+    rule = RobustnessRule(over=RobustnessOver(over))
+    assert measure_robustness(rows, rule=rule) == pytest.approx(value)
+
+
+def test_excluded_corruptions_do_not_enter_whatever_they_score() -> None:
+    rows = [*CLEAN, row("blur", 2, 0.6), row("noise", 2, 0.1)]
+    assert measure_robustness(rows, rule=RobustnessRule(excluded=("noise",))) == pytest.approx(0.6)
+    with pytest.raises(ValueError, match="robustness needs scores"):
+        measure_robustness(rows, rule=RobustnessRule(excluded=("noise", "blur")))
+
+
+def test_every_row_says_which_objective_is_made_of_it() -> None:
+    rows = [
+        row("none", 0, 0.9), row("blur", 2, 0.6), row("noise", 2, 0.1), shifted("site", 0.2),
+        CaseScore("a", "here", "none", 0, "nsd", 0.5), CaseScore("a", "here", "blur", 2, "dice", 0.6, "left"),
+    ]  # fmt: skip
+    named = name_objectives(rows, "dice", RobustnessRule(excluded=("noise",)))
+    assert [item.objective for item in named] == ["accuracy", "robustness", "", "robustness", "", ""]
+    assert [dataclasses.replace(item, objective="") for item in named] == rows
+
+
+def test_a_description_says_what_counts_and_what_does_not() -> None:
+    _, robustness = define_objectives(DICE, RobustnessRule(excluded=("noise", "blur")))
+    assert "over corruptions and shift sets other than noise, blur (Boone et al." in robustness.description
+    _, robustness = define_objectives(DICE, RobustnessRule(over=RobustnessOver.shifts, excluded=("noise",)))
+    assert "over shift sets (" in robustness.description
 
 
 def test_missing_rows_are_refused() -> None:

@@ -13,7 +13,10 @@ from spaces.presets import PRESETS
 from spaces.recipe import Recipe
 from spaces.search_space import SearchSpace
 from trainables.corruptions import CORRUPTIONS
+from trainables.counting import TrainedCorruptions
 from trainables.measures import ObjectiveMetric, SurfaceMetrics
+from trainables.objectives import RobustnessOver
+from trainables.robustness import Robustness
 from trainables.segmentation_task import Precision, SegmentationConfig
 from trainables.textures import TexturesConfig
 from trainables.trainable import Task
@@ -35,10 +38,14 @@ def test_every_setting_of_the_config_reaches_the_task() -> None:
         num_steps=7, iterations_per_step=8, pixels_per_batch=9, precision=Precision.bfloat16, memory_gb=1.5,
         corruptions=["rician_noise"], severities=[5],
         num_quick_cases=3, battery_seed=11, metric=ObjectiveMetric.nsd, surface_metrics=SurfaceMetrics.all,
-        nsd_tolerance_mm=2.0, match_parameters=500_000,
+        nsd_tolerance_mm=2.0, match_parameters=500_000, robustness=Robustness.cvar_5,
+        robustness_over=RobustnessOver.corruptions, trained_corruptions=TrainedCorruptions.include,
     )  # fmt: skip
     task = changed.build(TexturesConfig())
+    settled = {"calibration", "strengths", "reference", "reference_errors"}  # read from files, and kept as numbers
     for field in dataclasses.fields(SegmentationConfig):
+        if field.name in settled:
+            continue
         wanted, default = getattr(changed, field.name), getattr(SegmentationConfig(), field.name)
         assert wanted != default
         kept = getattr(task, field.name)
@@ -50,7 +57,7 @@ def test_findings_of_settings_and_data_come_in_one_message() -> None:
     with pytest.raises(ValueError, match=r"task\.num_steps must be at least 1, got 0") as caught:
         config.build(TexturesConfig(blend=-1.0)).check()
     message = str(caught.value)
-    assert "task.corruptions: unknown corruption 'speckel_noise'; did you mean 'speckle_noise'?" in message
+    assert "task.corruptions: unknown corruption 'speckel_noise'; did you mean 'speckle_noise' or" in message
     assert "task.severities: severity must lie in 1..5, got 0" in message
     assert "data.blend must lie in 0..1, got -1.0" in message
 
@@ -88,18 +95,59 @@ def test_a_step_sees_as_many_pixels_with_any_size_of_the_batch(patch: int, spati
     assert task.batch_size(other, spatial_dims) == max(1, round(task.batch_size(plain, spatial_dims) * factor))
 
 
-@pytest.mark.parametrize(("severities", "quick"), [([2, 4], 2), ([5, 1, 3], 3), ([4], 4)])
-def test_the_quick_severity_is_the_middle_one(severities: list[int], quick: int) -> None:
-    assert SegmentationConfig(severities=severities).build(TexturesConfig()).quick_severity == quick
+def test_the_quick_battery_is_a_part_of_the_whole_one_and_of_what_counts() -> None:
+    config = SegmentationConfig(corruptions=["gaussian_noise", "contrast_down", "bias_field"], severities=[1, 3, 5])
+    task = config.build(TexturesConfig(shift=["blend_0.60"]), SearchSpace({"augmentation": "intensity"}))
+    whole, quick = (battery(["blend_0.60"]) for battery in (task.battery, task.quick_battery))
+    assert set(quick.conditions) < set(whole.conditions)
+    assert [condition.corruption for condition in quick.conditions if condition.severity] == [
+        "gaussian_noise", "bias_field"
+    ]  # fmt: skip
+    assert {condition.shift for condition in quick.conditions} == {"", "blend_0.60"}
+    assert (quick.seed, quick.strengths) == (whole.seed, whole.strengths)
+    only = dataclasses.replace(task, robustness_over=RobustnessOver.corruptions)
+    assert {condition.shift for condition in only.quick_battery(["blend_0.60"]).conditions} == {""}
 
 
-def test_noise_is_not_trained_with_unless_it_is_asked_for_and_then_it_is_said_which_corruptions_it_gives_away() -> None:
-    task = SegmentationConfig(corruptions=["gaussian_noise", "speckle_noise", "low_resolution"]).build(TexturesConfig())
+def test_corruptions_that_training_may_show_count_for_no_trial_and_the_user_is_told() -> None:
+    config = SegmentationConfig(corruptions=["gaussian_noise", "contrast_down", "gamma_up"])
     for preset in PRESETS:
-        assert not [note for note in task.notes(SearchSpace(preset=preset)) if "battery" in note]
-    [note] = [note for note in task.notes(SearchSpace({"augmentation": "all"})) if "battery" in note]
-    assert "meet blur, noise in training" in note
-    assert "measures with gaussian_noise, speckle_noise, low_resolution" in note
+        space = SearchSpace(preset=preset)
+        task = config.build(TexturesConfig(), space)
+        assert task.rule.excluded == ("contrast_down", "gamma_up")
+        assert [note for note in task.notes(space) if "not counted towards robustness: contrast_down" in note]
+        assert "other than contrast_down, gamma_up" in task.objectives()[1].description
+    plain = SearchSpace({"augmentation": ["none", "spatial"]})
+    assert config.build(TexturesConfig(), plain).rule.excluded == ()
+    config.trained_corruptions = TrainedCorruptions.include
+    assert config.build(TexturesConfig(), SearchSpace()).rule.excluded == ()
+
+
+def test_a_battery_that_training_may_show_whole_is_refused_before_the_search() -> None:
+    config, space = SegmentationConfig(corruptions=["gaussian_noise"]), SearchSpace({"augmentation": "all"})
+    with pytest.raises(ValueError, match=r"none of task\.corruptions would count towards robustness"):
+        config.build(TexturesConfig(), space).check()
+    config.build(TexturesConfig(shift=["blend_0.60"]), space).check()
+    config.build(TexturesConfig()).check()
+
+
+def test_a_mean_corruption_error_needs_a_reference_that_errs_under_all_that_counts() -> None:
+    def check(*lines: str) -> None:
+        config = SegmentationConfig(
+            robustness=Robustness.mean_corruption_error, corruptions=["gaussian_noise", "gamma_up"], severities=[2],
+            reference_errors=list(lines),
+        )  # fmt: skip
+        config.build(TexturesConfig(), SearchSpace({"augmentation": "intensity"})).check()
+
+    check("gaussian_noise 2: 0.5")
+    with pytest.raises(ValueError, match=r"name the file of its rows, such as task\.reference="):
+        check()
+    with pytest.raises(ValueError, match="but they lack gaussian_noise 2"):
+        check("gaussian_noise 4: 0.5")
+    with pytest.raises(ValueError, match="makes no error under gaussian_noise"):
+        check("gaussian_noise 2: 0.0")
+    with pytest.raises(ValueError, match=r"a line of task\.reference_errors reads"):
+        check("gaussian_noise: 0.5")
 
 
 def test_composing_checking_and_pickling_a_task_imports_no_torch() -> None:
@@ -110,3 +158,10 @@ def test_composing_checking_and_pickling_a_task_imports_no_torch() -> None:
         "assert not {'torch', 'monai'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_preset_stands_for_its_corruptions_and_a_leaking_one_is_named_before_the_search() -> None:
+    task = SegmentationConfig(corruptions=["ct", "legacy_leaking_blur"]).build(TexturesConfig(image_size=32))
+    assert "gaussian_noise" in task.corruptions
+    assert "ct" not in task.corruptions
+    assert any("legacy_leaking_blur needs the reference mask" in note for note in task.notes(SearchSpace()))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from trainables.decathlon import DecathlonConfig
+from trainables.trainable import Split
 
 pytestmark = pytest.mark.shared_data
 
@@ -44,13 +46,46 @@ def test_axons_are_divided_by_rat(sets: Path, tmp_path: Path) -> None:
     assert len({case.split for case in dataset.all_cases if case.subject == "sub-rat3"}) == 1
 
 
-def test_nuclei_domains_can_be_held_out(sets: Path, tmp_path: Path) -> None:
-    held_out = ["fluo_360", "brightfield"]
+def test_nuclei_of_one_domain_have_the_four_others_as_shift_sets(sets: Path, tmp_path: Path) -> None:
+    held_out = ["fluo_360", "fluo_520", "histology", "brightfield"]
     root = str(sets / "nuclei_dsb2018")
-    config = DecathlonConfig(root=root, cache=str(tmp_path), train_domains=["fluo_256"], shift_domains=held_out)
+    config = DecathlonConfig(root=root, cache=str(tmp_path), train_domains=["fluo_256"], shift=held_out)
     assert config.findings() == []
     dataset = config.load()
     assert dataset.num_channels == 3
     assert {case.domain for case in (*dataset.train, *dataset.validation, *dataset.test)} == {"fluo_256"}
-    assert {name: len(cases) for name, cases in dataset.shift.items()} == {"fluo_360": 40, "brightfield": 16}
-    assert len(dataset.train) == 72
+    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (72, 24, 24)
+    assert {name: tuple(len(dataset.shift_cases(split)[name]) for split in Split) for name in dataset.shift} == {
+        "fluo_360": (20, 20),
+        "fluo_520": (20, 20),
+        "histology": (54, 53),
+        "brightfield": (8, 8),
+    }
+    assert Counter((row.shift, row.split) for row in config.split_rows() if row.shift == "histology") == {
+        ("histology", "validation"): 54,
+        ("histology", "test"): 53,
+    }
+
+
+def test_small_and_large_nuclei_can_be_held_out(sets: Path, tmp_path: Path) -> None:
+    config = DecathlonConfig(
+        root=str(sets / "nuclei_dsb2018"),
+        cache=str(tmp_path),
+        train_domains=["fluo_256"],
+        shift=["small_objects", "large_objects", "brightfield"],
+    )
+    dataset = config.load()
+    shares = {
+        name: [(case.label > 0).mean() for case in cases]
+        for name, cases in {"": (*dataset.train, *dataset.validation, *dataset.test), **dataset.shift}.items()
+    }
+    assert {name: len(found) for name, found in shares.items()} == {
+        "": 60,
+        "small_objects": 30,
+        "large_objects": 30,
+        "brightfield": 16,
+    }
+    assert max(shares["small_objects"]) < min(shares[""]) < max(shares[""]) < min(shares["large_objects"])
+    assert f"at most {max(shares['small_objects']):.4g} of the image" in dataset.shift_notes["small_objects"]
+    splits = {case.name: case.split for case in dataset.all_cases}
+    assert {row.case: row.split for row in config.split_rows()} == splits

@@ -12,6 +12,7 @@ from skimage.io import imsave
 
 from trainables.datasets import TRAIN
 from trainables.textures import TexturesConfig, draw_shape, match_moments, read_texture, split_area
+from trainables.trainable import Split
 
 SMALL = {"image_size": 32, "num_train": 3, "num_validation": 2, "num_test": 2}
 SPLITS = (TRAIN, "validation", "test")
@@ -53,6 +54,42 @@ def test_another_process_composes_the_same_bytes() -> None:
     )
     outputs = {subprocess.check_output([sys.executable, "-c", code], text=True) for _ in range(2)}
     assert len(outputs) == 1
+
+
+def test_a_shift_set_holds_the_measured_pictures_at_another_blend() -> None:
+    alone = TexturesConfig(blend=0.3, **SMALL).load()
+    shifted = TexturesConfig(blend=0.3, shift=["blend_0.60"], **SMALL)
+    harder = TexturesConfig(blend=0.6, **SMALL).load()
+    dataset = shifted.load()
+    for split in Split:
+        cases = dataset.shift_cases(split)["blend_0.60"]
+        for own, other, expected in zip(alone.cases(split), cases, harder.cases(split), strict=True):
+            assert (other.name, other.subject, other.split) == (f"{own.name}_blend_0.60", own.subject, own.split)
+            assert other.image.tobytes() == expected.image.tobytes()
+            assert other.label.tobytes() == own.label.tobytes()
+    assert [case.image.tobytes() for case in dataset.train] == [case.image.tobytes() for case in alone.train]
+    rows = shifted.split_rows()
+    assert [(row.case, row.split, row.domain) for row in rows if row.shift] == [
+        ("validation_000_blend_0.60", "validation", "blend_0.60"),
+        ("validation_001_blend_0.60", "validation", "blend_0.60"),
+        ("test_000_blend_0.60", "test", "blend_0.60"),
+        ("test_001_blend_0.60", "test", "blend_0.60"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shift", "message"),
+    [
+        (["blend_0.6"], "unknown shift set 'blend_0.6'; did you mean 'blend_0.60'? known: blend_0.00, blend_0.01 and"),
+        (["blend_1.20"], "unknown shift set 'blend_1.20'; did you mean 'blend_1.00'?"),
+        (["gravel"], "unknown shift set 'gravel'; known: blend_0.00"),
+        (["blend_0.30"], "'blend_0.30' is the blend of the data itself; name another blend"),
+        (["blend_0.60", "blend_0.60"], "data.shift must be distinct, got blend_0.60 more than once"),
+    ],
+)
+def test_shift_sets_that_textures_do_not_know_are_found(shift: list[str], message: str) -> None:
+    (finding,) = TexturesConfig(shift=shift, **SMALL).findings()
+    assert message in finding
 
 
 def test_a_case_does_not_depend_on_how_many_there_are() -> None:

@@ -6,6 +6,7 @@ drawParallel();
 drawTable();
 drawConvergence();
 drawSeverities();
+drawShifts();
 drawClasses();
 drawPictures();
 select(front.length ? front[0].id : trials.length ? trials[0].id : null);

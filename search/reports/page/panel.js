@@ -42,7 +42,21 @@ function drawNumbers(trial) {
   }
   const head = html("thead", {}, html("tr", {}, html("th", { scope: "col" }, "measured"), html("th", { scope: "col", class: "number" }, "validation"), html("th", { scope: "col", class: "number" }, "test")));
   const device = trial.device ? html("p", { class: "hint" }, `Latency, memory and training time on ${trial.device}.`) : null;
-  return [html("h3", {}, "Objectives and costs"), html("table", { id: "panel-numbers" }, head, body), ...(device ? [device] : [])];
+  const loss = trial.drop === undefined ? [] : [html("p", { class: "hint" }, describeLoss(trial))];
+  return [html("h3", {}, "Objectives and costs"), html("table", { id: "panel-numbers" }, head, body), ...loss, ...(device ? [device] : [])];
+}
+
+function describeLoss(trial) {
+  const kept = trial.retention === undefined ? "" : `, it keeps ${(100 * trial.retention).toFixed(0)} %`;
+  return `From clean to changed images it drops by ${formatNumber(trial.drop)}${kept}; told, never optimised.`;
+}
+
+// What the reader must know of a score under a corruption.
+function remark(corruption, trial) {
+  const known = data.corruptions[corruption];
+  if (!known) return "";
+  const parts = [known.isCounted ? "" : "not counted", trial?.trainedOn.includes(known.family) ? "met in training" : ""];
+  return parts.some(Boolean) ? ` (${parts.filter(Boolean).join(", ")})` : "";
 }
 
 function drawCorruptions(trial) {
@@ -57,7 +71,7 @@ function drawCorruptions(trial) {
       const text = row[severity] === undefined ? "" : formatNumber(row[severity]) + (test === undefined ? "" : ` (${formatNumber(test)})`);
       return html("td", { class: "number" }, text);
     });
-    body.append(html("tr", {}, html("th", { scope: "row" }, corruption === "none" ? "clean" : words(corruption)), cells));
+    body.append(html("tr", {}, html("th", { scope: "row" }, corruption === "none" ? "clean" : words(corruption) + remark(corruption, trial)), cells));
   }
   const titles = severities.map((severity) => html("th", { scope: "col", class: "number" }, severity === 0 ? "clean" : `severity ${severity}`));
   const table = html("table", { id: "panel-corruptions" }, html("thead", {}, html("tr", {}, html("th", { scope: "col" }, "corruption"), titles)), body);

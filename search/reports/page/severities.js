@@ -34,7 +34,7 @@ function drawCurves(name, scores, range) {
   const x = { label: "severity", low: 0, high: range.last, ticks: ticks(0, range.last, range.last), at: scale(0, range.last, box.left + 8, box.right - 8) };
   const y = { label: `mean ${metricName}, higher is better`, low: range.low, high: range.high, at: scale(range.low, range.high, box.bottom, box.top) };
   drawAxes(root, box, x, y);
-  root.append(svg("text", { x: box.left, y: 16, "font-weight": 600 }, words(name)));
+  root.append(svg("text", { x: box.left, y: 16, "font-weight": 600 }, words(name) + remark(name)));
   for (const [id, score] of scores) {
     const points = Object.entries({ ...score.none, ...score[name] }).map(([severity, value]) => [x.at(Number(severity)), y.at(value), value]);
     const trial = byId.get(id), style = `stroke: ${colourOf(id)}`;

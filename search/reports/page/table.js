@@ -11,6 +11,10 @@ function listColumns() {
     { title: "front", of: (trial) => trial.isOnFront ? "front" : "" },
     ...data.objectives.map((item) => ({ title: words(item.name), of: (trial) => trial.objectives[item.name], isBestHigh: item.isMaximised })),
     ...(hasTest ? data.objectives.map((item) => ({ title: `${words(item.name)} on test`, of: (trial) => trial.test[item.name], isBestHigh: item.isMaximised })) : []),
+    ...(trials.some((trial) => trial.drop !== undefined) ? [
+      { title: "drop", of: (trial) => trial.drop }, { title: "retention", of: (trial) => trial.retention, isBestHigh: true },
+    ] : []),
+    { title: "met in training", of: (trial) => trial.trainedOn.map(words).join(", ") },
     ...data.costs.map((item) => ({ title: item.unit ? `${item.label} [${item.unit}]` : item.label, of: (trial) => trial.costs[item.name] })),
     ...data.dimensions.filter(varies).map((item) => ({ title: words(item.name), of: (trial) => trial.values[item.name] })),
     { title: "state", of: (trial) => trial.state },

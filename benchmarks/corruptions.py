@@ -1,0 +1,260 @@
+"""How many images a second our corruptions go through, beside MONAI's and TorchIO's transforms of the same kind.
+
+The same parameters on the same images, in rounds, one after the other, so that a noisy machine disturbs all alike. What
+counts is ours : faster of the two, per kind, and the geometric mean over kinds. On a CPU all have one thread, and time
+is that of the process: what others take from the machine does not count.
+
+Ours takes a batch; the peers take one image after the other, as they do everywhere. MONAI's track no metadata, which is
+its faster way. Where labels move along, all three move them too. Ours also clips to [0, 1] and draws anew for every
+image. With --device cuda, ours and MONAI's run there, and TorchIO where it can, on the CPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import monai.transforms as mt
+import numpy as np
+import SimpleITK
+import torch
+import torchio as tio
+from monai.data import set_track_meta
+from results import record
+from torch import Tensor
+
+from trainables.corruption_intensity import NUM_BLOCKS
+from trainables.corruption_kspace import GHOST_EVERY, NUM_MOVES
+from trainables.corruptions import corrupt, corruption_generator
+from trainables.severities import LEVELS
+
+SEVERITY = 4
+SHAPES = {2: (256, 256), 3: (96, 96, 96)}
+BATCH_SIZES = {2: 16, 3: 2}
+
+Work = Callable[[Tensor, Tensor], object]
+"""Does a kind to one image, c x spatial, and its label, 1 x spatial."""
+
+
+@dataclass(frozen=True)
+class Peers:
+    """The same kind in the two libraries; None where a library has none with these parameters."""
+
+    monai: Work | None
+    torchio: Work | None
+
+
+def build_peers(spatial_dims: int) -> dict[str, Peers]:
+    """Every kind that a library has too, with the strength of our severity."""
+    shape = SHAPES[spatial_dims]
+    strength = {name: levels.values[SEVERITY - 1] for name, levels in LEVELS.items()}
+    edge = [max(1, round(extent * (strength["occlusion"] / NUM_BLOCKS) ** (1 / spatial_dims))) for extent in shape]
+    middle = [extent // 2 for extent in shape]
+    spike = [place + round(0.15 * extent) for place, extent in zip(middle, shape, strict=True)]
+    height = math.log(strength["kspace_spike"] * 0.5 * math.prod(shape))
+    third = 3 if spatial_dims == 3 else 1
+    shift = [strength["translation"] * extent for extent in shape]
+    angle = math.radians(strength["rotation"])
+    factor = strength["scaling"]
+    control = strength["elastic_deformation"] * shape[0]
+    scale = [factor] * spatial_dims
+    downsampling = strength["anisotropy"]
+    ghost = {"num_ghosts": GHOST_EVERY, "axes": 0, "intensity": (strength["ghosting"],) * 2, "restore": None}
+    moves = {"degrees": strength["motion"], "translation": strength["motion"] / 100 * shape[0]}
+    bias = strength["bias_field"]
+    return {
+        "gaussian_noise": Peers(
+            _image(mt.RandGaussianNoise(1.0, std=strength["gaussian_noise"], sample_std=False)),
+            _image(tio.RandomNoise(mean=0, std=(strength["gaussian_noise"],) * 2)),
+        ),
+        "rician_noise": Peers(_image(mt.RandRicianNoise(1.0, std=strength["rician_noise"], sample_std=False)), None),
+        "gaussian_blur": Peers(
+            _image(mt.GaussianSmooth(strength["gaussian_blur"])),
+            _image(tio.RandomBlur((strength["gaussian_blur"],) * 2)),
+        ),
+        "low_resolution": Peers(
+            _image(
+                mt.RandSimulateLowResolution(
+                    1.0,
+                    downsample_mode="area",
+                    upsample_mode="trilinear" if spatial_dims == 3 else "bilinear",
+                    zoom_range=(1 / strength["low_resolution"],) * 2,
+                )
+            ),
+            None,
+        ),
+        "anisotropy": Peers(None, _image(tio.RandomAnisotropy(tuple(range(spatial_dims)), (downsampling,) * 2))),
+        "motion": Peers(None, _image(tio.RandomMotion(**moves, num_transforms=NUM_MOVES))),
+        "ghosting": Peers(None, _image(tio.RandomGhosting(**ghost))),
+        "kspace_spike": Peers(
+            _image(mt.KSpaceSpikeNoise(tuple(spike), height)),
+            _image(tio.RandomSpike(num_spikes=1, intensity=(strength["kspace_spike"],) * 2)),
+        ),
+        "gibbs_ringing": Peers(_image(mt.GibbsNoise(strength["gibbs_ringing"])), None),
+        "bias_field": Peers(
+            _image(mt.RandBiasField(degree=3, coeff_range=(-bias, bias), prob=1.0)),
+            _image(tio.RandomBiasField(coefficients=bias, order=3)),
+        ),
+        "gamma_up": Peers(
+            _image(mt.AdjustContrast(strength["gamma_up"])),
+            _image(tio.RandomGamma((math.log(strength["gamma_up"]),) * 2)),
+        ),
+        "intensity_shift_up": Peers(_image(mt.ShiftIntensity(strength["intensity_shift_up"])), None),
+        "intensity_scale_down": Peers(
+            _image(mt.ScaleIntensity(minv=None, maxv=None, factor=-strength["intensity_scale_down"])), None
+        ),
+        "occlusion": Peers(_copy(mt.RandCoarseDropout(NUM_BLOCKS, edge, fill_value=0.0, prob=1.0)), None),
+        "elastic_deformation": Peers(
+            None, _pair(tio.RandomElasticDeformation(7, (control, control, control if third == 3 else 0), 0))
+        ),
+        "rotation": Peers(
+            _both(lambda mode: mt.Affine([angle, 0, 0][:third], mode=mode, image_only=True)),
+            _pair(tio.Affine((1, 1, 1), (0, 0, strength["rotation"]), (0, 0, 0))),
+        ),
+        "scaling": Peers(
+            _both(lambda mode: mt.Affine(scale_params=scale, mode=mode, image_only=True)),
+            _pair(tio.Affine((*scale, 1)[:3], (0, 0, 0), (0, 0, 0))),
+        ),
+        "translation": Peers(
+            _both(lambda mode: mt.Affine(translate_params=shift, mode=mode, image_only=True)),
+            _pair(tio.Affine((1, 1, 1), (0, 0, 0), (*shift, 0)[:3])),
+        ),
+    }
+
+
+def _image(transform: Callable[[Tensor], object]) -> Work:
+    if isinstance(transform, tio.Transform):
+        return lambda image, _: transform(_to_volume(image))
+    return lambda image, _: transform(image)
+
+
+def _copy(transform: Callable[[Tensor], object]) -> Work:
+    """For a transform that writes into what it is given, which ours never does."""
+    return lambda image, _: transform(image.clone())
+
+
+def _both(build: Callable[[str], Callable[[Tensor], object]]) -> Work:
+    for_image, for_label = build("bilinear"), build("nearest")
+    return lambda image, label: (for_image(image), for_label(label))
+
+
+def _pair(transform: tio.Transform) -> Work:
+    def run(image: Tensor, label: Tensor) -> object:
+        image, label = _to_volume(image), _to_volume(label)
+        return transform(tio.Subject(image=tio.ScalarImage(tensor=image), label=tio.LabelMap(tensor=label)))
+
+    return run
+
+
+def _to_volume(image: Tensor) -> Tensor:
+    """TorchIO knows volumes only: a picture has one slice. They lie on the CPU."""
+    image = image.cpu()
+    return image[..., None] if image.ndim == 3 else image
+
+
+def build_images(spatial_dims: int, device: str) -> tuple[Tensor, Tensor]:
+    """Smooth random images, b x 1 x spatial, and their labels, b x spatial."""
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.rand(BATCH_SIZES[spatial_dims], 1, *SHAPES[spatial_dims], generator=generator)
+    pool = torch.nn.functional.avg_pool2d if spatial_dims == 2 else torch.nn.functional.avg_pool3d
+    images = ((pool(noise, 5, 1, 2) - 0.5) * 3 + 0.5).clamp(0, 1)
+    return images.to(device), (images[:, 0] > 0.5).to(torch.uint8).to(device)
+
+
+def measure_kind(name: str, peers: Peers, batch: tuple[Tensor, Tensor], rounds: int) -> dict[str, float]:
+    """Images a second by who did it: of medians over rounds in turns, after one that does not count."""
+    images, labels = batch
+    strength = LEVELS[name].values[SEVERITY - 1]
+
+    def ours() -> None:
+        generators = [corruption_generator(f"case_{i}", name, SEVERITY, 0) for i in range(len(images))]
+        corrupt(images, labels, name, strength, generators)
+
+    def repeat(work: Work) -> Callable[[], None]:
+        def run() -> None:
+            for image, label in zip(images, labels, strict=True):
+                work(image, label[None])
+
+        return run
+
+    works = {
+        "ours": ours,
+        "MONAI": peers.monai and repeat(peers.monai),
+        "TorchIO": peers.torchio and repeat(peers.torchio),
+    }
+    seconds = alternate({who: work for who, work in works.items() if work}, str(images.device), rounds)
+    return {who: len(images) / statistics.median(times) for who, times in seconds.items()}
+
+
+def alternate(works: dict[str, Callable[[], None]], device: str, rounds: int) -> dict[str, list[float]]:
+    """Seconds a call of every work in every round; a short work is called several times."""
+    clock = time.process_time if device == "cpu" else time.perf_counter
+    seconds: dict[str, list[float]] = {who: [] for who in works}
+    calls = dict.fromkeys(works, 1)
+    for number in range(rounds + 1):
+        for who, work in works.items():
+            _wait(device)
+            start = clock()
+            for _ in range(calls[who]):
+                work()
+            _wait(device)
+            taken = (clock() - start) / calls[who]
+            if number:
+                seconds[who].append(taken)
+            calls[who] = max(1, min(20, round(0.1 / max(taken, 1e-4))))
+    return seconds
+
+
+def _wait(device: str) -> None:
+    if device != "cpu":
+        torch.cuda.synchronize()
+
+
+def main() -> None:
+    """Measures all and writes the section of RESULTS.md."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--kinds", nargs="+", default=[], help="corruptions to measure; all that a peer has otherwise")
+    parser.add_argument("--dims", type=int, nargs="+", default=[2, 3], help="spatial dimensions")
+    parser.add_argument("--print-only", action="store_true", help="leave RESULTS.md as it is")
+    parsed = parser.parse_args()
+    torch.set_num_threads(1)
+    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    set_track_meta(False)
+    warnings.simplefilter("ignore")  # the libraries' own, about their dependencies
+    np.random.seed(0)
+    rows, gains = [], []
+    for spatial_dims in parsed.dims:
+        batch = build_images(spatial_dims, parsed.device)
+        for name, peers in build_peers(spatial_dims).items():
+            if parsed.kinds and name not in parsed.kinds:
+                continue
+            rates = measure_kind(name, peers, batch, parsed.rounds)
+            gains.append(rates["ours"] / max(rate for who, rate in rates.items() if who != "ours"))
+            cells = [f"{rates[who]:.1f}" if who in rates else "-" for who in ("ours", "MONAI", "TorchIO")]
+            rows.append([f"{name}, {'x'.join(map(str, SHAPES[spatial_dims]))}", *cells, f"{gains[-1]:.2f}"])
+            print(*rows[-1], sep=" | ", flush=True)
+    mean = statistics.geometric_mean(gains)
+    rows.append(["geometric mean", "", "", "", f"{mean:.2f}"])
+    head = ["images a second", "ours", "MONAI", "TorchIO", "ours : faster of them"]
+    where = torch.cuda.get_device_name(parsed.device) if parsed.device != "cpu" else "one CPU thread"
+    text = (
+        f"{where}; severity {SEVERITY}, batches of {BATCH_SIZES[2]} pictures and {BATCH_SIZES[3]} volumes, medians of "
+        f"{parsed.rounds} rounds in turns (`benchmarks/corruptions.py`). MONAI {version('monai')}, "
+        f"TorchIO {version('torchio')}. The aims are a geometric mean of 1.5 on a CPU and of 20 on a GPU."
+    )
+    if parsed.print_only:
+        print("\n".join(" | ".join(row) for row in [head, *rows]))
+    else:
+        print(record(f"Corruptions on a {'GPU' if parsed.device != 'cpu' else 'CPU'}", text, [head, *rows]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Which code is at work, for records that outlive it."""
+
+from __future__ import annotations
+
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+
+
+def name_version() -> str:
+    """The version of paretoseg, and behind a '+' the commit if it runs from a repository, marked if it was changed."""
+    try:
+        name = version("paretoseg")
+    except PackageNotFoundError:
+        name = "unknown"
+    commit = _find_commit()
+    return f"{name}+{commit}" if commit else name
+
+
+def _find_commit() -> str:
+    """The commit of the repository that this file lies in, or ''; never that of another one around it."""
+    if not (_HERE.parent / ".git").exists():
+        return ""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        found = subprocess.run(command, cwd=_HERE, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""

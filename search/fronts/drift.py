@@ -1,0 +1,88 @@
+"""How a front moves when its trials are measured anew: who leaves, who joins, what it dominates, and the order."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scipy.stats import kendalltau
+
+from search.fronts.front import Front, read_front
+from search.trial import Trial
+from spaces.objective import Objective
+
+
+@dataclass(frozen=True)
+class Move:
+    """One trial before and after."""
+
+    before: Trial
+    after: Trial
+    """The same trial with the objectives and the degeneracy of the new measurement."""
+
+    was_on_front: bool
+    is_on_front: bool
+
+    @property
+    def verdict(self) -> str:
+        """What became of its place: 'stays', 'leaves', 'joins' or 'off'."""
+        if self.was_on_front:
+            return "stays" if self.is_on_front else "leaves"
+        return "joins" if self.is_on_front else "off"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The trials that were measured twice, and the front before and after, each read from them alone."""
+
+    moves: tuple[Move, ...]
+    """Best first in the first objective as it was before."""
+
+    front_before: Front
+    front_after: Front
+
+    taus: Mapping[str, float | None]
+    """By objective, Kendall's tau-b between the trials' order before and after: 1 if it is the same, -1 if it is
+    reversed; None with fewer than two trials, or if all are equal on one side."""
+
+
+def follow_drift(
+    before: Sequence[Trial],
+    after: Mapping[int, Trial],
+    *,
+    objectives_before: Sequence[Objective],
+    objectives_after: Sequence[Objective],
+) -> Drift:
+    """The drift between two measurements of the same trials.
+
+    Args:
+        before: The trials as the study measured them.
+        after: The same trials by id, as they were measured anew; those that are missing are left out of both fronts.
+        objectives_before: What the study measured.
+        objectives_after: What was measured anew, under the same names.
+    """
+    known = [trial for trial in before if trial.trial_id in after]
+    renewed = [after[trial.trial_id] for trial in known]
+    fronts = read_front(known, objectives_before), read_front(renewed, objectives_after)
+    was, now = ({trial.trial_id for trial in front.trials} for front in fronts)
+    moves = [Move(old, new, old.trial_id in was, new.trial_id in now) for old, new in zip(known, renewed, strict=True)]
+    first = objectives_before[0]
+    moves.sort(key=lambda move: (first.to_loss(move.before.objectives[first.name]), move.before.trial_id))
+    pairs = zip(objectives_before, objectives_after, strict=True)
+    taus = {old.name: _measure_order(moves, old, new) for old, new in pairs}
+    return Drift(tuple(moves), *fronts, taus)
+
+
+def renew(trial: Trial, objectives: Mapping[str, float], degenerate: str, test: Mapping[str, float]) -> Trial:
+    """The trial as if it had been measured like this."""
+    return dataclasses.replace(trial, objectives=objectives, degenerate=degenerate, test=test)
+
+
+def _measure_order(moves: Sequence[Move], before: Objective, after: Objective) -> float | None:
+    """Kendall's tau-b (Biometrika 33, 1945) between two measurements of one objective, both turned to losses."""
+    first = [before.to_loss(move.before.objectives[before.name]) for move in moves]
+    second = [after.to_loss(move.after.objectives[after.name]) for move in moves]
+    if min(len(set(first)), len(set(second))) < 2:
+        return None
+    return float(kendalltau(first, second).statistic)

@@ -1,0 +1,135 @@
+"""What each command says about itself under --help."""
+
+from __future__ import annotations
+
+EXIT_CODES = """\
+exit codes:
+  0   done
+  1   a bug in paretoseg; the traceback is shown
+  2   a mistake in the command, the config or the data; nothing was begun
+  3   too many trials failed in a row; the search stopped
+  74  the study's storage failed, as on a full disk; resumable
+  75  stopped with work left (Ctrl-C, SIGUSR1); the same command resumes
+  130 interrupted (Ctrl-C) in any command but search and calibrate; nothing was left behind
+"""
+
+SEARCH_HELP = (
+    """\
+Search for segmentation networks that are accurate and stay reliable when the images change.
+The same command resumes a study that was interrupted.
+
+examples:
+  paretoseg search experiment=quickstart
+  paretoseg search study=mine data=textures budget.trials=100 resources.cpus=2
+  paretoseg search study=mine budget.trials=200                      # go on with a study
+  paretoseg search study=flat space.skip=none space.depth=[2,4]      # pin or narrow dimensions
+  paretoseg search study=base strategy=random seed=1
+  paretoseg search experiment=rehearsal                              # no training: try the machine out
+  paretoseg search study=big cluster=slurm cluster.nodes=4 --dry-run # print the job; without --dry-run submit it
+  paretoseg search --dry-run study=big cluster=kubernetes cluster.image=registry/paretoseg:1 cluster.claim=studies
+  paretoseg search study=debug task=toy cluster=serial budget.trials=5
+
+keys (all of them with their defaults: docs/config.md):
+  experiment=NAME      a named experiment to start from: quickstart, rehearsal
+  study=NAME           name of the study;  storage=PATH|URI  where studies lie
+  task=segmentation|toy   data=textures|decathlon|folder|brain   data.root=PATH
+  strategy=nsga2|random   pruner=never|median   seed=N
+  budget.trials=N   budget.hours=H   budget.max_failures=N
+  resources.cpus=X   resources.gpus=X   resources.max_concurrent=N   resources.timeout_min=M
+  cluster=local|slurm|kubernetes|attached|serial
+  tracking.mode=auto|online|offline|disabled   tracking.project=NAME   tracking.entity=NAME
+  space.DIMENSION=VALUE|[LOW,HIGH]|[OPTION,...]
+"""
+    + "\n"
+    + EXIT_CODES
+)
+
+STATUS_HELP = """\
+Show where a study stands: trials by state, budget, front, what failed, and whether a search is at work on it.
+
+examples:
+  paretoseg status studies/quickstart
+  paretoseg status s3://bucket/studies/mine
+"""
+
+FRONT_HELP = """\
+Show the Pareto front of a study, best first in the first objective. Objectives are measured on validation cases;
+test_... are those of untouched test cases, measured once the budget is spent.
+
+examples:
+  paretoseg front studies/quickstart
+  paretoseg front studies/quickstart --json | python -m json.tool
+"""
+
+REPORT_HELP = """\
+Write a study's report: one HTML file with the front, every trial, the curves under every corruption, and pictures of
+what the front's networks predict. It opens from disk in any browser and needs no network. A report that is there
+already is replaced.
+
+examples:
+  paretoseg report studies/quickstart
+  paretoseg report studies/quickstart --output quickstart.html
+  paretoseg report studies/quickstart --no-pictures             # at once, without loading torch
+"""
+
+EXPORT_HELP = """\
+Write one network of a study's front as a folder that others can use, and prove before it is kept that a fresh process
+gets the same mask from it as the evaluation. A folder that is there already is not touched.
+
+picks:
+  knee            the best compromise: farthest from the line between the ends of the front
+  most-accurate   best in accuracy;   most-robust   best in robustness
+  NUMBER          the trial of this number
+
+examples:
+  paretoseg export studies/quickstart --pick knee --format bundle
+  paretoseg export studies/quickstart --pick most-robust --format onnx --output robust
+"""
+
+COMPLEXITY_HELP = """\
+Measure how hard a dataset is, before any network has seen it: texture similarity of every class to its surroundings,
+contrast, size and shape, for every case and for the dataset, with intervals over subjects. Shift sets are measured
+beside it. Writes complexity.png, complexity.parquet and complexity.csv; files of that name in the folder are replaced.
+
+examples:
+  paretoseg complexity                                          # the texture task of the quick start
+  paretoseg complexity data=textures data.blend=0.6
+  paretoseg complexity data=decathlon data.root=/data/nuclei --output nuclei
+  paretoseg complexity data=folder data.root=PATH --json | python -m json.tool
+
+keys: those of the data, as for a search (docs/config.md); others are checked and have no effect here
+"""
+
+RESCORE_HELP = """\
+Measure the networks that a study keeps anew, without training: under other corruptions, on shift sets, on a new site.
+Nothing of the study is changed; the new numbers lie beside it in rescores/NAME, and a table and a picture show how the
+front drifts. The same command goes on with a rescoring that was interrupted, and measures what has come since.
+
+examples:
+  paretoseg rescore studies/quickstart corruptions=[motion,ghosting] severities=[1,2,3,4,5]
+  paretoseg rescore studies/quickstart corruptions=[impulse_noise] severities=[3] --name impulse
+  paretoseg rescore studies/nuclei data.shift=[histology] data.root=/new/place cluster=serial
+
+keys (docs/rescore.md):
+  corruptions=[NAME,...]   severities=[1,...,5]   data.shift=[NAME,...]   data.root=PATH
+  task.robustness=KIND and the other keys of task that only measure
+  resources.cpus=X   resources.gpus=X   cluster=local|serial|attached
+"""
+
+CALIBRATE_HELP = """\
+Find for every corruption the strengths at which a reference network loses about 2, 5, 10, 20 and 40 Dice points: equal
+severities of different corruptions then harm about equally. Trains one network of default architecture, measures it on
+validation cases, and writes calibration.json with all that was measured, and the curves as calibration.png beside it:
+into data.root if that is a folder that can be written, else here as calibration-<dataset>.json. The same command goes
+on where it was interrupted, and adds corruptions to a file that is there. A search takes the file with
+task.calibration=FILE.
+
+examples:
+  paretoseg calibrate                                           # the texture task of the quick start, all corruptions
+  paretoseg calibrate data=decathlon data.root=/data/hippocampus 'corruptions=[mri]' --cases 4
+  paretoseg calibrate data=folder data.root=PATH task.num_steps=20 resources.gpus=1 --output mine.json
+  paretoseg search study=mine data=folder data.root=PATH task.calibration=mine.json
+
+keys: data.*, task.* and resources.*, seed, experiment, as for a search (docs/config.md);
+  corruptions=[NAME or PRESET,...]   what to calibrate; all but those that leak the label if left out
+"""

@@ -1,0 +1,96 @@
+"""How a rescoring moves the front: as a table for the terminal, as lines of text, and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from search.fronts.drift import Drift, Move
+from spaces.objective import Objective
+
+
+def drift_table(title: str, drift: Drift, objectives: Sequence[Objective]) -> Table:
+    """A row a trial: every objective on validation cases, then on test cases, before -> after, and its place."""
+    table = Table(title=escape(title), box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table.add_column("trial", justify="right", no_wrap=True)
+    for objective in objectives:
+        table.add_column(objective.name, justify="right", style="bold", no_wrap=True)
+    table.add_column("front", no_wrap=True)
+    has_test = any(move.after.test for move in drift.moves)
+    for objective in objectives if has_test else ():
+        table.add_column(f"{objective.name} on test", justify="right", no_wrap=True)
+    for row in drift_rows(drift, objectives):
+        table.add_row(*(escape(row[name]) for name in row if has_test or not name.endswith(" on test")))
+    return table
+
+
+def drift_rows(drift: Drift, objectives: Sequence[Objective]) -> list[dict[str, str]]:
+    """The cells of the table, by the title of their column."""
+    names = [objective.name for objective in objectives]
+    return [
+        {"trial": str(move.before.trial_id)}
+        | {name: _change(move.before.objectives, move.after.objectives, name) for name in names}
+        | {"front": f"{move.verdict}: {move.after.degenerate}" if move.after.degenerate else move.verdict}
+        | {f"{name} on test": _change(move.before.test, move.after.test, name) for name in names}
+        for move in drift.moves
+    ]
+
+
+def describe_drift(drift: Drift) -> list[str]:
+    """How the front drifts, in sentences: validation cases decide, as in the search."""
+    leaving, joining = (_list_trials(drift, verdict) for verdict in ("leaves", "joins"))
+    before, after = drift.front_before, drift.front_after
+    moved = [f"leaving: {leaving}" if leaving else "", f"joining: {joining}" if joining else ""]
+    orders = [f"{name} {'-' if tau is None else f'{tau:.2f}'}" for name, tau in drift.taus.items()]
+    return [
+        f"The front, on validation cases: {len(before.trials)} members before, {len(after.trials)} after; "
+        f"{'; '.join(filter(None, moved)) or 'nobody leaves or joins it'}.",
+        f"Hypervolume {before.hypervolume:.4f} -> {after.hypervolume:.4f}. "
+        f"Order of the trials, before and after (Kendall's tau): {', '.join(orders)}.",
+    ]
+
+
+def drift_to_csv(drift: Drift, objectives: Sequence[Objective]) -> bytes:
+    """A row a trial: its objectives before and after on validation and on test cases, and its place on the front."""
+    rows = [_row(move, [objective.name for objective in objectives]) for move in drift.moves]
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(rows[0]) if rows else ["trial_id"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue().encode()
+
+
+def _row(move: Move, names: Sequence[str]) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "trial_id": move.before.trial_id,
+        "candidate": move.before.candidate.short_hash,
+        "seed": move.before.seed,
+    }
+    for name in names:
+        row |= {f"{name}_before": move.before.objectives[name], f"{name}_after": move.after.objectives[name]}
+    for name in names:
+        row[f"test_{name}_before"] = move.before.test.get(name, "")
+        row[f"test_{name}_after"] = move.after.test.get(name, "")
+    row |= {"was_on_front": _truth(move.was_on_front), "is_on_front": _truth(move.is_on_front)}
+    return row | {"degenerate": move.after.degenerate}
+
+
+def _truth(value: bool) -> str:
+    """As in the study's own tables."""
+    return str(value).lower()
+
+
+def _change(before: Mapping[str, float], after: Mapping[str, float], name: str) -> str:
+    first, second = (f"{values[name]:.3f}" if name in values else "-" for values in (before, after))
+    return "-" if first == second == "-" else f"{first} -> {second}"
+
+
+def _list_trials(drift: Drift, verdict: str) -> str:
+    ids = [str(move.before.trial_id) for move in drift.moves if move.verdict == verdict]
+    return f"trial{'s' * (len(ids) != 1)} {', '.join(ids)}" if ids else ""

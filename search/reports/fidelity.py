@@ -1,0 +1,78 @@
+"""Whether the quick measurements on the way order trials as the complete ones do, and what the latter cost."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from search.trial import Trial
+from spaces.objective import Objective
+
+MIN_TRIALS = 5
+"""Below so many trials a correlation says nothing."""
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """How well the last quick measurement of trials agrees with their complete one, in one objective."""
+
+    objective: str
+    """Its name."""
+
+    spearman: float
+    """Correlation of the ranks, -1 to 1; higher is better."""
+
+    kendall: float
+    """Tau-b: agreeing less disagreeing pairs, ties accounted for, -1 to 1; higher is better."""
+
+    num_trials: int
+    """Over how many trials."""
+
+    def describe(self) -> str:
+        """The numbers in a phrase."""
+        return (
+            f"{self.objective}: Spearman {self.spearman:.2f}, Kendall {self.kendall:.2f} over {self.num_trials} trials"
+        )
+
+
+def measure_fidelity(trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[Fidelity]:
+    """The agreement in every objective, over the finished trials that are not broken.
+
+    The last quick measurement is taken after the last step, on the very network that is then measured completely: what
+    differs is how much of the battery and of the cases is looked at. Nothing with fewer than `MIN_TRIALS` trials, or
+    for an objective in which all are equal.
+    """
+    measured = [trial for trial in trials if trial.is_eligible and trial.reports]
+    if len(measured) < MIN_TRIALS:
+        return []
+    # Late, as loading it takes longer than all else that `paretoseg status` does.
+    from scipy import stats
+
+    found = []
+    for name in (objective.name for objective in objectives):
+        quick = [trial.reports[max(trial.reports)][name] for trial in measured]
+        complete = [trial.objectives[name] for trial in measured]
+        if len(set(quick)) > 1 and len(set(complete)) > 1:
+            spearman, kendall = stats.spearmanr(quick, complete), stats.kendalltau(quick, complete)
+            found.append(Fidelity(name, float(spearman.statistic), float(kendall.statistic), len(measured)))
+    return found
+
+
+def measure_battery_share(trials: Sequence[Trial]) -> float | None:
+    """The time of the complete measurement by the time of training, median over finished trials; None if unknown."""
+    pairs = [(trial.costs.get("battery_seconds"), trial.costs.get("train_seconds")) for trial in trials]
+    shares = [battery / training for battery, training in pairs if battery is not None and training]
+    return statistics.median(shares) if shares else None
+
+
+def describe_fidelity(trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[str]:
+    """A sentence on every agreement, and one on what the complete measurement costs, as far as they are known."""
+    lines = [
+        f"The quick measurement after the last step against the complete one, in {item.describe()}."
+        for item in measure_fidelity(trials, objectives)
+    ]
+    share = measure_battery_share(trials)
+    if share is not None:
+        lines.append(f"A complete measurement takes {share:.0%} of the time of its training (median over trials).")
+    return lines

@@ -1,0 +1,62 @@
+"""The report's part on rescorings: how the front drifts in each, as a table and a picture. Plain HTML, no code."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from search.fronts.drift import Drift
+from search.reports.drift_text import describe_drift, drift_rows
+from spaces.objective import Objective
+
+
+@dataclass(frozen=True)
+class ShownRescoring:
+    """What the report tells of one rescoring."""
+
+    name: str
+    words: str
+    """What it was told, as it was typed."""
+
+    drift: Drift
+    objectives: Sequence[Objective]
+    picture: bytes | None
+    """A PNG, or None if it was not drawn yet."""
+
+
+def render_rescorings(rescorings: Sequence[ShownRescoring]) -> str:
+    """The section, or '' if nothing was measured anew."""
+    shown = [_render(item) for item in rescorings if item.drift.moves]
+    if not shown:
+        return ""
+    return (
+        '<section id="rescorings"><h2>Measured anew</h2><p class="hint">The same networks under other corruptions or '
+        f"on shift sets, before and after; validation cases decide who is on the front.</p>{''.join(shown)}</section>"
+    )
+
+
+def _render(item: ShownRescoring) -> str:
+    rows = drift_rows(item.drift, item.objectives)
+    titles = [title for title in rows[0] if any(row[title] != "-" for row in rows)]
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
+    body = "".join("<tr>" + "".join(f"<td>{_cell(row[title])}</td>" for title in titles) + "</tr>" for row in rows)
+    sentences = "".join(f"<p>{_cell(line)}</p>" for line in describe_drift(item.drift))
+    return (
+        f"<h3>{escape(item.name)}</h3><p><code>{escape(item.words or 'as in the study')}</code></p>"
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{sentences}'
+        f"{_render_picture(item)}"
+    )
+
+
+def _render_picture(item: ShownRescoring) -> str:
+    if item.picture is None:
+        return ""
+    data = base64.b64encode(item.picture).decode()
+    alt = escape(f"How the front drifts in {item.name}: an arrow a trial from before to after")
+    return f'<img class="drift" alt="{alt}" src="data:image/png;base64,{data}">'
+
+
+def _cell(text: str) -> str:
+    return escape(text.replace(" -> ", " → "))

@@ -1,0 +1,39 @@
+"""What the report's page is told beside the objectives: what a trial loses, what it met in training, what counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from search.reported import measure_loss
+from search.trial import Trial
+from spaces.objective import Objective
+from spaces.recipe import augmentation_families
+from trainables.objectives import select_means
+from trainables.severities import CLEAN, LEVELS
+from trainables.trainable import CaseScore
+
+
+def describe_loss(trial: Trial, objectives: Sequence[Objective]) -> dict[str, Any]:
+    """Drop and retention as far as they are known, and the families of image changes that the trial met in training."""
+    told: dict[str, Any] = {"trainedOn": sorted(augmentation_families(trial.candidate.recipe))}
+    loss = measure_loss(objectives, trial.objectives)
+    if loss is not None:
+        told["drop"] = loss.drop
+        if loss.retention is not None:
+            told["retention"] = loss.retention
+    return told
+
+
+def describe_corruptions(rows: Iterable[CaseScore], metric: str) -> dict[str, dict[str, Any]]:
+    """By corruption, its family ('' if it is not known any more) and whether robustness is made of it.
+
+    Rows of earlier versions say of nothing what it is for: everything counted then.
+    """
+    means = [row for row in select_means(rows, metric) if row.corruption != CLEAN]
+    is_said = any(row.objective for row in means)
+    counted = {row.corruption for row in means if row.objective or not is_said}
+    return {
+        name: {"family": LEVELS[name].family if name in LEVELS else "", "isCounted": name in counted}
+        for name in dict.fromkeys(row.corruption for row in means)
+    }

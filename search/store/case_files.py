@@ -1,0 +1,48 @@
+"""The folder `cases/`: a Parquet file for every trial and split, with the rows that every number is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from search.store.folder import Folder
+from search.store.tables import cases_from_parquet, cases_to_parquet
+from trainables.trainable import CaseScore, Split
+
+
+class CaseFiles:
+    """The rows that a study, or a rescoring of it, has measured.
+
+    Args:
+        folder: That of the study or of the rescoring; the rows lie in `cases/` inside.
+    """
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder.child("cases")
+
+    def write_cases(self, trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> None:
+        """Keeps the scores of a trial on a split; those of an earlier attempt are replaced."""
+        self._folder.write(_name(trial_id, split), cases_to_parquet(trial_id, seed, split, scores))
+
+    def read_cases(self, trial_id: int, split: Split) -> list[CaseScore]:
+        """The scores of a trial on a split; none if they were not kept.
+
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        name = _name(trial_id, split)
+        try:
+            return cases_from_parquet(self._folder.read(name))
+        except FileNotFoundError:
+            return []
+        except ValueError as error:
+            raise ValueError(
+                f"cases/{name} is damaged ({error}); restore it from a backup, or delete it to go on without"
+            ) from None
+
+    def has_cases(self, trial_id: int, split: Split) -> bool:
+        """True if the scores of a trial on a split were kept."""
+        return self._folder.exists(_name(trial_id, split))
+
+
+def _name(trial_id: int, split: Split) -> str:
+    return f"trial-{trial_id:05d}-{split.value}.parquet"

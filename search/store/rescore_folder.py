@@ -1,0 +1,71 @@
+"""What lies where in the folder of a rescoring, beside all that the study itself keeps.
+
+rescore.json    what is measured, by which version, and what came of every trial
+cases/          a Parquet file for every trial and split, as in the study's own folder
+front.csv       objectives before and after, and who is on the front
+drift.png       the same as a picture
+writer.lock     held by the process that writes
+"""
+
+from __future__ import annotations
+
+import json
+
+from search.rescore_record import RescoreRecord
+from search.store.case_files import CaseFiles
+from search.store.folder import Folder
+
+RESCORES, RECORD, TABLE, PICTURE = "rescores", "rescore.json", "front.csv", "drift.png"
+
+
+class RescoreFolder:
+    """The folder of one rescoring.
+
+    Args:
+        study: The folder of the study.
+        name: Of the rescoring.
+    """
+
+    def __init__(self, study: Folder, name: str) -> None:
+        self.folder = study.child(RESCORES).child(name)
+        self.cases = CaseFiles(self.folder)
+
+    def write_record(self, record: RescoreRecord) -> None:
+        """Keeps what is measured and how far it has come."""
+        self.folder.write(RECORD, json.dumps(record.as_dict(), indent=1).encode())
+
+    def read_record(self) -> RescoreRecord | None:
+        """What is measured and how far it has come, or None if the rescoring was not begun.
+
+        Raises:
+            ValueError: if the file is damaged, or of a newer version.
+        """
+        try:
+            return RescoreRecord.from_dict(json.loads(self.folder.read(RECORD)))
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"'{self.folder.location}/{RECORD}' is damaged or of a newer version ({error}); restore it from a "
+                "backup, or choose another name with --name NAME"
+            ) from None
+
+    def write_table(self, content: bytes) -> None:
+        """Keeps how the front drifts, as a table."""
+        self.folder.write(TABLE, content)
+
+    def write_picture(self, content: bytes) -> None:
+        """Keeps how the front drifts, as a picture."""
+        self.folder.write(PICTURE, content)
+
+    def read_picture(self) -> bytes | None:
+        """How the front drifts as a picture, or None if it was not drawn yet."""
+        try:
+            return self.folder.read(PICTURE)
+        except FileNotFoundError:
+            return None
+
+
+def list_rescorings(study: Folder) -> list[str]:
+    """The names of a study's rescorings, sorted."""
+    return study.child(RESCORES).list_folders()

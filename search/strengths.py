@@ -1,0 +1,66 @@
+"""How strong every corruption is in a study: settled when it begins, and kept in its config from then on.
+
+The composed config of a study holds the strengths themselves, a line a corruption. Resuming, reports, exports and
+rescoring read them there: a calibration's file may go, and defaults may change, without a trial becoming incomparable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from search.config import Composed, with_settled
+from trainables.calibration import Calibration, hash_splits, read_calibration, settle_strengths
+from trainables.segmentation_task import SegmentationConfig
+from trainables.severities import LEVELS, default_strengths, expand_corruptions
+from trainables.strengths import format_strengths
+from trainables.task_config import TaskConfig
+from trainables.trainable import SplitRow
+
+
+def settle(composed: Composed) -> Composed:
+    """The config of a new study with the strengths of its battery in it: those asked for, then the defaults.
+
+    Raises:
+        ValueError: if the calibration cannot be read, or strengths do not fit.
+    """
+    config = composed.experiment.task
+    if not isinstance(config, SegmentationConfig):
+        return composed
+    asked, defaults = settle_strengths(config.strengths, config.calibration), default_strengths()
+    measured = {name: defaults[name] for name in expand_corruptions(config.corruptions) if name in LEVELS}
+    return with_settled(composed, "strengths", format_strengths({**measured, **asked}))
+
+
+def describe_calibration(config: TaskConfig, rows: Sequence[SplitRow]) -> list[str]:
+    """What a user should know of a calibration that a new study is begun with; a line each.
+
+    Args:
+        config: Settings of the task, as they were composed.
+        rows: The cases of the study.
+    """
+    if not isinstance(config, SegmentationConfig) or not config.calibration:
+        return []
+    calibration = read_calibration(Path(config.calibration).expanduser())
+    notes = []
+    if calibration.data_sha256 != hash_splits(rows):
+        notes.append(
+            f"'{config.calibration}' was made with other data or splits ({calibration.dataset}): its strengths hold, "
+            "but what a network loses there may be more or less here"
+        )
+    corruptions = expand_corruptions(config.corruptions)
+    missing = [name for name in corruptions if name not in calibration.corruptions]
+    if missing:
+        notes.append(f"'{config.calibration}' does not know {', '.join(missing)}: the default strengths are taken")
+    return [*notes, *_describe_shortfalls(calibration, corruptions)]
+
+
+def without_calibration(config: TaskConfig) -> TaskConfig:
+    """The settings for a look at everything but a calibration, which lies where the search will run."""
+    return replace(config, calibration="") if isinstance(config, SegmentationConfig) else config
+
+
+def _describe_shortfalls(calibration: Calibration, corruptions: Sequence[str]) -> list[str]:
+    found = calibration.corruptions
+    return [f"calibration of {name}: {note}" for name in corruptions if name in found for note in found[name].notes]

@@ -1,0 +1,18 @@
+"""What the candidates of a space may meet in training: a score on the like says how well it was learned."""
+
+from __future__ import annotations
+
+from spaces.recipe import AUGMENTATIONS, Recipe, augmentation_families
+from spaces.search_space import SearchSpace
+
+
+def find_exposure(space: SearchSpace) -> frozenset[str]:
+    """The families of image changes that at least one candidate of the space meets in training.
+
+    Names as in `spaces.recipe.FAMILIES`, or `mirroring`.
+    """
+    strongest = float(space.domains["augmentation_strength"].from_unit(1.0))
+    mirroring = "on" if space.domains["mirroring"].contains("on") else "off"
+    options = [name for name in AUGMENTATIONS if space.domains["augmentation"].contains(name)]
+    recipes = [Recipe(augmentation=name, augmentation_strength=strongest, mirroring=mirroring) for name in options]
+    return frozenset[str]().union(*(augmentation_families(recipe) for recipe in recipes))

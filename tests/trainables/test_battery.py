@@ -1,0 +1,39 @@
+"""What is measured: the whole battery, and the quick part of it that is the same for all trials."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from trainables.battery import Battery, Condition, choose_quick
+from trainables.severities import LEVELS, default_strengths
+
+MANY = list(LEVELS)
+
+
+def test_a_battery_is_clean_then_every_pair_then_the_shift_sets() -> None:
+    battery = Battery.of(["gaussian_noise", "gaussian_blur"], [1, 5], seed=3, shifts=["other"])
+    assert [condition.describe() for condition in battery.conditions] == [
+        "clean", "gaussian_noise 1", "gaussian_noise 5", "gaussian_blur 1", "gaussian_blur 5", "shift other"
+    ]  # fmt: skip
+    assert battery.conditions[-1] == Condition("none", 0, "other")
+    assert battery.strengths == default_strengths()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_quick_part_holds_every_corruption_once_and_all_severities_evenly(seed: int) -> None:
+    quick = choose_quick(MANY, [2, 4, 5], seed)
+    assert [condition.corruption for condition in quick] == MANY
+    counts = Counter(condition.severity for condition in quick)
+    assert set(counts) == {2, 4, 5}
+    assert max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_the_quick_part_depends_on_the_seed_and_on_nothing_else() -> None:
+    assert choose_quick(MANY, [2, 4], 0) == choose_quick(MANY, [4, 2], 0)
+    assert {item.corruption: item.severity for item in choose_quick(MANY[::-1], [2, 4], 0)} == {
+        item.corruption: item.severity for item in choose_quick(MANY, [2, 4], 0)
+    }
+    assert choose_quick(MANY, [2, 4], 0) != choose_quick(MANY, [2, 4], 1)
+    assert choose_quick([], [], 0) == []

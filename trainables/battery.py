@@ -1,0 +1,79 @@
+"""What a network is measured under: clean images, corruptions at their severities, shift sets. Free of torch."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from trainables.seeds import derive_seed
+from trainables.severities import CLEAN, SeverityTable, default_strengths
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One state in which cases are measured."""
+
+    corruption: str
+    """Name of the corruption, or 'none' for untouched images."""
+
+    severity: int
+    """1 to 5, or 0 for untouched images."""
+
+    shift: str = ""
+    """The shift set whose cases are measured, or '' for cases like those in training."""
+
+    def describe(self) -> str:
+        """The condition in a word or two, such as 'gaussian_blur 3' or 'shift fluo_520'."""
+        if self.shift:
+            return f"shift {self.shift}"
+        return f"{self.corruption} {self.severity}" if self.severity else "clean"
+
+
+CLEAN_CONDITION = Condition(CLEAN, 0)
+
+
+@dataclass(frozen=True)
+class Battery:
+    """All conditions of a measurement, with the seed of their draws."""
+
+    conditions: tuple[Condition, ...]
+    seed: int
+
+    strengths: SeverityTable = field(default_factory=default_strengths)
+    """How strong each corruption is at severity 1 to 5."""
+
+    has_gate: bool = True
+    """Whether a network that is measured on clean images is also looked at for being broken."""
+
+    @classmethod
+    def of(
+        cls,
+        corruptions: Sequence[str],
+        severities: Sequence[int],
+        seed: int,
+        *,
+        strengths: SeverityTable | None = None,
+        shifts: Sequence[str] = (),
+    ) -> Battery:
+        """Clean, then every corruption at every severity, then the clean images of every shift set."""
+        pairs = [Condition(*pair) for pair in itertools.product(corruptions, severities)]
+        return cls((CLEAN_CONDITION, *pairs, *to_conditions(shifts)), seed, strengths or default_strengths())
+
+
+def to_conditions(shifts: Sequence[str]) -> list[Condition]:
+    """Every shift set on its untouched images."""
+    return [Condition(CLEAN, 0, shift) for shift in shifts]
+
+
+def choose_quick(corruptions: Sequence[str], severities: Sequence[int], seed: int) -> list[Condition]:
+    """Every corruption at one severity: a small part of the battery that is the same for all trials of a study.
+
+    The seed decides which corruption gets which severity; all severities are met as evenly as possible, so that the
+    part is neither milder nor harder than the whole.
+    """
+    drawn = sorted(corruptions, key=lambda name: derive_seed("quick severity", name, seed))
+    levels = sorted(severities)
+    start = derive_seed("quick start", seed) % len(levels) if levels else 0
+    severity_of = {name: levels[(start + place) % len(levels)] for place, name in enumerate(drawn)}
+    return [Condition(name, severity_of[name]) for name in corruptions]
