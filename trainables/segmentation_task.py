@@ -169,8 +169,11 @@ class SegmentationTask:
         return [*small, *self._describe_memorised(space)]
 
     def warm_up(self) -> None:
-        """Imports torch, MONAI and the training loop."""
-        import trainables.segmentation  # noqa: F401  (late, see `build`)
+        """Imports torch, MONAI and the training loop, for a process that does nothing but trials."""
+        from trainables.lean_monai import import_monai  # late, see `build`
+
+        import_monai()
+        import trainables.segmentation  # noqa: F401
 
     def build(self, assignment: Assignment) -> SegmentationTrainable:
         """The network of a candidate, ready to train."""
