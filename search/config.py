@@ -68,7 +68,7 @@ CHOICES: Mapping[str, Mapping[str, type]] = {
 }
 """Every group of the config with its options; adding one is a module and a line here."""
 
-CHANGEABLE = ("budget", "resources", "cluster", "storage", "tracking", "data.root", "data.cache")
+CHANGEABLE = ("budget", "resources", "cluster", "storage", "tracking", "data.root", "data.cache", "data.cache_gb")
 """What a resumed study may be given anew; everything else would make its trials incomparable.
 
 Data may have moved: the study knows by hashes whether it is still the same.
@@ -133,7 +133,9 @@ class Experiment:
 
     def build_space(self) -> SearchSpace:
         """What is searched; raises ValueError as `search.space_config.build_space` does."""
-        return build_space(self.space, is_matched=getattr(self.task, "match_parameters", 0) > 0)
+        keys = ("match_parameters", "match_flops")
+        matched_by = next((f"task.{key}" for key in keys if getattr(self.task, key, 0) > 0), "")
+        return build_space(self.space, matched_by=matched_by)
 
 
 @dataclass(frozen=True)

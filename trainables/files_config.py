@@ -5,6 +5,7 @@ Free of torch. A source derives from `FilesConfig` and says which cases there ar
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import time
@@ -67,6 +68,9 @@ class FilesConfig(DataConfig):
     cache: str = ""
     """Folder for preprocessed cases; empty for one below the user's cache folder."""
 
+    cache_gb: float = 200.0
+    """What all cases there may take, in gigabytes (10^9 bytes); those of this data always stay. 0 for no limit."""
+
     def __post_init__(self) -> None:
         # Workers have working directories of their own.
         self.root = str(Path(self.root).expanduser().absolute()) if self.root else ""
@@ -97,8 +101,8 @@ class FilesConfig(DataConfig):
         listing, findings = self._arrange()
         if not listing.entries or any(finding.kind == "label maps" for finding in findings):
             return to_lines(findings)
-        hashes = self._hashes()
-        inspector = self._inspector(listing, hashes)
+        hashes, cache = self._hashes(), CaseCache(self.cache_folder)
+        inspector = self._inspector(listing, hashes, cache)
         spacings: dict[str, tuple[float, ...]] = {}
         for entry in _show_progress(listing.entries):
             case, found = inspector.prepare(entry)
@@ -107,6 +111,7 @@ class FilesConfig(DataConfig):
                 spacings[entry.name] = case.spacing_mm
         digests = {entry.name: hashes.digest(entry.image) or entry.name for entry in listing.entries}
         hashes.keep()
+        cache.shrink(self._most_cache_bytes)
         return to_lines([*findings, *find_repetitions(listing.entries, digests), *find_other_spacings(spacings)])
 
     def load(self) -> Dataset:
@@ -119,8 +124,8 @@ class FilesConfig(DataConfig):
         if findings:
             raise ValueError("\n".join(to_lines(findings)))
         allow_many_files()
-        hashes = self._hashes()
-        inspector = self._inspector(listing, hashes)
+        hashes, cache = self._hashes(), CaseCache(self.cache_folder)
+        inspector = self._inspector(listing, hashes, cache)
         groups: dict[str, list[Case]] = {}
         spacings: dict[str, tuple[float, ...]] = {}
         for entry in listing.entries:
@@ -131,6 +136,7 @@ class FilesConfig(DataConfig):
             case = Case(entry.name, entry.domain, entry.subject, entry.split, prepared.image, prepared.label)
             groups.setdefault(f"{SHIFT}/{entry.domain}" if entry.split == SHIFT else entry.split, []).append(case)
         hashes.keep()
+        cache.shrink(self._most_cache_bytes)
         if others := find_other_spacings(spacings):
             raise ValueError("\n".join(to_lines(others)))
         return Dataset(
@@ -200,8 +206,9 @@ class FilesConfig(DataConfig):
                 "data.validation_share and data.test_share must be positive and leave a share for training, got "
                 f"{shares[0]:g} and {shares[1]:g}"
             )
-        if self.channels < 0:
-            findings.append(f"data.channels must be at least 0, got {self.channels}")
+        for key in ("channels", "cache_gb"):
+            if not 0 <= getattr(self, key) < math.inf:
+                findings.append(f"data.{key} must be at least 0 and finite, got {getattr(self, key)}")
         if both := sorted({*self.train_domains} & {*self.shift_domains}):
             findings.append(f"domains must be in data.train_domains or data.shift_domains, got {both} in both")
         try:
@@ -223,7 +230,7 @@ class FilesConfig(DataConfig):
                     findings.append(Finding("unknown domains", domain, text))
         return findings
 
-    def _inspector(self, listing: Listing, hashes: FileHashes) -> Inspector:
+    def _inspector(self, listing: Listing, hashes: FileHashes, cache: CaseCache) -> Inspector:
         label_map, _ = read_label_map(self.label_map, listing.class_names)
         rules = Rules(
             num_channels=self.channels or listing.num_channels or count_channels(listing.entries),
@@ -232,10 +239,14 @@ class FilesConfig(DataConfig):
             allows_empty_labels=self.allow_empty_labels,
             preprocessing=self.preprocessing,
         )
-        return Inspector(rules, CaseCache(self.cache_folder), hashes)
+        return Inspector(rules, cache, hashes)
 
     def _hashes(self) -> FileHashes:
         return FileHashes(self.cache_folder, key_of(self.root))
+
+    @property
+    def _most_cache_bytes(self) -> float:
+        return self.cache_gb * 1e9 or math.inf
 
     @property
     def cache_folder(self) -> Path:

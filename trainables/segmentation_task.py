@@ -12,16 +12,18 @@ from spaces.recipe import AUGMENTATIONS, Recipe, augmentation_families
 from spaces.search_space import SearchSpace
 from trainables.datasets import DataConfig, Dataset, describe_small_cases, load_once
 from trainables.measures import MEASURES, ObjectiveMetric, Scoring, SurfaceMetrics
+from trainables.network_size import NetworkSize
 from trainables.objectives import define_objectives
 from trainables.severities import LEVELS, check_corruption, check_severity
 from trainables.task_config import TaskConfig
-from trainables.trainable import Assignment, SplitRow
+from trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Assignment, SplitRow
 
 if TYPE_CHECKING:
     from trainables.segmentation import SegmentationTrainable
 
-COST_NAMES = ("parameters", "flops", "latency_ms", "memory_gb", "train_memory_gb", "train_seconds")
-"""Number of weights; operations of one window; time and peak of memory for one image; peak and time of training."""
+COST_NAMES = ("parameters", "flops", "latency_ms", "memory_gb", TAKEN_MEMORY, ESTIMATED_MEMORY, "train_seconds")
+"""Number of weights; operations of one window; time and peak of memory for one image; peak, its estimate and time of
+training."""
 
 
 class Precision(StrEnum):
@@ -60,6 +62,9 @@ class SegmentationConfig(TaskConfig):
     match_parameters: int = 0
     """Number of weights that the width is chosen for, so that all networks are of one size; 0 to search the width."""
 
+    match_flops: int = 0
+    """The same by operations of one window of the training patch, counted as the cost `flops`; one of both at most."""
+
     num_quick_cases: int = 4
     """Validation cases that the quick measurement after every step looks at."""
 
@@ -92,6 +97,7 @@ class SegmentationConfig(TaskConfig):
             surface_metrics=self.surface_metrics,
             nsd_tolerance_mm=self.nsd_tolerance_mm,
             match_parameters=self.match_parameters,
+            match_flops=self.match_flops,
         )
 
 
@@ -116,6 +122,12 @@ class SegmentationTask:
     surface_metrics: SurfaceMetrics = SurfaceMetrics.clean
     nsd_tolerance_mm: float = 1.0
     match_parameters: int = 0
+    match_flops: int = 0
+
+    @property
+    def network_size(self) -> NetworkSize:
+        """What the widths of networks are chosen for."""
+        return NetworkSize(self.match_parameters, self.match_flops)
 
     def objectives(self) -> tuple[Objective, ...]:
         """The mean of the metric on clean and on corrupted images, both to be maximised."""
@@ -200,9 +212,14 @@ class SegmentationTask:
         for name in ("num_steps", "iterations_per_step", "pixels_per_batch", "num_quick_cases"):
             if getattr(self, name) < 1:
                 findings.append(f"task.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("memory_gb", "nsd_tolerance_mm", "match_parameters"):
+        for name in ("memory_gb", "nsd_tolerance_mm", "match_parameters", "match_flops"):
             if not 0 <= getattr(self, name) < math.inf:
                 findings.append(f"task.{name} must be at least 0 and finite, got {getattr(self, name)}")
+        if self.match_parameters and self.match_flops:
+            findings.append(
+                "one width cannot match two numbers, got "
+                f"task.match_parameters={self.match_parameters} and task.match_flops={self.match_flops}; set one to 0"
+            )
         return findings
 
     def _battery_findings(self) -> list[str]:

@@ -46,12 +46,11 @@ class AnySizeUnetr(UNETR):  # type: ignore[misc]
         """Tokens of shape (b, num_tokens, hidden) that know their place."""
         embedding = self.vit.patch_embedding
         learned = [UNETR_EXTENT // UNETR_STRIDE] * len(grid)
-        positions = embedding.position_embeddings
-        if grid != learned:
-            mode = {2: "bilinear", 3: "trilinear"}[len(grid)]
-            as_image = _to_image(positions, learned)
-            raised = nn.functional.interpolate(as_image, size=grid, mode=mode, align_corners=False)
-            positions = raised.flatten(2).transpose(1, 2)
+        mode = {2: "bilinear", 3: "trilinear"}[len(grid)]
+        as_image = _to_image(embedding.position_embeddings, learned)
+        # Also onto the grid that they lie on, where it changes nothing: an export for any extents knows no branches.
+        raised = nn.functional.interpolate(as_image, size=grid, mode=mode, align_corners=False)
+        positions = raised.flatten(2).transpose(1, 2)
         tokens = embedding.patch_embeddings(images).flatten(2).transpose(1, 2)
         placed: Tensor = embedding.dropout(tokens + positions)
         return placed

@@ -35,7 +35,7 @@ def test_every_setting_of_the_config_reaches_the_task() -> None:
         num_steps=7, iterations_per_step=8, pixels_per_batch=9, precision=Precision.bfloat16, memory_gb=1.5,
         corruptions=["rician_noise"], severities=[5],
         num_quick_cases=3, battery_seed=11, metric=ObjectiveMetric.nsd, surface_metrics=SurfaceMetrics.all,
-        nsd_tolerance_mm=2.0, match_parameters=500_000,
+        nsd_tolerance_mm=2.0, match_parameters=500_000, match_flops=600_000,
     )  # fmt: skip
     task = changed.build(TexturesConfig())
     for field in dataclasses.fields(SegmentationConfig):
@@ -65,6 +65,16 @@ def test_severities_must_be_distinct_and_not_empty(severities: list[int]) -> Non
 def test_a_tolerance_must_be_a_length(tolerance: float) -> None:
     with pytest.raises(ValueError, match=r"task\.nsd_tolerance_mm must be at least 0 and finite, got"):
         SegmentationConfig(nsd_tolerance_mm=tolerance).build(TexturesConfig()).check()
+
+
+def test_a_network_cannot_be_matched_to_parameters_and_operations_at_once() -> None:
+    config = SegmentationConfig(match_parameters=500_000, match_flops=600_000)
+    with pytest.raises(
+        ValueError, match=r"got task\.match_parameters=500000 and task\.match_flops=600000; set one to 0"
+    ):
+        config.build(TexturesConfig()).check()
+    with pytest.raises(ValueError, match=r"task\.match_flops must be at least 0 and finite, got -1"):
+        SegmentationConfig(match_flops=-1).build(TexturesConfig()).check()
 
 
 def test_every_known_corruption_may_be_in_the_battery() -> None:
