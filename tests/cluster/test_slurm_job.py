@@ -17,7 +17,10 @@ ORDER = ("study=mine", "task=toy")
 # Stands for Python: as Ray it sleeps until it is ended, as the search it does what $SEARCH says.
 PYTHON = """#!/bin/bash
 case "$2" in
-ray.scripts.scripts) echo "$*" >>"$KEPT/ray"; [ ! -s "$KEPT/deadly" ] || { eval "$(<"$KEPT/deadly")"; exit 1; }; exec sleep 60 ;;
+ray.scripts.scripts)
+  echo "$*" >>"$KEPT/ray"
+  [ ! -s "$KEPT/deadly" ] || { eval "$(<"$KEPT/deadly")"; exit 1; }
+  exec sleep 60 ;;
 *) echo "$*" >>"$KEPT/search"; eval "$SEARCH" ;;
 esac
 """
