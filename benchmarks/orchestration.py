@@ -92,7 +92,7 @@ def train_one(config: dict[str, Any]) -> dict[str, float]:
     import torch  # noqa: F401
 
     from spaces.search_space import DIMENSIONS, Candidate
-    from trainables.segmentation_task import SegmentationConfig
+    from trainables.segmentation_config import SegmentationConfig
     from trainables.textures import TexturesConfig
     from trainables.trainable import Assignment, Split
 

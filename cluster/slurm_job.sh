@@ -2,7 +2,7 @@ set -uo pipefail
 say() { echo "[$(date '+%F %T')] job $SLURM_JOB_ID, restart ${SLURM_RESTART_COUNT:-0}: $*"; }
 
 # The traps come before anything slow: a signal that finds none ends this script, and Slurm counts that as a failure.
-num_signals=0 is_cancelled="" driver="" killer=""
+num_signals=0 is_cancelled="" is_headless="" driver="" killer=""
 stop_driver() {
   num_signals=$((num_signals + 1))
   say "$1"
@@ -13,6 +13,7 @@ stop_driver() {
 }
 trap 'stop_driver "stopping: the time limit is near, or a job of higher priority needs the nodes"' USR1
 trap 'is_cancelled=yes; stop_driver "stopping: cancelled or requeued"' TERM
+trap 'is_headless=yes; stop_driver "stopping: the head of Ray ended; $run_dir/ray-head.log says why"' USR2
 
 if [ -n "$setup" ]; then
   set +u # modules and environments often read variables that are not set
@@ -61,6 +62,9 @@ port=$((20000 + (SLURM_JOB_ID + 4001 * ${SLURM_RESTART_COUNT:-0}) % 12000))
 export RAY_ADDRESS=$head_address:$port
 (RAY_ADDRESS="" start_ray --head --port="$port" --include-dashboard=false) >"$run_dir/ray-head.log" 2>&1 &
 ray_head=$!
+# Without its head a search waits in vain; the next start of this job has another port, and maybe another node.
+(while kill -0 "$ray_head" && sleep 0.5; do :; done; kill -USR2 $$) >/dev/null 2>&1 &
+watch=$!
 ray_workers=""
 num_workers=$((SLURM_JOB_NUM_NODES - 1))
 if [ "$num_workers" -gt 0 ]; then
@@ -93,9 +97,11 @@ if [ "$num_signals" = 0 ]; then
   driver=""
   # Stopped before it could listen (SIGUSR1), or because it did not listen (SIGKILL): the journal goes on all the same.
   if [ "$num_signals" -gt 0 ] && { [ "$code" = 138 ] || [ "$code" = 137 ]; }; then code=75; fi
+  # Whatever broke a search that had lost its Ray: only what it says of itself stands.
+  [ -z "$is_headless" ] || case $code in 0 | 3 | 74) ;; *) code=75 ;; esac
 fi
 say "the search ended with exit code $code"
-[ -z "$killer" ] || kill "$killer" 2>/dev/null
+kill "$watch" ${killer:+"$killer"} 2>/dev/null
 kill -TERM "$ray_head" ${ray_workers:+"$ray_workers"} 2>/dev/null
 
 if [ "$code" = 75 ] && [ -z "$is_cancelled" ]; then

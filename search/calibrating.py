@@ -81,6 +81,7 @@ class Order:
             "seed": self.assignment.seed,
             "training": [task.num_steps, task.iterations_per_step, task.pixels_per_batch, task.precision.value],
             "match_parameters": task.match_parameters,
+            "match_flops": task.match_flops,
             "battery_seed": task.battery_seed,
             "targets": TARGETS,
         }

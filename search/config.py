@@ -43,7 +43,7 @@ from trainables.brain import BrainConfig
 from trainables.datasets import DataConfig
 from trainables.decathlon import DecathlonConfig
 from trainables.folder import FolderConfig
-from trainables.segmentation_task import SegmentationConfig
+from trainables.segmentation_config import SegmentationConfig
 from trainables.task_config import TaskConfig
 from trainables.textures import TexturesConfig
 from trainables.toy import ToyConfig
@@ -69,7 +69,10 @@ CHOICES: Mapping[str, Mapping[str, type]] = {
 }
 """Every group of the config with its options; adding one is a module and a line here."""
 
-CHANGEABLE = ("budget", "resources", "cluster", "storage", "tracking", "data.root", "data.shift", "data.cache")
+CHANGEABLE = (
+    *("budget", "resources", "cluster", "storage", "tracking"),
+    *("data.root", "data.shift", "data.cache", "data.cache_gb"),
+)
 """What a resumed study may be given anew; everything else would make its trials incomparable.
 
 Data may have moved, and so may the folders of shift sets: the study knows by hashes whether it is still the same.
@@ -137,7 +140,9 @@ class Experiment:
 
     def build_space(self) -> SearchSpace:
         """What is searched; raises ValueError as `search.space_config.build_space` does."""
-        return build_space(self.space, is_matched=getattr(self.task, "match_parameters", 0) > 0)
+        keys = ("match_parameters", "match_flops")
+        matched_by = next((f"task.{key}" for key in keys if getattr(self.task, key, 0) > 0), "")
+        return build_space(self.space, matched_by=matched_by)
 
     def build_task(self) -> Task:
         """What a trial does, on this data and in this space.

@@ -120,7 +120,7 @@ def _write(
                 candidate=candidate,
                 checkpoint=checkpoint,
                 form=form,
-                num_parameters=task.match_parameters,
+                size=task.network_size,
             )
     except ProofError as error:
         print(f"paretoseg: {error}; nothing was kept", file=sys.stderr)

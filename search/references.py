@@ -8,7 +8,7 @@ from search.config import Composed, with_settled
 from search.store.tables import cases_from_parquet
 from trainables.objectives import to_errors
 from trainables.reference_errors import format_errors
-from trainables.segmentation_task import SegmentationConfig
+from trainables.segmentation_config import SegmentationConfig
 
 
 def settle_reference(composed: Composed) -> Composed:

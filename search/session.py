@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from search.events import Failed, Finished, Stopped
+from search.peaks import find_memory_factors
 from search.store.study_folder import StudyFolder
 from search.study import Study
 from search.trial import Failure, FailureKind, State, Trial
@@ -183,7 +184,8 @@ class Session:
 
     def _to_job(self, trial: Trial, kind: JobKind) -> Job:
         settings = self.settings
-        assignment = Assignment(trial.candidate, trial.seed, settings.num_threads, settings.device)
+        factors = find_memory_factors(self.study.trials, until=trial.asked_at)
+        assignment = Assignment(trial.candidate, trial.seed, settings.num_threads, settings.device, factors)
         split = Split.TEST if kind is JobKind.TEST else Split.VALIDATION
         return Job(kind, trial.trial_id, assignment, self.task, self.folder.folder.address, settings.timeout_min, split)
 

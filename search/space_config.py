@@ -20,28 +20,28 @@ def read_restrictions(space: Any) -> dict[str, object]:
     return {name: value for name in DIMENSIONS if (value := getattr(space, name)) is not None}
 
 
-def build_space(space: Any, *, is_matched: bool) -> SearchSpace:
+def build_space(space: Any, *, matched_by: str) -> SearchSpace:
     """What is searched.
 
     Args:
         space: A `Space`.
-        is_matched: Whether the width follows from a number of parameters.
+        matched_by: The key whose number the width follows from; '' if it is searched.
 
     Raises:
         ValueError: for an unknown preset, a value outside its domain, a space without any possible network, or one
-            whose networks cannot have the number of parameters.
+            whose networks cannot be of one size.
     """
     wishes = read_restrictions(space)
-    if not is_matched:
+    if not matched_by:
         return SearchSpace(wishes, space.preset)
     if "width" in wishes:
-        raise ValueError("the width follows from task.match_parameters; leave out one of it and space.width")
+        raise ValueError(f"the width follows from {matched_by}; leave out one of it and space.width")
     matched = SearchSpace({**wishes, "width": Architecture.width}, space.preset)
     fixed = [name for name, heard in FAMILY_DIMENSIONS.items() if "width" not in heard]
     found = [name for name in fixed if matched.domains["family"].contains(name)]
     if found:
         raise ValueError(
-            f"task.match_parameters needs families whose width can be chosen, got {', '.join(found)}; name the "
-            "others in space.family, or set task.match_parameters=0"
+            f"{matched_by} needs families whose width can be chosen, got {', '.join(found)}; name the others in "
+            f"space.family, or set {matched_by}=0"
         )
     return matched

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from search.config import Composed, with_settled
 from trainables.calibration import Calibration, hash_splits, read_calibration, settle_strengths
-from trainables.segmentation_task import SegmentationConfig
+from trainables.segmentation_config import SegmentationConfig
 from trainables.severities import LEVELS, default_strengths, expand_corruptions
 from trainables.strengths import format_strengths
 from trainables.task_config import TaskConfig

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
@@ -46,6 +47,10 @@ MAX_BLUR = 2.0
 
 AFFINE_SHARE, NOISE_SHARE, BLUR_SHARE = 0.25, 0.5, 0.25
 """Shares of the patches that are rotated and scaled, that get noise, and that are blurred."""
+
+
+LEAST_ALONE = 1024
+"""Pixels of a patch from which on a CPU flips and turns patches one by one; smaller ones are faster all together."""
 
 
 @dataclass(frozen=True)
@@ -88,28 +93,33 @@ def draw_augmentation(
         strength: In [0, 1]: scales the ranges of all but flips and right-angle turns.
         generator: Advanced.
     """
+    num_angles = 1 if spatial_dims == 2 else 3
+    # All numbers at once, and arrays for the arithmetic on a few of them: tensors would take several times as long.
+    uniform = iter(torch.rand(spatial_dims + num_angles + 9, num_patches, generator=generator).numpy())
 
-    def spread(reach: float) -> Tensor:
-        return strength * reach * (2.0 * torch.rand(num_patches, generator=generator) - 1.0)
+    def spread(reach: float) -> np.ndarray:
+        values: np.ndarray = np.float32(strength * reach) * (2 * next(uniform) - 1)
+        return values
 
-    def some(reach: float, share: float) -> Tensor:
-        is_chosen = torch.rand(num_patches, generator=generator) < share
-        return torch.where(is_chosen, strength * reach * torch.rand(num_patches, generator=generator), 0.0)
+    def some(reach: float, share: float) -> np.ndarray:
+        is_chosen = next(uniform) < share
+        values: np.ndarray = np.float32(strength * reach) * next(uniform) * is_chosen
+        return values
 
     return AugmentationDraw(
-        flips=torch.rand(num_patches, spatial_dims, generator=generator) < 0.5,
+        flips=torch.from_numpy(np.stack([next(uniform) < 0.5 for _ in range(spatial_dims)], axis=1)),
         turns=torch.randint(4, (num_patches,), generator=generator),
-        gains=1.0 + spread(MAX_GAIN),
-        offsets=spread(MAX_OFFSET),
-        gammas=spread(MAX_LOG_GAMMA).exp(),
+        gains=torch.from_numpy(1 + spread(MAX_GAIN)),
+        offsets=torch.from_numpy(spread(MAX_OFFSET)),
+        gammas=torch.from_numpy(np.exp(spread(MAX_LOG_GAMMA))),
         matrices=_to_matrices(
-            torch.rand(num_patches, generator=generator) < AFFINE_SHARE,
-            torch.stack([spread(MAX_ANGLE) for _ in range(1 if spatial_dims == 2 else 3)]),
+            next(uniform) < AFFINE_SHARE,
+            np.stack([spread(MAX_ANGLE) for _ in range(num_angles)]),
             spread(MAX_LOG_SCALE),
         ),
-        noises=some(MAX_NOISE, NOISE_SHARE),
+        noises=torch.from_numpy(some(MAX_NOISE, NOISE_SHARE)),
         noise_seed=int(torch.randint(2**62, (1,), generator=generator)),
-        blurs=some(MAX_BLUR, BLUR_SHARE),
+        blurs=torch.from_numpy(some(MAX_BLUR, BLUR_SHARE)),
     )
 
 
@@ -139,6 +149,8 @@ def augment(
 def move(batch: Tensor, draw: AugmentationDraw) -> Tensor:
     """The batch, images or labels, flipped and turned; every value stays, only places change."""
     num_dims = draw.flips.shape[1]
+    if batch.device.type == "cpu" and batch[0].numel() >= LEAST_ALONE:
+        return _move_each(batch, draw)
     first = batch.ndim - num_dims
     for axis in range(num_dims):
         batch = torch.where(_per_item(draw.flips[:, axis], batch), batch.flip(first + axis), batch)
@@ -147,6 +159,19 @@ def move(batch: Tensor, draw: AugmentationDraw) -> Tensor:
         is_turned = _per_item(draw.turns == quarter, batch)
         turned = torch.where(is_turned, torch.rot90(batch, quarter, dims=(-2, -1)), turned)
     return turned
+
+
+def _move_each(batch: Tensor, draw: AugmentationDraw) -> Tensor:
+    """As `move`, on a CPU: array views of one item after the other, so that every value is copied once."""
+    moved = torch.empty_like(batch)
+    draws = draw.flips.tolist(), draw.turns.tolist()
+    for source, target, flips, turns in zip(batch.numpy(), moved.numpy(), *draws, strict=True):
+        # A quarter turn is a flip of one axis, and then the two change places.
+        flips[-1] ^= turns in (1, 2)
+        flips[-2] ^= turns in (2, 3)
+        view = source[(..., *(slice(None, None, -1 if is_flipped else 1) for is_flipped in flips))]
+        target[...] = view.swapaxes(-2, -1) if turns % 2 else view
+    return moved
 
 
 def rotate_and_scale(
@@ -170,9 +195,13 @@ def rotate_and_scale(
 
 def change_intensity(images: Float[Tensor, "b c *patch"], draw: AugmentationDraw) -> Float[Tensor, "b c *patch"]:
     """clip(gain * image + offset) ** gamma, clipped to [0, 1]."""
-    scaled = images * _per_item(draw.gains, images) + _per_item(draw.offsets, images)
-    changed: Tensor = scaled.clamp(0.0, 1.0) ** _per_item(draw.gammas, images)
-    return changed
+    changed: Tensor = images * _per_item(draw.gains, images)
+    changed = changed.add_(_per_item(draw.offsets, images)).clamp_(0.0, 1.0)
+    gammas = _per_item(draw.gammas, images)
+    if changed.device.type != "cpu":
+        return changed.pow_(gammas)
+    # On a CPU, torch's power takes more than twice the time of the logarithm and the exponential; 0 stays 0.
+    return changed if (draw.gammas == 1.0).all() else changed.log_().mul_(gammas).exp_()
 
 
 def add_noise(images: Float[Tensor, "b c *patch"], draw: AugmentationDraw) -> Float[Tensor, "b c *patch"]:
@@ -213,19 +242,24 @@ def _convolve(
     return total
 
 
-def _to_matrices(
-    is_chosen: Bool[Tensor, " b"], angles: Float[Tensor, "turns b"], log_scales: Float[Tensor, " b"]
-) -> Float[Tensor, "b d d"]:
-    """Rotations in the planes of the axes, one after the other, and a magnification; identity where not chosen."""
+def _to_matrices(is_chosen: np.ndarray, angles: np.ndarray, log_scales: np.ndarray) -> Float[Tensor, "b d d"]:
+    """Rotations in the planes of the axes, one after the other, and a magnification; identity where not chosen.
+
+    Args:
+        is_chosen: By patch.
+        angles: In radians, (planes, patches).
+        log_scales: Natural logarithms of the magnification, by patch.
+    """
     num_dims = 2 if len(angles) == 1 else 3
-    matrices = torch.eye(num_dims).repeat(len(is_chosen), 1, 1)
-    for angle, (one, other) in zip(angles, ((-2, -1), (-3, -1), (-3, -2)), strict=False):
-        turn = torch.eye(num_dims).repeat(len(is_chosen), 1, 1)
-        turn[:, one, one] = turn[:, other, other] = angle.cos()
-        turn[:, one, other], turn[:, other, one] = angle.sin(), -angle.sin()
-        matrices = matrices @ turn
-    matrices = matrices * (-log_scales).exp()[:, None, None]
-    return torch.where(is_chosen[:, None, None], matrices, torch.eye(num_dims))
+    matrices = np.tile(np.eye(num_dims, dtype=np.float32), (len(is_chosen), 1, 1))
+    for item in np.flatnonzero(is_chosen):
+        for angle, (one, other) in zip(angles[:, item].tolist(), ((-2, -1), (-3, -1), (-3, -2)), strict=False):
+            turn = np.eye(num_dims)
+            turn[one, one] = turn[other, other] = math.cos(angle)
+            turn[one, other], turn[other, one] = math.sin(angle), -math.sin(angle)
+            matrices[item] = matrices[item] @ turn
+        matrices[item] *= math.exp(-float(log_scales[item]))
+    return torch.from_numpy(matrices)
 
 
 def _per_item(values: Tensor, batch: Tensor) -> Tensor:

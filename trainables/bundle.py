@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from trainables.blueprint import ARCHITECTURE_FILE, Blueprint
 from trainables.evaluation import PIXELS_PER_PASS, WINDOW_OVERLAP
 from trainables.image_files import PICTURE_SUFFIXES, VOLUME_SUFFIXES
-from trainables.model_record import ModelRecord, to_plain_text
+from trainables.model_record import to_plain_text
 from trainables.network_source import READERS, collect_sources
 from trainables.raw_images import Preparation
+from trainables.trained_model import TrainedModel
 
 SCHEMA = "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json"
 BUNDLE_VERSION = "0.1.0"
@@ -33,42 +33,26 @@ TRANSFORMS_MODULE, PREPROCESSING_MODULE = "bundle_transforms", "preprocessing"
 """Names in `scripts/`, those of our own modules."""
 
 
-def write_bundle(
-    folder: Path,
-    blueprint: Blueprint,
-    weights: Mapping[str, Tensor],
-    record: ModelRecord,
-    class_names: tuple[str, ...],
-    preparation: Preparation | None = None,
-) -> None:
-    """Writes a bundle into an existing, empty folder.
-
-    Args:
-        folder: Where to write.
-        blueprint: The network.
-        weights: Its weights.
-        record: What is told of it.
-        class_names: By label.
-        preparation: What was done to the files that it was trained on; None if it was trained on no files.
-    """
+def write_bundle(folder: Path, model: TrainedModel) -> None:
+    """Writes a bundle of the model into an existing, empty folder."""
     for name in ("configs", "models", "scripts", "docs"):
         (folder / name).mkdir()
-    _write_json(folder / "configs" / "metadata.json", describe(blueprint, record, class_names, preparation))
-    _write_json(folder / "configs" / "inference.json", configure(blueprint, preparation))
+    _write_json(folder / "configs" / "metadata.json", describe(model))
+    _write_json(folder / "configs" / "inference.json", configure(model.blueprint, model.preparation))
     buffer = io.BytesIO()
-    torch.save(dict(weights), buffer)
+    torch.save(dict(model.weights), buffer)
     # torch itself would turn a full disk into a RuntimeError without a reason.
     (folder / "models" / "model.pt").write_bytes(buffer.getvalue())
     sources = collect_sources(f"trainables.{NETWORK_MODULE}") | collect_sources(f"trainables.{INFERENCE_MODULE}")
-    if preparation is not None:
+    if model.preparation is not None:
         readers = collect_sources(f"trainables.{TRANSFORMS_MODULE}", READERS)
         assert not set(sources) & set(readers), f"modules of one name: {sorted(set(sources) & set(readers))}"
         sources |= readers
     for name, text in sources.items():
         (folder / "scripts" / name).write_text(text)
     (folder / "scripts" / "__init__.py").write_text('"""The network and how it is applied; needs torch and MONAI."""\n')
-    (folder / "docs" / "README.md").write_text(record.card)
-    (folder / ARCHITECTURE_FILE).write_text(blueprint.to_yaml())
+    (folder / "docs" / "README.md").write_text(model.record.card)
+    (folder / ARCHITECTURE_FILE).write_text(model.blueprint.to_yaml())
 
 
 def configure(blueprint: Blueprint, preparation: Preparation | None = None) -> dict[str, Any]:
@@ -194,14 +178,13 @@ def windows_per_pass(blueprint: Blueprint) -> int:
     return max(PIXELS_PER_PASS // pixels, 1)
 
 
-def describe(
-    blueprint: Blueprint, record: ModelRecord, class_names: tuple[str, ...], preparation: Preparation | None = None
-) -> dict[str, Any]:
+def describe(model: TrainedModel) -> dict[str, Any]:
     """The content of `configs/metadata.json`, after MONAI's schema of 2024-07-25.
 
     MONAI evaluates strings of a config that begin with '$', so no text from outside keeps that letter.
     """
-    names = {str(label): to_plain_text(name) for label, name in enumerate(class_names)}
+    blueprint, record = model.blueprint, model.record
+    names = {str(label): to_plain_text(name) for label, name in enumerate(model.class_names)}
     classes = ", ".join(f"{label} is {name}" for label, name in names.items())
     foreground = ", ".join(name for label, name in names.items() if label != "0")
     return {
@@ -211,7 +194,7 @@ def describe(
         "monai_version": version("monai"),
         "pytorch_version": version("torch").partition("+")[0],
         "numpy_version": version("numpy"),
-        "required_packages_version": {name: version(name) for name in _list_packages(blueprint, preparation)},
+        "required_packages_version": {name: version(name) for name in _list_packages(blueprint, model.preparation)},
         "name": record.name,
         "task": f"Segmentation of {foreground} in {blueprint.spatial_dims}D images",
         "description": to_plain_text(record.summary),

@@ -1,7 +1,7 @@
-"""Networks of one size: the width is chosen so that the parameters come to a given number.
+"""Networks of one size: the width is chosen so that parameters, or operations, come to a given number.
 
 Studies of architectures compared networks of 0.56 to 9.6 million parameters with each other; a difference between those
-is as well one of capacity. With a budget of parameters, what is left is the architecture.
+is as well one of capacity. With a budget, what is left is the architecture.
 """
 
 from __future__ import annotations
@@ -16,42 +16,52 @@ from torch import nn
 
 from spaces.architecture import Architecture
 from spaces.canonical import FAMILY_DIMENSIONS
+from spaces.search_space import Candidate
+from trainables.costs import count_flops, count_parameters
 from trainables.datasets import Dataset
+from trainables.network_size import NetworkSize
 from trainables.networks import build_network
 
 MIN_WIDTH = 2
 """Fewest channels of the first level that all attention blocks can halve."""
 
 _PROBES = (4, 8, 12)
-"""Widths at which parameters are counted; three determine a parabola."""
+"""Widths at which networks are counted; three determine a parabola."""
 
 _STEPS = {"swin_unetr": 4}
 """Widths of a family differ by a multiple of this: heads must divide them."""
 
 
-def build_matched(architecture: Architecture, num_parameters: int, dataset: Dataset) -> nn.Module:
-    """The network for a dataset, as wide as comes closest to a number of parameters; 0 for as wide as it says."""
+def build_matched(candidate: Candidate, size: NetworkSize, dataset: Dataset) -> nn.Module:
+    """The network of a candidate for a dataset, as wide as comes closest to a size; as it says if there is none."""
     shape = {
         "spatial_dims": dataset.spatial_dims,
         "in_channels": dataset.num_channels,
         "num_classes": dataset.num_classes,
     }
-    return build_network(match_parameters(architecture, num_parameters, **shape), **shape)
+    return build_network(match_width(candidate.architecture, size, patch=candidate.recipe.patch, **shape), **shape)
 
 
 @lru_cache(maxsize=256)
-def match_parameters(
-    architecture: Architecture, num_parameters: int, *, spatial_dims: int, in_channels: int, num_classes: int
+def match_width(
+    architecture: Architecture,
+    size: NetworkSize,
+    *,
+    patch: int,
+    spatial_dims: int,
+    in_channels: int,
+    num_classes: int,
 ) -> Architecture:
-    """The architecture with the whole width, at least 2, whose network comes closest to a number of parameters.
+    """The architecture with the whole width, at least 2, whose network comes closest to a size.
 
-    A convolution has parameters in proportion to the product of its channels, so those of a network are a parabola of
-    its width. It is found from three narrow networks; halving an odd number of channels makes it off by less than the
-    step from one width to the next.
+    A convolution has parameters, and operations, in proportion to the product of its channels, so those of a network
+    are a parabola of its width. It is found from three narrow networks; halving an odd number of channels makes it off
+    by less than the step from one width to the next.
 
     Args:
         architecture: Its width is not looked at.
-        num_parameters: What to match; 0 for leaving the architecture as it is.
+        size: What to match; an empty one leaves the architecture as it is.
+        patch: Edge of the window whose operations are counted, in pixels or voxels.
         spatial_dims: 2 for pictures, 3 for volumes.
         in_channels: Channels of an image.
         num_classes: Channels of the logits, background included.
@@ -59,36 +69,38 @@ def match_parameters(
     Raises:
         ValueError: if the width of the family is fixed.
     """
-    if num_parameters == 0:
+    if not size.measure:
         return architecture
     if "width" not in FAMILY_DIMENSIONS[architecture.family]:
         raise ValueError(
-            f"networks of family {architecture.family} have one width and cannot be matched to {num_parameters} "
-            "parameters; leave the family out of space.family, or set task.match_parameters=0"
+            f"networks of family {architecture.family} have one width and cannot be matched to {size.amount} "
+            f"{size.measure}; leave the family out of space.family, or set task.match_{size.measure}=0"
         )
-    counts = []
-    for width in _PROBES:
-        probe = dataclasses.replace(architecture, width=width)
-        counts.append(_count(probe, spatial_dims=spatial_dims, in_channels=in_channels, num_classes=num_classes))
+    window = (in_channels, *[patch] * spatial_dims)
+    counts = [
+        _count(dataclasses.replace(architecture, width=width), size.measure, window, num_classes) for width in _PROBES
+    ]
     square, linear, constant = np.polyfit(_PROBES, counts, deg=2)
     step = _STEPS.get(architecture.family, 1)
-    # Where every width has more parameters than wanted, the narrowest network is the closest.
-    inside = linear**2 - 4.0 * square * (constant - num_parameters)
+    # Where every width comes to more than wanted, the narrowest network is the closest.
+    inside = linear**2 - 4.0 * square * (constant - size.amount)
     root = (math.sqrt(max(inside, 0.0)) - linear) / (2.0 * square)
     below = max(math.floor(root / step) * step, MIN_WIDTH, step)
 
     def distance(width: int) -> float:
         found = float(square * width**2 + linear * width + constant)
-        return abs(math.log(found / num_parameters))
+        return abs(math.log(found / size.amount))
 
     return dataclasses.replace(architecture, width=min((below, below + step), key=distance))
 
 
-def _count(architecture: Architecture, *, spatial_dims: int, in_channels: int, num_classes: int) -> int:
-    """Weights of the network, most of which need not be drawn for that."""
+def _count(architecture: Architecture, measure: str, window: tuple[int, ...], num_classes: int) -> int:
+    """Weights of the network or operations of a window (channels, ...spatial), of tensors without values."""
     # MONAI's Swin transformer asks for values while it is built, which tensors without any cannot give.
     with torch.device("cpu" if architecture.family == "swin_unetr" else "meta"):
         network = build_network(
-            architecture, spatial_dims=spatial_dims, in_channels=in_channels, num_classes=num_classes
+            architecture, spatial_dims=len(window) - 1, in_channels=window[0], num_classes=num_classes
         )
-    return sum(parameter.numel() for parameter in network.parameters())
+    if measure == "parameters":
+        return count_parameters(network)
+    return count_flops(network.to("meta"), torch.empty(window, device="meta"), window[1])

@@ -13,21 +13,21 @@ from torch import Tensor
 from spaces.search_space import Candidate
 from trainables.blueprint import Blueprint
 from trainables.bundle import write_bundle
-from trainables.capacity import match_parameters
+from trainables.capacity import match_width
 from trainables.datasets import DataConfig, Dataset, load_once
 from trainables.files_config import FilesConfig
 from trainables.model_record import ModelRecord
+from trainables.network_size import NetworkSize
 from trainables.onnx_model import check_onnx, write_onnx
 from trainables.proof import Reference, check_score, make_reference, prove_bundle, prove_bundle_on_file, prove_onnx
 from trainables.raw_images import Preparation
 from trainables.segmentation import WEIGHTS_FILE
+from trainables.trained_model import TrainedModel
 
 _DAMAGED = (AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError, UnpicklingError, ValueError)
 """What torch raises over a file that is missing, damaged or of another network."""
 
-Writer = Callable[[Path, Blueprint, Mapping[str, Tensor], ModelRecord, tuple[str, ...], Preparation | None], None]
-
-_WRITERS: Mapping[str, Writer] = {"bundle": write_bundle, "onnx": write_onnx}
+_WRITERS: Mapping[str, Callable[[Path, TrainedModel], None]] = {"bundle": write_bundle, "onnx": write_onnx}
 
 
 def export_model(
@@ -38,7 +38,7 @@ def export_model(
     candidate: Candidate,
     checkpoint: Path,
     form: str,
-    num_parameters: int = 0,
+    size: NetworkSize,
 ) -> str:
     """Writes a trained network into an existing, empty folder and proves that it answers as in the search.
 
@@ -49,7 +49,7 @@ def export_model(
         candidate: Its architecture and recipe.
         checkpoint: The folder that its trainable saved into.
         form: 'bundle' or 'onnx'.
-        num_parameters: What the width was matched to; 0 for not at all.
+        size: What the width was matched to.
 
     Returns:
         What was proved, in words.
@@ -61,28 +61,28 @@ def export_model(
     if form == "onnx":
         check_onnx()
     dataset = load_once(data)
-    blueprint = draw_blueprint(candidate, dataset, num_parameters)
+    blueprint = draw_blueprint(candidate, dataset, size)
     weights = read_weights(checkpoint, blueprint)
-    network = blueprint.build()
-    network.load_state_dict(weights)
-    reference = make_reference(network, dataset.test, blueprint.window)
+    preparation = Preparation(data.preprocessing, dataset.spacing_mm) if isinstance(data, FilesConfig) else None
+    model = TrainedModel(blueprint, weights, record, dataset.class_names, preparation)
+    reference = make_reference(model.build_network(), dataset.test, blueprint.window)
     recorded = record.scores.get(reference.case.name)
     if recorded is not None:
         check_score(reference, recorded, dataset.num_classes)
-    preparation = Preparation(data.preprocessing, dataset.spacing_mm) if isinstance(data, FilesConfig) else None
-    _WRITERS[form](folder, blueprint, weights, record, dataset.class_names, preparation)
+    _WRITERS[form](folder, model)
     return _prove(folder, reference, form, data=data, preparation=preparation)
 
 
-def draw_blueprint(candidate: Candidate, dataset: Dataset, num_parameters: int = 0) -> Blueprint:
-    """The network that a candidate is on a dataset, in the width that matches a number of parameters unless it is 0."""
+def draw_blueprint(candidate: Candidate, dataset: Dataset, size: NetworkSize) -> Blueprint:
+    """The network that a candidate is on a dataset, in the width that matches a size if one is given."""
     shape = {
         "spatial_dims": dataset.spatial_dims,
         "in_channels": dataset.num_channels,
         "num_classes": dataset.num_classes,
     }
-    architecture = match_parameters(candidate.architecture, num_parameters, **shape)
-    return Blueprint(architecture, **shape, window=candidate.recipe.patch)
+    patch = candidate.recipe.patch
+    architecture = match_width(candidate.architecture, size, patch=patch, **shape)
+    return Blueprint(architecture, **shape, window=patch)
 
 
 def read_weights(checkpoint: Path, blueprint: Blueprint) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from spaces.architecture import Architecture
-from trainables.layers import ACTIVATIONS, count_groups
+from trainables.layers import ACTIVATIONS, check_extents, count_groups
 
 VNET_CHANNELS = 16
 """Channels of the first level of MONAI's V-Net, to which those of the image are repeated."""
@@ -38,11 +38,7 @@ class Family(nn.Module, ABC):
         Raises:
             ValueError: if a spatial extent is not divisible by the total stride.
         """
-        if any(extent % self._total_stride for extent in images.shape[2:]):
-            raise ValueError(
-                f"spatial extents must be divisible by {self._total_stride}, got {tuple(images.shape[2:])}; "
-                f"pad the images"
-            )
+        check_extents(images, self._total_stride)
         logits, others = self._segment(images)
         return (logits, others) if auxiliary else logits
 
@@ -143,7 +139,8 @@ class UnetPlusPlus(Family):
 class Vnet(Family):
     """Milletari et al., 'V-Net' (3DV 2016); five levels from 16 channels, kernels of 5 and batch norm.
 
-    MONAI drops half of what the two finest skips bring across in training, whatever `dropout` says.
+    MONAI alone would drop half of what the two finest skips bring across in training, whatever its arguments say; here
+    they follow `dropout` as the coarser ones do.
     """
 
     @staticmethod
@@ -154,7 +151,7 @@ class Vnet(Family):
         from trainables.skipless import cut_skips
 
         fits = VNET_CHANNELS % in_channels == 0
-        network: nn.Module = VNet(
+        network: Any = VNet(
             spatial_dims,
             in_channels if fits else VNET_CHANNELS,
             num_classes,
@@ -163,10 +160,13 @@ class Vnet(Family):
             dropout_prob_up=(architecture.dropout or None, architecture.dropout),
             dropout_dim=spatial_dims,
         )
+        for level in (network.up_tr64, network.up_tr32):
+            level.dropout2.p = architecture.dropout
         if architecture.skip == "none":
             cut_skips(network, architecture, spatial_dims)
         if fits:
-            return network
+            whole: nn.Module = network
+            return whole
         return nn.Sequential(Conv[Conv.CONV, spatial_dims](in_channels, VNET_CHANNELS, kernel_size=1), network)
 
 

@@ -5,6 +5,7 @@ Free of torch. A source derives from `FilesConfig` and says which cases there ar
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import time
@@ -74,6 +75,9 @@ class FilesConfig(DataConfig):
     cache: str = ""
     """Folder for preprocessed cases; empty for one below the user's cache folder."""
 
+    cache_gb: float = 200.0
+    """What all cases there may take, in gigabytes (10^9 bytes); those of this data always stay. 0 for no limit."""
+
     def __post_init__(self) -> None:
         # Workers have working directories of their own.
         self.root = str(Path(self.root).expanduser().absolute()) if self.root else ""
@@ -105,8 +109,8 @@ class FilesConfig(DataConfig):
         listing, findings = self._gather()
         if not listing.entries or any(finding.kind == "label maps" for finding in findings):
             return to_lines(findings)
-        hashes = self._hashes()
-        inspector = self._inspector(listing, hashes)
+        hashes, cache = self._hashes(), CaseCache(self.cache_folder)
+        inspector = self._inspector(listing, hashes, cache)
         spacings: dict[str, tuple[float, ...]] = {}
         shares: dict[str, float] = {}
         for entry in _show_progress(listing.entries):
@@ -118,6 +122,7 @@ class FilesConfig(DataConfig):
         digests = {entry.name: hashes.digest(entry.image) or entry.name for entry in listing.entries}
         hashes.keep()
         findings += self._place(listing, shares).findings
+        cache.shrink(self._most_cache_bytes)
         return to_lines([*findings, *find_repetitions(listing.entries, digests), *find_other_spacings(spacings)])
 
     def load(self) -> Dataset:
@@ -129,10 +134,11 @@ class FilesConfig(DataConfig):
         listing, findings = self._gather()
         _refuse(findings)
         allow_many_files()
-        hashes = self._hashes()
-        inspector = self._inspector(listing, hashes)
+        hashes, cache = self._hashes(), CaseCache(self.cache_folder)
+        inspector = self._inspector(listing, hashes, cache)
         prepared = {entry.name: _prepare(entry, inspector) for entry in listing.entries}
         hashes.keep()
+        cache.shrink(self._most_cache_bytes)
         spacings = {name: case.spacing_mm for name, case in prepared.items()}
         shares: dict[str, float] = {}
         for entry in listing.entries:
@@ -162,7 +168,7 @@ class FilesConfig(DataConfig):
         hashes = self._hashes()
         shares: dict[str, float] = {}
         if find_strata(self.shift, listing.entries):
-            inspector = self._inspector(listing, hashes)
+            inspector = self._inspector(listing, hashes, CaseCache(self.cache_folder))
             for entry in listing.entries:
                 shares |= self._read_share(entry, _prepare(entry, inspector))
         rows = []
@@ -229,8 +235,9 @@ class FilesConfig(DataConfig):
                 "data.validation_share and data.test_share must be positive and leave a share for training, got "
                 f"{shares[0]:g} and {shares[1]:g}"
             )
-        if self.channels < 0:
-            findings.append(f"data.channels must be at least 0, got {self.channels}")
+        for key in ("channels", "cache_gb"):
+            if not 0 <= getattr(self, key) < math.inf:
+                findings.append(f"data.{key} must be at least 0 and finite, got {getattr(self, key)}")
         if both := sorted({*self.train_domains} & {*self.shift}):
             findings.append(f"domains must be in data.train_domains or data.shift, got {both} in both")
         findings += self.find_repeated_sets()
@@ -242,7 +249,7 @@ class FilesConfig(DataConfig):
             )
         return findings
 
-    def _inspector(self, listing: Listing, hashes: FileHashes) -> Inspector:
+    def _inspector(self, listing: Listing, hashes: FileHashes, cache: CaseCache) -> Inspector:
         label_map, _ = read_label_map(self.label_map, listing.class_names)
         rules = Rules(
             num_channels=self.channels or listing.num_channels or count_channels(listing.entries),
@@ -251,10 +258,14 @@ class FilesConfig(DataConfig):
             allows_empty_labels=self.allow_empty_labels,
             preprocessing=self.preprocessing,
         )
-        return Inspector(rules, CaseCache(self.cache_folder), hashes)
+        return Inspector(rules, cache, hashes)
 
     def _hashes(self) -> FileHashes:
         return FileHashes(self.cache_folder, key_of(self.root))
+
+    @property
+    def _most_cache_bytes(self) -> float:
+        return self.cache_gb * 1e9 or math.inf
 
     @property
     def cache_folder(self) -> Path:

@@ -123,7 +123,7 @@ def show_answers(
 
 def _load_network(task: SegmentationTask, assignment: Assignment, checkpoint: Path) -> nn.Module:
     dataset = load_once(task.data)
-    network = build_matched(assignment.candidate.architecture, task.match_parameters, dataset)
+    network = build_matched(assignment.candidate, task.network_size, dataset)
     try:
         weights = torch.load(checkpoint / WEIGHTS_FILE, weights_only=True, map_location="cpu")
         network.load_state_dict(weights)

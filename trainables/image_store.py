@@ -67,6 +67,10 @@ class HostImages:
         image_rows, label_rows = images.numpy(), labels.numpy()
         for position, (index, start) in enumerate(zip(cases.tolist(), starts.tolist(), strict=True)):
             case = self._cases[index]
+            if all(0 <= first <= extent - patch for first, extent in zip(start, case.label.shape, strict=True)):
+                inside = tuple(slice(first, first + patch) for first in start)
+                image_rows[position], label_rows[position] = case.image[(slice(None), *inside)], case.label[inside]
+                continue
             there = tuple(slice(max(first, 0), max(first + patch, 0)) for first in start)
             found = case.label[there]
             here = tuple(slice(max(-first, 0), max(-first, 0) + n) for first, n in zip(start, found.shape, strict=True))

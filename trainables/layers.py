@@ -1,4 +1,4 @@
-"""Norms, nonlinearities and up-samplings of the networks, by option of the architecture."""
+"""Norms, nonlinearities and up-samplings of the networks, by option of the architecture; what images they take."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from monai.networks.blocks.upsample import SubpixelUpsample
 from monai.networks.layers.factories import Act, Conv, Norm
-from torch import nn
+from torch import Tensor, nn
 
 MAX_GROUPS = 8
 """Groups of channels of a group norm; fewer where they do not divide the channels."""
@@ -21,6 +21,13 @@ ACTIVATIONS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "silu": ("swish", {}),
 }
 """By option of `Architecture.activation`: the name and settings that MONAI's factory knows it by."""
+
+
+def check_extents(images: Tensor, total_stride: int) -> None:
+    """Raises ValueError if a spatial extent of a batch (b, c, ...spatial) is not divisible by the total stride."""
+    extents = images.shape[2:]
+    if any(extent % total_stride for extent in extents):
+        raise ValueError(f"spatial extents must be divisible by {total_stride}, got {tuple(extents)}; pad the images")
 
 
 def build_norm(name: str, channels: int, spatial_dims: int) -> nn.Module:

@@ -21,7 +21,7 @@ from spaces.recipe import Recipe
 from trainables.losses import LOSSES, supervise
 from trainables.memory import MemoryNeed, estimate_need, flatten_outputs, is_out_of_memory
 from trainables.optimisers import OPTIMISERS, STATE_PER_WEIGHT, learning_rate_factor
-from trainables.parallel import count_workers, gather, replicate, take_share
+from trainables.parallel import announce, count_workers, gather, replicate, take_share
 from trainables.seeds import derive_seed
 
 MAX_GRADIENT_NORM = 12.0
@@ -104,6 +104,12 @@ class Learner:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from a `state_dict`."""
         self._optimiser.load_state_dict(state["optimiser"])
+        # The fused steps go through memory in its order, so the state must lie there as its weight does: a training
+        # that began where another layout is faster would otherwise go on with the wrong numbers.
+        for weight, kept in self._optimiser.state.items():
+            for name, value in kept.items():
+                if isinstance(value, Tensor) and value.shape == weight.shape:
+                    kept[name] = torch.empty_like(weight).copy_(value)
         self.num_parts = state["num_parts"]
 
     def _find_gradient(self, images: Tensor, labels: Tensor, iteration: int) -> Tensor:
@@ -128,6 +134,7 @@ class Learner:
         self._optimiser.zero_grad(set_to_none=True)
         if self.num_parts > 1:
             return self._go_in_parts(images, labels, iteration)
+        announce(self._network, len(images))
         outputs = [gather(output, len(images)) for output in self._forward(take_share(images), iteration, 0)]
         loss = supervise(self._loss, outputs, labels)
         loss.backward()  # type: ignore[no-untyped-call]

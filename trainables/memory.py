@@ -11,6 +11,7 @@ import ctypes
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -23,6 +24,10 @@ HALF_SIZE = 0.5
 
 WAY_BACK = 2.0
 """Gradients and scratch space of the backward pass, in sizes of the largest activation."""
+
+
+_MALLOC_SETTINGS = ((-3, 32 * 2**20), (-1, 2**31 - 1))
+"""M_MMAP_THRESHOLD, at its largest, and M_TRIM_THRESHOLD, in bytes: see mallopt(3). Setting one fixes both."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,19 @@ def _left_in_container() -> float | None:
     except OSError:
         return None
     return None if limit == "max" else float(limit) - float(used)
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Has this process keep, for its next tensors, what tensors freed; a `PeakMeter` gives it back when it is made.
+
+    Otherwise the C library hands the end of its heap back whenever an iteration frees its activations, and the kernel
+    must find and clear the same pages in the next one: thousands of page faults an iteration, or none, by chance.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        library = ctypes.CDLL("libc.so.6")
+        for setting, value in _MALLOC_SETTINGS:
+            library.mallopt(setting, value)
 
 
 def _give_back() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from spaces.architecture import Architecture
 from trainables.blocks import build_level
 from trainables.families import FAMILIES
-from trainables.layers import UPSAMPLING
+from trainables.layers import UPSAMPLING, check_extents
 from trainables.nested import NestedNode, Place, plan_nodes
 from trainables.seeds import derive_seed
 from trainables.skips import SKIPS, Skip
@@ -111,11 +111,7 @@ class EncoderDecoder(nn.Module):
         Raises:
             ValueError: if a spatial extent is not divisible by the total stride.
         """
-        if any(extent % self._total_stride for extent in images.shape[2:]):
-            raise ValueError(
-                f"spatial extents must be divisible by {self._total_stride}, got {tuple(images.shape[2:])}; "
-                f"pad the images"
-            )
+        check_extents(images, self._total_stride)
         found = self._encode(images)
         features, others = found[len(self.decoders), 0], []
         for level in reversed(range(len(self.decoders))):

@@ -6,23 +6,24 @@ import dataclasses
 import json
 import logging
 import warnings
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.export import Dim
 
 from trainables.blueprint import ARCHITECTURE_FILE, Blueprint
 from trainables.bundle import windows_per_pass
 from trainables.evaluation import WINDOW_OVERLAP
-from trainables.model_record import ModelRecord
 from trainables.network_source import read_source
-from trainables.raw_images import Preparation
+from trainables.trained_model import TrainedModel
 
 INPUT, OUTPUT = "image", "logits"
+FIXED_EXTENTS = frozenset({"swin_unetr"})
+"""Families that look at the extents of an image to decide what to compute, which a file for any extents cannot."""
+
 _PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 
 
@@ -33,42 +34,28 @@ def check_onnx() -> None:
         raise ValueError(f"format onnx needs {', '.join(missing)}; pip install 'paretoseg[onnx]', or take bundle")
 
 
-def write_onnx(
-    folder: Path,
-    blueprint: Blueprint,
-    weights: Mapping[str, Tensor],
-    record: ModelRecord,
-    class_names: tuple[str, ...],
-    preparation: Preparation | None = None,
-) -> None:
+def write_onnx(folder: Path, model: TrainedModel) -> None:
     """Writes the model, its description and the script into an existing, empty folder.
 
-    Args:
-        folder: Where to write.
-        blueprint: The network.
-        weights: Its weights.
-        record: What is told of it.
-        class_names: By label.
-        preparation: What was done to the files that it was trained on; described, and left to the application.
+    What was done to the files that it was trained on is described, and left to the application.
     """
-    network = blueprint.build()
-    network.load_state_dict(dict(weights))
-    convert(network.eval(), blueprint, folder / "model.onnx")
-    settings = describe(blueprint, record, class_names)
-    if preparation is not None:
-        settings["preparation"] = dataclasses.asdict(preparation.settings) | {
-            "spacing_of_training_mm": list(preparation.spacing_mm)
-        }
+    convert(model.build_network(), model.blueprint, folder / "model.onnx")
+    settings = describe(model)
     (folder / "model.json").write_text(json.dumps(settings, indent=2) + "\n")
     (folder / "segment.py").write_text(read_source("trainables.onnx_inference"))
-    (folder / "README.md").write_text(record.card)
-    (folder / ARCHITECTURE_FILE).write_text(blueprint.to_yaml())
+    (folder / "README.md").write_text(model.record.card)
+    (folder / ARCHITECTURE_FILE).write_text(model.blueprint.to_yaml())
 
 
 def convert(network: nn.Module, blueprint: Blueprint, path: Path) -> None:
-    """Writes the network as ONNX: any batch size, any spatial extents that the total stride divides."""
+    """Writes the network as ONNX: any batch size, any spatial extents that the total stride divides.
+
+    Families in `FIXED_EXTENTS` take extents of the window only, which is all that a sliding window asks for.
+    """
     stride, extent = blueprint.architecture.total_stride, blueprint.window
-    axes = {2 + axis: stride * Dim(f"extent_{axis}", min=1) for axis in range(blueprint.spatial_dims)}
+    axes: dict[int, Any] = {}
+    if blueprint.architecture.family not in FIXED_EXTENTS:
+        axes = {2 + axis: stride * Dim(f"extent_{axis}", min=1) for axis in range(blueprint.spatial_dims)}
     example = torch.zeros(2, blueprint.in_channels, *[extent] * blueprint.spatial_dims)
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
@@ -93,10 +80,11 @@ def convert(network: nn.Module, blueprint: Blueprint, path: Path) -> None:
             logger.setLevel(level)
 
 
-def describe(blueprint: Blueprint, record: ModelRecord, class_names: tuple[str, ...]) -> dict[str, Any]:
-    """The content of `model.json`: all that an application must do around the network."""
+def describe(model: TrainedModel) -> dict[str, Any]:
+    """The content of `model.json`: all that an application must do around the network, and before it."""
+    blueprint, record = model.blueprint, model.record
     spatial = ["height", "width"] if blueprint.spatial_dims == 2 else ["depth", "height", "width"]
-    return {
+    settings = {
         "name": record.name,
         "summary": record.summary,
         "input": {"name": INPUT, "dtype": "float32", "axes": ["batch", "channel", *spatial]},
@@ -105,15 +93,21 @@ def describe(blueprint: Blueprint, record: ModelRecord, class_names: tuple[str, 
         "num_channels": blueprint.in_channels,
         "intensity_range": [0.0, 1.0],
         "extents_divisible_by": blueprint.architecture.total_stride,
+        "extents": blueprint.window if blueprint.architecture.family in FIXED_EXTENTS else "any",
         "window": blueprint.window,
         "overlap": WINDOW_OVERLAP,
         "windows_per_pass": windows_per_pass(blueprint),
         "blending": "mean of the logits of all windows that cover a place",
         "padding": "zeros on both sides, half each, where the image is smaller than the window",
         "mask": "class of the largest logit, the first of equals",
-        "class_names": list(class_names),
+        "class_names": list(model.class_names),
         "pytorch_version": version("torch").partition("+")[0],
     }
+    if model.preparation is not None:
+        settings["preparation"] = dataclasses.asdict(model.preparation.settings) | {
+            "spacing_of_training_mm": list(model.preparation.spacing_mm)
+        }
+    return settings
 
 
 def _is_there(package: str) -> bool:

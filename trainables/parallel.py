@@ -12,9 +12,9 @@ loss. The gradient of the whole batch is
 Process r holds all of z, so it knows dL/dz_r without asking anybody, but only its own z_r depends on its w. Going back
 through the gather it therefore keeps its own part, times W: its gradient is W (dL/dz_r) (dz_r/dw). Torch's
 DistributedDataParallel then averages over the processes: (1/W) sum_r W (dL/dz_r) (dz_r/dw) = dL/dw. With the same
-gradient, its norm, the optimiser's state and the weights stay the same on all processes. This needs a network whose
-output for an image depends on that image alone, as with instance norm; batch norm would see the share instead of the
-batch.
+gradient, its norm, the optimiser's state and the weights stay the same on all processes. This holds where the output
+for an image depends on that image alone, as with instance norm. A batch norm, which looks at the whole batch, is
+replaced by one that does so over all processes, there and back (see `synced_norm.py`).
 
 In a plain process, without a process group, there is one share: the batch.
 """
@@ -28,6 +28,8 @@ import torch.distributed as dist
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+
+from trainables.synced_norm import sync_norms, tell_own
 
 
 def count_workers() -> int:
@@ -48,12 +50,20 @@ def is_leader() -> bool:
 def replicate(network: nn.Module) -> nn.Module:
     """The network in the form in which it is trained: itself in a plain process, else averaging its gradients.
 
-    The weights are shared with the given network, which stays the one to measure and to save. All processes must call
-    this together.
+    The weights are shared with the given network, which stays the one to measure and to save; its batch norms then are
+    those of the whole batch. All processes must call this together.
     """
     if count_workers() == 1:
         return network
+    sync_norms(network)
     return DistributedDataParallel(network, gradient_as_bucket_view=True)
+
+
+def announce(network: nn.Module, num_items: int) -> None:
+    """Tells the network how many items the batch has that its next share comes from."""
+    num_workers = count_workers()
+    if num_workers > 1:
+        tell_own(network, len(range(find_rank(), num_items, num_workers)))
 
 
 def take_share(batch: Float[Tensor, "b c *spatial"]) -> Float[Tensor, "share c *spatial"]:

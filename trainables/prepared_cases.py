@@ -2,7 +2,8 @@
 
 A case is known by its content and by what is done to it, so that a changed file or setting never meets an old result,
 and studies with the same settings share it. Processes may write at once: a case is moved into place when it is
-complete, and the first one stays. Deleting the folder at any time costs time only.
+complete, and the first one stays. Deleting the folder at any time costs time only: who has a case mapped keeps it, and
+who looks for it prepares it again.
 
     <cache>/cases/<key>/arrays.npy   the bytes of image (float32) and label (uint8), one behind the other
     <cache>/cases/<key>/about.json   shape and spacing
@@ -17,6 +18,7 @@ import math
 import os
 import resource
 import shutil
+import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +30,9 @@ from trainables.preprocessing import Prepared
 
 VERSION = 1
 """Part of every key: raise it when the same settings give other arrays than before."""
+
+_ABANDONED_SECONDS = 86400.0
+"""How old an unfinished case is of which nobody will come back."""
 
 _ARRAYS, _ABOUT = "arrays.npy", "about.json"
 
@@ -48,6 +53,8 @@ class CaseCache:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "cases"
+        self._used: set[str] = set()
+        self._has_grown = False
 
     def find(self, key: str) -> Prepared | None:
         """The case, its arrays mapped into memory; None if it is not there or damaged.
@@ -62,9 +69,13 @@ class CaseCache:
             shape = tuple(about["shape"])
             size = math.prod(shape)
             image = content[:-size].view(np.float32).reshape(-1, *shape)
-            return Prepared(image, content[-size:].reshape(shape), tuple(about["spacing_mm"]))
+            found = Prepared(image, content[-size:].reshape(shape), tuple(about["spacing_mm"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+        self._used.add(key)
+        with suppress(OSError):
+            os.utime(place)  # says when the case was last used; a cache that cannot be written is none to shrink
+        return found
 
     def keep(self, key: str, case: Prepared) -> Prepared:
         """Writes a case and returns it as `find` does.
@@ -82,6 +93,7 @@ class CaseCache:
                 os.fsync(file.fileno())
             (unfinished / _ABOUT).write_text(json.dumps(about))
             self._move(unfinished, key)
+            self._has_grown = True
         except OSError as error:
             raise ValueError(
                 f"'{self._folder}' cannot be written ({error.strerror}); free some space, or name another folder with "
@@ -91,19 +103,48 @@ class CaseCache:
             shutil.rmtree(unfinished, ignore_errors=True)
         return self.find(key) or case
 
+    def shrink(self, most_bytes: float) -> int:
+        """Takes out what was not used for longest until the rest fits, if anything was added; returns how many.
+
+        What this cache has found or kept itself stays. Safe while others read and write: see the module's text.
+        """
+        if not self._has_grown:
+            return 0
+        self._has_grown = False
+        ages: list[tuple[float, int, Path]] = []
+        for place in self._folder.iterdir():
+            with suppress(OSError):  # gone meanwhile
+                size = sum(file.stat().st_size for file in place.iterdir())
+                ages.append((place.stat().st_mtime, size, place))
+        total, removed = sum(size for _, size, _ in ages), 0
+        for last_used, size, place in sorted(ages):
+            if total <= most_bytes:
+                break
+            is_unfinished = place.name.startswith(".")
+            if place.name in self._used or (is_unfinished and time.time() - last_used < _ABANDONED_SECONDS):
+                continue
+            _remove(place)
+            total, removed = total - size, removed + 1
+        return removed
+
     def _move(self, unfinished: Path, key: str) -> None:
         """Into place, unless another process was first; what is there but damaged makes way."""
         place = self._folder / key
         if place.is_dir() and self.find(key) is None:
-            damaged = unfinished.with_name(f"{unfinished.name}.damaged")
-            with suppress(FileNotFoundError):
-                place.rename(damaged)
-            shutil.rmtree(damaged, ignore_errors=True)
+            _remove(place)
         try:
             unfinished.rename(place)
         except OSError:
             if not place.is_dir():
                 raise
+
+
+def _remove(place: Path) -> None:
+    """Out of the way at once, so that nobody finds half a case."""
+    going = place.with_name(f".{place.name.lstrip('.')}.{uuid.uuid4().hex[:8]}")
+    with suppress(FileNotFoundError):
+        place.rename(going)
+    shutil.rmtree(going, ignore_errors=True)
 
 
 def allow_many_files() -> None:

@@ -78,7 +78,7 @@ class ReferenceNetwork:
     def __init__(self, task: SegmentationTask, assignment: Assignment, checkpoint: Path, cases: Sequence[Case]) -> None:
         torch.set_num_threads(assignment.num_threads)
         dataset = load_once(task.data)
-        self._network = build_matched(assignment.candidate.architecture, task.match_parameters, dataset)
+        self._network = build_matched(assignment.candidate, task.network_size, dataset)
         weights = torch.load(checkpoint / WEIGHTS_FILE, weights_only=True, map_location="cpu")
         self._network.load_state_dict(weights)
         self._network.eval().to(assignment.device)

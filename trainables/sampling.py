@@ -90,8 +90,9 @@ class PatchSampler:
 
     def __init__(self, cases: TrainingCases, *, patch: int, foreground_ratio: float) -> None:
         self._cases, self._patch, self._foreground_ratio = cases, patch, foreground_ratio
-        self._margins = (patch - cases.shapes).clamp(min=0) // 2
-        self._slack = (cases.shapes - patch).clamp(min=0)
+        shapes = cases.shapes.numpy()
+        self._margins = np.maximum(patch - shapes, 0) // 2
+        self._slack = np.maximum(shapes - patch, 0)
 
     def sample(
         self, num_patches: int, generator: torch.Generator
@@ -108,13 +109,16 @@ class PatchSampler:
         is_centred = torch.rand(num_patches, generator=generator) < self._foreground_ratio
         which = torch.rand(num_patches, generator=generator, dtype=torch.float64)
         anywhere = torch.rand(num_patches, num_dims, generator=generator, dtype=torch.float64)
-        # All starts count from the border of the padded image.
-        slack, margins = self._slack[cases], self._margins[cases]
-        centres = self._cases.foreground.find(cases, which) + margins
-        centred = (centres - self._patch // 2).clamp(min=0).minimum(slack)
-        is_centred &= self._cases.foreground.has_foreground(cases)
-        starts = torch.where(is_centred[:, None], centred, (anywhere * (slack + 1)).long())
-        return self._cases.images.cut(cases, starts - margins, self._patch)
+        foreground = self._cases.foreground
+        is_centred &= foreground.has_foreground(cases)
+        # Arrays from here on, as on so few numbers tensors take several times as long. All starts count from the border
+        # of the padded image.
+        slack, margins = self._slack[cases.numpy()], self._margins[cases.numpy()]
+        centres = foreground.find(cases, which).numpy() + margins
+        centred = np.minimum(np.maximum(centres - self._patch // 2, 0), slack)
+        random = (anywhere.numpy() * (slack + 1)).astype(np.int64)
+        starts = np.where(is_centred.numpy()[:, None], centred, random) - margins
+        return self._cases.images.cut(cases, torch.from_numpy(starts), self._patch)
 
 
 def _group_by_class(label: np.ndarray) -> list[np.ndarray]:

@@ -37,14 +37,14 @@ from trainables.datasets import Case, load_once
 from trainables.evaluation import Scores, measure, to_tensor
 from trainables.learner import Learner, find_half, lay_out
 from trainables.measures import MEASURES, Scoring, SurfaceMetrics
-from trainables.memory import BYTES_PER_GB, PeakMeter, available_bytes
+from trainables.memory import BYTES_PER_GB, PeakMeter, available_bytes, keep_freed_memory
 from trainables.networks import initialise_weights
 from trainables.objectives import name_objectives, summarise
 from trainables.parallel import count_workers, is_leader
 from trainables.sampling import PatchSampler, load_training_cases_once
 from trainables.seeds import derive_seed
 from trainables.segmentation_task import SegmentationTask
-from trainables.trainable import Assignment, CaseScore, Evaluation, Split
+from trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Assignment, CaseScore, Evaluation, Split
 
 WEIGHTS_FILE, STATE_FILE = "weights.pt", "training.pt"
 
@@ -54,6 +54,7 @@ class SegmentationTrainable:
 
     def __init__(self, task: SegmentationTask, assignment: Assignment) -> None:
         torch.set_num_threads(assignment.num_threads)
+        keep_freed_memory()
         self._task, self._assignment = task, assignment
         self._recipe = assignment.candidate.recipe
         self._dataset = load_once(task.data)
@@ -64,7 +65,7 @@ class SegmentationTrainable:
             foreground_ratio=self._recipe.foreground_ratio,
         )
         self._meter = PeakMeter(assignment.device)
-        self._network = build_matched(assignment.candidate.architecture, task.match_parameters, self._dataset)
+        self._network = build_matched(assignment.candidate, task.network_size, self._dataset)
         initialise_weights(self._network, assignment.seed)
         self._network.to(assignment.device)
         is_half = find_half(task.precision, assignment.device)
@@ -82,7 +83,8 @@ class SegmentationTrainable:
         )
         self._patch_generator = _generator("patches", assignment.seed)
         self._augmentation_generator = _generator("augmentation", assignment.seed)
-        self._steps_done, self._train_seconds, self._train_memory_gb = 0, 0.0, 0.0
+        self._steps_done, self._train_seconds = 0, 0.0
+        self._estimated_memory_gb, self._train_memory_gb = 0.0, 0.0
 
     @property
     def num_steps(self) -> int:
@@ -136,10 +138,9 @@ class SegmentationTrainable:
         rows = name_objectives(scores.rows, self._task.metric, self._task.rule)
         image = to_tensor(self._dataset.cases(split)[0].image).to(self._assignment.device)
         costs = measure_costs(self._network, image, self._recipe.patch)
-        costs |= {"train_memory_gb": self._train_memory_gb, "train_seconds": self._train_seconds}
-        costs["battery_seconds"] = battery_seconds
-        device = name_device(self._assignment.device, self._assignment.num_threads)
-        return Evaluation(self._summarise(rows), costs, rows, scores.degenerate, device)
+        costs |= {TAKEN_MEMORY: self._train_memory_gb, ESTIMATED_MEMORY: self._estimated_memory_gb}
+        costs |= {"train_seconds": self._train_seconds, "battery_seconds": battery_seconds}
+        return Evaluation(self._summarise(rows), costs, rows, scores.degenerate, self._device_name)
 
     def save(self, folder: Path) -> None:
         """Writes `weights.pt` (the network alone) and `training.pt` (all else that going on needs)."""
@@ -149,6 +150,7 @@ class SegmentationTrainable:
             "steps_done": self._steps_done,
             "train_seconds": self._train_seconds,
             "train_memory_gb": self._train_memory_gb,
+            "estimated_memory_gb": self._estimated_memory_gb,
             "learner": self._learner.state_dict(),
             "patch_generator": self._patch_generator.get_state(),
             "augmentation_generator": self._augmentation_generator.get_state(),
@@ -176,20 +178,34 @@ class SegmentationTrainable:
         self._augmentation_generator.set_state(state["augmentation_generator"])
         self._steps_done, self._train_seconds = state["steps_done"], state["train_seconds"]
         self._train_memory_gb = state["train_memory_gb"]
+        # Checkpoints of before it was kept hold no estimate.
+        self._estimated_memory_gb = state.get("estimated_memory_gb", 0.0)
+
+    @property
+    def _device_name(self) -> str:
+        return name_device(self._assignment.device, self._assignment.num_threads)
 
     def _plan_memory(self) -> None:
-        """Refuses a training that is hopeless, and has batches go through in parts where that makes one fit."""
+        """Refuses a training that is hopeless, and has batches go through in parts where that makes one fit.
+
+        The estimate is corrected by what earlier trainings took of theirs; kept it is as it was, to learn from it.
+        """
         there = self._task.memory_gb * BYTES_PER_GB or available_bytes(self._assignment.device)
         size = [self._recipe.patch] * self._dataset.spatial_dims
-        need = self._learner.estimate_need((self._batch_size, self._dataset.num_channels, *size))
-        most_parts = min(2, self._batch_size)
-        if need.total(most_parts) > there:
+        # Of a batch that is spread over processes, each one holds its share, and does not divide it further.
+        share, is_alone = -(-self._batch_size // count_workers()), count_workers() == 1
+        need = self._learner.estimate_need((share, self._dataset.num_channels, *size))
+        factor = self._assignment.memory_factors.get(self._device_name, 1.0)
+        most_parts = min(2, share) if is_alone else 1
+        if factor * need.total(most_parts) > there:
+            taken = "" if factor == 1.0 else f" ({factor:.2g} times the estimate, as trials before it)"
             raise MemoryError(
-                f"infeasible: needs about {need.total(most_parts) / BYTES_PER_GB:.2g} GB of "
-                f"{there / BYTES_PER_GB:.2g} GB; narrow the space, or lower task.pixels_per_batch"
+                f"infeasible: needs about {factor * need.total(most_parts) / BYTES_PER_GB:.2g} GB of "
+                f"{there / BYTES_PER_GB:.2g} GB{taken}; narrow the space, or lower task.pixels_per_batch"
             )
-        if need.total() > there and count_workers() == 1:
+        if factor * need.total() > there:
             self._learner.num_parts = most_parts
+        self._estimated_memory_gb = need.total(self._learner.num_parts) / BYTES_PER_GB
 
     def _train_once(self, iteration: int) -> Tensor:
         """The loss of one optimiser iteration, still on the device."""

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from spaces.exposure import find_exposure
 from spaces.objective import Objective
 from spaces.recipe import Recipe
 from spaces.search_space import SearchSpace
 from trainables.battery import CLEAN_CONDITION, Battery, choose_quick, to_conditions
-from trainables.calibration import settle_strengths
 from trainables.counting import TrainedCorruptions, check_something_counts, describe_uncounted, find_uncounted
 from trainables.datasets import DataConfig, Dataset, describe_shift_sets, describe_small_cases, load_once
 from trainables.measures import MEASURES, ObjectiveMetric, Scoring, SurfaceMetrics
+from trainables.network_size import NetworkSize
 from trainables.objectives import RobustnessOver, RobustnessRule, define_objectives
-from trainables.reference_errors import check_errors, parse_errors
+from trainables.reference_errors import check_errors
 from trainables.robustness import Robustness
 from trainables.severities import (
     SeverityTable,
@@ -27,18 +26,19 @@ from trainables.severities import (
     check_severity,
     default_strengths,
     describe_leaks,
-    expand_corruptions,
 )
 from trainables.shift_sets import name_set
-from trainables.task_config import TaskConfig
-from trainables.trainable import Assignment, SplitRow
+from trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Assignment, SplitRow
 
 if TYPE_CHECKING:
     from trainables.segmentation import SegmentationTrainable
 
-COST_NAMES = ("parameters", "flops", "latency_ms", "memory_gb", "train_memory_gb", "train_seconds", "battery_seconds")
-"""Number of weights; operations of one window; time and peak of memory for one image; peak and time of training; time
-of the complete measurement on validation cases.
+COST_NAMES = (
+    *("parameters", "flops", "latency_ms", "memory_gb", TAKEN_MEMORY, ESTIMATED_MEMORY),
+    *("train_seconds", "battery_seconds"),
+)
+"""Number of weights; operations of one window; time and peak of memory for one image; peak of training and its
+estimate; time of training, and of the complete measurement on validation cases.
 """
 
 
@@ -48,96 +48,6 @@ class Precision(StrEnum):
     auto = "auto"
     float32 = "float32"
     bfloat16 = "bfloat16"
-
-
-@dataclass(unsafe_hash=True)
-class SegmentationConfig(TaskConfig):
-    """Budget and measurement of a trial, as a config names them."""
-
-    num_steps: int = 4
-    """Steps of a trial; after each one, a pruner may stop it."""
-
-    iterations_per_step: int = 50
-    """Optimiser iterations of one step, for batches of `pixels_per_batch`."""
-
-    pixels_per_batch: int = 16384
-    """Pixels (voxels) of a batch, whatever the patch: candidates with small patches get more of them."""
-
-    precision: Precision = Precision.auto
-    """What training computes in: float32, bfloat16, or bfloat16 where the device gains by it (auto)."""
-
-    memory_gb: float = 0.0
-    """Memory a trial may take, in gigabytes (10^9 bytes); 0 for what the GPU or machine has free."""
-
-    corruptions: list[str] = field(default_factory=lambda: ["gaussian_noise", "speckle_noise", "gaussian_blur"])
-    """The battery that robustness is measured on: names from the table of corruptions."""
-
-    severities: list[int] = field(default_factory=lambda: [2, 4])
-    """Severities of every corruption, 1 to 5; mild ones weigh more."""
-
-    match_parameters: int = 0
-    """Number of weights that the width is chosen for, so that all networks are of one size; 0 to search the width."""
-
-    robustness: Robustness = Robustness.weighted_mean
-    """How scores on changed images become the objective robustness."""
-
-    robustness_over: RobustnessOver = RobustnessOver.all
-    """What counts towards robustness: corruptions, shifts (the shift sets of the data), or all."""
-
-    trained_corruptions: TrainedCorruptions = TrainedCorruptions.exclude
-    """Whether corruptions that the space lets some trial meet in training count, for all trials: exclude, include."""
-
-    reference: str = ""
-    """File of rows of the network that `mean_corruption_error` compares with."""
-
-    reference_errors: list[str] = field(default_factory=list)
-    """Its errors, a line a condition; a study keeps them here and reads no file again."""
-
-    num_quick_cases: int = 4
-    """Validation cases that the quick measurement after every step looks at, and as many of every shift set."""
-
-    battery_seed: int = 0
-    """Decides the draws of the corruptions, together with case, corruption and severity."""
-
-    calibration: str = ""
-    """File of `paretoseg calibrate` whose strengths a study begins with; empty for the defaults."""
-
-    strengths: list[str] = field(default_factory=list)
-    """Strengths at severity 1 to 5, a line a corruption; a study keeps all of its own here and reads no file again."""
-
-    metric: ObjectiveMetric = ObjectiveMetric.dice
-    """What accuracy and robustness are made of: dice or nsd (surface Dice)."""
-
-    surface_metrics: SurfaceMetrics = SurfaceMetrics.clean
-    """On which images NSD and HD95 are measured besides Dice: clean, all or none."""
-
-    nsd_tolerance_mm: float = 1.0
-    """How far two surfaces may lie apart and still count as equal in NSD, in millimetres."""
-
-    def build(self, data: DataConfig, space: SearchSpace | None = None) -> SegmentationTask:
-        """The task on this data, frozen."""
-        return SegmentationTask(
-            data=data,
-            num_steps=self.num_steps,
-            iterations_per_step=self.iterations_per_step,
-            pixels_per_batch=self.pixels_per_batch,
-            precision=self.precision,
-            memory_gb=self.memory_gb,
-            corruptions=tuple(expand_corruptions(self.corruptions)),
-            severities=tuple(self.severities),
-            num_quick_cases=self.num_quick_cases,
-            battery_seed=self.battery_seed,
-            strengths=tuple(settle_strengths(self.strengths, self.calibration if not self.strengths else "").items()),
-            metric=self.metric,
-            surface_metrics=self.surface_metrics,
-            nsd_tolerance_mm=self.nsd_tolerance_mm,
-            match_parameters=self.match_parameters,
-            robustness=self.robustness,
-            robustness_over=self.robustness_over,
-            trained_corruptions=self.trained_corruptions,
-            reference_errors=tuple(parse_errors(self.reference_errors).items()),
-            exposure=tuple(sorted(find_exposure(space))) if space else (),
-        )
 
 
 @dataclass(frozen=True)
@@ -170,6 +80,12 @@ class SegmentationTask:
     reference_errors: tuple[tuple[tuple[str, int, str], float], ...] = ()
     exposure: tuple[str, ...] = ()
     """The families of image changes that some candidate of the study meets in training."""
+    match_flops: int = 0
+
+    @property
+    def network_size(self) -> NetworkSize:
+        """What the widths of networks are chosen for."""
+        return NetworkSize(self.match_parameters, self.match_flops)
 
     def objectives(self) -> tuple[Objective, ...]:
         """The mean of the metric on clean images, and robustness as the rule says."""
@@ -257,8 +173,11 @@ class SegmentationTask:
         return [*describe_shift_sets(load_once(self.data)), *small, *uncounted, *leaking]
 
     def warm_up(self) -> None:
-        """Imports torch, MONAI and the training loop."""
-        import trainables.segmentation  # noqa: F401  (late, see `build`)
+        """Imports torch, MONAI and the training loop, for a process that does nothing but trials."""
+        from trainables.lean_monai import import_monai  # late, see `build`
+
+        import_monai()
+        import trainables.segmentation  # noqa: F401
 
     def build(self, assignment: Assignment) -> SegmentationTrainable:
         """The network of a candidate, ready to train."""
@@ -272,9 +191,14 @@ class SegmentationTask:
         for name in ("num_steps", "iterations_per_step", "pixels_per_batch", "num_quick_cases"):
             if getattr(self, name) < 1:
                 findings.append(f"task.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("memory_gb", "nsd_tolerance_mm", "match_parameters"):
+        for name in ("memory_gb", "nsd_tolerance_mm", "match_parameters", "match_flops"):
             if not 0 <= getattr(self, name) < math.inf:
                 findings.append(f"task.{name} must be at least 0 and finite, got {getattr(self, name)}")
+        if self.match_parameters and self.match_flops:
+            findings.append(
+                "one width cannot match two numbers, got "
+                f"task.match_parameters={self.match_parameters} and task.match_flops={self.match_flops}; set one to 0"
+            )
         return findings
 
     def _battery_findings(self) -> list[str]:

@@ -7,7 +7,7 @@ A `Task` names the objectives and builds a `Trainable` for a candidate. A traina
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -23,6 +23,9 @@ class Split(StrEnum):
     VALIDATION = "validation"
     TEST = "test"
 
+
+ESTIMATED_MEMORY, TAKEN_MEMORY = "estimated_memory_gb", "train_memory_gb"
+"""Costs of a task that says what its training was estimated to take, and what it took: the search compares the two."""
 
 MEAN = "mean"
 """Stands in place of a class where a score is the mean over all foreground classes."""
@@ -162,6 +165,9 @@ class Assignment:
 
     device: str = "cpu"
     """Where tensors live, in torch's words: 'cpu' or 'cuda'."""
+
+    memory_factors: Mapping[str, float] = field(default_factory=dict)
+    """What trainings took of what was estimated for them, by the name of the device, as in `Evaluation.device`."""
 
 
 @runtime_checkable

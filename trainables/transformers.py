@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -42,16 +43,16 @@ class AnySizeUnetr(UNETR):  # type: ignore[misc]
         logits: Tensor = self.out(features)
         return logits
 
-    def _embed(self, images: Tensor, grid: list[int]) -> Tensor:
+    def _embed(self, images: Tensor, grid: Sequence[int | torch.SymInt]) -> Tensor:
         """Tokens of shape (b, num_tokens, hidden) that know their place."""
         embedding = self.vit.patch_embedding
         learned = [UNETR_EXTENT // UNETR_STRIDE] * len(grid)
-        positions = embedding.position_embeddings
-        if grid != learned:
-            mode = {2: "bilinear", 3: "trilinear"}[len(grid)]
-            as_image = _to_image(positions, learned)
-            raised = nn.functional.interpolate(as_image, size=grid, mode=mode, align_corners=False)
-            positions = raised.flatten(2).transpose(1, 2)
+        mode = {2: "bilinear", 3: "trilinear"}[len(grid)]
+        as_image = _to_image(embedding.position_embeddings, learned)
+        # Also onto the grid that they lie on, where it changes nothing: an export for any extents knows no branches.
+        # torch takes the symbols of an export for extents, its annotation does not.
+        raised = nn.functional.interpolate(as_image, size=grid, mode=mode, align_corners=False)  # type: ignore[arg-type]
+        positions = raised.flatten(2).transpose(1, 2)
         tokens = embedding.patch_embeddings(images).flatten(2).transpose(1, 2)
         placed: Tensor = embedding.dropout(tokens + positions)
         return placed
@@ -96,6 +97,6 @@ def build_swin_unetr(
     return network
 
 
-def _to_image(tokens: Tensor, grid: list[int]) -> Tensor:
+def _to_image(tokens: Tensor, grid: Sequence[int | torch.SymInt]) -> Tensor:
     """Tokens (b, num_tokens, hidden) as features (b, hidden, *grid)."""
     return torch.unflatten(tokens.transpose(1, 2), 2, grid)

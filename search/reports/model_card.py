@@ -43,7 +43,8 @@ Needs `onnxruntime` and `numpy`; neither torch nor paretoseg. In this folder:
     python segment.py IMAGE.npy MASK.npy
 
 An image is an array (channel, {axes}) with intensities in [0, 1]. `model.json` states all that is done around
-`model.onnx`, which takes any batch size and any extents that `extents_divisible_by` divides.
+`model.onnx`, which takes any batch size, and the spatial extents that `extents` names: all that `extents_divisible_by`
+divides, or the window's.
 """,
 }
 

@@ -33,7 +33,8 @@ Needs `onnxruntime` and `numpy`; neither torch nor paretoseg. In this folder:
 
 The array has the channel first, then the spatial axes. The mask lies on the prepared grid: undo cropping, resampling
 (nearest voxel) and turning to bring it back to the file's. `model.json` states these values under `preparation`, and
-all that is done around `model.onnx`, which takes any batch size and any extents that `extents_divisible_by` divides.
+all that is done around `model.onnx`, which takes any batch size, and the spatial extents that `extents` names: all that
+`extents_divisible_by` divides, or the window's.
 """
 
 

@@ -17,7 +17,10 @@ ORDER = ("study=mine", "task=toy")
 # Stands for Python: as Ray it sleeps until it is ended, as the search it does what $SEARCH says.
 PYTHON = """#!/bin/bash
 case "$2" in
-ray.scripts.scripts) echo "$*" >>"$KEPT/ray"; exec sleep 60 ;;
+ray.scripts.scripts)
+  echo "$*" >>"$KEPT/ray"
+  [ ! -s "$KEPT/deadly" ] || { eval "$(<"$KEPT/deadly")"; exit 1; }
+  exec sleep 60 ;;
 *) echo "$*" >>"$KEPT/search"; eval "$SEARCH" ;;
 esac
 """
@@ -170,6 +173,23 @@ def test_the_signal_before_the_time_limit_stops_the_search_and_requeues(job, sea
     process.send_signal(signal.SIGUSR1)
     assert end(process)[0] == 75
     assert (kept / "scontrol").read_text() == "requeue 12\n"
+
+
+@pytest.mark.parametrize("search", [LISTENING, DEAF, LISTENING.replace("exit 75", "exit 1")])
+def test_a_search_whose_ray_has_died_is_stopped_and_requeued(job, tmp_path, search):
+    (tmp_path / "runs" / "mine" / "deadly").write_text('until [ -e "$KEPT/up" ]; do sleep 0.02; done')
+    process, kept = job(search)
+    code, output = end(process)
+    assert code == 75
+    assert "the head of Ray ended" in output
+    assert (kept / "scontrol").read_text() == "requeue 12\n"
+
+
+def test_a_search_that_was_over_when_its_ray_died_is_not_requeued(job, tmp_path):
+    (tmp_path / "runs" / "mine" / "deadly").write_text(":")
+    process, kept = job('trap "exit 0" USR1; while :; do sleep 0.05; done')
+    assert end(process)[0] == 0
+    assert not (kept / "scontrol").exists()
 
 
 @pytest.mark.slow

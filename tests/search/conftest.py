@@ -13,3 +13,23 @@ def no_waiting_for_the_disk(monkeypatch):
 def no_waiting_for_other_writers(monkeypatch):
     """Nobody else writes a lease while a test takes one."""
     monkeypatch.setattr("search.store.lock._SETTLE_SECONDS", 0.0)
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """Every command runs in an empty folder, on a terminal of eighty columns that is none."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+@pytest.fixture
+def show(open_page, tmp_path):
+    """Opens the report of a record; every text in it that users or data decide is `text`."""
+    from tests.search.pages import write_page  # late: pictures need torch, which other tests here do without
+
+    def show_record(record, text="blur", classes=("left",), **options):
+        path = tmp_path / "report.html"
+        write_page(path, record, text, classes)
+        return open_page(path, **options)
+
+    return show_record

@@ -147,12 +147,13 @@ def test_an_unknown_preset_is_refused_in_one_line():
     assert "\n" not in str(error.value)
 
 
-def test_networks_of_one_size_leave_no_width_to_search():
-    matched = ["study=one", "task=segmentation", "task.match_parameters=100000"]
+@pytest.mark.parametrize("key", ["task.match_parameters", "task.match_flops"])
+def test_networks_of_one_size_leave_no_width_to_search(key):
+    matched = ["study=one", "task=segmentation", f"{key}=100000"]
     assert compose(matched).experiment.build_space().domains["width"].describe() == "16..16 in steps of 4"
-    with pytest.raises(ValueError, match=r"leave out one of it and space\.width"):
+    with pytest.raises(ValueError, match=rf"follows from {key}; leave out one of it and space\.width"):
         compose([*matched, "space.width=8"]).experiment.build_space()
-    with pytest.raises(ValueError, match="needs families whose width can be chosen, got vnet"):
+    with pytest.raises(ValueError, match=f"{key} needs families whose width can be chosen, got vnet"):
         compose([*matched, "space.preset=families"]).experiment.build_space()
     compose([*matched, "space.family=[unet,dynunet]"]).experiment.build_space()
 

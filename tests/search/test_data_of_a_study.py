@@ -15,7 +15,7 @@ from spaces.search_space import Candidate
 from tests.trainables.data_files import draw_mask, draw_picture, write_list, write_picture, write_pictures
 from trainables.datasets import load_once
 from trainables.decathlon import DecathlonConfig
-from trainables.segmentation_task import SegmentationConfig
+from trainables.segmentation_config import SegmentationConfig
 from trainables.trainable import Assignment
 
 TASK = ["task.num_steps=1", "task.iterations_per_step=1", "task.pixels_per_batch=256", "task.num_quick_cases=1"]

@@ -14,7 +14,7 @@ from search.store.lock import hold_lock
 from search.store.study_folder import StudyFolder
 from spaces.recipe import Recipe
 from spaces.search_space import Candidate
-from trainables.segmentation_task import SegmentationConfig
+from trainables.segmentation_config import SegmentationConfig
 from trainables.textures import TexturesConfig
 from trainables.trainable import CaseScore, Split
 

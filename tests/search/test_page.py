@@ -1,113 +1,12 @@
 """The report's page in a real browser. The fixture `open_page` sees to it that nothing is fetched or goes wrong."""
 
-import numpy as np
 import pytest
 
-from search import events as happened
-from search.events import Created, Failed, Finished, Opened, Started
+from search.events import Created
 from search.record import StudyRecord
-from search.reports.html import render_report
-from search.reports.page_data import describe_study
-from search.reports.pictures import describe_pictures
-from search.trial import Failure, FailureKind
-from spaces.architecture import Architecture
-from spaces.objective import Direction, Objective
-from spaces.recipe import Recipe
-from spaces.search_space import Candidate
-from trainables.gallery import Answer, Scene
-from trainables.trainable import Split
+from tests.search.pages import HOSTILE, MEASURED, OBJECTIVES, build_record
 
 pytestmark = pytest.mark.chromium
-
-HOSTILE = "</script><script>window.stolen = 1</script><img src=x onerror='window.stolen = 2'>\" ' & {{7*7}} \u2028 <!--"
-OBJECTIVES = (
-    Objective("accuracy", "Dice", Direction.MAXIMISE, 0.0),
-    Objective("robustness", "Dice", Direction.MAXIMISE, 0.0),
-)
-MEASURED = [(0.80, 0.30), (0.60, 0.50), (0.30, 0.20), (0.50, 0.70)]
-DEPTHS = [4, 2, 3, 5]
-
-
-def build_record(text="plain", measured=MEASURED):
-    """Trials 0, 1 and 3 are on the front, 2 is not; one more is degenerate and one failed."""
-    events = [Created(0.0, text, OBJECTIVES, ("parameters",), (f"study={text}",)), Opened(0.0, "here", 1, 9, None)]
-    for index, (accuracy, robustness) in enumerate(measured):
-        candidate = Candidate(Architecture(depth=DEPTHS[index]), Recipe(foreground_ratio=index / 10))
-        values = {"accuracy": accuracy, "robustness": robustness}
-        events.append(Started(0.0, index, candidate, 0, "random"))
-        events.append(Finished(60.0 * index + 60, index, values, {"parameters": 10.0**index}, "", 0.0, 1.0))
-    number = len(measured)
-    events.append(Started(0.0, number, Candidate(), 0, "random"))
-    events.append(Finished(400.0, number, {"accuracy": 0.9, "robustness": 0.9}, {}, f"degenerate {text}", 0.0, 1.0))
-    events.append(Started(0.0, number + 1, Candidate(), 0, "random"))
-    events.append(Failed(500.0, number + 1, Failure(FailureKind.ERROR, f"broken {text}")))
-    if measured:
-        events.append(happened.Tested(600.0, 0, {"accuracy": 0.75, "robustness": 0.25}))
-    return StudyRecord(events)
-
-
-def build_pictures(name, trial_ids, classes=("left",)):
-    mask = np.zeros((8, 8), np.uint8)
-    for label in range(1, len(classes) + 1):
-        mask[2:5, 3 * label - 2 : 3 * label] = label
-    conditions = [("none", 0), (name, 4)]
-    views = [(name, *condition) for condition in conditions]
-    answers = {index: {view: Answer(mask, 0.5) for view in views} for index in trial_ids}
-    scenes = {view: Scene(mask * 100, mask, "slice 2 of 5") for view in views}
-    names = ("background", *classes)
-    pictures = describe_pictures([(name, "the only case")], conditions, scenes, answers, Split.TEST, names)
-    return pictures | {"gaps": [name]}
-
-
-@pytest.fixture
-def show(open_page, tmp_path):
-    """Opens the report of a record; every text in it that users or data decide is `text`."""
-
-    def show_record(record, text="blur", classes=("left",), **options):
-        means = {"none": {0: 0.8}, text: {2: 0.6, 4: 0.4}}
-        ids = [trial.trial_id for trial in record.front.trials]
-        pictures = build_pictures(text, ids, classes) | {"reason": ""} if ids else {"reason": f"why {text}", "gaps": []}
-        data = describe_study(record) | {
-            "milestones": [
-                {"trial_id": 0, "num_ended": 1, "hours": 0.5, "hypervolume": 0.24},
-                {"trial_id": 1, "num_ended": 2, "hours": 0.8, "hypervolume": 0.36},
-            ]
-            * bool(ids),
-            "metric": "dice" if text == "blur" else text,
-            "metrics": [
-                {"name": "dice", "label": "Dice", "unit": "", "isMaximised": True},
-                {"name": "hd95_mm", "label": "HD95", "unit": "mm", "isMaximised": False},
-            ],
-            "classes": {
-                split: {
-                    str(index): {label: {"dice": 0.7, "hd95_mm": 12.5} for label in (*classes, "mean")} for index in ids
-                }
-                for split in ("validation", "test")
-            },
-            "empty": {
-                "validation": {str(index): {classes[0]: {"reference": 0, "prediction": 3, "both": 1}} for index in ids},
-                "test": {},
-            },
-            "corruptions": {text: {"family": "blur", "isCounted": False}},
-            "severities": {
-                "validation": {str(index): means for index in ids},
-                "test": {str(ids[0]): means} if ids else {},
-            },
-            "shifts": {
-                "validation": {
-                    str(index): {"": {"mean": 0.75, "cases": 4}, text: {"mean": 0.625, "cases": 3}} for index in ids
-                },
-                "test": {str(ids[0]): {"": {"mean": 0.5, "cases": 2}, text: {"mean": 0.125, "cases": 1}}}
-                if ids
-                else {},
-            },
-            "pictures": pictures,
-        }
-        path = tmp_path / "report.html"
-        path.write_text(render_report(record, data, [f"a note on {text}"], "today"), encoding="utf-8")
-        return open_page(path, **options)
-
-    return show_record
 
 
 def click_mark(page, trial_id):
@@ -172,25 +71,6 @@ def test_only_the_front_is_listed_on_request_and_a_row_selects(show):
     assert column(page, "trial") == ["0", "1", "3"]
     page.click("#trials tr[data-trial='3'] td >> nth=2")
     assert page.locator("#front .mark.selected").get_attribute("data-trial") == "3"
-
-
-def test_dragging_along_an_axis_keeps_what_crosses_there(show):
-    page = show(build_record())
-    axis = page.locator("#parallel [data-axis='robustness'] .brush")
-    axis.scroll_into_view_if_needed()
-    box = axis.bounding_box()
-    middle = box["x"] + box["width"] / 2
-
-    def drag(start, end):
-        page.mouse.move(middle, box["y"] + box["height"] * start)
-        page.mouse.down()
-        page.mouse.move(middle, box["y"] + box["height"] * end, steps=4)
-        page.mouse.up()
-        return page.eval_on_selector_all("#front .mark.dimmed", "marks => marks.map(mark => mark.dataset.trial).sort()")
-
-    assert drag(0.0, 0.5) == ["0", "2"]
-    assert drag(0.6, 1.0) == ["1", "3"]
-    assert drag(0.5, 0.5) == []
 
 
 def test_axes_name_units_and_directions(show):

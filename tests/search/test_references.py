@@ -10,7 +10,7 @@ from search.config import compose
 from search.references import settle_reference
 from search.resuming import compose_again
 from search.store.tables import cases_to_parquet
-from trainables.segmentation_task import SegmentationConfig
+from trainables.segmentation_config import SegmentationConfig
 from trainables.trainable import CaseScore, Split
 
 WISHES = ["study=s", "task.robustness=mean_corruption_error", "task.corruptions=[gaussian_blur]", "task.severities=[2]"]

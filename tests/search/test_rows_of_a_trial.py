@@ -17,7 +17,8 @@ from spaces.search_space import Candidate, SearchSpace
 from trainables.measures import DICE
 from trainables.objectives import RobustnessOver, name_objectives, summarise, to_errors
 from trainables.robustness import Robustness
-from trainables.segmentation_task import SegmentationConfig, SegmentationTask
+from trainables.segmentation_config import SegmentationConfig
+from trainables.segmentation_task import SegmentationTask
 from trainables.textures import TexturesConfig
 from trainables.trainable import Assignment, CaseScore, Evaluation, Split
 

@@ -11,10 +11,12 @@ from search.strategies.evolution import EvolutionConfig
 from search.strategies.pruner import MedianConfig, NeverConfig
 from search.study import Budget
 from search.trial import Failure, FailureKind, State
-from search.worker import Broken, Halted, JobKind, Outcome, Work
+from search.worker import Broken, Halted, Job, JobKind, Measured, Outcome, Work
+from spaces.objective import Measurement
 from tests.builders import build_session
 from trainables.toy import Failure as ToyFailure
 from trainables.toy import ToyTask
+from trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Evaluation
 
 LOST = Failure(FailureKind.LOST, "the worker died")
 
@@ -270,3 +272,26 @@ def test_a_storage_that_fails_ends_a_serial_search(tmp_path):
     (tmp_path / "trials.parquet" / "file").write_text("in the way")
     with pytest.raises(StorageError, match=r"trials\.parquet"):
         run_serially(session)
+
+
+def finish_with_memory(session, job: Job, taken: float) -> None:
+    values = Measurement({"accuracy": 0.5, "robustness": 0.5})
+    costs = {"parameters": 1.0, ESTIMATED_MEMORY: 2.0, TAKEN_MEMORY: 2.0 * taken}
+    evaluation = Evaluation(values, costs, device="a card")
+    assert session.take(job, Outcome(Measured(evaluation), began_at=1.0, seconds=1.0))
+
+
+def test_a_trial_is_told_what_those_before_it_took_and_the_same_when_it_begins_again(tmp_path):
+    session = build_session(tmp_path)
+    jobs = [session.next_job() for _ in range(3)]
+    assert all(job.assignment.memory_factors == {} for job in jobs)
+    for job, taken in zip(jobs, (1.2, 1.8, 1.5), strict=True):
+        finish_with_memory(session, job, taken)
+    job, other = session.next_job(), session.next_job()
+    assert job.assignment.memory_factors == {"a card": pytest.approx(1.5)}
+    finish_with_memory(session, other, 3.0)
+    assert session.next_job().assignment.memory_factors == {"a card": pytest.approx(1.65)}
+    session.folder.journal.close()
+    again = build_session(tmp_path).next_job()
+    assert again.trial_id == job.trial_id
+    assert again.assignment == job.assignment

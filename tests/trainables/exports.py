@@ -11,6 +11,8 @@ from trainables.blueprint import Blueprint
 from trainables.datasets import Case
 from trainables.model_record import ModelRecord
 from trainables.networks import initialise_weights
+from trainables.raw_images import Preparation
+from trainables.trained_model import TrainedModel
 
 CLASS_LABELS = {"0": "background", "1": "left", "2": "right"}
 
@@ -26,6 +28,11 @@ def build_network(blueprint: Blueprint, seed: int = 0) -> nn.Module:
     network = blueprint.build()
     initialise_weights(network, seed)
     return network.eval()
+
+
+def build_model(blueprint: Blueprint, seed: int = 0, preparation: Preparation | None = None) -> TrainedModel:
+    weights = build_network(blueprint, seed).state_dict()
+    return TrainedModel(blueprint, weights, build_record(), tuple(CLASS_LABELS.values()), preparation)
 
 
 def build_case(*extents: int, in_channels: int = 1) -> Case:

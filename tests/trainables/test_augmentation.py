@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from spaces.recipe import AUGMENTATIONS, FAMILIES, Recipe
 from spaces.search_space import DIMENSIONS
+from trainables import augmentation
 from trainables.augmentation import (
     AugmentationDraw,
     add_noise,
@@ -59,6 +60,17 @@ def test_a_flip_and_a_turn_by_hand() -> None:
 def test_intensity_by_hand() -> None:
     changed = change_intensity(torch.tensor([[[[0.0, 0.5, 0.9]]]]), build_draw(gain=1.2, offset=-0.1, gamma=2))
     assert changed.flatten().tolist() == pytest.approx([0.0, 0.25, 0.98**2])
+
+
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+def test_patches_move_alike_one_by_one_and_all_together(spatial_dims: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    batch = torch.rand(40, 2, *[8] * spatial_dims, generator=generator)
+    draw = draw_augmentation(40, spatial_dims, 1.0, generator)
+    together = move(batch, draw)
+    monkeypatch.setattr(augmentation, "LEAST_ALONE", 1)
+    assert torch.equal(move(batch, draw), together)
+    assert torch.equal(move(batch[:, 0], draw), together[:, 0])
 
 
 def test_labels_move_with_their_images() -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from monai.networks.nets.dynunet import DynUNet
 from monai.networks.nets.unetr import UNETR
+from torch import nn
 
 from spaces.architecture import Architecture
 from spaces.search_space import DIMENSIONS
@@ -112,6 +113,17 @@ def test_a_vnet_takes_images_of_any_number_of_channels() -> None:
     for channels in (1, 3):
         network = build_network(Architecture(family="vnet"), spatial_dims=2, in_channels=channels, num_classes=2)
         assert network(torch.rand(2, channels, 16, 16)).shape == (2, 2, 16, 16)
+
+
+@pytest.mark.parametrize(("skip", "num"), [("addition", 8), ("none", 4)])
+def test_a_vnet_drops_what_the_dimension_says_and_nothing_without(skip: str, num: int) -> None:
+    """The two coarsest levels drop what comes down and up; those of the decoder what comes across, too."""
+    for dropout, wanted in ((0.0, []), (0.2, [0.2] * num)):
+        network = build_network(
+            Architecture(family="vnet", skip=skip, dropout=dropout), spatial_dims=2, in_channels=1, num_classes=2
+        )
+        dropouts = [module.p for module in network.modules() if isinstance(module, nn.modules.dropout._DropoutNd)]
+        assert [share for share in dropouts if share > 0.0] == wanted
 
 
 def test_an_image_that_a_family_cannot_take_is_refused() -> None:

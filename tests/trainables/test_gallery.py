@@ -9,7 +9,7 @@ from trainables.datasets import Case, Dataset, load_once
 from trainables.gallery import MAX_EDGE, find_cases, show_answers, show_scenes
 from trainables.objectives import select_means
 from trainables.segmentation import WEIGHTS_FILE
-from trainables.segmentation_task import SegmentationConfig
+from trainables.segmentation_config import SegmentationConfig
 from trainables.textures import TexturesConfig
 from trainables.trainable import Assignment, Split
 

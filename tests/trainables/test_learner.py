@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from spaces.architecture import Architecture
 from spaces.recipe import Recipe
-from trainables.learner import Learner, find_half
+from trainables.learner import Learner, find_half, lay_out
 from trainables.networks import build_network, initialise_weights
 
 
@@ -155,3 +155,20 @@ def test_learning_goes_on_from_a_state() -> None:
     for iteration in range(2, 4):
         second.learn(*batch(), iteration)
     assert torch.equal(weights_of(whole), weights_of(second))
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+@pytest.mark.parametrize("is_last_at_first", [True, False])
+def test_learning_goes_on_where_channels_lie_in_another_order(optimiser: str, is_last_at_first: bool) -> None:
+    recipe = Recipe(optimiser=optimiser)
+    whole, first, second = build(recipe), build(recipe), build(recipe)
+    lay_out((first if is_last_at_first else second)._network, 2)
+    for iteration in range(4):
+        whole.learn(*batch(), iteration)
+    for iteration in range(2):
+        first.learn(*batch(), iteration)
+    second._network.load_state_dict(first._network.state_dict())
+    second.load_state_dict(first.state_dict())
+    for iteration in range(2, 4):
+        second.learn(*batch(), iteration)
+    torch.testing.assert_close(weights_of(whole), weights_of(second), atol=1e-3, rtol=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -18,6 +20,7 @@ from trainables.memory import (
     estimate_need,
     flatten_outputs,
     is_out_of_memory,
+    keep_freed_memory,
 )
 from trainables.networks import build_network
 
@@ -118,3 +121,18 @@ def test_the_estimate_of_a_training_is_near_what_it_takes() -> None:
         learner.learn(torch.rand(shape), torch.randint(3, (2, 48, 48, 48)), iteration)
     taken = meter.read_gb()
     assert learner.estimate_need(shape).total() / BYTES_PER_GB == pytest.approx(taken, rel=0.5)
+
+
+def test_memory_that_is_freed_is_kept_for_what_comes_until_a_meter_is_made() -> None:
+    keep_freed_memory()
+
+    def count_faults() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        tensors = [torch.ones(1_000_000) for _ in range(10)]
+        del tensors
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    pages = 10 * 4_000_000 // resource.getpagesize()
+    assert min(count_faults() for _ in range(4)) < 0.1 * pages
+    PeakMeter("cpu")
+    assert count_faults() > 0.5 * pages

@@ -7,7 +7,7 @@ import torch
 
 from spaces.domain import Value
 from spaces.search_space import DIMENSIONS, Candidate
-from trainables.segmentation_task import SegmentationConfig
+from trainables.segmentation_config import SegmentationConfig
 from trainables.textures import TexturesConfig
 from trainables.trainable import Assignment
 

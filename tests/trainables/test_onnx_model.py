@@ -14,8 +14,6 @@ from trainables import onnx_model
 from trainables.onnx_model import check_onnx, describe, write_onnx
 from trainables.proof import ProofError, make_reference, prove_onnx
 
-CLASSES = ("background", "left", "right")
-
 
 def test_missing_packages_are_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_model, "_PACKAGES", ("onnx-not-there", "torch"))
@@ -24,10 +22,10 @@ def test_missing_packages_are_named_with_the_way_out(monkeypatch: pytest.MonkeyP
 
 
 def test_the_description_is_json_and_names_axes_in_order() -> None:
-    settings = json.loads(json.dumps(describe(exports.draw(spatial_dims=3), exports.build_record(), CLASSES)))
+    settings = json.loads(json.dumps(describe(exports.build_model(exports.draw(spatial_dims=3)))))
     assert settings["axes"] == ["channel", "depth", "height", "width"]
     assert settings["extents_divisible_by"] == 4
-    assert settings["class_names"] == list(CLASSES)
+    assert settings["class_names"] == list(exports.CLASS_LABELS.values())
 
 
 @pytest.mark.slow
@@ -35,10 +33,11 @@ def test_the_description_is_json_and_names_axes_in_order() -> None:
 def test_onnx_runtime_gives_the_evaluations_mask(tmp_path: Path, extents: tuple[int, ...], in_channels: int) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     blueprint = exports.draw(len(extents), in_channels)
-    network = exports.build_network(blueprint)
+    model = exports.build_model(blueprint)
+    network = model.build_network()
     folder = tmp_path / "onnx"
     folder.mkdir()
-    write_onnx(folder, blueprint, network.state_dict(), exports.build_record(), CLASSES)
+    write_onnx(folder, model)
     reference = make_reference(network, [exports.build_case(*extents, in_channels=in_channels)], 32)
     assert "equal to the evaluation" in prove_onnx(folder, reference, tmp_path)
 

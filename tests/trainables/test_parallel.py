@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import socket
 from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 
 from spaces.architecture import Architecture
 from spaces.recipe import Recipe
 from spaces.search_space import Candidate
+from tests.trainables.processes import join, run_together
 from trainables.parallel import count_workers, gather, is_leader, replicate, take_share
 from trainables.segmentation import SegmentationTrainable
-from trainables.segmentation_task import SegmentationConfig, SegmentationTask
+from trainables.segmentation_config import SegmentationConfig
+from trainables.segmentation_task import SegmentationTask
 from trainables.textures import TexturesConfig
 from trainables.trainable import Assignment, Split
 
 PLAIN = Candidate(Architecture(depth=2, width=4, skip="addition", attention="none"), Recipe(patch=32))
 GATED = Candidate(
     Architecture(depth=3, width=4, skip="attention_gate", attention="cbam"),
-    Recipe(patch=48, augmentation="spatial_intensity"),
+    # Not AdamW: where a gradient is near 0, that makes a step out of the difference in rounding.
+    Recipe(patch=48, augmentation="spatial_intensity", optimiser="sgd", learning_rate=0.05),
 )
 
 
@@ -32,22 +33,6 @@ def build_task() -> SegmentationTask:
     """Batches of 5 patches of 32, an odd number, and of 2 patches of 48."""
     data = TexturesConfig(image_size=48, num_train=4, num_validation=3, num_test=2)
     return SegmentationConfig(num_steps=3, iterations_per_step=2, pixels_per_batch=5 * 32**2).build(data)
-
-
-def join(rank: int, num_workers: int, port: int) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=num_workers)
-
-
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return int(server.getsockname()[1])
-
-
-def run_together(work: object, num_workers: int, *arguments: object) -> None:
-    """Runs `work(rank, num_workers, port, *arguments)` in so many processes."""
-    mp.spawn(work, args=(num_workers, free_port(), *arguments), nprocs=num_workers)  # type: ignore[arg-type,no-untyped-call]
 
 
 def train(rank: int, num_workers: int, port: int, folders: tuple[Path, ...]) -> None:

@@ -54,6 +54,61 @@ def test_writers_at_once_leave_one_whole_case(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "cases").iterdir()] == ["key"]
 
 
+def use_at(folder: Path, key: str, seconds: float) -> None:
+    os.utime(folder / "cases" / key, (seconds, seconds))
+
+
+def list_cases(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "cases").iterdir())
+
+
+def test_what_was_not_used_for_longest_makes_room_and_is_still_there_for_who_has_it(tmp_path: Path) -> None:
+    first = CaseCache(tmp_path)
+    old = first.keep("old", build_case(1))
+    for seconds, key in enumerate(("old", "middle", "recent")):
+        first.keep(key, build_case(1))
+        use_at(tmp_path, key, 1000.0 + seconds)
+    size = sum(file.stat().st_size for file in (tmp_path / "cases" / "old").iterdir())
+    CaseCache(tmp_path).find("old")  # used again, a long time after
+    second = CaseCache(tmp_path)
+    assert second.shrink(0.0) == 0, "nothing was added"
+    second.keep("new", build_case(2))
+    assert second.shrink(2.5 * size) == 2
+    assert list_cases(tmp_path) == ["new", "old"]
+    third = CaseCache(tmp_path)
+    third.keep("newest", build_case(3))
+    assert third.shrink(0.0) == 2, "its own case stays"
+    assert list_cases(tmp_path) == ["newest"]
+    assert np.array_equal(old.image, build_case(1).image)
+    assert first.find("old") is None
+
+
+def test_what_a_crash_has_left_goes_once_it_is_old(tmp_path: Path) -> None:
+    cache = CaseCache(tmp_path)
+    for name in (".key.left", ".key.young"):
+        (tmp_path / "cases" / name).mkdir(parents=True)
+        (tmp_path / "cases" / name / "arrays.npy").write_bytes(b"half")
+    use_at(tmp_path, ".key.left", 1000.0)
+    cache.keep("key", build_case())
+    assert cache.shrink(1.0) == 1
+    assert list_cases(tmp_path) == [".key.young", "key"]
+
+
+def test_readers_and_writers_go_on_while_a_cache_is_emptied(tmp_path: Path) -> None:
+    case = build_case()
+
+    def use(number: int) -> np.ndarray:
+        cache = CaseCache(tmp_path)
+        found = cache.find("key") or cache.keep("key", case)
+        other = CaseCache(tmp_path)
+        other.keep(f"other-{number}", case)
+        other.shrink(0.0)
+        return found.image
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(np.array_equal(image, case.image) for image in pool.map(use, range(24)))
+
+
 def test_a_folder_that_cannot_be_written_is_named_with_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "cases").write_text("a file")
     with pytest.raises(ValueError, match=r"cases' cannot be written .*name another folder with data\.cache=PATH"):
@@ -123,6 +178,20 @@ def write_volumes_of_another_size(root: Path) -> list[dict[str, str]]:
     added = [{"image": "./imagesTr/w.nii.gz", "label": "./labelsTr/w.nii.gz"}]
     write_list(root, [*cases, *added])
     return added
+
+
+def test_the_cases_of_other_data_make_room_for_these(tmp_path: Path) -> None:
+    for name in ("data", "other"):
+        write_volumes(tmp_path / name, 4)
+        (tmp_path / name / "imagesTr" / "v0.nii.gz").unlink()
+        write_volume(tmp_path / name / "imagesTr" / "v0.nii.gz", draw_picture(len(name), (8, 10, 12)))
+    config_of(tmp_path).load()
+    other = DecathlonConfig(root=str(tmp_path / "other"), cache=str(tmp_path / "cache"), cache_gb=1e-9)
+    dataset = other.load()
+    assert len(list_cases(tmp_path / "cache")) == len(dataset.all_cases)
+    assert other.findings() == []
+    assert len(config_of(tmp_path).load().all_cases) == 4
+    assert "data.cache_gb must be at least 0 and finite, got -1.0" in config_of(tmp_path, cache_gb=-1.0).findings()
 
 
 def test_another_setting_gives_another_case(tmp_path: Path) -> None:

@@ -11,11 +11,14 @@ import torch
 from spaces.architecture import Architecture
 from spaces.recipe import Recipe
 from spaces.search_space import Candidate
+from trainables.costs import name_device
 from trainables.measures import ObjectiveMetric, SurfaceMetrics
+from trainables.memory import BYTES_PER_GB
 from trainables.objectives import measure_accuracy, measure_robustness, select_means
 from trainables.optimisers import learning_rate_factor
 from trainables.segmentation import SegmentationTrainable
-from trainables.segmentation_task import Precision, SegmentationConfig, SegmentationTask
+from trainables.segmentation_config import SegmentationConfig
+from trainables.segmentation_task import Precision, SegmentationTask
 from trainables.textures import TexturesConfig
 from trainables.trainable import Assignment, Split, Trainable
 
@@ -217,6 +220,27 @@ def test_a_hopeless_training_is_refused_before_it_begins(task: SegmentationTask)
     with pytest.raises(MemoryError, match=r"infeasible: needs about 0\.\d+ GB of 0\.0001 GB; narrow the space"):
         trial.step()
     assert trial._learner._optimiser.state == {}
+
+
+def test_what_earlier_trainings_took_decides_what_fits_and_the_estimate_stays_as_it_was(
+    task: SegmentationTask, tmp_path: Path
+) -> None:
+    here = name_device("cpu", 1)
+    plain = task.build(Assignment(CANDIDATE, seed=1))
+    need = plain._learner.estimate_need((plain._batch_size, 1, 32, 32))
+    task = dataclasses.replace(task, memory_gb=1.01 * need.total() / BYTES_PER_GB)
+    told = {1.0: {"another device": 9.0}, 1.2: {here: 1.2}, 4.0: {here: 4.0}}
+    fits, halved, hopeless = (task.build(Assignment(CANDIDATE, 1, memory_factors=factors)) for factors in told.values())
+    for trial, num_parts in ((fits, 1), (halved, 2)):
+        trial.step()
+        assert trial._learner.num_parts == num_parts
+    with pytest.raises(MemoryError, match=r"infeasible: needs about .* \(4 times the estimate, as trials before it\)"):
+        hopeless.step()
+    halved.save(tmp_path)
+    resumed = task.build(Assignment(CANDIDATE, seed=1))
+    resumed.load(tmp_path)
+    costs = resumed.evaluate(Split.VALIDATION).costs
+    assert costs["estimated_memory_gb"] == pytest.approx(need.total(2) / BYTES_PER_GB)
 
 
 def test_a_training_that_fits_in_halves_goes_through_in_halves_and_says_what_it_took(task: SegmentationTask) -> None:

@@ -17,7 +17,8 @@ from trainables.counting import TrainedCorruptions
 from trainables.measures import ObjectiveMetric, SurfaceMetrics
 from trainables.objectives import RobustnessOver
 from trainables.robustness import Robustness
-from trainables.segmentation_task import Precision, SegmentationConfig
+from trainables.segmentation_config import SegmentationConfig
+from trainables.segmentation_task import Precision
 from trainables.textures import TexturesConfig
 from trainables.trainable import Task
 
@@ -38,7 +39,7 @@ def test_every_setting_of_the_config_reaches_the_task() -> None:
         num_steps=7, iterations_per_step=8, pixels_per_batch=9, precision=Precision.bfloat16, memory_gb=1.5,
         corruptions=["rician_noise"], severities=[5],
         num_quick_cases=3, battery_seed=11, metric=ObjectiveMetric.nsd, surface_metrics=SurfaceMetrics.all,
-        nsd_tolerance_mm=2.0, match_parameters=500_000, robustness=Robustness.cvar_5,
+        nsd_tolerance_mm=2.0, match_parameters=500_000, match_flops=600_000, robustness=Robustness.cvar_5,
         robustness_over=RobustnessOver.corruptions, trained_corruptions=TrainedCorruptions.include,
     )  # fmt: skip
     task = changed.build(TexturesConfig())
@@ -72,6 +73,16 @@ def test_severities_must_be_distinct_and_not_empty(severities: list[int]) -> Non
 def test_a_tolerance_must_be_a_length(tolerance: float) -> None:
     with pytest.raises(ValueError, match=r"task\.nsd_tolerance_mm must be at least 0 and finite, got"):
         SegmentationConfig(nsd_tolerance_mm=tolerance).build(TexturesConfig()).check()
+
+
+def test_a_network_cannot_be_matched_to_parameters_and_operations_at_once() -> None:
+    config = SegmentationConfig(match_parameters=500_000, match_flops=600_000)
+    with pytest.raises(
+        ValueError, match=r"got task\.match_parameters=500000 and task\.match_flops=600000; set one to 0"
+    ):
+        config.build(TexturesConfig()).check()
+    with pytest.raises(ValueError, match=r"task\.match_flops must be at least 0 and finite, got -1"):
+        SegmentationConfig(match_flops=-1).build(TexturesConfig()).check()
 
 
 def test_every_known_corruption_may_be_in_the_battery() -> None:
@@ -152,7 +163,7 @@ def test_a_mean_corruption_error_needs_a_reference_that_errs_under_all_that_coun
 
 def test_composing_checking_and_pickling_a_task_imports_no_torch() -> None:
     code = (
-        "import pickle, sys; from trainables.segmentation_task import SegmentationConfig as S\n"
+        "import pickle, sys; from trainables.segmentation_config import SegmentationConfig as S\n"
         "from trainables.textures import TexturesConfig as T\n"
         "task = S().build(T()); task.check(); pickle.loads(pickle.dumps(task)).objectives()\n"
         "assert not {'torch', 'monai'} & set(sys.modules)"

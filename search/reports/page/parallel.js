@@ -1,31 +1,52 @@
 // Parallel coordinates: an axis for every dimension that varies and every objective, a line for every trial.
+// Many dimensions take several rows, each of which ends in the objectives.
+
+const MOST_DIMENSIONS = 6;
+const TOP = 46, BOTTOM = 320;
 
 const bands = new Map();
-let lineNodes = new Map();
+const bandNodes = [], lineNodes = [];
 watchers.push(() => mark(lineNodes));
 
 function drawParallel() {
   const shown = eligible.length ? eligible : trials;
-  const varying = data.dimensions.filter(varies);
-  const axes = [...varying.map(dimensionAxis), ...data.objectives.map(objectiveAxis)].filter((axis) => shown.every((trial) => axis.of(trial) !== undefined));
+  const isKnown = (axis) => shown.every((trial) => axis.of(trial) !== undefined);
+  const varying = data.dimensions.filter(varies).map(dimensionAxis).filter(isKnown);
+  const objectives = data.objectives.map(objectiveAxis).filter(isKnown);
+  const axes = [...varying, ...objectives];
   if (shown.length < 2 || axes.length < 2) {
     put(place("parallel"), html("p", { class: "empty" }, "Nothing to compare yet: fewer than two trials have finished."));
     return;
   }
-  const step = 142, left = 96, top = 46, bottom = 320;
-  const width = left + step * (axes.length - 1) + 56;
-  const root = chart(width, bottom + 26, "Parallel coordinates of all trials");
-  root.style.minWidth = `${Math.min(width, 105 * axes.length)}px`;
-  axes.forEach((axis, index) => {
-    axis.x = left + step * index;
+  for (const axis of axes) {
     axis.at = axis.options
-      ? (value) => bottom - ((axis.options.indexOf(value) + 0.5) / axis.options.length) * (bottom - top)
-      : scale(axis.low, axis.high, axis.isFlipped ? top : bottom, axis.isFlipped ? bottom : top, axis.isLog);
-  });
+      ? (value) => BOTTOM - ((axis.options.indexOf(value) + 0.5) / axis.options.length) * (BOTTOM - TOP)
+      : scale(axis.low, axis.high, axis.isFlipped ? TOP : BOTTOM, axis.isFlipped ? BOTTOM : TOP, axis.isLog);
+  }
   const ordered = [...shown].sort((one, other) => one.isOnFront - other.isOnFront);
-  lineNodes = new Map(ordered.map((trial) => [trial.id, drawLine(trial, axes)]));
-  root.append(...lineNodes.values(), ...axes.map((axis) => drawAxis(axis, top, bottom, shown, axes)));
-  put(place("parallel"), html("div", { class: "pictures-scroll" }, root), describeConstants(), describeMembers());
+  const parts = splitEvenly(varying, MOST_DIMENSIONS);
+  const rows = parts.map((part, index) => drawAxesRow([...part, ...objectives], ordered, axes, parts.length > 1 ? `, part ${index + 1} of ${parts.length}` : ""));
+  put(place("parallel"), html("div", { class: "pictures-scroll" }, rows), describeConstants(), describeMembers());
+}
+
+// As few parts as hold at most so many items each, of lengths that differ by at most one.
+function splitEvenly(items, most) {
+  const count = Math.max(Math.ceil(items.length / most), 1);
+  return Array.from({ length: count }, (_, index) => items.slice(Math.round((index * items.length) / count), Math.round(((index + 1) * items.length) / count)));
+}
+
+function drawAxesRow(row, ordered, axes, part) {
+  const step = 142, left = 96;
+  const width = left + step * (row.length - 1) + 56;
+  const root = chart(width, BOTTOM + 26, `Parallel coordinates of all trials${part}`);
+  root.style.minWidth = `${Math.min(width, 105 * row.length)}px`;
+  // A row of few axes is no larger than the others.
+  root.style.maxWidth = part ? `${width * 1.05}px` : null;
+  const placed = row.map((axis, index) => ({ ...axis, x: left + step * index }));
+  const lines = ordered.map((trial) => [trial.id, drawLine(trial, placed)]);
+  lineNodes.push(...lines);
+  root.append(...lines.map(([, line]) => line), ...placed.map((axis) => drawAxis(axis, ordered, axes)));
+  return root;
 }
 
 function dimensionAxis(item) {
@@ -54,35 +75,40 @@ function showTipAt(trial, event) {
   showTip(summarise(trial), { getBoundingClientRect: () => new DOMRect(event.clientX, event.clientY, 0, 0) });
 }
 
-function drawAxis(axis, top, bottom, shown, axes) {
+function drawAxis(axis, shown, axes) {
   const marks = axis.options ?? axis.only ?? (axis.isLog ? [axis.low, Math.sqrt(axis.low * axis.high), axis.high] : ticks(axis.low, axis.high, 5));
   const group = svg("g", { "data-axis": axis.name },
-    svg("line", { class: "axis", x1: axis.x, x2: axis.x, y1: top, y2: bottom }),
-    svg("text", { x: axis.x, y: top - 30, "text-anchor": "middle", "font-weight": 600 }, axis.title),
-    svg("text", { class: "quiet", x: axis.x, y: top - 15, "text-anchor": "middle" }, axis.hint ?? ""),
+    svg("line", { class: "axis", x1: axis.x, x2: axis.x, y1: TOP, y2: BOTTOM }),
+    svg("text", { x: axis.x, y: TOP - 30, "text-anchor": "middle", "font-weight": 600 }, axis.title),
+    svg("text", { class: "quiet", x: axis.x, y: TOP - 15, "text-anchor": "middle" }, axis.hint ?? ""),
     marks.map((value) => [
       svg("line", { class: "axis", x1: axis.x - 4, x2: axis.x, y1: axis.at(value), y2: axis.at(value) }),
       svg("text", { class: "quiet halo", x: axis.x - 7, y: axis.at(value) + 4, "text-anchor": "end" }, typeof value === "number" ? formatTick(value) : words(value)),
     ]));
-  const band = svg("rect", { class: "band", x: axis.x - 7, width: 14, y: top, height: 0, visibility: "hidden" });
-  const handle = svg("rect", { class: "brush", x: axis.x - 12, width: 24, y: top - 6, height: bottom - top + 12 });
+  const band = svg("rect", { class: "band", x: axis.x - 7, width: 14, y: TOP, height: 0, visibility: "hidden" });
+  const handle = svg("rect", { class: "brush", x: axis.x - 12, width: 24, y: TOP - 6, height: BOTTOM - TOP + 12 });
   let start = null;
-  const at = (event) => Math.min(Math.max(new DOMPoint(event.clientX, event.clientY).matrixTransform(handle.getScreenCTM().inverse()).y, top - 6), bottom + 6);
+  const at = (event) => Math.min(Math.max(new DOMPoint(event.clientX, event.clientY).matrixTransform(handle.getScreenCTM().inverse()).y, TOP - 6), BOTTOM + 6);
   handle.addEventListener("pointerdown", (event) => { start = at(event); handle.setPointerCapture(event.pointerId); });
-  handle.addEventListener("pointermove", (event) => { if (start !== null) cover(axis, band, start, at(event), shown, axes); });
-  handle.addEventListener("pointerup", (event) => { cover(axis, band, start, at(event), shown, axes); start = null; });
+  handle.addEventListener("pointermove", (event) => { if (start !== null) cover(axis, start, at(event), shown, axes); });
+  handle.addEventListener("pointerup", (event) => { cover(axis, start, at(event), shown, axes); start = null; });
+  bandNodes.push([axis.name, band]);
   group.append(band, handle);
   return group;
 }
 
 // Keeps the trials that cross every covered axis inside its band; a click covers nothing and lets go.
-function cover(axis, band, start, end, shown, axes) {
+function cover(axis, start, end, shown, axes) {
   const low = Math.min(start, end), high = Math.max(start, end);
   if (high - low < 3) bands.delete(axis.name);
   else bands.set(axis.name, [low, high]);
-  band.setAttribute("visibility", bands.has(axis.name) ? "visible" : "hidden");
-  band.setAttribute("y", low);
-  band.setAttribute("height", high - low);
+  // An objective has an axis in every row.
+  for (const [name, band] of bandNodes) {
+    if (name !== axis.name) continue;
+    band.setAttribute("visibility", bands.has(name) ? "visible" : "hidden");
+    band.setAttribute("y", low);
+    band.setAttribute("height", high - low);
+  }
   const isInside = (trial) => axes.every((item) => {
     const [from, to] = bands.get(item.name) ?? [-Infinity, Infinity];
     return item.at(item.of(trial)) >= from && item.at(item.of(trial)) <= to;
