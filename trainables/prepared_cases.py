@@ -12,6 +12,7 @@ who looks for it prepares it again.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -132,11 +133,16 @@ class CaseCache:
         place = self._folder / key
         if place.is_dir() and self.find(key) is None:
             _remove(place)
-        try:
-            unfinished.rename(place)
-        except OSError:
-            if not place.is_dir():
-                raise
+        while True:
+            try:
+                unfinished.rename(place)
+                return
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
+            if place.is_dir():
+                return
+            # It was there and went again, as a third process makes room.
 
 
 def _remove(place: Path) -> None:

@@ -101,7 +101,7 @@ def test_costs_that_are_no_numbers_fail_the_trial_and_break_no_table(monkeypatch
 def test_an_interrupted_report_is_one_line(capsys, monkeypatch):
     from search import reporting
 
-    def interrupt(*arguments):
+    def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
     assert run(*TOY) == 0

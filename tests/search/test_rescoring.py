@@ -118,7 +118,7 @@ def test_an_interrupted_rescoring_goes_on_where_it_was(study, capsys, monkeypatc
     measured = []
 
     def interrupt(self, split):
-        if len(measured) == 2:
+        if measured:
             raise KeyboardInterrupt
         measured.append(split)
         return whole(self, split)
@@ -128,7 +128,7 @@ def test_an_interrupted_rescoring_goes_on_where_it_was(study, capsys, monkeypatc
     assert rescore(study, *words) == 75
     assert "the same command goes on" in capsys.readouterr().out
     first = {path: path.read_bytes() for path in (study / "rescores" / "cut" / "cases").iterdir()}
-    assert len(first) == 2
+    assert len(first) == 1
 
     again = []
     monkeypatch.setattr(
@@ -136,7 +136,7 @@ def test_an_interrupted_rescoring_goes_on_where_it_was(study, capsys, monkeypatc
     )
     assert rescore(study, *words) == 0
     paths = list((study / "rescores" / "cut" / "cases").iterdir())
-    assert len(again) == len(paths) - 2
+    assert len(again) == len(paths) - 1 > 0
     assert all(path.read_bytes() == content for path, content in first.items())
 
     assert rescore(study, "severities=[3]", "--name", "whole") == 0

@@ -10,8 +10,10 @@ import pytest
 import torch
 from scipy import ndimage
 
+from spaces.exposure import find_exposure
+from spaces.presets import PRESETS as PRESETS_OF_THE_SPACE
 from spaces.recipe import AUGMENTATIONS, FAMILIES, Recipe
-from spaces.search_space import DIMENSIONS
+from spaces.search_space import DIMENSIONS, SearchSpace
 from trainables import augmentation
 from trainables.augmentation import (
     AugmentationDraw,
@@ -23,7 +25,8 @@ from trainables.augmentation import (
     move,
     rotate_and_scale,
 )
-from trainables.corruptions import CORRUPTIONS
+from trainables.segmentation_config import SegmentationConfig
+from trainables.severities import LEVELS, PRESETS
 
 OPTIONS = DIMENSIONS["augmentation"].describe().split(", ")
 
@@ -196,6 +199,13 @@ def test_every_option_of_the_search_space_gives_something_else() -> None:
     assert all(not torch.equal(one, other) for one, other in itertools.combinations(results, 2))
 
 
-def test_the_battery_shares_families_with_noise_and_blur_alone() -> None:
-    words = frozenset().union(*(FAMILIES[kind] for kind in ("spatial", "intensity")))
-    assert not [name for name in CORRUPTIONS if any(word in name for word in words)]
+def test_every_family_that_training_shows_is_one_of_the_battery_so_that_nothing_learned_counts() -> None:
+    shown = frozenset().union(*FAMILIES.values())
+    assert shown <= {levels.family for levels in LEVELS.values()}
+    assert not shown & {LEVELS[name].family for name in PRESETS["mri"] if name in ("motion", "ghosting", "bias_field")}
+
+
+@pytest.mark.parametrize("preset", PRESETS_OF_THE_SPACE)
+def test_the_default_battery_counts_under_every_preset_of_the_space(preset: str) -> None:
+    met = find_exposure(SearchSpace(preset=preset))
+    assert not [name for name in SegmentationConfig().corruptions if LEVELS[name].family in met]

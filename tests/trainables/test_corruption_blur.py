@@ -8,7 +8,6 @@ import monai.transforms as mt
 import pytest
 import torch
 import torchio as tio
-from monai.data import set_track_meta
 from monai.networks.layers import GaussianFilter
 from scipy import ndimage
 from torch.nn import functional
@@ -16,7 +15,7 @@ from torch.nn import functional
 from trainables.corruption_blur import _path
 from trainables.corruptions import corrupt, corruption_generator
 
-set_track_meta(False)
+pytestmark = pytest.mark.usefixtures("plain_tensors")
 
 
 def degrade(images: torch.Tensor, name: str, strength: float, labels: torch.Tensor | None = None) -> torch.Tensor:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 import torchio as tio
-from monai.data import set_track_meta
 from monai.transforms import Affine
 from scipy import ndimage
 
@@ -16,7 +15,7 @@ from trainables.corruption_geometry import deform, spline_matrix
 from trainables.corruptions import corrupt, corruption_generator
 from trainables.plane_maps import from_planes, rotate_and_shift, to_planes
 
-set_track_meta(False)
+pytestmark = pytest.mark.usefixtures("plain_tensors")
 
 
 def draw(*shape: int) -> torch.Tensor:

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 import torch
 import torchio as tio
-from monai.data import set_track_meta
 
 from trainables.corruption_intensity import evaluate_polynomial
 from trainables.corruptions import corrupt, corruption_generator
 
-set_track_meta(False)
+pytestmark = pytest.mark.usefixtures("plain_tensors")
 
 
 def draw(*shape: int) -> torch.Tensor:

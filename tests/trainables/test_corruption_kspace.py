@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 import torch
 import torchio as tio
-from monai.data import set_track_meta
 from monai.transforms import GibbsNoise, KSpaceSpikeNoise
 
 from trainables.axis_maps import apply_along
 from trainables.corruption_kspace import add_waves, line_filter, measure_when, put_together
 from trainables.corruptions import corrupt, corruption_generator
 
-set_track_meta(False)
+pytestmark = pytest.mark.usefixtures("plain_tensors")
 
 
 def draw(*shape: int) -> torch.Tensor:

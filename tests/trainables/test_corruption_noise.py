@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 import torchio as tio
-from monai.data import set_track_meta
 from skimage.util import random_noise
 
 from trainables.corruptions import corrupt, corruption_generator
@@ -17,7 +16,7 @@ from trainables.corruptions import corrupt, corruption_generator
 QUANTILES = [0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99]
 LEVELS_OF_GREY = (0.3, 0.5)
 
-set_track_meta(False)
+pytestmark = pytest.mark.usefixtures("plain_tensors")
 
 
 def degrade(image: torch.Tensor, name: str, strength: float) -> np.ndarray:
