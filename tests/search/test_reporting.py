@@ -7,15 +7,10 @@ from search.cli import main
 from search.reporting import MAX_PICTURED
 from search.store.study_folder import StudyFolder
 from tests.builders import created
+from tests.search.command_line import TINY
 from trainables.trainable import Split
 
 TOY = ["search", "study=toy", "task=toy", "cluster=serial", "strategy.population=4", "budget.trials=6"]
-TINY = [
-    "search", "study=tiny", "cluster=serial", "strategy=random", "budget.trials=2", "task.num_steps=1",
-    "task.iterations_per_step=16", "task.corruptions=[gaussian_blur]", "task.severities=[2,4]", "data.image_size=32",
-    "data.num_train=4", "data.num_validation=4", "data.num_test=3", "space.depth=2", "space.width=4", "space.patch=32",
-    "space.learning_rate=0.02", "space.foreground_ratio=0.8",
-]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +31,7 @@ def toy(tmp_path_factory):
 def tiny(tmp_path_factory):
     """A finished study of tiny networks."""
     folder = tmp_path_factory.mktemp("studies")
-    assert main([*TINY, f"storage={folder}"]) == 0
+    assert main([*TINY, "budget.trials=2", f"storage={folder}"]) == 0
     return folder / "tiny"
 
 

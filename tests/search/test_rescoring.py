@@ -8,17 +8,11 @@ import pytest
 from search.cli import main
 from search.store.lock import hold_lock
 from search.store.study_folder import StudyFolder
+from tests.search.command_line import TINY
 from trainables.segmentation import SegmentationTrainable
 from trainables.trainable import Split
 
 pytestmark = pytest.mark.slow
-
-TINY = [
-    "search", "study=tiny", "cluster=serial", "strategy=random", "budget.trials=3", "task.num_steps=1",
-    "task.iterations_per_step=16", "task.corruptions=[gaussian_blur]", "task.severities=[2,4]", "data.image_size=32",
-    "data.num_train=4", "data.num_validation=4", "data.num_test=3", "space.depth=2", "space.width=4", "space.patch=32",
-    "space.learning_rate=0.02", "space.foreground_ratio=0.8",
-]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +27,7 @@ def kept(tmp_path_factory):
     folder = tmp_path_factory.mktemp("studies")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StudyFolder, "keep_checkpoints", lambda self, trial_ids: None)
-        assert main([*TINY, f"storage={folder}"]) == 0
+        assert main([*TINY, "budget.trials=3", f"storage={folder}"]) == 0
     return folder / "tiny"
 
 
