@@ -14,9 +14,8 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
-import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -27,6 +26,7 @@ import torch
 import torchio as tio
 from monai.data import set_track_meta
 from results import record
+from rounds import time_calls
 from torch import Tensor
 
 from trainables.corruption_intensity import NUM_BLOCKS
@@ -52,22 +52,17 @@ class Peers:
 
 def build_peers(spatial_dims: int) -> dict[str, Peers]:
     """Every kind that a library has too, with the strength of our severity."""
-    shape = SHAPES[spatial_dims]
     strength = {name: levels.values[SEVERITY - 1] for name, levels in LEVELS.items()}
-    edge = [max(1, round(extent * (strength["occlusion"] / NUM_BLOCKS) ** (1 / spatial_dims))) for extent in shape]
-    middle = [extent // 2 for extent in shape]
-    spike = [place + round(0.15 * extent) for place, extent in zip(middle, shape, strict=True)]
-    height = math.log(strength["kspace_spike"] * 0.5 * math.prod(shape))
-    third = 3 if spatial_dims == 3 else 1
-    shift = [strength["translation"] * extent for extent in shape]
-    angle = math.radians(strength["rotation"])
-    factor = strength["scaling"]
-    control = strength["elastic_deformation"] * shape[0]
-    scale = [factor] * spatial_dims
-    downsampling = strength["anisotropy"]
-    ghost = {"num_ghosts": GHOST_EVERY, "axes": 0, "intensity": (strength["ghosting"],) * 2, "restore": None}
-    moves = {"degrees": strength["motion"], "translation": strength["motion"] / 100 * shape[0]}
-    bias = strength["bias_field"]
+    shape = SHAPES[spatial_dims]
+    return {
+        **_noise_and_blur(strength, spatial_dims),
+        **_kspace(strength, shape),
+        **_intensity(strength, shape),
+        **_geometry(strength, shape),
+    }
+
+
+def _noise_and_blur(strength: Mapping[str, float], spatial_dims: int) -> dict[str, Peers]:
     return {
         "gaussian_noise": Peers(
             _image(mt.RandGaussianNoise(1.0, std=strength["gaussian_noise"], sample_std=False)),
@@ -89,7 +84,18 @@ def build_peers(spatial_dims: int) -> dict[str, Peers]:
             ),
             None,
         ),
-        "anisotropy": Peers(None, _image(tio.RandomAnisotropy(tuple(range(spatial_dims)), (downsampling,) * 2))),
+        "anisotropy": Peers(
+            None, _image(tio.RandomAnisotropy(tuple(range(spatial_dims)), (strength["anisotropy"],) * 2))
+        ),
+    }
+
+
+def _kspace(strength: Mapping[str, float], shape: Sequence[int]) -> dict[str, Peers]:
+    spike = [extent // 2 + round(0.15 * extent) for extent in shape]
+    height = math.log(strength["kspace_spike"] * 0.5 * math.prod(shape))
+    ghost = {"num_ghosts": GHOST_EVERY, "axes": 0, "intensity": (strength["ghosting"],) * 2, "restore": None}
+    moves = {"degrees": strength["motion"], "translation": strength["motion"] / 100 * shape[0]}
+    return {
         "motion": Peers(None, _image(tio.RandomMotion(**moves, num_transforms=NUM_MOVES))),
         "ghosting": Peers(None, _image(tio.RandomGhosting(**ghost))),
         "kspace_spike": Peers(
@@ -97,6 +103,13 @@ def build_peers(spatial_dims: int) -> dict[str, Peers]:
             _image(tio.RandomSpike(num_spikes=1, intensity=(strength["kspace_spike"],) * 2)),
         ),
         "gibbs_ringing": Peers(_image(mt.GibbsNoise(strength["gibbs_ringing"])), None),
+    }
+
+
+def _intensity(strength: Mapping[str, float], shape: Sequence[int]) -> dict[str, Peers]:
+    bias = strength["bias_field"]
+    edge = [max(1, round(extent * (strength["occlusion"] / NUM_BLOCKS) ** (1 / len(shape)))) for extent in shape]
+    return {
         "bias_field": Peers(
             _image(mt.RandBiasField(degree=3, coeff_range=(-bias, bias), prob=1.0)),
             _image(tio.RandomBiasField(coefficients=bias, order=3)),
@@ -110,11 +123,21 @@ def build_peers(spatial_dims: int) -> dict[str, Peers]:
             _image(mt.ScaleIntensity(minv=None, maxv=None, factor=-strength["intensity_scale_down"])), None
         ),
         "occlusion": Peers(_copy(mt.RandCoarseDropout(NUM_BLOCKS, edge, fill_value=0.0, prob=1.0)), None),
+    }
+
+
+def _geometry(strength: Mapping[str, float], shape: Sequence[int]) -> dict[str, Peers]:
+    is_volume = len(shape) == 3
+    control = strength["elastic_deformation"] * shape[0]
+    angles = [math.radians(strength["rotation"]), 0, 0][: 3 if is_volume else 1]
+    scale = [strength["scaling"]] * len(shape)
+    shift = [strength["translation"] * extent for extent in shape]
+    return {
         "elastic_deformation": Peers(
-            None, _pair(tio.RandomElasticDeformation(7, (control, control, control if third == 3 else 0), 0))
+            None, _pair(tio.RandomElasticDeformation(7, (control, control, control if is_volume else 0), 0))
         ),
         "rotation": Peers(
-            _both(lambda mode: mt.Affine([angle, 0, 0][:third], mode=mode, image_only=True)),
+            _both(lambda mode: mt.Affine(angles, mode=mode, image_only=True)),
             _pair(tio.Affine((1, 1, 1), (0, 0, strength["rotation"]), (0, 0, 0))),
         ),
         "scaling": Peers(
@@ -194,26 +217,15 @@ def measure_kind(name: str, peers: Peers, batch: tuple[Tensor, Tensor], rounds: 
 
 def alternate(works: dict[str, Callable[[], None]], device: str, rounds: int) -> dict[str, list[float]]:
     """Seconds a call of every work in every round; a short work is called several times."""
-    clock = time.process_time if device == "cpu" else time.perf_counter
     seconds: dict[str, list[float]] = {who: [] for who in works}
     calls = dict.fromkeys(works, 1)
     for number in range(rounds + 1):
         for who, work in works.items():
-            _wait(device)
-            start = clock()
-            for _ in range(calls[who]):
-                work()
-            _wait(device)
-            taken = (clock() - start) / calls[who]
+            taken = time_calls(work, calls[who], device) / calls[who]
             if number:
                 seconds[who].append(taken)
             calls[who] = max(1, min(20, round(0.1 / max(taken, 1e-4))))
     return seconds
-
-
-def _wait(device: str) -> None:
-    if device != "cpu":
-        torch.cuda.synchronize()
 
 
 def main() -> None:

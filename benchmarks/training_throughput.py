@@ -29,23 +29,15 @@ import argparse
 import dataclasses
 import itertools
 import statistics
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from monai.data import CacheDataset, DataLoader
 from monai.inferers import SlidingWindowInferer
-from monai.transforms import (
-    Compose,
-    EnsureTyped,
-    RandCropByPosNegLabeld,
-    RandFlipd,
-    RandScaleIntensityd,
-    RandShiftIntensityd,
-)
+from monai_pipeline import prepare_monai_batches
 from results import record
+from rounds import time_calls
 from torch import Tensor, nn
 
 from spaces.architecture import Architecture
@@ -63,9 +55,6 @@ NETWORKS = {"small U-Net": "unet", "own network": "composable"}
 """By its name in the table: `Architecture.family`."""
 
 DEPTH = 3
-
-CROPS_PER_CASE = 4
-"""Patches that MONAI's crop takes from a case at a time, as in its spleen tutorial."""
 
 
 @dataclass(frozen=True)
@@ -132,45 +121,11 @@ def prepare_limit(setting: Setting, cases: list[Case]) -> Callable[[], object]:
 
 def prepare_monai(setting: Setting, cases: list[Case]) -> Callable[[], object]:
     """The same learning, fed by MONAI's data pipeline."""
-    learner, draw_batch = build_learner(setting), prepare_monai_batches(setting, cases)
+    learner, draw_batch = (
+        build_learner(setting),
+        prepare_monai_batches(cases, RECIPE.patch, batch_size=setting.batch_size, device=setting.device),
+    )
     return lambda: learner.learn(*draw_batch(), 0)
-
-
-def prepare_monai_batches(setting: Setting, cases: list[Case]) -> Callable[[], tuple[Tensor, Tensor]]:
-    """The batches of MONAI's data pipeline, on the device."""
-    keys = ["image", "label"]
-    size = [RECIPE.patch] * setting.spatial_dims
-    transform = Compose(
-        [
-            EnsureTyped(keys=keys),
-            RandCropByPosNegLabeld(
-                keys=keys, label_key="label", spatial_size=size, pos=1, neg=1, num_samples=CROPS_PER_CASE
-            ),
-            *[RandFlipd(keys=keys, prob=0.5, spatial_axis=axis) for axis in range(setting.spatial_dims)],
-            RandScaleIntensityd(keys="image", factors=0.3, prob=1.0),
-            RandShiftIntensityd(keys="image", offsets=0.15, prob=1.0),
-        ]
-    )
-    transform.set_random_state(seed=0)
-    items = [{"image": case.image, "label": case.label[None]} for case in cases]
-    dataset = CacheDataset(items, transform, cache_rate=1.0, progress=False)
-    loader = DataLoader(
-        dataset,
-        batch_size=max(setting.batch_size // CROPS_PER_CASE, 1),
-        shuffle=True,
-        num_workers=8 if setting.device != "cpu" else 0,
-        pin_memory=setting.device != "cpu",
-        persistent_workers=setting.device != "cpu",
-    )
-    batches = _repeat(loader)
-
-    def draw_batch() -> tuple[Tensor, Tensor]:
-        batch = next(batches)
-        images = batch["image"].as_tensor().to(setting.device, non_blocking=True)
-        labels = batch["label"].as_tensor().to(setting.device, non_blocking=True)
-        return images, labels[:, 0].long()
-
-    return draw_batch
 
 
 def measure_training(setting: Setting, name: str) -> list[str]:
@@ -180,7 +135,7 @@ def measure_training(setting: Setting, name: str) -> list[str]:
         "ours": prepare_ours(setting, cases),
         "limit": prepare_limit(setting, cases),
         "monai": prepare_monai(setting, cases),
-        "data": prepare_monai_batches(setting, cases),
+        "data": prepare_monai_batches(cases, RECIPE.patch, batch_size=setting.batch_size, device=setting.device),
     }
     seconds = alternate(works, setting)
     return [f"training, {setting.spatial_dims}D, {name}", *rate(seconds, works, setting), *compare(seconds)]
@@ -218,18 +173,13 @@ def measure_inference(setting: Setting, name: str, windows_at_a_time: int) -> li
 def alternate(works: dict[str, Callable[[], object]], setting: Setting) -> dict[str, list[float]]:
     """Seconds of every work in every round, in turns, after one round that does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in works}
-    clock = time.process_time if setting.device == "cpu" else time.perf_counter
     names = list(works)
     for number in range(setting.rounds + 1):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            _wait(setting.device)
-            start = clock()
-            for _ in range(setting.iterations):
-                works[name]()
-            _wait(setting.device)
+            taken = time_calls(works[name], setting.iterations, setting.device)
             if number:
-                seconds[name].append(clock() - start)
+                seconds[name].append(taken)
     return seconds
 
 
@@ -259,16 +209,6 @@ class _Counter(nn.Module):
         self.sizes.append(len(images))
         logits: Tensor = self.network(images)
         return logits
-
-
-def _repeat(loader: DataLoader) -> Iterator[dict[str, Tensor]]:
-    while True:
-        yield from loader
-
-
-def _wait(device: str) -> None:
-    if device != "cpu":
-        torch.cuda.synchronize()
 
 
 def main() -> None:
