@@ -135,10 +135,22 @@ def _build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_searching(commands)
+    _add_showing(commands)
+    _add_using(commands)
+    _add_measuring(commands)
+    return parser
+
+
+def _add_searching(commands: _Commands) -> None:
     searching = _add_command(commands, "search", "begin or resume a study", help_texts.SEARCH_HELP)
     searching.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="what to search, and how")
     searching.add_argument("--dry-run", action="store_true", help="print the job that a cluster would get, and stop")
     searching.set_defaults(run=_search)
+
+
+def _add_showing(commands: _Commands) -> None:
+    """What looks at a study."""
     status = _add_command(commands, "status", "show where a study stands", help_texts.STATUS_HELP)
     status.add_argument("study", metavar="STUDY", help="folder or URI of the study")
     status.set_defaults(run=_status)
@@ -155,6 +167,10 @@ def _build_parser() -> argparse.ArgumentParser:
         "--no-pictures", dest="has_pictures", action="store_false", help="leave out what the networks predict"
     )
     report.set_defaults(run=_report)
+
+
+def _add_using(commands: _Commands) -> None:
+    """What makes use of a study's networks."""
     export = _add_command(
         commands, "export", "write a network of the front as a folder to use elsewhere", help_texts.EXPORT_HELP
     )
@@ -170,6 +186,10 @@ def _build_parser() -> argparse.ArgumentParser:
     rescoring.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="what to measure, and where")
     rescoring.add_argument("--name", metavar="NAME", help="of the rescoring; follows from its settings if left out")
     rescoring.set_defaults(run=_rescore)
+
+
+def _add_measuring(commands: _Commands) -> None:
+    """What measures a dataset before any search."""
     measuring = _add_command(commands, "complexity", "measure how hard a dataset is", help_texts.COMPLEXITY_HELP)
     measuring.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="which data, as for search")
     measuring.add_argument("--output", metavar="DIR", help="where to write; complexity-<dataset> here if left out")
@@ -180,7 +200,6 @@ def _build_parser() -> argparse.ArgumentParser:
     calibrating.add_argument("--output", metavar="FILE", help="where to write; calibration.json with the data or here")
     calibrating.add_argument("--cases", type=int, metavar="N", help="validation cases at most; all if left out")
     calibrating.set_defaults(run=_calibrate)
-    return parser
 
 
 def _add_command(commands: _Commands, name: str, summary: str, text: str) -> argparse.ArgumentParser:
