@@ -13,7 +13,6 @@ from enum import IntEnum
 from rich.console import Console
 
 from cluster.cluster import BatchConfig
-from cluster.serial import SerialConfig
 from search.config import Experiment
 from search.events import Created
 from search.overrides import quote
@@ -21,7 +20,7 @@ from search.plan import Plan, compose_new_or_stored, locate, make_plan
 from search.progress import Progress
 from search.reports.text import describe_seconds, front_table
 from search.resuming import merge_overrides
-from search.runner import work_off
+from search.runner import connect, work_off
 from search.session import JobSettings, Session
 from search.splits import keep_splits
 from search.stopping import end_in_order
@@ -166,8 +165,7 @@ def _run(plan: Plan, session: Session, console: Console, track: Callable[[Sessio
         f"Study {plan.folder.folder.location}: starting. Ctrl-C stops; the same command resumes.", markup=False
     )
     try:
-        with cluster.connect() as nodes:
-            is_serial = isinstance(cluster, SerialConfig)
+        with connect(cluster) as (nodes, is_serial):
             slots = 1 if is_serial else resources.count_slots(nodes)
             progress = Progress(console, slots)
             session.observe = _observe_with(progress.update, track)

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from cluster.cluster import ClusterConfig
 from cluster.resources import Resources
-from cluster.serial import SerialConfig
 from search.code_version import name_version
 from search.record import StudyRecord
 from search.reports.drift_text import describe_drift, drift_table, drift_to_csv
@@ -20,7 +19,7 @@ from search.rescore_config import compose_rescoring, name_settings, read_setting
 from search.rescore_data import check_cases
 from search.rescore_jobs import Rescoring, choose_trials, is_done, list_jobs
 from search.rescore_record import Rescored, RescoreRecord, read_drift
-from search.runner import work_off
+from search.runner import connect, work_off
 from search.session import JobSettings
 from search.stopping import WORK_LEFT
 from search.store.folder import StorageError
@@ -186,8 +185,7 @@ def _show_with(console: Console, total: int) -> Callable[[Rescored], None]:
 def _run(plan: _Plan, agenda: Rescoring, console: Console) -> None:
     """Works the agenda off; Ctrl-C and a storage that fails end it, and what is measured by then is kept."""
     try:
-        with plan.cluster.connect() as nodes:
-            is_serial = isinstance(plan.cluster, SerialConfig)
+        with connect(plan.cluster) as (nodes, is_serial):
             slots = 0 if is_serial else min(plan.resources.count_slots(nodes), len(agenda.waiting))
             work_off(agenda, slots=slots, resources=plan.resources)
     except KeyboardInterrupt:

@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
-from cluster.resources import Resources
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from cluster.cluster import ClusterConfig
+from cluster.resources import Node, Resources
+from cluster.serial import SerialConfig
 from search.agenda import Agenda
-from search.importing import importing
+from search.importing import import_ahead, importing
 from search.serial import run_serially
+
+
+@contextmanager
+def connect(cluster: ClusterConfig) -> Iterator[tuple[Sequence[Node], bool]]:
+    """Brings Ray up as the cluster does; meanwhile Ray Tune is imported here, which takes about a second.
+
+    Returns:
+        The nodes, and whether there is no Ray: all work is to be done in this very process.
+
+    Raises:
+        ValueError: if the cluster's settings do not fit this machine.
+    """
+    is_serial = isinstance(cluster, SerialConfig)
+    if not is_serial:
+        import_ahead("search.tuning")
+    with cluster.connect() as nodes:
+        yield nodes, is_serial
 
 
 def work_off(agenda: Agenda, *, slots: int, resources: Resources) -> None:

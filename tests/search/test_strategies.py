@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from search.fronts.front import read_front
-from search.strategies.evolution import Evolution, EvolutionConfig, draw_latin_hypercube
+from search.strategies.evolution import EvolutionConfig
 from search.strategies.random import RandomConfig
 from search.strategies.strategy import Archive, Proposal
 from search.study import Budget
@@ -15,7 +15,7 @@ OBJECTIVES = ToyTask().objectives()
 
 
 def build_evolution(population, seed=0, restrictions=None):
-    return Evolution(SearchSpace(restrictions), OBJECTIVES, EvolutionConfig(population=population), seed)
+    return EvolutionConfig(population=population).build(SearchSpace(restrictions), OBJECTIVES, seed)
 
 
 def sort_into_ranks(points):

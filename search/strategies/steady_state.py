@@ -1,0 +1,171 @@
+"""Steady-state NSGA-II over mixed variables, from pymoo's own operators.
+
+Every trial that ends enters a population of fixed size at once and pushes out the worst by nondomination rank and
+crowding distance; every free slot gets one offspring of the population as it stands. So no slot ever waits for a
+generation. Source: Deb et al., NSGA-II, IEEE TEC 6(2), 2002; Durillo et al., steady state, EMO 2009.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pymoo.core.mixed import MixedVariableMating
+from pymoo.core.population import Population
+from pymoo.core.problem import Problem
+from pymoo.core.variable import Choice as ChoiceVariable
+from pymoo.core.variable import Integer, Real
+from pymoo.operators.selection.tournament import TournamentSelection
+from pymoo.operators.survival.rank_and_crowding import RankAndCrowding
+
+from search.strategies.strategy import Archive, Proposal
+from search.trial import Trial
+from spaces.domain import Choice, Domain, Float, Int, Value
+from spaces.objective import Objective, to_losses
+from spaces.search_space import Candidate, SearchSpace
+
+_DESIGN_STREAM = 1
+"""Keeps the draws of the initial design apart from those of single trials."""
+
+_MAX_MATINGS = 20
+"""How often parents are mated before an unseen candidate is drawn at random; mating is far slower than drawing."""
+
+
+class Evolution:
+    """A population that changes with every trial that ends.
+
+    The settings are those of `EvolutionConfig`.
+    """
+
+    def __init__(
+        self, space: SearchSpace, objectives: Sequence[Objective], *, population: int, random_share: float, seed: int
+    ) -> None:
+        self._space = space
+        self._objectives = tuple(objectives)
+        self._size = population
+        self._random_share = random_share
+        self._archive = Archive()
+        self._problem = Problem(vars=_to_variables(space), n_obj=len(self._objectives))
+        self._mating = MixedVariableMating(
+            selection=TournamentSelection(func_comp=_compare_by_rank_and_crowding), eliminate_duplicates=None
+        )
+        self._survival = RankAndCrowding()
+        self._population = Population.empty()
+        self._design = _draw_design(space, population, seed)
+
+    def ask(self, number: int, generator: np.random.Generator, active: Sequence[Trial]) -> Proposal:
+        """The default candidate first, then the initial design, then offspring and a share of random candidates."""
+        if number < len(self._design):
+            proposal = self._archive.propose_unseen(lambda: self._design[number], active, max_draws=1)
+            if proposal:
+                return proposal
+        breeds = len(self._population) >= 2 and generator.random() >= self._random_share
+        num_matings = _MAX_MATINGS if breeds else 0
+        return (
+            self._archive.propose_unseen(lambda: self._mate(generator), active, num_matings)
+            or self._archive.propose_unseen(lambda: self._draw(generator), active)
+            or self._archive.propose_remaining(self._space, generator, active)
+            or self._archive.propose_replicate(generator, active)
+        )
+
+    def tell(self, trial: Trial) -> None:
+        """Lets an eligible trial into the population; of the others, remembers only the candidate."""
+        self._archive.add(trial)
+        if not trial.is_eligible:
+            return
+        newcomer = Population.new(
+            X=np.array([_to_point(self._space, trial.candidate)], dtype=object),
+            F=to_losses(self._objectives, [trial.objectives]),
+        )
+        newcomer[0].set("trial_id", trial.trial_id)
+        merged = Population.merge(self._population, newcomer)
+        # The generator only breaks ties; it depends on the trial, so that a replay breaks them in the same way.
+        ties = np.random.default_rng(trial.trial_id)
+        self._population = self._survival.do(self._problem, merged, n_survive=self._size, random_state=ties)
+
+    @property
+    def population(self) -> tuple[int, ...]:
+        """The trials that breed, by id in ascending order."""
+        return tuple(sorted(member.get("trial_id") for member in self._population))
+
+    def _draw(self, generator: np.random.Generator) -> Proposal:
+        return Proposal(self._space.sample(generator), "random")
+
+    def _mate(self, generator: np.random.Generator) -> Proposal:
+        # The parents are selected here, as pymoo's mating does it inside, so that they can be recorded.
+        parents = self._mating.selection(self._problem, self._population, 1, 2, random_state=generator)
+        offspring = self._mating.do(self._problem, parents, 1, parents=True, random_state=generator)
+        identities = sorted({int(parent.get("trial_id")) for parent in parents[0]})
+        return Proposal(_to_candidate(self._space, offspring[0].X), "mating", tuple(identities))
+
+
+def _draw_design(space: SearchSpace, size: int, seed: int) -> list[Proposal]:
+    """The default candidate, then a Latin hypercube: every dimension is covered evenly."""
+    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_DESIGN_STREAM,)))
+    units = draw_latin_hypercube(size - 1, len(space.searched), generator)
+    return [Proposal(space.default(), "default"), *(Proposal(space.decode(unit), "initial") for unit in units)]
+
+
+def draw_latin_hypercube(num_points: int, num_dimensions: int, generator: np.random.Generator) -> np.ndarray:
+    """Points in the unit cube, shape (num_points, num_dimensions), one in each of `num_points` slices of every axis.
+
+    Source: McKay, Beckman and Conover, Technometrics 21(2), 1979.
+    """
+    slices = np.stack([generator.permutation(num_points) for _ in range(num_dimensions)], axis=1)
+    return (slices + generator.random(slices.shape)) / num_points
+
+
+def _to_variables(space: SearchSpace) -> dict[str, Any]:
+    return {name: _to_variable(domain) for name, domain in space.searched.items()}
+
+
+def _to_variable(domain: Domain) -> Any:
+    """Pymoo's variable for a domain; options are index-coded, as pymoo's choices change the type of mixed ones."""
+    match domain:
+        case Float():
+            return Real(bounds=(0.0, 1.0))
+        case Int():
+            return Integer(bounds=(0, domain.num_values - 1))
+        case Choice():
+            return ChoiceVariable(options=list(range(len(domain.options))))
+    raise AssertionError(f"no variable for {domain}")
+
+
+def _to_point(space: SearchSpace, candidate: Candidate) -> dict[str, float | int]:
+    values = candidate.as_dict()
+    return {
+        name: float(unit) if isinstance(domain, Float) else _cell(domain, values[name])
+        for (name, domain), unit in zip(space.searched.items(), space.encode(candidate), strict=True)
+    }
+
+
+def _cell(domain: Domain, value: Value) -> int:
+    """The index of a value in an `Int` or `Choice`."""
+    num_cells = domain.num_values if isinstance(domain, Int) else len(domain.options)  # type: ignore[attr-defined]
+    return int(domain.to_unit(value) * num_cells)
+
+
+def _to_candidate(space: SearchSpace, point: dict[str, Any]) -> Candidate:
+    values: dict[str, Value] = {}
+    for name, domain in space.searched.items():
+        match domain:
+            case Float():
+                values[name] = domain.from_unit(float(point[name]))
+            case Int():
+                values[name] = domain.low + round(float(point[name])) * domain.step
+            case Choice():
+                values[name] = domain.options[int(point[name])]
+    return space.complete(values)
+
+
+def _compare_by_rank_and_crowding(
+    population: Any, pairs: np.ndarray, random_state: np.random.Generator, **_: Any
+) -> np.ndarray:
+    """The winner of every pair: the lower rank, then the larger crowding distance, then a coin."""
+    winners = []
+    for first, second in pairs:
+        keys = [(population[i].get("rank"), -population[i].get("crowding")) for i in (first, second)]
+        is_tie = keys[0] == keys[1]
+        winners.append(random_state.choice([first, second]) if is_tie else (first if keys[0] < keys[1] else second))
+    return np.array(winners, dtype=int)[:, None]
