@@ -4,6 +4,7 @@ import pytest
 from search.fronts.front import read_front
 from search.strategies.evolution import EvolutionConfig
 from search.strategies.random import RandomConfig
+from search.strategies.steady_state import draw_latin_hypercube
 from search.strategies.strategy import Archive, Proposal
 from search.study import Budget
 from search.trial import State
