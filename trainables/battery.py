@@ -5,9 +5,19 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar, runtime_checkable
 
 from trainables.seeds import derive_seed
 from trainables.severities import CLEAN, SeverityTable, default_strengths
+
+
+@runtime_checkable
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_Case = TypeVar("_Case", bound=_Named)
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,15 @@ class Battery:
     has_gate: bool = True
     """Whether a network that is measured on clean images is also looked at for being broken."""
 
+    num_cases: int = 0
+    """How many cases are corrupted, and how many of every shift set are measured; 0 for all. Clean images of cases like
+    those in training are always measured on all.
+    """
+
+    def choose_cases(self, cases: Sequence[_Case], condition: Condition) -> list[_Case]:
+        """The cases that are measured under a condition, in the order given: the same for every network."""
+        return list(cases) if condition == CLEAN_CONDITION else draw_cases(cases, self.num_cases, self.seed)
+
     @classmethod
     def of(
         cls,
@@ -55,10 +74,24 @@ class Battery:
         *,
         strengths: SeverityTable | None = None,
         shifts: Sequence[str] = (),
+        num_cases: int = 0,
     ) -> Battery:
         """Clean, then every corruption at every severity, then the clean images of every shift set."""
         pairs = [Condition(*pair) for pair in itertools.product(corruptions, severities)]
-        return cls((CLEAN_CONDITION, *pairs, *to_conditions(shifts)), seed, strengths or default_strengths())
+        conditions = (CLEAN_CONDITION, *pairs, *to_conditions(shifts))
+        return cls(conditions, seed, strengths or default_strengths(), num_cases=num_cases)
+
+
+def draw_cases(cases: Sequence[_Case], number: int, seed: int) -> list[_Case]:
+    """So many of the cases, or all if the number is 0 or no less; drawn by name, and in the order given.
+
+    A smaller number draws a part of what a larger one does.
+    """
+    if not 0 < number < len(cases):
+        return list(cases)
+    drawn = sorted((case.name for case in cases), key=lambda name: derive_seed("quick case", name, seed))
+    names = set(drawn[:number])
+    return [case for case in cases if case.name in names]
 
 
 def to_conditions(shifts: Sequence[str]) -> list[Condition]:

@@ -26,8 +26,8 @@ CALIBRATION_SCHEMA = 1
 TARGETS = (2.0, 5.0, 10.0, 20.0, 40.0)
 """Dice points that the reference network is to lose at severity 1 to 5; a point is 0.01 Dice."""
 
-_WEAKER = 20.0
-"""How much weaker than severity 1 a calibration begins to look."""
+_WEAKEST = 1 / 2000
+"""Where a calibration begins to look, as a share of the strongest."""
 
 _SHORTER = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 """Places in a span that are tried for its strong end, where a corruption may leave nothing of a label."""
@@ -137,9 +137,9 @@ def _find_usable(network: Network, name: str) -> tuple[Span, list[str]]:
 
 
 def span_of(name: str) -> Span:
-    """The strengths of a corruption that a calibration looks at: from a twentieth of severity 1 to its limit."""
+    """The strengths that a calibration looks at: from the trivial to the strongest that is plausible."""
     levels = LEVELS[name]
-    return Span(levels.neutral, levels.neutral + (levels.values[0] - levels.neutral) / _WEAKER, levels.limit)
+    return Span(levels.neutral, levels.neutral + (levels.strongest - levels.neutral) * _WEAKEST, levels.strongest)
 
 
 def hash_splits(rows: Sequence[SplitRow]) -> str:

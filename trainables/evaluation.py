@@ -105,9 +105,8 @@ def measure(
     network.eval()
     rows: dict[Condition, list[CaseScore]] = {condition: [] for condition in battery.conditions}
     clean: dict[str, tuple[Tensor, Tensor]] = {}
-    for name in dict.fromkeys(condition.shift for condition in battery.conditions):
-        conditions = [condition for condition in battery.conditions if condition.shift == name]
-        for batch in _to_batches((shift or {})[name] if name else cases):
+    for part, conditions in _share_out(cases, battery, shift or {}):
+        for batch in _to_batches(part):
             for condition, masks, labels in _answer(network, batch, conditions, battery, patch=patch, device=device):
                 scores = dice(masks, labels, scoring.num_classes).tolist()
                 for case, mask, label, values in zip(batch, masks.cpu(), labels.cpu(), scores, strict=True):
@@ -121,6 +120,18 @@ def measure(
         degenerate = degenerate or _probe(network, cases, predicted, patch, device)
     network.train(was_training)
     return Scores(tuple(row for of_condition in rows.values() for row in of_condition), degenerate)
+
+
+def _share_out(
+    cases: Sequence[Case], battery: Battery, shift: Mapping[str, Sequence[Case]]
+) -> Iterator[tuple[list[Case], list[Condition]]]:
+    """Cases, and the conditions that they are measured under: together the whole battery."""
+    by_cases: dict[tuple[str, ...], tuple[list[Case], list[Condition]]] = {}
+    for condition in battery.conditions:
+        chosen = battery.choose_cases(shift[condition.shift] if condition.shift else cases, condition)
+        names = (condition.shift, *(case.name for case in chosen))
+        by_cases.setdefault(names, (chosen, []))[1].append(condition)
+    yield from by_cases.values()
 
 
 def _answer(

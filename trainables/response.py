@@ -16,7 +16,7 @@ import numpy as np
 Point = tuple[float, float]
 """A strength and the loss there."""
 
-NUM_GRID = 7
+NUM_GRID = 8
 """Strengths of the first look, from the weakest to the strongest: they show the shape and bracket every target."""
 
 MAX_BISECTIONS = 4
@@ -101,7 +101,7 @@ def choose_strengths(
     first, last = (found[0], found[-1]) if found else (end / 2, end / 2 if num_early else 0.0)
     early = [first * number / num_early for number in range(num_early)]
     late = [last + (end - last) * number / num_late for number in range(1, num_late + 1)]
-    strengths = _round([span.at(place) for place in (*early, *found, *late)])
+    strengths = _round([span.at(place) for place in (*early, *found, *late)], span.neutral)
     notes = [*_describe_ends(curve, targets, (num_early, num_late), span.at(end)), *_describe_falls(curve)]
     return strengths, tuple(notes)
 
@@ -127,11 +127,11 @@ def _interpolate(bracket: tuple[Point, Point], target: float) -> float:
     return start + (end - start) * (target - low) / (high - low)
 
 
-def _round(strengths: Sequence[float]) -> tuple[float, ...]:
-    """As short as people like them, unless two would then be equal."""
+def _round(strengths: Sequence[float], neutral: float) -> tuple[float, ...]:
+    """As short as people like them, unless two would then be equal, or one change nothing."""
     for digits in _DIGITS:
         rounded = tuple(float(f"{strength:.{digits}g}") for strength in strengths)
-        if all(low < high for low, high in itertools.pairwise(rounded)):
+        if all(low < high for low, high in itertools.pairwise((neutral, *rounded))):
             return rounded
     return tuple(strengths)
 

@@ -125,15 +125,17 @@ class SegmentationTrainable:
         if not is_leader():
             return Measurement({})
         scoring = dataclasses.replace(self._scoring, surface_metrics=SurfaceMetrics.none)
-        shift = {name: self._choose_quick(cases) for name, cases in self._dataset.shift_cases(Split.VALIDATION).items()}
-        cases = self._choose_quick(self._dataset.cases(Split.VALIDATION))
+        choose = self._task.choose_quick
+        shift = {name: choose(cases) for name, cases in self._dataset.shift_cases(Split.VALIDATION).items()}
+        cases = choose(self._dataset.cases(Split.VALIDATION))
         return self._summarise(self._measure(self._task.quick_battery(tuple(shift)), cases, shift, scoring).rows)
 
     def evaluate(self, split: Split) -> Evaluation:
-        """Objectives on all cases of a split over the whole battery, the rows they are made of, and the costs."""
+        """Objectives on the cases of a split over the whole battery, the rows they are made of, and the costs."""
         shift = self._dataset.shift_cases(split)
         start = time.perf_counter()
-        scores = self._measure(self._task.battery(tuple(shift)), self._dataset.cases(split), shift, self._scoring)
+        battery = self._task.battery(tuple(shift), split)
+        scores = self._measure(battery, self._dataset.cases(split), shift, self._scoring)
         battery_seconds = time.perf_counter() - start
         rows = name_objectives(scores.rows, self._task.metric, self._task.rule)
         image = to_tensor(self._dataset.cases(split)[0].image).to(self._assignment.device)
@@ -231,11 +233,6 @@ class SegmentationTrainable:
             device=self._assignment.device,
             shift=shift,
         )
-
-    def _choose_quick(self, cases: Sequence[Case]) -> list[Case]:
-        """The cases of the quick measurement: drawn by name, so that they are the same for every trial."""
-        drawn = sorted(cases, key=lambda case: derive_seed("quick case", case.name, self._task.battery_seed))
-        return drawn[: self._task.num_quick_cases]
 
     def _summarise(self, rows: Sequence[CaseScore]) -> Measurement:
         return summarise(rows, MEASURES[self._task.metric], self._task.rule)

@@ -67,6 +67,9 @@ class SegmentationConfig(TaskConfig):
     num_quick_cases: int = 4
     """Validation cases that the quick measurement after every step looks at, and as many of every shift set."""
 
+    num_battery_cases: int = 16
+    """Validation cases that are corrupted when a trial ends, and as many of every shift set; 0 for all of them."""
+
     battery_seed: int = 0
     """Decides the draws of the corruptions, together with case, corruption and severity."""
 
@@ -97,6 +100,7 @@ class SegmentationConfig(TaskConfig):
             corruptions=tuple(expand_corruptions(self.corruptions)),
             severities=tuple(self.severities),
             num_quick_cases=self.num_quick_cases,
+            num_battery_cases=self.num_battery_cases,
             battery_seed=self.battery_seed,
             strengths=tuple(settle_strengths(self.strengths, self.calibration if not self.strengths else "").items()),
             metric=self.metric,

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from spaces.objective import Objective
 from spaces.recipe import Recipe
 from spaces.search_space import SearchSpace
-from trainables.battery import CLEAN_CONDITION, Battery, choose_quick, to_conditions
+from trainables.battery import CLEAN_CONDITION, Battery, choose_quick, draw_cases, to_conditions
 from trainables.counting import TrainedCorruptions, check_something_counts, describe_uncounted, find_uncounted
-from trainables.datasets import DataConfig, Dataset, describe_shift_sets, describe_small_cases, load_once
+from trainables.datasets import Case, DataConfig, Dataset, describe_shift_sets, describe_small_cases, load_once
 from trainables.measures import MEASURES, ObjectiveMetric, Scoring, SurfaceMetrics
 from trainables.network_size import NetworkSize
 from trainables.objectives import RobustnessOver, RobustnessRule, define_objectives
@@ -28,7 +28,7 @@ from trainables.severities import (
     describe_leaks,
 )
 from trainables.shift_sets import name_set
-from trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Assignment, SplitRow
+from trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Assignment, Split, SplitRow
 
 if TYPE_CHECKING:
     from trainables.segmentation import SegmentationTrainable
@@ -66,6 +66,7 @@ class SegmentationTask:
     corruptions: tuple[str, ...]
     severities: tuple[int, ...]
     num_quick_cases: int
+    num_battery_cases: int
     battery_seed: int
     strengths: tuple[tuple[str, Strengths], ...] = ()
     """Where they differ from the defaults or were kept by a study; see `severity_table`."""
@@ -112,14 +113,20 @@ class SegmentationTask:
         """How strong each corruption is at severity 1 to 5."""
         return {**default_strengths(), **dict(self.strengths)}
 
-    def battery(self, shifts: Sequence[str] = ()) -> Battery:
+    def battery(self, shifts: Sequence[str] = (), split: Split = Split.VALIDATION) -> Battery:
         """Everything that a finished trial is measured under.
 
         Args:
             shifts: Names of the shift sets of the data.
+            split: Where the cases are from: of test cases, all are corrupted, as a search ends with few networks.
         """
         return Battery.of(
-            self.corruptions, self.severities, self.battery_seed, strengths=self.severity_table, shifts=shifts
+            self.corruptions,
+            self.severities,
+            self.battery_seed,
+            strengths=self.severity_table,
+            shifts=shifts,
+            num_cases=self.num_battery_cases if split is Split.VALIDATION else 0,
         )
 
     def quick_battery(self, shifts: Sequence[str] = ()) -> Battery:
@@ -131,6 +138,10 @@ class SegmentationTask:
         sets = () if self.robustness_over is RobustnessOver.corruptions else shifts
         conditions = (CLEAN_CONDITION, *choose_quick(counted, self.severities, self.battery_seed), *to_conditions(sets))
         return Battery(conditions, self.battery_seed, self.severity_table, has_gate=False)
+
+    def choose_quick(self, cases: Sequence[Case]) -> list[Case]:
+        """The cases that are measured after every step: the same for all trials of a study."""
+        return draw_cases(cases, self.num_quick_cases, self.battery_seed)
 
     def scoring(self, dataset: Dataset) -> Scoring:
         """How masks of this dataset are compared with their references."""
@@ -191,7 +202,7 @@ class SegmentationTask:
         for name in ("num_steps", "iterations_per_step", "pixels_per_batch", "num_quick_cases"):
             if getattr(self, name) < 1:
                 findings.append(f"task.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("memory_gb", "nsd_tolerance_mm", "match_parameters", "match_flops"):
+        for name in ("memory_gb", "num_battery_cases", "nsd_tolerance_mm", "match_parameters", "match_flops"):
             if not 0 <= getattr(self, name) < math.inf:
                 findings.append(f"task.{name} must be at least 0 and finite, got {getattr(self, name)}")
         if self.match_parameters and self.match_flops:

@@ -66,6 +66,12 @@ def measure_battery_share(trials: Sequence[Trial]) -> float | None:
     return statistics.median(shares) if shares else None
 
 
+def describe_share(share: float) -> str:
+    """What complete measurements cost, in a phrase, with the way out where they cost more than the training."""
+    way_out = "; task.num_battery_cases measures corruptions on fewer cases" if share > 1 else ""
+    return f"{share:.0%} of the time of training (median over trials){way_out}"
+
+
 def describe_fidelity(trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[str]:
     """A sentence on every agreement, and one on what the complete measurement costs, as far as they are known."""
     lines = [
@@ -74,5 +80,5 @@ def describe_fidelity(trials: Sequence[Trial], objectives: Sequence[Objective]) 
     ]
     share = measure_battery_share(trials)
     if share is not None:
-        lines.append(f"A complete measurement takes {share:.0%} of the time of its training (median over trials).")
+        lines.append(f"A complete measurement takes {describe_share(share)}.")
     return lines

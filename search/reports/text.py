@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search.record import StudyRecord
-from search.reports.fidelity import measure_battery_share, measure_fidelity
+from search.reports.fidelity import describe_share, measure_battery_share, measure_fidelity
 from search.trial import State, Trial
 from spaces.presets import CORE
 from spaces.search_space import DIMENSIONS, Candidate
@@ -71,7 +71,7 @@ def status_view(record: StudyRecord, writer: str | None, torn: Sequence[str], jo
         *(Text(f"quick   {item.describe()}") for item in measure_fidelity(record.trials, record.objectives)),
     ]
     share = measure_battery_share(record.trials)
-    lines += [Text(f"battery {share:.0%} of the time of training (median over trials)")] if share is not None else []
+    lines += [Text(f"battery {describe_share(share)}")] if share is not None else []
     lines += [Text(f"note    the last record of {name} was torn and left out", style="yellow") for name in torn]
     degenerate = [trial for trial in record.trials if trial.degenerate]
     lines += [

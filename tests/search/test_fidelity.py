@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from search.reports.fidelity import describe_fidelity, measure_battery_share, measure_fidelity
+from search.reports.fidelity import describe_fidelity, describe_share, measure_battery_share, measure_fidelity
 from search.trial import State, Trial
 from tests.builders import build_trial
 from trainables.toy import ToyTask
@@ -58,5 +58,10 @@ def test_the_share_of_the_battery_is_the_median_over_trials() -> None:
     assert measure_battery_share(trials) == pytest.approx(0.2)
     assert measure_battery_share([build_trial(0)]) is None
     assert describe_fidelity(trials, OBJECTIVES) == [
-        "A complete measurement takes 20% of the time of its training (median over trials)."
+        "A complete measurement takes 20% of the time of training (median over trials)."
     ]
+
+
+def test_a_battery_that_costs_more_than_training_comes_with_the_way_out() -> None:
+    assert "task.num_battery_cases" in describe_share(1.26)
+    assert "task.num_battery_cases" not in describe_share(0.99)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
 import pytest
 
-from trainables.battery import Battery, Condition, choose_quick
+from trainables.battery import Battery, Condition, choose_quick, draw_cases
 from trainables.severities import LEVELS, default_strengths
 
 MANY = list(LEVELS)
@@ -19,6 +20,23 @@ def test_a_battery_is_clean_then_every_pair_then_the_shift_sets() -> None:
     ]  # fmt: skip
     assert battery.conditions[-1] == Condition("none", 0, "other")
     assert battery.strengths == default_strengths()
+
+
+@dataclass(frozen=True)
+class Named:
+    name: str
+
+
+def test_cases_are_drawn_by_name_in_the_order_given_and_fewer_are_a_part_of_more() -> None:
+    cases = [Named(f"case_{number}") for number in range(9)]
+    for number in range(1, 9):
+        drawn = draw_cases(cases, number, seed=0)
+        assert len(drawn) == number
+        assert drawn == [case for case in cases if case in drawn]
+        assert set(drawn) < set(draw_cases(cases, number + 1, seed=0))
+        assert set(draw_cases(cases[::-1], number, seed=0)) == set(drawn)
+    assert draw_cases(cases, 0, seed=0) == draw_cases(cases, 9, seed=0) == draw_cases(cases, 99, seed=0) == cases
+    assert draw_cases(cases, 4, seed=0) != draw_cases(cases, 4, seed=1)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -61,7 +61,7 @@ def test_strengths_lose_what_is_wished_and_the_losses_are_those_of_a_search() ->
     assert list(found.lost) == pytest.approx(TARGETS, rel=0.2)
     assert found.notes == ()
     assert found.curve[0][0] == pytest.approx(span_of("gaussian_noise").weakest)
-    assert found.curve[-1] == (1.0, 100.0)
+    assert found.curve[-1] == (0.5, 50.0)
 
 
 def test_a_severity_that_loses_no_more_than_the_one_below_is_told() -> None:

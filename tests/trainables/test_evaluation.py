@@ -17,7 +17,9 @@ from trainables.datasets import Case
 from trainables.evaluation import Scores, measure, predict
 from trainables.measures import ObjectiveMetric, Scoring, SurfaceMetrics
 from trainables.objectives import measure_accuracy, measure_robustness, select_means
+from trainables.robustness import condition_of, split_rows
 from trainables.textures import draw_shape
+from trainables.trainable import CaseScore
 
 
 class Threshold(nn.Module):
@@ -220,6 +222,27 @@ def test_every_corruption_is_measured_in_volumes(corruption: str) -> None:
     result = measure_volumes(Bands(), build_volumes()[:2], battery)
     assert measure_accuracy(result.rows) == 1.0
     assert 0.0 <= measure_robustness(result.rows) <= 1.0  # an intensity threshold may not care
+
+
+def test_few_cases_are_corrupted_the_same_for_every_network_and_all_are_measured_clean() -> None:
+    cases, others = build_cases(5), [dataclasses.replace(case, name=f"{case.name}_dark") for case in build_cases(4)]
+    whole = Battery.of(["gaussian_noise"], [1, 5], seed=0, shifts=["dark"])
+    few = dataclasses.replace(whole, num_cases=2)
+
+    def measure_with(network: nn.Module, battery: Battery) -> list[CaseScore]:
+        rows = measure(network, cases, battery, patch=32, scoring=SCORING, shift={"dark": others}).rows
+        return [row for row in rows if row.metric == "dice"]
+
+    rows = measure_with(Threshold(), few)
+    assert set(rows) < set(measure_with(Threshold(), whole))
+    by_condition = split_rows(select_means(rows, "dice"), condition_of)
+    assert {key: len(group) for key, group in by_condition.items()} == {
+        ("none", 0, ""): 5, ("gaussian_noise", 1, ""): 2, ("gaussian_noise", 5, ""): 2, ("none", 0, "dark"): 2
+    }  # fmt: skip
+    corrupted = [{row.case for row in by_condition["gaussian_noise", severity, ""]} for severity in (1, 5)]
+    assert corrupted[0] == corrupted[1]
+    others_seen = [row.case for row in measure_with(Threshold(0.3), few)]
+    assert others_seen == [row.case for row in rows]
 
 
 def test_shift_sets_are_measured_on_their_own_cases_and_untouched() -> None:

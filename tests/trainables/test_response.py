@@ -31,6 +31,12 @@ def test_a_span_reaches_from_its_weakest_to_its_strongest_in_equal_ratios_of_the
     assert [span.find(strength) for strength in (1.1, 2.0, 11.0)] == pytest.approx([0.0, 0.5, 1.0])
 
 
+def test_a_short_number_never_stands_for_nothing_at_all() -> None:
+    span = Span(1.0, 1.0005, 2.0)
+    strengths, _ = find(lambda strength: 50.0 + strength, span)
+    assert 1.0 < strengths[0] < strengths[1]
+
+
 @pytest.mark.parametrize("ends", [(0.0, 0.0, 1.0), (0.0, 1.0, 1.0), (1.0, 0.5, 2.0), (0.0, 1.0, math.inf)])
 def test_a_span_that_does_not_rise_is_refused(ends: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="a span must rise"):

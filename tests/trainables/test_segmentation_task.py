@@ -12,6 +12,7 @@ import pytest
 from spaces.presets import PRESETS
 from spaces.recipe import Recipe
 from spaces.search_space import SearchSpace
+from trainables.battery import Condition
 from trainables.corruptions import CORRUPTIONS
 from trainables.counting import TrainedCorruptions
 from trainables.measures import ObjectiveMetric, SurfaceMetrics
@@ -20,7 +21,7 @@ from trainables.robustness import Robustness
 from trainables.segmentation_config import SegmentationConfig
 from trainables.segmentation_task import Precision
 from trainables.textures import TexturesConfig
-from trainables.trainable import Task
+from trainables.trainable import Split, Task
 
 
 def test_the_defaults_pass_their_own_check() -> None:
@@ -38,7 +39,8 @@ def test_every_setting_of_the_config_reaches_the_task() -> None:
     changed = SegmentationConfig(
         num_steps=7, iterations_per_step=8, pixels_per_batch=9, precision=Precision.bfloat16, memory_gb=1.5,
         corruptions=["rician_noise"], severities=[5],
-        num_quick_cases=3, battery_seed=11, metric=ObjectiveMetric.nsd, surface_metrics=SurfaceMetrics.all,
+        num_quick_cases=3, num_battery_cases=5, battery_seed=11, metric=ObjectiveMetric.nsd,
+        surface_metrics=SurfaceMetrics.all,
         nsd_tolerance_mm=2.0, match_parameters=500_000, match_flops=600_000, robustness=Robustness.cvar_5,
         robustness_over=RobustnessOver.corruptions, trained_corruptions=TrainedCorruptions.include,
     )  # fmt: skip
@@ -118,6 +120,16 @@ def test_the_quick_battery_is_a_part_of_the_whole_one_and_of_what_counts() -> No
     assert (quick.seed, quick.strengths) == (whole.seed, whole.strengths)
     only = dataclasses.replace(task, robustness_over=RobustnessOver.corruptions)
     assert {condition.shift for condition in only.quick_battery(["blend_0.60"]).conditions} == {""}
+
+
+def test_the_quick_cases_are_among_those_of_the_whole_battery_and_of_test_cases_none_is_left_out() -> None:
+    task = SegmentationConfig(num_quick_cases=2, num_battery_cases=5).build(TexturesConfig())
+    cases = task.data.load().cases(Split.VALIDATION)
+    noisy = Condition("gaussian_noise", 2)
+    chosen = task.battery().choose_cases(cases, noisy)
+    assert len(chosen) == 5
+    assert {case.name for case in task.choose_quick(cases)} < {case.name for case in chosen}
+    assert task.battery(split=Split.TEST).choose_cases(cases, noisy) == list(cases)
 
 
 def test_corruptions_that_training_may_show_count_for_no_trial_and_the_user_is_told() -> None:
