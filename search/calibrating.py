@@ -20,6 +20,7 @@ from search.importing import importing
 from search.overrides import dict_of
 from search.reports.text import describe_seconds
 from search.stopping import WORK_LEFT
+from search.strengths import without_calibration
 from spaces.search_space import Candidate
 from trainables.calibration import (
     TARGETS,
@@ -32,6 +33,7 @@ from trainables.calibration import (
     write_calibration,
 )
 from trainables.datasets import Case, load_once
+from trainables.known_calibrations import FILE_NAME
 from trainables.model_record import to_safe_name
 from trainables.segmentation_task import SegmentationTask
 from trainables.severities import LEVELS
@@ -40,7 +42,6 @@ from trainables.trainable import Assignment
 if TYPE_CHECKING:
     from trainables.reference import ReferenceNetwork
 
-NAME = "calibration.json"
 
 LEAST_DICE = 0.5
 """What the reference network must reach on clean images to have anything to lose."""
@@ -135,7 +136,7 @@ def _check(overrides: Sequence[str], output: str | None, num_cases: int | None) 
     named = words if any(word.startswith("experiment=") for word in words) else [*words, "study=calibration"]
     experiment = compose(named).experiment
     is_chosen = "task.corruptions" in dict_of(words)
-    task = experiment.task.build(experiment.data)
+    task = without_calibration(experiment.task).build(experiment.data)
     if not isinstance(task, SegmentationTask):
         raise ValueError("only task=segmentation has corruptions to calibrate; leave task out")
     if not is_chosen:
@@ -165,7 +166,7 @@ def _locate(output: str | None, root: str, dataset: str) -> Path:
         if "://" in output or target.is_dir() or not target.parent.is_dir():
             raise ValueError(f"--output must name a file in a folder that is there, got '{output}'")
     elif root and folder.is_dir() and os.access(folder, os.W_OK):
-        target = folder / NAME
+        target = folder / FILE_NAME
     else:
         target = Path(f"calibration-{to_safe_name(dataset)}.json")
     if target.exists():
@@ -196,7 +197,7 @@ def _calibrate(order: Order, console: Console) -> Calibration:
     for number, name in enumerate(missing, start=1):
         found[name] = calibrate_corruption(network, name)
         calibration = _to_calibration(order, network.clean_dice, found)
-        write_calibration(order.workplace / NAME, calibration)
+        write_calibration(order.workplace / FILE_NAME, calibration)
         left = (time.monotonic() - start) / number * (len(missing) - number)
         console.print(_describe(number, len(missing), name, found[name], left), markup=False, soft_wrap=True)
     return calibration
@@ -204,7 +205,7 @@ def _calibrate(order: Order, console: Console) -> Calibration:
 
 def _read_kept(order: Order) -> Calibration | None:
     """What was measured before with the same data and settings: when it was interrupted, or for other corruptions."""
-    for path in (order.workplace / NAME, order.target):
+    for path in (order.workplace / FILE_NAME, order.target):
         if path.exists():
             try:
                 calibration = read_calibration(path)

@@ -122,7 +122,7 @@ severities of different corruptions then harm about equally. Trains one network 
 validation cases, and writes calibration.json with all that was measured, and the curves as calibration.png beside it:
 into data.root if that is a folder that can be written, else here as calibration-<dataset>.json. The same command goes
 on where it was interrupted, and adds corruptions to a file that is there. A search takes the file with
-task.calibration=FILE.
+task.calibration=FILE; one that lies in data.root it takes by itself.
 
 examples:
   paretoseg calibrate                                           # the texture task of the quick start, all corruptions

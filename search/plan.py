@@ -62,7 +62,7 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
     task = experiment.build_task()
     task.check()
     check_splits(folder, task)
-    notes = () if folder.exists() else describe_calibration(experiment.task, task.split_rows())
+    notes = () if folder.exists() else describe_calibration(experiment.task, experiment.data, task.split_rows())
     experiment.cluster.check(experiment.resources)
     settle_mode(experiment.tracking)
     objectives = task.objectives()

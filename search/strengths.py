@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from search.config import Composed, with_settled
 from trainables.calibration import Calibration, hash_splits, read_calibration, settle_strengths
+from trainables.datasets import DataConfig
+from trainables.known_calibrations import NONE, locate_shipped
 from trainables.segmentation_config import SegmentationConfig
 from trainables.severities import LEVELS, default_strengths, expand_corruptions
 from trainables.strengths import format_strengths
@@ -25,40 +26,43 @@ def settle(composed: Composed) -> Composed:
     Raises:
         ValueError: if the calibration cannot be read, or strengths do not fit.
     """
-    config = composed.experiment.task
+    config, data = composed.experiment.task, composed.experiment.data
     if not isinstance(config, SegmentationConfig):
         return composed
-    asked, defaults = settle_strengths(config.strengths, config.calibration), default_strengths()
+    asked, defaults = settle_strengths(config.strengths, config.locate_calibration(data)), default_strengths()
     measured = {name: defaults[name] for name in expand_corruptions(config.corruptions) if name in LEVELS}
     return with_settled(composed, "strengths", format_strengths({**measured, **asked}))
 
 
-def describe_calibration(config: TaskConfig, rows: Sequence[SplitRow]) -> list[str]:
+def describe_calibration(config: TaskConfig, data: DataConfig, rows: Sequence[SplitRow]) -> list[str]:
     """What a user should know of a calibration that a new study is begun with; a line each.
 
     Args:
         config: Settings of the task, as they were composed.
+        data: Settings of the data.
         rows: The cases of the study.
     """
-    if not isinstance(config, SegmentationConfig) or not config.calibration:
+    path = config.locate_calibration(data) if isinstance(config, SegmentationConfig) else None
+    if path is None or not isinstance(config, SegmentationConfig):
         return []
-    calibration = read_calibration(Path(config.calibration).expanduser())
+    calibration = read_calibration(path)
     notes = []
-    if calibration.data_sha256 != hash_splits(rows):
+    is_meant_for = path == locate_shipped(data.shipped_calibration)
+    if calibration.data_sha256 != hash_splits(rows) and not is_meant_for:
         notes.append(
-            f"'{config.calibration}' was made with other data or splits ({calibration.dataset}): its strengths hold, "
+            f"'{path}' was made with other data or splits ({calibration.dataset}): its strengths hold, "
             "but what a network loses there may be more or less here"
         )
     corruptions = expand_corruptions(config.corruptions)
     missing = [name for name in corruptions if name not in calibration.corruptions]
     if missing:
-        notes.append(f"'{config.calibration}' does not know {', '.join(missing)}: the default strengths are taken")
+        notes.append(f"'{path}' does not know {', '.join(missing)}: the default strengths are taken")
     return [*notes, *_describe_shortfalls(calibration, corruptions)]
 
 
 def without_calibration(config: TaskConfig) -> TaskConfig:
     """The settings for a look at everything but a calibration, which lies where the search will run."""
-    return replace(config, calibration="") if isinstance(config, SegmentationConfig) else config
+    return replace(config, calibration=NONE) if isinstance(config, SegmentationConfig) else config
 
 
 def _describe_shortfalls(calibration: Calibration, corruptions: Sequence[str]) -> list[str]:

@@ -14,12 +14,10 @@ from pathlib import Path
 from spaces.architecture import Architecture
 from spaces.canonical import FAMILY_DIMENSIONS, SKIP_LEVELS
 from spaces.domain import Choice, Domain, Float
+from spaces.generated_part import replace_part
 from spaces.presets import PRESETS
 from spaces.recipe import Recipe
 from spaces.search_space import DIMENSIONS, Candidate
-
-BEGIN, END = "<!-- dimensions: begin -->", "<!-- dimensions: end -->"
-"""What the table stands between; each is a line of its own."""
 
 
 def write_tables() -> str:
@@ -49,10 +47,7 @@ def read_meanings(part: type) -> Iterator[tuple[str, str]]:
 
 def renew(page: str) -> str:
     """The page with its table as it is today."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    assert rest, f"the page needs the lines {BEGIN} and {END}"
-    return f"{before}{BEGIN}\n\n{write_tables()}\n\n{END}{after}"
+    return replace_part(page, "dimensions", write_tables())
 
 
 def _range(domain: Domain) -> str:

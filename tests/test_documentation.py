@@ -13,7 +13,8 @@ from search.config import compose as compose_experiment
 from spaces.dimension_table import renew
 from spaces.presets import PRESETS
 from spaces.search_space import DIMENSIONS
-from trainables import corruption_table
+from trainables import calibration_table, corruption_table
+from trainables.known_calibrations import list_shipped
 
 REPOSITORY = Path(__file__).parents[1]
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{page.name}" for page in (REPOSITORY / "docs").glob("*.md"))]
@@ -60,6 +61,14 @@ def test_every_corruption_with_its_strengths_is_on_the_page() -> None:
     """After a change: python -m trainables.corruption_table docs/corruptions.md."""
     page = (REPOSITORY / "docs" / "corruptions.md").read_text()
     assert corruption_table.renew(page) == page
+
+
+def test_every_shipped_calibration_is_on_the_page() -> None:
+    """After a change: python -m trainables.calibration_table docs/calibration.md."""
+    page = (REPOSITORY / "docs" / "calibration.md").read_text()
+    assert calibration_table.renew(page) == page
+    for name in list_shipped():
+        assert (REPOSITORY / "docs" / "calibrations" / f"{name}.png").is_file()
 
 
 def test_every_preset_is_on_the_page() -> None:

@@ -186,12 +186,12 @@ def read_calibration(path: Path) -> Calibration:
         raise ValueError(f"'{path}': {error}; mend the file, or run paretoseg calibrate anew") from None
 
 
-def settle_strengths(lines: Sequence[str], file: str) -> dict[str, Strengths]:
+def settle_strengths(lines: Sequence[str], file: Path | None) -> dict[str, Strengths]:
     """The strengths that a config asks for, by corruption: those of its lines, then those of a calibration's file.
 
     Args:
         lines: As `parse_strengths` reads them.
-        file: Path of a calibration, or '' for none.
+        file: A calibration, or None.
 
     Raises:
         ValueError: for lines or a file that cannot be read; the message names the key.
@@ -201,9 +201,9 @@ def settle_strengths(lines: Sequence[str], file: str) -> dict[str, Strengths]:
     except ValueError as error:
         raise ValueError(f"task.strengths: {error}") from None
     try:
-        calibrated = read_calibration(Path(file).expanduser()).strengths if file else {}
+        calibrated = read_calibration(file).strengths if file else {}
     except ValueError as error:
-        raise ValueError(f"task.calibration: {error}") from None
+        raise ValueError(f"task.calibration: {error}; task.calibration=none does without") from None
     return {**calibrated, **named}
 
 

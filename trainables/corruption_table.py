@@ -9,6 +9,7 @@ import inspect
 import sys
 from pathlib import Path
 
+from spaces.generated_part import replace_part
 from trainables import (
     corruption_blur,
     corruption_geometry,
@@ -17,9 +18,6 @@ from trainables import (
     corruption_noise,
 )
 from trainables.severities import LEVELS, PRESETS, Levels
-
-BEGIN, END = "<!-- corruptions: begin -->", "<!-- corruptions: end -->"
-"""What the tables stand between; each is a line of its own."""
 
 _ROOMS = (corruption_noise, corruption_blur, corruption_kspace, corruption_intensity, corruption_geometry)
 
@@ -46,10 +44,7 @@ def read_meaning(name: str) -> str:
 
 def renew(page: str) -> str:
     """The page with its tables as they are today."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    assert rest, f"the page needs the lines {BEGIN} and {END}"
-    return f"{before}{BEGIN}\n\n{write_tables()}\n\n{END}{after}"
+    return replace_part(page, "corruptions", write_tables())
 
 
 def _mark(levels: Levels) -> str:

@@ -191,6 +191,11 @@ class DataConfig(ABC):
     shift: list[str] = field(default_factory=list, hash=False)
     """Shift sets: what is held out of training and measured apart; which names there are is said by the source."""
 
+    @property
+    def shipped_calibration(self) -> str:
+        """Name of the calibration that is shipped for this kind of data, or ''."""
+        return ""
+
     @abstractmethod
     def findings(self) -> list[str]:
         """Everything that is wrong with the settings and the files, each naming file, field and way out."""

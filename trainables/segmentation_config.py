@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from spaces.exposure import find_exposure
 from spaces.search_space import SearchSpace
 from trainables.calibration import settle_strengths
 from trainables.counting import TrainedCorruptions
 from trainables.datasets import DataConfig
+from trainables.known_calibrations import AUTO, locate_calibration
 from trainables.measures import ObjectiveMetric, SurfaceMetrics
 from trainables.objectives import RobustnessOver
 from trainables.reference_errors import parse_errors
@@ -73,8 +75,10 @@ class SegmentationConfig(TaskConfig):
     battery_seed: int = 0
     """Decides the draws of the corruptions, together with case, corruption and severity."""
 
-    calibration: str = ""
-    """File of `paretoseg calibrate` whose strengths a study begins with; empty for the defaults."""
+    calibration: str = AUTO
+    """Whose strengths a study begins with: a file of `paretoseg calibrate`, the name of a shipped one, none for the
+    defaults, or auto: `calibration.json` in `data.root`, else what is shipped for the data, else the defaults.
+    """
 
     strengths: list[str] = field(default_factory=list)
     """Strengths at severity 1 to 5, a line a corruption; a study keeps all of its own here and reads no file again."""
@@ -88,8 +92,13 @@ class SegmentationConfig(TaskConfig):
     nsd_tolerance_mm: float = 1.0
     """How far two surfaces may lie apart and still count as equal in NSD, in millimetres."""
 
+    def locate_calibration(self, data: DataConfig) -> Path | None:
+        """The file of the calibration that a study on this data begins with, or None."""
+        return locate_calibration(self.calibration, root=data.root, shipped=data.shipped_calibration)
+
     def build(self, data: DataConfig, space: SearchSpace | None = None) -> SegmentationTask:
         """The task on this data, frozen."""
+        calibration = None if self.strengths else self.locate_calibration(data)
         return SegmentationTask(
             data=data,
             num_steps=self.num_steps,
@@ -102,7 +111,7 @@ class SegmentationConfig(TaskConfig):
             num_quick_cases=self.num_quick_cases,
             num_battery_cases=self.num_battery_cases,
             battery_seed=self.battery_seed,
-            strengths=tuple(settle_strengths(self.strengths, self.calibration if not self.strengths else "").items()),
+            strengths=tuple(settle_strengths(self.strengths, calibration).items()),
             metric=self.metric,
             surface_metrics=self.surface_metrics,
             nsd_tolerance_mm=self.nsd_tolerance_mm,

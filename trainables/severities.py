@@ -58,19 +58,32 @@ _SD = "standard deviation, of the range [0, 1]"
 LEVELS: Mapping[str, Levels] = {
     "gaussian_noise": Levels(_SD, (0.04, 0.08, 0.12, 0.16, 0.20), "noise", limit=1.0, strongest=0.5),
     "rician_noise": Levels(
-        "standard deviation of both channels, of the range [0, 1]", (0.06, 0.12, 0.18, 0.24, 0.30), "noise", limit=1.0, strongest=0.5
+        "standard deviation of both channels, of the range [0, 1]", (0.06, 0.12, 0.18, 0.24, 0.30), "noise",
+        limit=1.0, strongest=0.5,
     ),
     "speckle_noise": Levels(
-        "standard deviation, relative to the intensity", (0.10, 0.20, 0.30, 0.40, 0.55), "noise", limit=2.0, strongest=1.0
+        "standard deviation, relative to the intensity", (0.10, 0.20, 0.30, 0.40, 0.55), "noise",
+        limit=2.0, strongest=1.0,
     ),
-    "impulse_noise": Levels("share of pixels set to 0 or 1", (0.01, 0.02, 0.05, 0.08, 0.12), "noise", limit=1.0, strongest=0.5),
-    "gaussian_blur": Levels("standard deviation in pixels", (0.5, 0.75, 1.0, 1.5, 2.0), "blur", limit=16.0, strongest=6.0),
-    "motion_blur": Levels("length of the path in pixels", (2.0, 3.0, 5.0, 7.0, 10.0), "blur", limit=64.0, strongest=30.0),
+    "impulse_noise": Levels(
+        "share of pixels set to 0 or 1", (0.01, 0.02, 0.05, 0.08, 0.12), "noise",
+        limit=1.0, strongest=0.5,
+    ),
+    "gaussian_blur": Levels(
+        "standard deviation in pixels", (0.5, 0.75, 1.0, 1.5, 2.0), "blur",
+        limit=16.0, strongest=6.0,
+    ),
+    "motion_blur": Levels(
+        "length of the path in pixels", (2.0, 3.0, 5.0, 7.0, 10.0), "blur",
+        limit=64.0, strongest=30.0,
+    ),
     "low_resolution": Levels(
-        "factor by which each axis has fewer pixels", (1.25, 1.5, 2.0, 2.5, 3.0), "blur", neutral=1.0, limit=16.0, strongest=6.0
+        "factor by which each axis has fewer pixels", (1.25, 1.5, 2.0, 2.5, 3.0), "blur",
+        neutral=1.0, limit=16.0, strongest=6.0,
     ),
     "anisotropy": Levels(
-        "factor by which one axis has fewer pixels", (1.5, 2.0, 3.0, 4.0, 6.0), "resolution", neutral=1.0, limit=16.0, strongest=8.0
+        "factor by which one axis has fewer pixels", (1.5, 2.0, 3.0, 4.0, 6.0), "resolution",
+        neutral=1.0, limit=16.0, strongest=8.0,
     ),
     "motion": Levels(
         "rotation in degrees; the shift is as many percent of the edge",
@@ -79,30 +92,36 @@ LEVELS: Mapping[str, Levels] = {
         limit=45.0, strongest=15.0,
     ),
     "ghosting": Levels(
-        "share of the signal that every fourth line of k-space loses", (0.15, 0.3, 0.45, 0.65, 0.9), "kspace", limit=1.0, strongest=1.0
+        "share of the signal that every fourth line of k-space loses", (0.15, 0.3, 0.45, 0.65, 0.9), "kspace",
+        limit=1.0, strongest=1.0,
     ),
     "kspace_spike": Levels(
-        "height of the spike, relative to the highest of k-space", (0.05, 0.1, 0.2, 0.3, 0.5), "kspace", limit=4.0, strongest=2.0
+        "height of the spike, relative to the highest of k-space", (0.05, 0.1, 0.2, 0.3, 0.5), "kspace",
+        limit=4.0, strongest=2.0,
     ),
     "gibbs_ringing": Levels(
         "share of the radius of k-space that is cut off, corners included", (0.5, 0.6, 0.7, 0.78, 0.85), "kspace",
         limit=1.0, strongest=0.95,
     ),
     "bias_field": Levels(
-        "standard deviation of the gain's natural logarithm", (0.08, 0.16, 0.25, 0.36, 0.5), "bias_field", limit=2.0, strongest=1.0
+        "standard deviation of the gain's natural logarithm", (0.08, 0.16, 0.25, 0.36, 0.5), "bias_field",
+        limit=2.0, strongest=1.0,
     ),
     "gamma_up": Levels(
-        "exponent on the intensities, which darkens", (1.3, 1.6, 2.0, 2.5, 3.2), "gamma", neutral=1.0, limit=16.0, strongest=5.0
+        "exponent on the intensities, which darkens", (1.3, 1.6, 2.0, 2.5, 3.2), "gamma",
+        neutral=1.0, limit=16.0, strongest=5.0,
     ),
     "gamma_down": Levels(
         "inverse of the exponent on the intensities, which brightens", (1.3, 1.6, 2.0, 2.5, 3.2), "gamma",
         neutral=1.0, limit=16.0, strongest=5.0,
     ),
     "contrast_up": Levels(
-        "factor on the distance from the mean", (1.2, 1.4, 1.7, 2.1, 2.6), "contrast", neutral=1.0, limit=16.0, strongest=5.0
+        "factor on the distance from the mean", (1.2, 1.4, 1.7, 2.1, 2.6), "contrast",
+        neutral=1.0, limit=16.0, strongest=5.0,
     ),
     "contrast_down": Levels(
-        "share of the distance from the mean that is lost", (0.2, 0.35, 0.5, 0.65, 0.8), "contrast", limit=1.0, strongest=0.95
+        "share of the distance from the mean that is lost", (0.2, 0.35, 0.5, 0.65, 0.8), "contrast",
+        limit=1.0, strongest=0.95,
     ),
     "intensity_shift_up": Levels(
         "what is added, of the range [0, 1]", (0.05, 0.1, 0.16, 0.23, 0.3), "brightness", limit=1.0, strongest=0.5
@@ -123,7 +142,10 @@ LEVELS: Mapping[str, Levels] = {
         "largest shift of a control point, share of the edge", (0.02, 0.04, 0.06, 0.08, 0.1), "elastic",
         moves_labels=True, limit=0.1, strongest=0.1,
     ),
-    "rotation": Levels("angle in degrees", (4.0, 8.0, 13.0, 19.0, 27.0), "rotation", moves_labels=True, limit=90.0, strongest=45.0),
+    "rotation": Levels(
+        "angle in degrees", (4.0, 8.0, 13.0, 19.0, 27.0), "rotation", moves_labels=True,
+        limit=90.0, strongest=45.0,
+    ),
     "scaling": Levels(
         "factor by which all grows or shrinks", (1.06, 1.12, 1.2, 1.3, 1.45), "scaling", moves_labels=True,
         neutral=1.0, limit=4.0, strongest=2.0,

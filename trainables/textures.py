@@ -70,6 +70,11 @@ class TexturesConfig(DataConfig):
     seed: int = 0
     """Decides shapes and crops, together with split and index."""
 
+    @property
+    def shipped_calibration(self) -> str:
+        """Ours is of the textures that come with scikit-image."""
+        return "" if self.root else "textures"
+
     def findings(self) -> list[str]:
         """Everything wrong with the settings and, if they are in order, with the texture files."""
         return self._setting_findings() or self._texture_findings()

@@ -15,9 +15,19 @@ from search.store.study_folder import StudyFolder
 from search.stored_task import rebuild_task
 from search.strengths import describe_calibration, settle, without_calibration
 from trainables import severities
-from trainables.calibration import CalibratedCorruption, Calibration, ReferenceRecord, hash_splits, write_calibration
+from trainables.calibration import (
+    CalibratedCorruption,
+    Calibration,
+    ReferenceRecord,
+    hash_splits,
+    read_calibration,
+    write_calibration,
+)
+from trainables.known_calibrations import locate_shipped
+from trainables.segmentation_config import SegmentationConfig
 from trainables.segmentation_task import SegmentationTask
 from trainables.severities import LEVELS
+from trainables.textures import TexturesConfig
 
 BLUR = (0.3, 0.6, 0.9, 1.2, 3.0)
 SMALL = ("data.image_size=40", "data.num_train=2", "data.num_validation=2", "data.num_test=2", "cluster=serial")
@@ -56,7 +66,7 @@ def strengths_of(task: object, name: str) -> tuple[float, ...]:
 
 
 def test_a_new_study_has_the_strengths_of_its_battery_in_its_config() -> None:
-    settled = settle(compose(["study=mine", "task.corruptions=[gaussian_noise]"]))
+    settled = settle(compose(["study=mine", "task.corruptions=[gaussian_noise]", "task.calibration=none"]))
     assert yaml.safe_load(settled.text)["task"]["strengths"] == ["gaussian_noise: 0.04 0.08 0.12 0.16 0.2"]
 
 
@@ -73,7 +83,33 @@ def test_a_task_without_corruptions_is_left_as_it_is() -> None:
     composed = compose(["study=mine", "task=toy"])
     assert settle(composed) is composed
     assert without_calibration(composed.experiment.task) is composed.experiment.task
-    assert describe_calibration(composed.experiment.task, []) == []
+    assert describe_calibration(composed.experiment.task, composed.experiment.data, []) == []
+
+
+def test_our_textures_have_the_strengths_that_were_calibrated_on_them_and_other_ones_the_defaults() -> None:
+    shipped = read_calibration(locate_shipped("textures")).strengths["gaussian_blur"]
+    assert strengths_of(plan().task, "gaussian_blur") == shipped
+    assert strengths_of(plan("task.calibration=none").task, "gaussian_blur") == LEVELS["gaussian_blur"].values
+    hippocampus = read_calibration(locate_shipped("hippocampus")).strengths["gaussian_blur"]
+    assert strengths_of(plan("task.calibration=hippocampus").task, "gaussian_blur") == hippocampus
+    assert plan().notes == ()
+    assert "was made with other data" in " ".join(plan("task.calibration=hippocampus").notes)
+
+
+def test_a_calibration_that_lies_with_the_data_is_taken_by_itself(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    config, data = SegmentationConfig(corruptions=["gaussian_blur"]), TexturesConfig(root=str(root))
+    assert strengths_of(config.build(data), "gaussian_blur") == LEVELS["gaussian_blur"].values
+    write(str(root / "calibration.json"))
+    assert strengths_of(config.build(data), "gaussian_blur") == BLUR
+    without = dataclasses.replace(config, calibration="none")
+    assert strengths_of(without.build(data), "gaussian_blur") == LEVELS["gaussian_blur"].values
+    (root / "calibration.json").write_text("{}")
+    with pytest.raises(
+        ValueError, match=r"task\.calibration: .*calibration\.json.* task\.calibration=none does without"
+    ):
+        config.build(data)
 
 
 def test_a_study_goes_on_with_its_strengths_when_the_file_is_gone() -> None:
@@ -86,7 +122,7 @@ def test_a_study_goes_on_with_its_strengths_when_the_file_is_gone() -> None:
 
 
 def test_a_study_goes_on_with_its_strengths_when_defaults_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = begin("task.corruptions=[gaussian_noise]")
+    folder = begin("task.corruptions=[gaussian_noise]", "task.calibration=none")
     changed = dataclasses.replace(LEVELS["gaussian_noise"], values=(0.5, 0.6, 0.7, 0.8, 0.9))
     monkeypatch.setattr(severities, "LEVELS", {**LEVELS, "gaussian_noise": changed})
     assert severities.default_strengths()["gaussian_noise"] == (0.5, 0.6, 0.7, 0.8, 0.9)

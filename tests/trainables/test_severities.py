@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from trainables.severities import (
@@ -20,7 +22,7 @@ from trainables.severities import (
 def test_strengths_rise_from_what_changes_nothing_to_what_still_makes_sense(name: str) -> None:
     levels = LEVELS[name]
     assert [levels.neutral, *levels.values] == sorted({levels.neutral, *levels.values})
-    assert levels.values[-1] <= levels.limit
+    assert levels.values[-1] <= levels.strongest <= levels.limit < math.inf
 
 
 def test_a_preset_stands_for_its_corruptions_and_nothing_comes_twice() -> None:
