@@ -63,7 +63,7 @@ class Battery:
 
     def choose_cases(self, cases: Sequence[_Case], condition: Condition) -> list[_Case]:
         """The cases that are measured under a condition, in the order given: the same for every network."""
-        return list(cases) if condition == CLEAN_CONDITION else draw_cases(cases, self.num_cases, self.seed)
+        return list(cases) if condition == CLEAN_CONDITION else draw_subset(cases, self.num_cases, self.seed)
 
     @classmethod
     def of(
@@ -82,7 +82,7 @@ class Battery:
         return cls(conditions, seed, strengths or default_strengths(), num_cases=num_cases)
 
 
-def draw_cases(cases: Sequence[_Case], number: int, seed: int) -> list[_Case]:
+def draw_subset(cases: Sequence[_Case], number: int, seed: int) -> list[_Case]:
     """So many of the cases, or all if the number is 0 or no less; drawn by name, and in the order given.
 
     A smaller number draws a part of what a larger one does.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from spaces.objective import Objective
 from spaces.recipe import Recipe
 from spaces.search_space import SearchSpace
-from trainables.battery import CLEAN_CONDITION, Battery, choose_quick, draw_cases, to_conditions
+from trainables.battery import CLEAN_CONDITION, Battery, choose_quick, draw_subset, to_conditions
 from trainables.counting import TrainedCorruptions, check_something_counts, describe_uncounted, find_uncounted
 from trainables.datasets import Case, DataConfig, Dataset, describe_shift_sets, describe_small_cases, load_once
 from trainables.measures import MEASURES, ObjectiveMetric, Scoring, SurfaceMetrics
@@ -141,7 +141,7 @@ class SegmentationTask:
 
     def choose_quick(self, cases: Sequence[Case]) -> list[Case]:
         """The cases that are measured after every step: the same for all trials of a study."""
-        return draw_cases(cases, self.num_quick_cases, self.battery_seed)
+        return draw_subset(cases, self.num_quick_cases, self.battery_seed)
 
     def scoring(self, dataset: Dataset) -> Scoring:
         """How masks of this dataset are compared with their references."""

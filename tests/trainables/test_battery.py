@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from trainables.battery import Battery, Condition, choose_quick, draw_cases
+from trainables.battery import Battery, Condition, choose_quick, draw_subset
 from trainables.severities import LEVELS, default_strengths
 
 MANY = list(LEVELS)
@@ -30,13 +30,13 @@ class Named:
 def test_cases_are_drawn_by_name_in_the_order_given_and_fewer_are_a_part_of_more() -> None:
     cases = [Named(f"case_{number}") for number in range(9)]
     for number in range(1, 9):
-        drawn = draw_cases(cases, number, seed=0)
+        drawn = draw_subset(cases, number, seed=0)
         assert len(drawn) == number
         assert drawn == [case for case in cases if case in drawn]
-        assert set(drawn) < set(draw_cases(cases, number + 1, seed=0))
-        assert set(draw_cases(cases[::-1], number, seed=0)) == set(drawn)
-    assert draw_cases(cases, 0, seed=0) == draw_cases(cases, 9, seed=0) == draw_cases(cases, 99, seed=0) == cases
-    assert draw_cases(cases, 4, seed=0) != draw_cases(cases, 4, seed=1)
+        assert set(drawn) < set(draw_subset(cases, number + 1, seed=0))
+        assert set(draw_subset(cases[::-1], number, seed=0)) == set(drawn)
+    assert draw_subset(cases, 0, seed=0) == draw_subset(cases, 9, seed=0) == draw_subset(cases, 99, seed=0) == cases
+    assert draw_subset(cases, 4, seed=0) != draw_subset(cases, 4, seed=1)
 
 
 @pytest.mark.parametrize("seed", range(5))
