@@ -7,12 +7,14 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from rich.console import Console
 
 from search import help_texts
 from search.importing import importing
+from search.record import StudyRecord
+from search.reports.certainty_text import describe_certainty
 from search.reports.text import front_table, status_view
 from search.stopping import INTERRUPTED_EARLY, WORK_LEFT, end_at_once, end_in_order
 from search.store.folder import StorageError
@@ -20,6 +22,9 @@ from search.store.lock import LockedError, find_writer
 from search.store.study_folder import StudyFolder
 from search.store.tables import front_rows
 from search.submission import describe_ticket
+
+if TYPE_CHECKING:
+    from search.fronts.certainty import Certainty
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -85,15 +90,30 @@ def _status(parsed: argparse.Namespace, console: Console) -> int:
 
 
 def _front(parsed: argparse.Namespace, console: Console) -> int:
-    record = StudyFolder(parsed.study).read_record()
+    folder = StudyFolder(parsed.study)
+    record = folder.read_record()
+    certainty = _read_certainty(folder, record) if parsed.intervals and record.front.trials else None
     if parsed.json:
-        print(json.dumps(front_rows(record), indent=2))
+        bounds = certainty.bounds if certainty else {}
+        rows = [row | bounds.get(row["trial_id"], {}) for row in front_rows(record)]
+        print(json.dumps(rows, indent=2))
     elif record.front.trials:
-        console.print(front_table(record))
+        console.print(front_table(record, certainty=certainty))
+        for line in describe_certainty(certainty) if certainty else ():
+            console.print(line, markup=False, soft_wrap=True)
     else:
         message = f"No trial has finished yet; `paretoseg status {parsed.study}` shows where the study stands."
         console.print(message, markup=False, soft_wrap=True)
     return 0
+
+
+def _read_certainty(folder: StudyFolder, record: StudyRecord) -> Certainty:
+    from search.certainty import read_certainty  # Hydra: too slow to import for a look at the front
+
+    try:
+        return read_certainty(folder, record)
+    except ValueError as error:
+        raise ValueError(f"{error}; without --intervals the front is shown as it is") from None
 
 
 def _report(parsed: argparse.Namespace, console: Console) -> int:
@@ -157,6 +177,7 @@ def _add_showing(commands: _Commands) -> None:
     front = _add_command(commands, "front", "show the Pareto front of a study", help_texts.FRONT_HELP)
     front.add_argument("study", metavar="STUDY", help="folder or URI of the study")
     front.add_argument("--json", action="store_true", help="a list of flat objects instead of a table")
+    front.add_argument("--intervals", action="store_true", help="how certain every objective and every difference is")
     front.set_defaults(run=_front)
     report = _add_command(commands, "report", "write one HTML file that shows a study", help_texts.REPORT_HELP)
     report.add_argument("study", metavar="STUDY", help="folder or URI of the study")

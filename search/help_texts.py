@@ -54,10 +54,12 @@ examples:
 
 FRONT_HELP = """\
 Show the Pareto front of a study, best first in the first objective. Objectives are measured on validation cases;
-test_... are those of untouched test cases, measured once the budget is spent.
+test_... are those of untouched test cases, measured once the budget is spent. With --intervals the validation cases
+are drawn anew many times: how far each objective moves, and whether the ends of the front differ by more than noise.
 
 examples:
   paretoseg front studies/quickstart
+  paretoseg front studies/quickstart --intervals
   paretoseg front studies/quickstart --json | python -m json.tool
 """
 

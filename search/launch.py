@@ -13,11 +13,15 @@ from enum import IntEnum
 from rich.console import Console
 
 from cluster.cluster import BatchConfig
+from search.certainty import measure_certainty
 from search.config import Experiment
 from search.events import Created
+from search.fronts.certainty import Certainty
 from search.overrides import quote
 from search.plan import Plan, compose_new_or_stored, locate, make_plan
 from search.progress import Progress
+from search.record import StudyRecord
+from search.reports.certainty_text import describe_ends
 from search.reports.text import describe_seconds, front_table
 from search.resuming import merge_overrides
 from search.runner import connect, work_off
@@ -201,8 +205,11 @@ def _conclude(plan: Plan, session: Session, console: Console) -> Exit:
     if record.front.trials:
         from search.reports.picture import draw_front  # matplotlib: late, so that the first trial starts early
 
-        picture = folder.write_picture("front.png", draw_front(record))
+        certainty = _find_certainty(plan, record)
+        picture = folder.write_picture("front.png", draw_front(record, certainty))
         console.print(front_table(record))
+        if certainty and certainty.ends:
+            console.print(describe_ends(certainty.ends), markup=False, soft_wrap=True)
         console.print(f"Picture: {picture}\nTable:   {location}/front.csv", markup=False, soft_wrap=True)
     study = session.study
     resume, place = shlex.join(("paretoseg", "search", *_resume_words(plan))), shlex.quote(location)
@@ -233,6 +240,14 @@ def _conclude(plan: Plan, session: Session, console: Console) -> Exit:
         return Exit.DONE
     console.print(f"Work is left; resume with: {resume}", markup=False, soft_wrap=True)
     return Exit.WORK_LEFT
+
+
+def _find_certainty(plan: Plan, record: StudyRecord) -> Certainty | None:
+    """How certain the front is, or None if the rows do not tell."""
+    try:
+        return measure_certainty(plan.folder, record, plan.task, seed=plan.experiment.seed)
+    except ValueError:
+        return None
 
 
 def _resume_words(plan: Plan) -> list[str]:

@@ -11,7 +11,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from search.certainty import read_certainty
+from search.fronts.certainty import Certainty
 from search.record import StudyRecord
+from search.reports.certainty_text import describe_certainty
 from search.reports.convergence import follow_front
 from search.reports.fidelity import describe_fidelity
 from search.reports.html import describe_seeds, render_report
@@ -73,14 +76,15 @@ def report(location: str, output: str | None, has_pictures: bool, console: Conso
     with _show_progress(console) as progress:
         scores = _read_scores(folder, record, progress)
         pictures = _take_pictures(folder, record, scores, progress) if has_pictures else _without("left out on request")
-    data = describe_study(record) | {
+    certainty, gap = _find_certainty(folder, record)
+    data = describe_study(record, certainty) | {
         "milestones": [asdict(milestone) for milestone in follow_front(events)],
         **_describe_scores(scores),
         "pictures": pictures,
     }
     written_at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     rescorings, damaged = _read_rescorings(folder, record)
-    page = render_report(record, data, _notes(record), written_at, rescorings=render_rescorings(rescorings))
+    page = render_report(record, data, _notes(record, certainty), written_at, rescorings=render_rescorings(rescorings))
     content = page.encode(errors="replace")
     target.write(name, content)
     size = f"{len(content) / 1e6:.1f} MB" if len(content) > 1e6 else f"{len(content) / 1e3:.0f} kB"
@@ -90,8 +94,8 @@ def report(location: str, output: str | None, has_pictures: bool, console: Conso
     )
     if pictures["reason"]:
         console.print(f"Note: it has no pictures: {pictures['reason']}", markup=False, soft_wrap=True)
-    for gap in (*pictures["gaps"], *damaged):
-        console.print(f"Note: {gap}", markup=False, soft_wrap=True)
+    for note in (*gap, *pictures["gaps"], *damaged):
+        console.print(f"Note: {note}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -121,6 +125,16 @@ def _read_scores(folder: StudyFolder, record: StudyRecord, progress: Progress) -
     test = {trial_id: folder.read_cases(trial_id, Split.TEST) for trial_id in tested}
     metric = find_metric(record.objectives, (row for rows in validation.values() for row in rows))
     return Scores(validation, test, metric)
+
+
+def _find_certainty(folder: StudyFolder, record: StudyRecord) -> tuple[Certainty | None, list[str]]:
+    """How certain the front is, or why that is not known."""
+    if not any(folder.has_cases(trial.trial_id, Split.VALIDATION) for trial in record.front.trials):
+        return None, []
+    try:
+        return read_certainty(folder, record), []
+    except ValueError as error:
+        return None, [f"the front has no intervals: {error}"]
 
 
 def _read_rescorings(folder: StudyFolder, record: StudyRecord) -> tuple[list[ShownRescoring], list[str]]:
@@ -219,13 +233,14 @@ def _without(reason: str) -> dict[str, Any]:
     return {"reason": reason, "gaps": []}
 
 
-def _notes(record: StudyRecord) -> list[str]:
+def _notes(record: StudyRecord, certainty: Certainty | None) -> list[str]:
     notes = [
         describe_seeds(record),
         "Validation cases chose the front; test cases were measured once, at the end, for its members alone.",
     ]
     if any(not trial.test for trial in record.front.trials):
         notes[1] = "The front was read off validation cases, and not all of its members are measured on test cases yet."
+    notes += describe_certainty(certainty) if certainty else []
     notes += describe_fidelity(record.trials, record.objectives)
     num_running = sum(trial.state is State.RUNNING for trial in record.trials)
     if num_running:

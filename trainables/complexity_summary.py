@@ -9,13 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from trainables.complexity import COMPLEXITY, ComplexityRow
+from trainables.resampling import draw_cases, find_bounds
 from trainables.seeds import derive_seed
-
-NUM_DRAWS = 2000
-"""Times that subjects are drawn anew for an interval."""
-
-COVERAGE = 0.95
-"""Share of the draws that an interval holds."""
 
 
 @dataclass(frozen=True)
@@ -98,19 +93,12 @@ def find_interval(
 ) -> tuple[float, float] | None:
     """The percentile bootstrap interval of the mean over cases; None with fewer than two subjects.
 
-    Subjects are drawn with replacement, each with all of its cases, as cases of one subject are alike (Efron &
-    Tibshirani, 'An introduction to the bootstrap', 1993).
-
     Args:
         values: One a case.
-        subjects: Whom each case shows.
+        subjects: Whom each case shows; drawn as `draw_cases` does.
         generator: Of the draws.
     """
-    names, home = np.unique(np.array(subjects, dtype=str), return_inverse=True)
-    if names.size < 2:
+    if len(set(subjects)) < 2:
         return None
-    sums, counts = np.bincount(home, weights=values), np.bincount(home)
-    times = generator.multinomial(names.size, np.full(names.size, 1.0 / names.size), size=NUM_DRAWS)
-    tail = (1.0 - COVERAGE) / 2.0
-    low, high = np.quantile((times @ sums) / (times @ counts), [tail, 1.0 - tail])
-    return float(low), float(high)
+    times = draw_cases(subjects, generator)
+    return find_bounds((times @ values) / times.sum(axis=1))

@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
+from jaxtyping import Float
 
 from spaces.objective import Measurement, Objective
-from trainables.battery import Condition
+from trainables.battery import CLEAN_CONDITION, Condition
 from trainables.measures import DICE, Measure
-from trainables.robustness import ROBUSTNESS, ROBUSTNESS_KINDS, Robustness, condition_of, split_rows
+from trainables.robustness import ROBUSTNESS, ROBUSTNESS_KINDS, Robustness, Times
+from trainables.score_table import ScoreTable, tabulate
 from trainables.severities import CLEAN
 from trainables.trainable import MEAN, CaseScore
 
@@ -77,10 +79,19 @@ class RobustnessRule:
         Raises:
             ValueError: if no row counts.
         """
-        counted = [row for row in select_means(rows, metric) if self.counts(row)]
-        if not counted:
+        table = tabulate(select_means(rows, metric))
+        if not any(map(self.counts, table.conditions)):
             raise ValueError(f"robustness needs scores of corrupted images or shift sets in {metric}, got none")
-        return ROBUSTNESS_KINDS[self.kind].measure(counted, dict(self.reference))
+        return float(self.measure_draws(table, table.once)[0])
+
+    def measure_draws(self, scores: ScoreTable, times: Times) -> Float[np.ndarray, " draws"]:
+        """The number of every draw of cases.
+
+        Args:
+            scores: Of one network, with at least one condition that counts.
+            times: How often every case counts.
+        """
+        return ROBUSTNESS_KINDS[self.kind].measure(scores.select(self.counts), times, dict(self.reference))
 
 
 def define_objectives(measure: Measure, rule: RobustnessRule | None = None) -> tuple[Objective, Objective]:
@@ -96,6 +107,17 @@ def summarise(rows: Sequence[CaseScore], measure: Measure, rule: RobustnessRule 
     return Measurement({ACCURACY: measure_accuracy(rows, measure.name), ROBUSTNESS: robustness})
 
 
+def measure_draws(scores: ScoreTable, times: Times, rule: RobustnessRule) -> dict[str, Float[np.ndarray, " draws"]]:
+    """Both objectives of every draw of cases, by name.
+
+    Args:
+        scores: Of one network, with clean images and at least one condition that counts towards robustness.
+        times: How often every case counts; once each gives what `summarise` does.
+        rule: How scores become robustness.
+    """
+    return {ACCURACY: _average_clean(scores, times), ROBUSTNESS: rule.measure_draws(scores, times)}
+
+
 def measure_accuracy(rows: Iterable[CaseScore], metric: str = DICE.name) -> float:
     """Mean of the clean scores in one metric, over cases and foreground classes; in [0, 1], higher is better.
 
@@ -104,10 +126,10 @@ def measure_accuracy(rows: Iterable[CaseScore], metric: str = DICE.name) -> floa
     Raises:
         ValueError: if no row is clean.
     """
-    values = [row.value for row in select_means(rows, metric) if row.is_clean]
-    if not values:
+    table = tabulate(select_means(rows, metric))
+    if CLEAN_CONDITION not in table.conditions:
         raise ValueError(f"accuracy needs scores of clean images in {metric}, got none")
-    return float(np.mean(values))
+    return float(_average_clean(table, table.once)[0])
 
 
 def measure_robustness(rows: Iterable[CaseScore], metric: str = DICE.name, rule: RobustnessRule | None = None) -> float:
@@ -131,9 +153,14 @@ def select_means(rows: Iterable[CaseScore], metric: str) -> list[CaseScore]:
 
 def to_errors(rows: Iterable[CaseScore], metric: str) -> dict[tuple[str, int, str], float]:
     """1 - the mean score of a network under every condition but the clean one: an `ErrorTable`."""
-    changed = [row for row in select_means(rows, metric) if not row.is_clean]
-    groups = split_rows(changed, condition_of)
-    return {key: 1.0 - float(np.mean([row.value for row in group])) for key, group in groups.items()}
+    table = tabulate(row for row in select_means(rows, metric) if not row.is_clean)
+    means = table.average(table.once)[0].tolist()
+    keys = [(item.corruption, item.severity, item.shift) for item in table.conditions]
+    return {key: 1.0 - mean for key, mean in zip(keys, means, strict=True)}
+
+
+def _average_clean(scores: ScoreTable, times: Times) -> Float[np.ndarray, " draws"]:
+    return scores.select(lambda condition: condition == CLEAN_CONDITION).average(times)[:, 0]
 
 
 def _find_objective(row: CaseScore, metric: str, rule: RobustnessRule) -> str:

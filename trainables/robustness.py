@@ -2,21 +2,25 @@
 
 A *change* is a corruption or a shift set. All kinds but the last are absolute: what a network loses against its own
 clean score is reported and never optimised, as a network that is bad everywhere loses nothing.
+
+Each takes how often every case counts, in as many ways as there are rows, and gives a number a row: one row of ones for
+the number itself, a row a draw for its interval.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
+from jaxtyping import Float
 
 from spaces.objective import Direction, Objective
+from trainables.battery import Condition
 from trainables.measures import Measure
-from trainables.trainable import CaseScore
+from trainables.score_table import ScoreTable, average_known, divide
 
 ROBUSTNESS = "robustness"
 
@@ -29,7 +33,8 @@ TAIL_PERCENT = 5
 ErrorTable: TypeAlias = Mapping[tuple[str, int, str], float]
 """1 - the mean score of a reference network, by corruption, severity and shift set."""
 
-_Key = TypeVar("_Key", bound=Hashable)
+Times: TypeAlias = Float[np.ndarray, "draws cases"]
+"""How often every case counts, in as many ways as there are rows."""
 
 
 class Robustness(StrEnum):
@@ -43,52 +48,64 @@ class Robustness(StrEnum):
     mean_corruption_error = "mean_corruption_error"
 
 
-def average_changes(rows: Sequence[CaseScore], _: ErrorTable) -> float:
+def average_changes(scores: ScoreTable, times: Times, _: ErrorTable) -> Float[np.ndarray, " draws"]:
     """Mean over changes of the severity-weighted mean score, in [0, 1], higher is better.
 
     Mean over cases; then over the severities s that were measured, with weights (2/3)^s that sum to 1 (Boone et al.,
     NeuroImage 2023, where the clean score enters each mean with weight 1; here it is an objective of its own); then
     over changes.
     """
-    return float(np.mean(list(_mean_by_change(rows).values())))
+    return average_known(_weigh_severities(scores.conditions, scores.average(times)))
 
 
-def find_worst_change(rows: Sequence[CaseScore], _: ErrorTable) -> float:
+def find_worst_change(scores: ScoreTable, times: Times, _: ErrorTable) -> Float[np.ndarray, " draws"]:
     """The lowest severity-weighted mean score over changes, in [0, 1], higher is better.
 
     As the worst case over corruptions in SemSegBench (arXiv 2505.18015).
     """
-    return min(_mean_by_change(rows).values())
+    return _find_lowest(_weigh_severities(scores.conditions, scores.average(times)))
 
 
-def find_percentile(rows: Sequence[CaseScore], _: ErrorTable) -> float:
+def find_percentile(scores: ScoreTable, times: Times, _: ErrorTable) -> Float[np.ndarray, " draws"]:
     """The 5th percentile over cases of what `average_changes` gives for the case alone, in [0, 1], higher is better.
 
     Linear between the order statistics, as NumPy does it (type 7 of Hyndman & Fan, The American Statistician 1996).
     """
-    return float(np.percentile(_mean_by_case(rows), TAIL_PERCENT))
+    values, upto = _rank_cases(scores, times)
+    last = upto[:, -1] - 1.0
+    place = last * TAIL_PERCENT / 100
+    lower = np.floor(place)
+    # The first case up to which more than k cases count is number k from 0.
+    below, above = (
+        values[(upto > number[:, None]).argmax(axis=1)] for number in (lower, np.minimum(lower + 1.0, last))
+    )
+    return np.where(last >= 0.0, below + (place - lower) * (above - below), np.nan)  # NaN where no case counts
 
 
-def average_tail(rows: Sequence[CaseScore], _: ErrorTable) -> float:
+def average_tail(scores: ScoreTable, times: Times, _: ErrorTable) -> Float[np.ndarray, " draws"]:
     """The mean over the worst 5 percent of the cases, at least one, of what `average_changes` gives for the case alone.
 
     In [0, 1], higher is better. Of n cases, the ceil(0.05 n) worst count, so up to 20 cases it is the worst one.
     Conditional value at risk (Rockafellar & Uryasev, Journal of Risk 2000) of equally likely cases.
     """
-    values = sorted(_mean_by_case(rows))
-    return float(np.mean(values[: math.ceil(len(values) * TAIL_PERCENT / 100)]))
+    values, upto = _rank_cases(scores, times)
+    size = np.ceil(upto[:, -1] * TAIL_PERCENT / 100)
+    in_tail = np.diff(np.minimum(upto, size[:, None]), axis=1, prepend=0.0)
+    return divide(in_tail @ values, size)
 
 
-def find_worst_group(rows: Sequence[CaseScore], errors: ErrorTable) -> float:
+def find_worst_group(scores: ScoreTable, times: Times, errors: ErrorTable) -> Float[np.ndarray, " draws"]:
     """The lowest of what `average_changes` gives for every group alone, in [0, 1], higher is better.
 
-    A group is a domain among the corrupted images, or a shift set (worst-group score, Sagawa et al., ICLR 2020).
+    A group is a domain among the corrupted images, or a shift set (worst-group score, Sagawa et al., ICLR 2020). One
+    of which no case counts is left out.
     """
-    groups = split_rows(rows, lambda row: (row.shift, "" if row.shift else row.domain))
-    return min(average_changes(group, errors) for group in groups.values())
+    groups = [(case.shift, "" if case.shift else case.domain) for case in scores.cases]
+    members = [np.array([group == one for group in groups], dtype=float) for one in sorted(set(groups))]
+    return _find_lowest(np.stack([average_changes(scores, times * is_in, errors) for is_in in members], axis=1))
 
 
-def average_relative_errors(rows: Sequence[CaseScore], errors: ErrorTable) -> float:
+def average_relative_errors(scores: ScoreTable, times: Times, errors: ErrorTable) -> Float[np.ndarray, " draws"]:
     """Mean over changes of the error divided by that of a reference network, 0 or more, lower is better.
 
     With the error E = 1 - mean score over cases: the sum of E over the severities that were measured, divided by the
@@ -96,23 +113,23 @@ def average_relative_errors(rows: Sequence[CaseScore], errors: ErrorTable) -> fl
     1 means as many errors as the reference makes.
 
     Args:
-        rows: What was measured.
-        errors: The reference's errors; must hold all conditions among the rows, and not be 0 for a whole change.
+        scores: What was measured.
+        times: How often every case counts.
+        errors: The reference's errors; must hold all conditions of the table, and not be 0 for a whole change.
     """
-    ratios = []
-    for change in split_rows(rows, _change_of).values():
-        by_condition = split_rows(change, condition_of)
-        own = sum(1.0 - float(np.mean([row.value for row in group])) for group in by_condition.values())
-        ratios.append(own / sum(errors[condition] for condition in by_condition))
-    return float(np.mean(ratios))
+    own = 1.0 - scores.average(times)
+    is_known = ~np.isnan(own)
+    reference = np.array([errors[item.corruption, item.severity, item.shift] for item in scores.conditions])
+    belongs = _find_changes(scores.conditions)
+    return average_known(divide(np.where(is_known, own, 0.0) @ belongs, (is_known * reference) @ belongs))
 
 
 @dataclass(frozen=True)
 class RobustnessKind:
     """One way to robustness: its function, and what its number says."""
 
-    measure: Callable[[Sequence[CaseScore], ErrorTable], float]
-    """From the rows that count, at least one, and the errors of a reference network to the number."""
+    measure: Callable[[ScoreTable, Times, ErrorTable], Float[np.ndarray, " draws"]]
+    """From the scores that count, how often every case does, and the errors of a reference network to the numbers."""
 
     description: str
     """What the number says, with {unit} for the unit of the score."""
@@ -172,35 +189,36 @@ ROBUSTNESS_KINDS: Mapping[Robustness, RobustnessKind] = {
 assert set(ROBUSTNESS_KINDS) == set(Robustness), "every kind of robustness needs its entry in the table"
 
 
-def split_rows(rows: Sequence[CaseScore], key: Callable[[CaseScore], _Key]) -> dict[_Key, list[CaseScore]]:
-    """The rows by what a function says of them."""
-    groups: dict[_Key, list[CaseScore]] = {}
-    for row in rows:
-        groups.setdefault(key(row), []).append(row)
-    return groups
+def _find_changes(conditions: Sequence[Condition]) -> Float[np.ndarray, "conditions changes"]:
+    """1 where a condition belongs to a change, else 0."""
+    changes = [(item.corruption, item.shift) for item in conditions]
+    return np.array([[float(change == one) for one in sorted(set(changes))] for change in changes])
 
 
-def condition_of(row: CaseScore) -> tuple[str, int, str]:
-    """Corruption, severity and shift set of a row: a key of `ErrorTable`."""
-    return row.corruption, row.severity, row.shift
+def _weigh_severities(
+    conditions: Sequence[Condition], means: Float[np.ndarray, "draws conditions"]
+) -> Float[np.ndarray, "draws changes"]:
+    """The weighted mean over the severities of every change, NaN where none was measured."""
+    weights = np.array([SEVERITY_DECAY**item.severity for item in conditions])[:, None] * _find_changes(conditions)
+    is_known = ~np.isnan(means)
+    return divide(np.where(is_known, means, 0.0) @ weights, is_known @ weights)
 
 
-def _change_of(row: CaseScore) -> tuple[str, str]:
-    return row.corruption, row.shift
+def _find_lowest(values: Float[np.ndarray, "draws items"]) -> Float[np.ndarray, " draws"]:
+    """The lowest of every row that is not NaN."""
+    return np.asarray(np.fmin.reduce(values, axis=1))
 
 
-def _mean_by_change(rows: Sequence[CaseScore]) -> dict[tuple[str, str], float]:
-    return {change: _weighted_mean(group) for change, group in split_rows(rows, _change_of).items()}
+def _rank_cases(
+    scores: ScoreTable, times: Times
+) -> tuple[Float[np.ndarray, " known"], Float[np.ndarray, "draws known"]]:
+    """What `average_changes` gives for every case alone, worst first, and how many cases count up to each.
 
-
-def _mean_by_case(rows: Sequence[CaseScore]) -> list[float]:
-    return [average_changes(group, {}) for group in split_rows(rows, lambda row: row.case).values()]
-
-
-def _weighted_mean(rows: Sequence[CaseScore]) -> float:
-    groups = split_rows(rows, lambda row: row.severity)
-    weights = [SEVERITY_DECAY**severity for severity in groups]
-    return float(np.average([np.mean([row.value for row in group]) for group in groups.values()], weights=weights))
+    Cases that were not measured are left out.
+    """
+    alone = average_known(_weigh_severities(scores.conditions, scores.values))
+    order = np.argsort(alone, kind="stable")[: int((~np.isnan(alone)).sum())]  # NaN is sorted to the end
+    return alone[order], np.cumsum(times[:, order], axis=1)
 
 
 def _worst_ratio(errors: ErrorTable) -> float:

@@ -11,7 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from trainables.complexity import COMPLEXITY, ComplexityRow, Harder
-from trainables.complexity_summary import COVERAGE, Summary
+from trainables.complexity_summary import Summary
+from trainables.resampling import COVERAGE
 
 MAX_STRIPS = 24
 """More strips than these cannot be read; the first ones are drawn."""

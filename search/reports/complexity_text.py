@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from trainables.complexity import COMPLEXITY, RING_PIXELS, Harder
-from trainables.complexity_summary import COVERAGE, Summary
+from trainables.complexity_summary import Summary
+from trainables.resampling import COVERAGE
 
 _ARROWS = {Harder.LOWER: "v", Harder.HIGHER: "^", Harder.NEITHER: " "}
 """Letters that every terminal has."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from search.fronts.certainty import Certainty
 from search.record import StudyRecord
 from search.reports.robustness_data import describe_loss
 from search.trial import State, Trial
@@ -24,8 +25,11 @@ _UNITS = {"_ms": "ms", "_seconds": "s", "_min": "min", "_gb": "GB", "_mm": "mm"}
 _ARCHITECTURE = {field.name for field in fields(Architecture)}
 
 
-def describe_study(record: StudyRecord) -> dict[str, Any]:
-    """Names, units, directions and every trial; the ids of the front's members best first."""
+def describe_study(record: StudyRecord, certainty: Certainty | None = None) -> dict[str, Any]:
+    """Names, units, directions and every trial; the ids of the front's members best first.
+
+    If the front's certainty is known, its members have `intervals`: by objective, [low, high].
+    """
     members = {trial.trial_id for trial in record.front.trials}
     return {
         "study": record.created.study,
@@ -42,7 +46,9 @@ def describe_study(record: StudyRecord) -> dict[str, Any]:
         "dimensions": [_describe_dimension(name, domain) for name, domain in DIMENSIONS.items()],
         "front": [trial.trial_id for trial in record.front.trials],
         "trials": [
-            _describe_trial(trial, trial.trial_id in members) | describe_loss(trial, record.objectives)
+            _describe_trial(trial, trial.trial_id in members)
+            | describe_loss(trial, record.objectives)
+            | {"intervals": _describe_intervals(trial, certainty)}
             for trial in record.trials
         ],
     }
@@ -177,6 +183,11 @@ def _describe_trial(trial: Trial, is_on_front: bool) -> dict[str, Any]:
         "test": _finite(trial.test),
         "seconds": trial.seconds,
     }
+
+
+def _describe_intervals(trial: Trial, certainty: Certainty | None) -> dict[str, list[float]]:
+    known = certainty.intervals.get(trial.trial_id, {}) if certainty else {}
+    return {name: list(interval) for name, interval in known.items() if interval}
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float]:

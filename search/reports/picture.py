@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from search.fronts.certainty import Certainty
 from search.fronts.front import Front
 from search.record import StudyRecord
 from search.trial import Trial
 from spaces.domain import Choice
 from spaces.objective import Direction, Objective
 from spaces.search_space import DIMENSIONS
+from trainables.resampling import COVERAGE
 
 _OTHER, _FRONT = "#9aa5b1", "#c2410c"
 _SKIPS = DIMENSIONS["skip"]
 assert isinstance(_SKIPS, Choice)
 _MARKERS = dict(zip(_SKIPS.options, "vosD^PXp", strict=False))
+_BAR: Mapping[str, Any] = {"color": _FRONT, "linewidth": 0.8, "markersize": 5, "alpha": 0.6, "zorder": 2}
 _MAX_LABELS = 12
 
 
-def draw_front(record: StudyRecord) -> bytes:
+def draw_front(record: StudyRecord, certainty: Certainty | None = None) -> bytes:
     """A PNG of all finished trials in the plane of the first two objectives, the front drawn through its members.
 
     The marker tells the skip connection; front members carry their trial's id, and hollow marks show what they reached
-    on the test cases.
+    on the test cases. Thin bars are the intervals of the members, if they are known.
     """
     figure = Figure(figsize=(8, 5.5), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
@@ -40,6 +44,8 @@ def draw_front(record: StudyRecord) -> bytes:
     _draw_trials(axes, others, (first, second), _OTHER)
     _draw_staircase(axes, front, (first, second))
     _draw_trials(axes, front.trials, (first, second), _FRONT)
+    if certainty:
+        _draw_intervals(axes, front.trials, (first, second), certainty)
     _draw_test(axes, front.trials, (first, second))
     for trial in _choose_labelled(front):
         place = (trial.objectives[first.name], trial.objectives[second.name])
@@ -48,7 +54,9 @@ def draw_front(record: StudyRecord) -> bytes:
     axes.set_ylabel(_label(second))
     axes.set_title(f"{record.created.study}: {len(front.trials)} of {len(others) + len(members)} trials on the front")
     axes.grid(alpha=0.25)
-    _draw_legend(axes, [*others, *front.trials], has_test=any(trial.test for trial in front.trials))
+    has_intervals = certainty is not None and len(certainty.gaps) < len(record.objectives)
+    has_test = any(trial.test for trial in front.trials)
+    _draw_legend(axes, [*others, *front.trials], has_test=has_test, has_intervals=has_intervals)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
@@ -70,6 +78,20 @@ def _draw_staircase(axes: Axes, front: Front, objectives: tuple[Objective, Objec
     axes.step(points[:, 0], points[:, 1], where="post", color=_FRONT, linewidth=1.2, alpha=0.7, zorder=2)
 
 
+def _draw_intervals(
+    axes: Axes, trials: Sequence[Trial], objectives: tuple[Objective, Objective], certainty: Certainty
+) -> None:
+    """A bar along each axis through every member."""
+    for trial in trials:
+        place = [trial.objectives[objective.name] for objective in objectives]
+        for along, objective in enumerate(objectives):
+            interval = certainty.intervals[trial.trial_id][objective.name]
+            if interval:
+                ends = [[value, value] for value in place]
+                ends[along] = list(interval)
+                axes.plot(*ends, marker="|_"[along], **_BAR)
+
+
 def _draw_test(axes: Axes, trials: Sequence[Trial], objectives: tuple[Objective, Objective]) -> None:
     for trial in trials:
         if trial.test:
@@ -87,12 +109,14 @@ def _choose_labelled(front: Front) -> list[Trial]:
     return [front.trials[index] for index in np.linspace(0, count - 1, _MAX_LABELS).round().astype(int)]
 
 
-def _draw_legend(axes: Axes, trials: Sequence[Trial], has_test: bool) -> None:
+def _draw_legend(axes: Axes, trials: Sequence[Trial], *, has_test: bool, has_intervals: bool) -> None:
     skips = {trial.candidate.architecture.skip for trial in trials}
     for skip, marker in _MARKERS.items():
         if skip in skips:
             axes.scatter([], [], c=_OTHER, marker=marker, label=f"skip: {skip.replace('_', ' ')}")
     axes.plot([], [], color=_FRONT, label="front (validation)")
+    if has_intervals:
+        axes.plot([], [], marker="|", label=f"{COVERAGE:.0%} intervals over cases", **_BAR)
     if has_test:
         axes.scatter([], [], facecolors="none", edgecolors=_FRONT, label="its members on test")
     axes.legend(fontsize=8, framealpha=0.9)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
@@ -13,21 +13,30 @@ from rich.table import Table
 from rich.text import Text
 
 from search.record import StudyRecord
+from search.reports.certainty_text import format_interval
 from search.reports.fidelity import describe_share, measure_battery_share, measure_fidelity
 from search.trial import State, Trial
 from spaces.presets import CORE
 from spaces.search_space import DIMENSIONS, Candidate
+from trainables.resampling import COVERAGE
+
+if TYPE_CHECKING:
+    from search.fronts.certainty import Certainty
 
 _MAX_FAILURES = 5
 
 
-def front_table(record: StudyRecord, max_rows: int | None = None) -> Table:
-    """The front, a row a trial, best first in the first objective; what all members share stands in the caption."""
+def front_table(record: StudyRecord, max_rows: int | None = None, *, certainty: Certainty | None = None) -> Table:
+    """The front, a row a trial, best first in the first objective; what all members share stands in the caption.
+
+    Behind each objective stands what the test cases gave, or its interval where the front's certainty is known.
+    """
     trials = record.front.trials
     shown = trials[:max_rows]
     objectives = [objective.name for objective in record.objectives]
     has_test = any(trial.test for trial in trials)
-    title = f"Front of {record.created.study}" + (" (in brackets: on test cases)" if has_test else "")
+    beside = f"{COVERAGE:.0%} intervals" if certainty else "on test cases" if has_test else ""
+    title = f"Front of {record.created.study}" + (f" (in brackets: {beside})" if beside else "")
     table = Table(title=escape(title), box=SIMPLE_HEAD, title_justify="left", caption_justify="left", pad_edge=False)
     table.add_column("trial", justify="right", no_wrap=True)
     for name in objectives:
@@ -37,18 +46,20 @@ def front_table(record: StudyRecord, max_rows: int | None = None) -> Table:
     table.add_column("what it is", overflow="fold")
     varying, constant = _split_dimensions(trials)
     for trial in shown:
-        table.add_row(*_front_cells(trial, objectives), escape(_describe(trial, varying)))
+        table.add_row(*_front_cells(trial, objectives, certainty), escape(_describe(trial, varying)))
     more = f"{len(trials) - len(shown)} more on the front. " if len(shown) < len(trials) else ""
     same = f" All: {' '.join(f'{name}={value}' for name, value in constant.items())}." if constant else ""
     table.caption = escape(f"{more}Hypervolume {record.front.hypervolume:.4f}.{same}")
     return table
 
 
-def _front_cells(trial: Trial, objectives: Sequence[str]) -> list[str]:
+def _front_cells(trial: Trial, objectives: Sequence[str], certainty: Certainty | None) -> list[str]:
     cells = [str(trial.trial_id)]
     for name in objectives:
-        test = f" ({_number(trial.test[name])})" if name in trial.test else ""
-        cells.append(_number(trial.objectives[name]) + test)
+        beside = f" ({_number(trial.test[name])})" if name in trial.test else ""
+        if certainty:
+            beside = " " + format_interval(certainty.intervals[trial.trial_id][name])
+        cells.append(escape(_number(trial.objectives[name]) + beside))
     return cells + ([_number(trial.costs["parameters"])] if "parameters" in trial.costs else [])
 
 

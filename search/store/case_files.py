@@ -23,25 +23,34 @@ class CaseFiles:
         """Keeps the scores of a trial on a split; those of an earlier attempt are replaced."""
         self._folder.write(_name(trial_id, split), cases_to_parquet(trial_id, seed, split, scores))
 
-    def read_cases(self, trial_id: int, split: Split) -> list[CaseScore]:
+    def read_cases(self, trial_id: int, split: Split, metric: str = "") -> list[CaseScore]:
         """The scores of a trial on a split; none if they were not kept.
+
+        Args:
+            trial_id: The trial.
+            split: On which cases.
+            metric: If named, only the means over all foreground classes in this metric are read.
 
         Raises:
             ValueError: if the file is damaged.
         """
-        name = _name(trial_id, split)
         try:
-            return cases_from_parquet(self._folder.read(name))
+            return cases_from_parquet(self._folder.read(_name(trial_id, split)), metric)
         except FileNotFoundError:
             return []
         except ValueError as error:
+            name = self.name_cases(trial_id, split)
             raise ValueError(
-                f"cases/{name} is damaged ({error}); restore it from a backup, or delete it to go on without"
+                f"{name} is damaged ({error}); restore it from a backup, or delete it to go on without"
             ) from None
 
     def has_cases(self, trial_id: int, split: Split) -> bool:
         """True if the scores of a trial on a split were kept."""
         return self._folder.exists(_name(trial_id, split))
+
+    def name_cases(self, trial_id: int, split: Split) -> str:
+        """Where the scores of a trial on a split lie in the study's folder."""
+        return f"cases/{_name(trial_id, split)}"
 
 
 def _name(trial_id: int, split: Split) -> str:

@@ -154,13 +154,26 @@ class StudyFolder:
         """Keeps the scores of a trial on a split; those of an earlier attempt are replaced."""
         self._cases.write_cases(trial_id, seed, split, scores)
 
-    def read_cases(self, trial_id: int, split: Split) -> list[CaseScore]:
+    def read_cases(self, trial_id: int, split: Split, metric: str = "") -> list[CaseScore]:
         """The scores of a trial on a split; none if they were not kept.
+
+        Args:
+            trial_id: The trial.
+            split: On which cases.
+            metric: If named, only the means over all foreground classes in this metric are read.
 
         Raises:
             ValueError: if the file is damaged.
         """
-        return self._cases.read_cases(trial_id, split)
+        return self._cases.read_cases(trial_id, split, metric)
+
+    def has_cases(self, trial_id: int, split: Split) -> bool:
+        """True if the scores of a trial on a split were kept."""
+        return self._cases.has_cases(trial_id, split)
+
+    def name_cases(self, trial_id: int, split: Split) -> str:
+        """Where the scores of a trial on a split lie in the folder."""
+        return self._cases.name_cases(trial_id, split)
 
     @contextmanager
     def new_checkpoint(self, trial_id: int, step: int, values: Mapping[str, float]) -> Iterator[Path]:

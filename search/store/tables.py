@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import csv, parquet
+from pyarrow import compute, csv, parquet
 
 from search.record import StudyRecord
 from search.reported import measure_loss
@@ -16,7 +16,7 @@ from search.trial import Trial
 from spaces.domain import Choice, Domain, Float, Int
 from spaces.recipe import augmentation_families
 from spaces.search_space import DIMENSIONS
-from trainables.trainable import CaseScore, Split
+from trainables.trainable import MEAN, CaseScore, Split
 
 TABLE_SCHEMA = 3
 """Version of the tables' columns; in every Parquet file's metadata as `paretoseg_schema`."""
@@ -69,8 +69,10 @@ def cases_to_parquet(trial_id: int, seed: int, split: Split, scores: Sequence[Ca
     return _to_parquet(pa.Table.from_pylist(rows, schema=CASE_SCHEMA))
 
 
-def cases_from_parquet(content: bytes) -> list[CaseScore]:
+def cases_from_parquet(content: bytes, metric: str = "") -> list[CaseScore]:
     """The scores in a Parquet file that `cases_to_parquet` made, in this version or an earlier one.
+
+    With a metric, only those in it that are means over all foreground classes.
 
     Files of schema 2 and earlier lack `shift` and `objective`: no case of theirs is in a shift set, and which objective
     is made of a row is not said. Those of schema 1 also lack `class` and `empty`: their scores are means over the
@@ -82,10 +84,19 @@ def cases_from_parquet(content: bytes) -> list[CaseScore]:
     try:
         file = parquet.ParquetFile(io.BytesIO(content))
         known = {name: column for name, column in _CASE_COLUMNS.items() if column in file.schema_arrow.names}
-        rows = file.read(columns=list(known.values())).to_pylist()
+        rows = _select_means(file.read(columns=list(known.values())), metric).to_pylist()
         return [CaseScore(**{name: row[column] for name, column in known.items()}) for row in rows]
     except (pa.ArrowException, OSError, TypeError) as error:
         raise ValueError((str(error).splitlines() or [type(error).__name__])[0]) from None
+
+
+def _select_means(table: pa.Table, metric: str) -> pa.Table:
+    if not metric:
+        return table
+    is_kept = compute.equal(table["metric"], metric)
+    if "class" in table.column_names:
+        is_kept = compute.and_(is_kept, compute.equal(table["class"], MEAN))
+    return table.filter(is_kept)
 
 
 def front_to_csv(record: StudyRecord) -> bytes:

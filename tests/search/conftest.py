@@ -27,9 +27,9 @@ def show(open_page, tmp_path):
     """Opens the report of a record; every text in it that users or data decide is `text`."""
     from tests.search.pages import write_page  # late: pictures need torch, which other tests here do without
 
-    def show_record(record, text="blur", classes=("left",), **options):
+    def show_record(record, text="blur", classes=("left",), certainty=None, **options):
         path = tmp_path / "report.html"
-        write_page(path, record, text, classes)
+        write_page(path, record, text, classes, certainty)
         return open_page(path, **options)
 
     return show_record

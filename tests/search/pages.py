@@ -6,6 +6,7 @@ import numpy as np
 
 from search import events as happened
 from search.events import Created, Failed, Finished, Opened, Started
+from search.fronts.certainty import Certainty
 from search.record import StudyRecord
 from search.reports.html import render_report
 from search.reports.page_data import describe_study
@@ -69,12 +70,14 @@ def build_wide_record(num_trials=24):
     return StudyRecord(events)
 
 
-def write_page(path: Path, record: StudyRecord, text: str, classes: tuple[str, ...]) -> None:
+def write_page(
+    path: Path, record: StudyRecord, text: str, classes: tuple[str, ...], certainty: Certainty | None = None
+) -> None:
     """Writes the report of a record; every text in it that users or data decide is `text`."""
     means = {"none": {0: 0.8}, text: {2: 0.6, 4: 0.4}}
     ids = [trial.trial_id for trial in record.front.trials]
     pictures = build_pictures(text, ids, classes) | {"reason": ""} if ids else {"reason": f"why {text}", "gaps": []}
-    data = describe_study(record) | {
+    data = describe_study(record, certainty) | {
         "milestones": [
             {"trial_id": 0, "num_ended": 1, "hours": 0.5, "hypervolume": 0.24},
             {"trial_id": 1, "num_ended": 2, "hours": 0.8, "hypervolume": 0.36},

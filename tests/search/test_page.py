@@ -3,6 +3,7 @@
 import pytest
 
 from search.events import Created
+from search.fronts.certainty import Certainty, Interval
 from search.record import StudyRecord
 from tests.search.pages import HOSTILE, MEASURED, OBJECTIVES, build_record
 
@@ -197,3 +198,44 @@ def test_the_page_prints_on_white_whatever_the_screen(show):
     assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
     assert page.locator(".controls").first.is_hidden()
     assert page.pdf().startswith(b"%PDF")
+
+
+BOUNDS = {
+    0: {"accuracy": Interval(0.75, 0.84), "robustness": Interval(0.25, 0.36)},
+    1: {"accuracy": Interval(0.55, 0.64), "robustness": Interval(0.45, 0.56)},
+    3: {"accuracy": Interval(0.45, 0.54), "robustness": None},
+}
+CERTAINTY = Certainty(BOUNDS, None, (), {})
+
+
+def test_members_have_whiskers_as_long_as_their_intervals_and_numbers_beside_them(show):
+    page = show(build_record(), certainty=CERTAINTY)
+    assert page.locator("#front .whisker[data-whisker]").count() == 5
+    across = page.locator("#front .whisker[data-whisker='0'] >> nth=0").bounding_box()
+    other = page.locator("#front .whisker[data-whisker='3'] >> nth=0").bounding_box()
+    assert across["width"] == pytest.approx(other["width"], abs=0.5)
+    mark = page.locator("#front .mark[data-trial='0']").bounding_box()
+    middle = mark["x"] + mark["width"] / 2
+    left, right = middle - across["x"], across["x"] + across["width"] - middle
+    assert left / right == pytest.approx(5 / 4, abs=0.05)
+    click_mark(page, 0)
+    assert "0.800 [0.750, 0.840]" in page.inner_text("#panel-numbers")
+    click_mark(page, 3)
+    assert "0.500 [0.450, 0.540]" in page.inner_text("#panel-numbers")
+    assert "0.700 [" not in page.inner_text("#panel-numbers")
+    assert "interval over cases; another training seed is not in it" in page.inner_text("#front .legend")
+
+
+def test_whiskers_can_be_hidden_and_are_not_drawn_for_costs(show):
+    page = show(build_record(), certainty=CERTAINTY)
+    page.uncheck("#front label:has-text('show intervals') input")
+    assert page.locator("#front .whisker").count() == 0
+    page.check("#front label:has-text('show intervals') input")
+    page.select_option("#front select >> nth=0", "parameters")
+    assert page.locator("#front .whisker[data-whisker]").count() == 2
+
+
+def test_a_front_of_unknown_certainty_has_no_whiskers(show):
+    page = show(build_record())
+    assert page.locator("#front .whisker").count() == 0
+    assert page.locator("#front label:has-text('show intervals')").count() == 0

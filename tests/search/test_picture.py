@@ -5,8 +5,9 @@ import pytest
 from matplotlib.cbook import STEP_LOOKUP_MAP
 from matplotlib.figure import Figure
 
+from search.fronts.certainty import Certainty, Interval
 from search.record import StudyRecord
-from search.reports.picture import _MARKERS, _draw_staircase, draw_front
+from search.reports.picture import _MARKERS, _draw_intervals, _draw_staircase, draw_front
 from search.strategies.random import RandomConfig
 from search.study import Budget
 from spaces.search_space import DIMENSIONS
@@ -53,3 +54,27 @@ def test_the_staircase_promises_nothing_that_no_member_reached(study):
     assert len(members) > 3
     for corner in corners:
         assert (members >= corner - 1e-12).all(axis=1).any()
+
+
+def test_a_bar_along_each_axis_shows_the_interval_of_a_member(study):
+    trials = study.front.trials[:2]
+    bounds = {
+        trial.trial_id: {name: Interval(value - 0.1, value + 0.2) for name, value in trial.objectives.items()}
+        for trial in trials
+    }
+    bounds[trials[1].trial_id]["robustness"] = None
+    axes = Figure().add_subplot()
+    _draw_intervals(axes, trials, study.objectives[:2], Certainty(bounds, None, (), {}))
+    first, second = (trials[0].objectives[name] for name in ("accuracy", "robustness"))
+    lines = [tuple(map(tuple, line.get_data())) for line in axes.lines]
+    assert len(lines) == 3
+    assert lines[0] == ((first - 0.1, first + 0.2), (second, second))
+    assert lines[1] == ((first, first), (second - 0.1, second + 0.2))
+
+
+def test_the_picture_with_intervals_is_another_one(study):
+    bounds = {
+        trial.trial_id: {name: Interval(value - 0.1, value + 0.2) for name, value in trial.objectives.items()}
+        for trial in study.front.trials
+    }
+    assert draw_front(study.record, Certainty(bounds, None, (), {})) != draw_front(study.record)

@@ -194,3 +194,19 @@ def test_the_front_as_csv_is_the_front_best_first(session, place):
         assert float(row["accuracy"]) == trial.objectives["accuracy"]
         assert float(row["test_accuracy"]) == trial.test["accuracy"]
         assert row["skip"] == trial.candidate.architecture.skip
+
+
+def test_rows_of_one_metric_can_be_read_alone_also_from_schema_1():
+    rows = [
+        CaseScore("a", "x", "none", 0, "dice", 0.5),
+        CaseScore("a", "x", "none", 0, "dice", 0.25, label="left"),
+        CaseScore("a", "x", "none", 0, "nsd", 0.75),
+    ]
+    content = cases_to_parquet(3, 0, Split.TEST, rows)
+    assert cases_from_parquet(content, "dice") == rows[:1]
+    assert cases_from_parquet(content, "hd95_mm") == []
+    assert cases_from_parquet(content) == rows
+    early = parquet.read_table(io.BytesIO(content)).filter(pa.array([True, False, True])).drop_columns(["class"])
+    buffer = io.BytesIO()
+    parquet.write_table(early, buffer)
+    assert cases_from_parquet(buffer.getvalue(), "nsd") == rows[2:]

@@ -9,8 +9,9 @@ function drawFront() {
     put(place("front"), html("p", { class: "empty" }, "The front is empty: no trial has finished with a network that works."));
     return;
   }
-  const view = { x: measures[0], y: measures[1] ?? measures[0], hasTest: front.some((trial) => Object.keys(trial.test).length) };
-  const canTest = view.hasTest;
+  const has = (part) => front.some((trial) => Object.keys(trial[part]).length);
+  const view = { x: measures[0], y: measures[1] ?? measures[0], hasTest: has("test"), hasIntervals: has("intervals") };
+  const canTest = view.hasTest, canBound = view.hasIntervals;
   const holder = html("div");
   const redraw = () => holder.replaceChildren(...drawPlane(view));
   const options = measures.map((item) => [item.name, words(item.name)]);
@@ -19,7 +20,8 @@ function drawFront() {
     html("div", { class: "controls" },
       choice("across", options, view.x.name, (name) => { view.x = find(name); redraw(); }),
       choice("up", options, view.y.name, (name) => { view.y = find(name); redraw(); }),
-      canTest ? tick("show test", true, (isOn) => { view.hasTest = isOn; redraw(); }) : null),
+      canTest ? tick("show test", true, (isOn) => { view.hasTest = isOn; redraw(); }) : null,
+      canBound ? tick("show intervals", true, (isOn) => { view.hasIntervals = isOn; redraw(); }) : null),
     holder);
   redraw();
 }
@@ -32,12 +34,14 @@ function drawPlane(view) {
   const box = { left: 58, right: WIDE - 12, top: 10, bottom: HIGH - 48 };
   const tested = view.hasTest ? front.filter((trial) => view.x.ofTest(trial) !== undefined && view.y.ofTest(trial) !== undefined) : [];
   const axis = (measure, start, end) => {
-    const [low, high] = extent([...eligible.map(measure.of), ...tested.map(measure.ofTest)]);
+    const bounds = view.hasIntervals ? front.flatMap((trial) => measure.interval(trial) ?? []) : [];
+    const [low, high] = extent([...eligible.map(measure.of), ...tested.map(measure.ofTest), ...bounds]);
     return { label: measure.label, low, high, at: scale(low, high, start, end) };
   };
   const x = axis(view.x, box.left, box.right), y = axis(view.y, box.bottom, box.top);
   drawAxes(root, box, x, y);
   if (data.objectives.length === 2 && view.x.isObjective && view.y.isObjective && view.x !== view.y) drawStairs(root, view, x, y);
+  for (const trial of view.hasIntervals ? front : []) drawWhiskers(root, trial, view, x, y);
   for (const trial of tested) drawTest(root, trial, view, x, y);
   const ordered = [...eligible].sort((one, other) => one.isOnFront - other.isOnFront || one.id - other.id);
   frontNodes = new Map(ordered.map((trial) => [trial.id, drawMark(trial, x.at(view.x.of(trial)), y.at(view.y.of(trial)))]));
@@ -46,7 +50,7 @@ function drawPlane(view) {
     root.append(svg("text", { class: "mark-label halo", x: x.at(view.x.of(trial)) + 9, y: y.at(view.y.of(trial)) - 8, "font-weight": 600 }, trial.id));
   }
   mark(frontNodes);
-  return [root, describeMarks(tested.length > 0)];
+  return [root, describeMarks(tested.length > 0, front.some((trial) => view.hasIntervals && (view.x.interval(trial) || view.y.interval(trial))))];
 }
 
 function drawMark(trial, x, y) {
@@ -84,6 +88,15 @@ function drawStairs(root, view, x, y) {
   root.append(svg("path", { class: "stairs", d: path.join("") }));
 }
 
+// A bar along each axis on which the trial has an interval.
+function drawWhiskers(root, trial, view, x, y) {
+  const px = x.at(view.x.of(trial)), py = y.at(view.y.of(trial));
+  const across = view.x.interval(trial)?.map(x.at), up = view.y.interval(trial)?.map(y.at);
+  const draw = (d) => root.append(svg("path", { class: "whisker", style: `stroke: ${colourOf(trial.id)}`, d, "data-whisker": trial.id }));
+  if (across) draw(`M${across[0]} ${py - 4}v8m0-4H${across[1]}m0-4v8`);
+  if (up) draw(`M${px - 4} ${up[0]}h8m-4 0V${up[1]}m-4 0h8`);
+}
+
 function drawTest(root, trial, view, x, y) {
   const start = [x.at(view.x.of(trial)), y.at(view.y.of(trial))], end = [x.at(view.x.ofTest(trial)), y.at(view.y.ofTest(trial))];
   const style = `stroke: ${colourOf(trial.id)}`;
@@ -93,7 +106,7 @@ function drawTest(root, trial, view, x, y) {
       svg("title", {}, `Trial ${trial.id} on test cases`)));
 }
 
-function describeMarks(hasTest) {
+function describeMarks(hasTest, hasIntervals) {
   const legend = html("div", { class: "legend" });
   const sample = (attributes) => svg("svg", { viewBox: "-13 -7 26 14", "aria-hidden": true }, svg("path", attributes));
   const used = shapeBy ? shapeBy.options.filter((option) => eligible.some((trial) => trial.values[shapeBy.name] === option)) : [];
@@ -102,5 +115,6 @@ function describeMarks(hasTest) {
   }
   legend.append(html("span", {}, sample({ class: "stairs", d: "M-12-4H0V4H12" }), "front, on validation cases; labels are trials"));
   if (hasTest) legend.append(html("span", {}, sample({ class: "test-mark", style: "stroke: var(--ink)", d: SHAPES[1] }), "the same network on test cases"));
+  if (hasIntervals) legend.append(html("span", {}, sample({ class: "whisker", style: "stroke: var(--ink)", d: "M-10-4v8m0-4H10m0-4v8" }), "interval over cases; another training seed is not in it"));
   return legend;
 }

@@ -37,7 +37,7 @@ function drawNumbers(trial) {
   for (const item of measures) {
     const test = item.ofTest(trial);
     body.append(html("tr", {}, html("th", { scope: "row" }, item.label),
-      html("td", { class: "number" }, formatNumber(item.of(trial))),
+      html("td", { class: "number" }, formatNumber(item.of(trial)) + formatInterval(item.interval(trial))),
       html("td", { class: "number" }, item.isObjective ? formatNumber(test) : "")));
   }
   const head = html("thead", {}, html("tr", {}, html("th", { scope: "col" }, "measured"), html("th", { scope: "col", class: "number" }, "validation"), html("th", { scope: "col", class: "number" }, "test")));

@@ -48,18 +48,19 @@ function mark(nodes) {
 const measures = [
   ...data.objectives.map((item) => ({
     name: item.name, of: (trial) => trial.objectives[item.name], ofTest: (trial) => trial.test[item.name],
+    interval: (trial) => trial.intervals[item.name],
     label: `${words(item.name)}${item.unit && item.unit !== "1" ? ` [${item.unit}]` : ""}, ${item.isMaximised ? "higher" : "lower"} is better`,
     isObjective: true, isMaximised: item.isMaximised,
   })),
   ...data.costs.map((item) => ({
-    name: item.name, of: (trial) => trial.costs[item.name], ofTest: () => undefined,
+    name: item.name, of: (trial) => trial.costs[item.name], ofTest: () => undefined, interval: () => undefined,
     label: `${item.label}${item.unit ? ` [${item.unit}]` : ""}, lower is better`,
     isObjective: false, isMaximised: false,
   })),
 ];
 
 function summarise(trial) {
-  const numbers = data.objectives.map((item) => `${words(item.name)} ${formatNumber(trial.objectives[item.name])}`);
+  const numbers = data.objectives.map((item) => `${words(item.name)} ${formatNumber(trial.objectives[item.name])}${formatInterval(trial.intervals[item.name])}`);
   return `Trial ${trial.id}${trial.isOnFront ? ", on the front" : ""}\n${numbers.join("\n")}`;
 }
 

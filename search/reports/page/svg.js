@@ -55,6 +55,8 @@ function formatNumber(value) {
   return Math.abs(value) >= 0.1 ? value.toFixed(3) : String(Number(value.toPrecision(3)));
 }
 
+const formatInterval = (interval) => interval ? ` [${interval.map(formatNumber).join(", ")}]` : "";
+
 const formatTick = (value) => Math.abs(value) >= 10000 ? `${Number((value / 1000).toPrecision(4))}k` : String(Number(value.toPrecision(Math.abs(value) < 1 ? 3 : 4)));
 const words = (name) => name.replaceAll("_", " ");
 
