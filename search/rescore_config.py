@@ -25,7 +25,8 @@ SHORT_NAMES: Mapping[str, str] = {"corruptions": "task.corruptions", "severities
 """Keys that may be typed without their group."""
 
 MEASUREMENT = (
-    "task.corruptions", "task.severities", "task.battery_seed", "task.calibration", "task.strengths",
+    "task.corruptions", "task.severities", "task.num_battery_cases", "task.battery_seed", "task.calibration",
+    "task.strengths",
     "task.robustness", "task.robustness_over", "task.trained_corruptions", "task.reference", "task.reference_errors",
     "task.metric", "task.surface_metrics", "task.nsd_tolerance_mm", "data.shift",
 )  # fmt: skip

@@ -107,6 +107,17 @@ def test_another_battery_is_measured_beside_and_not_twice(study, capsys, monkeyp
     assert {path: path.read_bytes() for path in (beside / "cases").iterdir()} == before
 
 
+def test_fewer_validation_cases_may_be_corrupted_and_test_cases_are_as_before(study):
+    own = pd.read_parquet(study / "cases")
+    assert rescore(study, "task.num_battery_cases=1", "--name", "few") == 0
+    rows = pd.read_parquet(study / "rescores" / "few" / "cases")
+    own = own[own.trial_id.isin(rows.trial_id)]
+    corrupted, before = (frame[frame.severity > 0].groupby("split").case.nunique() for frame in (rows, own))
+    assert corrupted["validation"] == 1 < before["validation"]
+    assert corrupted["test"] == before["test"]
+    assert rows[rows.severity == 0].shape == own[own.severity == 0].shape
+
+
 def test_an_interrupted_rescoring_goes_on_where_it_was(study, capsys, monkeypatch):
     whole = SegmentationTrainable.evaluate
     measured = []
