@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from trainables.known_calibrations import list_shipped
 from trainables.response import Point, Span, choose_strengths, trace_response
 from trainables.severities import LEVELS, Strengths
 from trainables.strengths import check_strengths, parse_strengths
@@ -203,7 +204,10 @@ def settle_strengths(lines: Sequence[str], file: Path | None) -> dict[str, Stren
     try:
         calibrated = read_calibration(file).strengths if file else {}
     except ValueError as error:
-        raise ValueError(f"task.calibration: {error}; task.calibration=none does without") from None
+        names = ", ".join(list_shipped())
+        raise ValueError(
+            f"task.calibration: {error}; {names} are shipped, and task.calibration=none does without"
+        ) from None
     return {**calibrated, **named}
 
 
