@@ -21,7 +21,7 @@ from trainables.trainable import SplitRow
 
 
 def settle(composed: Composed) -> Composed:
-    """The config of a new study with the strengths of its battery in it: those asked for, then the defaults.
+    """The config of a new study with strengths in it: those asked for or calibrated, then the defaults of its battery.
 
     Raises:
         ValueError: if the calibration cannot be read, or strengths do not fit.
@@ -42,8 +42,7 @@ def describe_calibration(config: TaskConfig, data: DataConfig, rows: Sequence[Sp
         data: Settings of the data.
         rows: The cases of the study.
     """
-    path = config.locate_calibration(data) if isinstance(config, SegmentationConfig) else None
-    if path is None or not isinstance(config, SegmentationConfig):
+    if not isinstance(config, SegmentationConfig) or (path := config.locate_calibration(data)) is None:
         return []
     calibration = read_calibration(path)
     notes = []
