@@ -1,7 +1,7 @@
 """Which calibration a study begins with: one that lies with the data, one that is shipped, or a file. Free of torch.
 
-The shipped ones are of the texture task and of the hippocampus; `docs/calibration.md` shows beside them what the default
-strengths lose there.
+The shipped ones are of the texture task and of the hippocampus; `docs/calibration.md` shows beside them what the
+default strengths lose there.
 """
 
 from __future__ import annotations
