@@ -16,6 +16,9 @@ class _Named(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def domain(self) -> str: ...
+
 
 _Case = TypeVar("_Case", bound=_Named)
 
@@ -85,12 +88,15 @@ class Battery:
 def draw_subset(cases: Sequence[_Case], number: int, seed: int) -> list[_Case]:
     """So many of the cases, or all if the number is 0 or no less; drawn by name, and in the order given.
 
-    A smaller number draws a part of what a larger one does.
+    One case of every domain comes first, so that none is missed by a worst group over domains. A smaller number draws
+    a part of what a larger one does.
     """
     if not 0 < number < len(cases):
         return list(cases)
-    drawn = sorted((case.name for case in cases), key=lambda name: derive_seed("quick case", name, seed))
-    names = set(drawn[:number])
+    drawn = sorted(cases, key=lambda case: derive_seed("quick case", case.name, seed))
+    firsts = {case.domain: case.name for case in reversed(drawn)}
+    drawn.sort(key=lambda case: firsts[case.domain] != case.name)
+    names = {case.name for case in drawn[:number]}
     return [case for case in cases if case.name in names]
 
 
@@ -102,8 +108,8 @@ def to_conditions(shifts: Sequence[str]) -> list[Condition]:
 def choose_quick(corruptions: Sequence[str], severities: Sequence[int], seed: int) -> list[Condition]:
     """Every corruption at one severity: a small part of the battery that is the same for all trials of a study.
 
-    The seed decides which corruption gets which severity; all severities are met as evenly as possible, so that the
-    part is neither milder nor harder than the whole.
+    The seed decides which corruption gets which severity; all severities are met as evenly as possible. As one
+    severity of a corruption has its whole weight, the part is harder than the whole, and alike for all trials.
     """
     drawn = sorted(corruptions, key=lambda name: derive_seed("quick severity", name, seed))
     levels = sorted(severities)

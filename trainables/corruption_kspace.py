@@ -10,7 +10,7 @@ import math
 from itertools import permutations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from trainables.axis_maps import apply_along
@@ -146,7 +146,8 @@ def _move(image: Images, plane: tuple[int, int], strength: float, drawn: Float[T
     shifts = strength / 100 * edges * torch.stack((sides.sin(), sides.cos()), dim=1)
     moved = rotate_and_shift(flat.expand(NUM_MOVES, -1, -1, -1), angles, shifts)
     times = (torch.arange(1, NUM_MOVES + 1) + UNEVENNESS * (2.0 * drawn[2] - 1.0)) / (NUM_MOVES + 1)
-    middle = int((times <= 0.5).sum())
+    num_lines = flat.shape[-2]
+    middle = int((find_first_lines(times, num_lines) <= num_lines // 2).sum())
     poses = torch.cat((moved[:middle], flat, moved[middle:]))
     return from_planes(put_together(poses, times)[None], plane, tuple(image.shape))
 
@@ -164,9 +165,14 @@ def put_together(
     return filters.movedim(0, 1).flatten(1) @ poses.movedim(0, 1).flatten(1, 2)
 
 
+def find_first_lines(times: Float[Tensor, " moves"], num_lines: int) -> Int64[Tensor, " moves"]:
+    """The first line of k-space after every move, counted from its edge; line `num_lines // 2` is the middle."""
+    return (times * num_lines).long()
+
+
 def measure_when(times: Float[Tensor, " moves"], num_lines: int) -> Float[Tensor, "poses n"]:
     """Which lines of k-space are measured between moves, 0 or 1, the constant first; times are shares in [0, 1]."""
-    ends = [0, *(times * num_lines).long().tolist(), num_lines]
+    ends = [0, *find_first_lines(times, num_lines).tolist(), num_lines]
     gains = torch.zeros(len(ends) - 1, num_lines)
     for row, start, end in zip(gains, ends, ends[1:], strict=False):
         row[start:end] = 1.0

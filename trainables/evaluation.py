@@ -160,7 +160,7 @@ def degrade(
     """Images and labels of cases of one shape under a condition: the same for every network.
 
     Raises:
-        ValueError: if the corruption leaves numbers that are not finite, or nothing of a label that held something.
+        ValueError: if the corruption leaves numbers that are not finite, or nothing of a class that a label held.
     """
     images = torch.stack([to_tensor(case.image) for case in cases]).to(device)
     labels = torch.stack([to_tensor(case.label) for case in cases]).to(device)
@@ -170,15 +170,30 @@ def degrade(
     generators = [corruption_generator(case.name, name, severity, battery.seed) for case in cases]
     corrupted, moved = corrupt(images, labels, name, find_strength(battery.strengths, name, severity), generators)
     is_finite = corrupted.isfinite().flatten(start_dim=1).all(dim=1).tolist()
-    is_lost = ((labels > 0).flatten(start_dim=1).any(dim=1) & ~(moved > 0).flatten(start_dim=1).any(dim=1)).tolist()
-    for case, finite, lost in zip(cases, is_finite, is_lost, strict=True):
+    for case, finite, lost in zip(cases, is_finite, _find_lost(labels, moved), strict=True):
         if lost or not finite:
-            what = "an empty label" if lost else "an image with numbers that are not finite"
+            what = lost or "an image with numbers that are not finite"
             raise ValueError(
                 f"{name} of severity {severity} gives {what} on case '{case.name}'; leave the severity or the "
                 "corruption out, or the case"
             )
     return corrupted, moved
+
+
+def _find_lost(labels: UInt8[Tensor, "b *spatial"], moved: UInt8[Tensor, "b *spatial"]) -> list[str]:
+    """By case, what has become of a label that lost a whole class, or ''.
+
+    Whoever never predicts a class would be right where it is gone.
+    """
+    if moved is labels:
+        return [""] * len(labels)
+    found = []
+    for before, after in zip(labels, moved, strict=True):
+        left = set(after.unique().tolist()) - {0}
+        gone = set(before.unique().tolist()) - {0} - left
+        missing = f"a label without class {min(gone)}" if gone else ""
+        found.append(missing if left else missing and "an empty label")
+    return found
 
 
 def to_tensor(array: np.ndarray) -> Tensor:

@@ -134,14 +134,28 @@ def find_certainty(
 def draw_times(cases: Sequence[ScoredCase], subjects: Mapping[str, str], seed: int) -> Float[np.ndarray, "draws cases"]:
     """How often every case counts in each draw.
 
-    A shift set has draws of its own: another one beside it changes none of them.
+    A shift set has draws of its own: another one beside it changes none of them. Sets that show the same subjects, as
+    other blends or scanners of them, are drawn together: a subject comes with all of its cases.
     """
+    shown = [subjects.get(case.name, case.name) for case in cases]
     times = np.empty((NUM_DRAWS, len(cases)))
-    for shift in {case.shift for case in cases}:
-        places = [place for place, case in enumerate(cases) if case.shift == shift]
-        shown = [subjects.get(cases[place].name, cases[place].name) for place in places]
-        times[:, places] = draw_cases(shown, np.random.default_rng(derive_seed("certainty", seed, shift)))
+    for shifts in _join_sets(cases, shown):
+        places = [place for place, case in enumerate(cases) if case.shift in shifts]
+        generator = np.random.default_rng(derive_seed("certainty", seed, min(shifts)))
+        times[:, places] = draw_cases([shown[place] for place in places], generator)
     return times
+
+
+def _join_sets(cases: Sequence[ScoredCase], shown: Sequence[str]) -> list[set[str]]:
+    """The shift sets, those together that have subjects in common, also by way of a third one."""
+    found: list[tuple[set[str], set[str]]] = []
+    for shift in sorted({case.shift for case in cases}):
+        shifts, people = {shift}, {who for case, who in zip(cases, shown, strict=True) if case.shift == shift}
+        apart = [group for group in found if not group[1] & people]
+        for others, their_people in (group for group in found if group[1] & people):
+            shifts, people = shifts | others, people | their_people
+        found = [*apart, (shifts, people)]
+    return [shifts for shifts, _ in found]
 
 
 def _leave_out(names: Collection[str], draws: Mapping[str, _Draws]) -> dict[str, _Draws]:

@@ -16,7 +16,7 @@ from trainables.measures import DICE
 from trainables.objectives import RobustnessOver, RobustnessRule, define_objectives, summarise
 from trainables.resampling import NUM_DRAWS
 from trainables.robustness import Robustness
-from trainables.score_table import tabulate
+from trainables.score_table import ScoredCase, tabulate
 from trainables.trainable import CaseScore
 
 CORRUPTIONS, SEVERITIES, SHIFTS = ("blur", "noise"), (1, 4), {"site": 6, "small": 4}
@@ -164,6 +164,28 @@ def test_another_shift_set_changes_no_draw_of_the_rest() -> None:
     one, other = (tabulate(some) for some in (MEMBERS[0], rows))
     kept = [place for place, case in enumerate(one.cases) if case.shift != "small"]
     np.testing.assert_array_equal(draw_times(one.cases, {}, 0)[:, kept], draw_times(other.cases, {}, 0))
+
+
+def test_a_subject_that_several_sets_show_is_drawn_with_all_of_its_cases() -> None:
+    cases = tabulate(MEMBERS[0]).cases
+    again = {f"site_{index}": f"case_{index:02}" for index in range(6)}
+    times = draw_times(cases, again, 0)
+    places = {case.name: place for place, case in enumerate(cases)}
+    for case, subject in again.items():
+        np.testing.assert_array_equal(times[:, places[case]], times[:, places[subject]])
+    apart = draw_times(cases, {}, 0)
+    small = [place for name, place in places.items() if name.startswith("small")]
+    np.testing.assert_array_equal(times[:, small], apart[:, small])
+
+
+def test_a_set_between_two_others_ties_them_together() -> None:
+    tied = {"": "x", "b": "xy", "c": "y"}
+    cases = [ScoredCase(shift, f"{shift}{who}", "") for shift, people in tied.items() for who in people]
+    times = draw_times(cases, {case.name: case.name[-1] for case in cases}, 0)
+    by_name = {case.name: drawn for case, drawn in zip(cases, times.T, strict=True)}
+    for who in "xy":
+        assert len({by_name[name].tobytes() for name in by_name if name.endswith(who)}) == 1
+    assert not np.array_equal(by_name["bx"], by_name["by"])
 
 
 def test_every_shift_set_keeps_its_size_in_every_draw_and_a_subject_all_its_cases() -> None:

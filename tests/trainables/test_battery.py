@@ -25,6 +25,7 @@ def test_a_battery_is_clean_then_every_pair_then_the_shift_sets() -> None:
 @dataclass(frozen=True)
 class Named:
     name: str
+    domain: str = "home"
 
 
 def test_cases_are_drawn_by_name_in_the_order_given_and_fewer_are_a_part_of_more() -> None:
@@ -37,6 +38,17 @@ def test_cases_are_drawn_by_name_in_the_order_given_and_fewer_are_a_part_of_more
         assert set(draw_subset(cases[::-1], number, seed=0)) == set(drawn)
     assert draw_subset(cases, 0, seed=0) == draw_subset(cases, 9, seed=0) == draw_subset(cases, 99, seed=0) == cases
     assert draw_subset(cases, 4, seed=0) != draw_subset(cases, 4, seed=1)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_domain_is_missing_among_as_many_cases_or_more(seed: int) -> None:
+    domains = ["large"] * 54 + ["small"] * 4 + ["rare"] * 2
+    cases = [Named(f"case_{number}", domain) for number, domain in enumerate(domains)]
+    for number in (3, 16):
+        drawn = draw_subset(cases, number, seed)
+        assert len(drawn) == number
+        assert {case.domain for case in drawn} == {"large", "small", "rare"}
+    assert set(draw_subset(cases, 2, seed)) < set(draw_subset(cases, 3, seed)) < set(draw_subset(cases, 16, seed))
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -11,7 +11,7 @@ import torchio as tio
 from monai.transforms import GibbsNoise, KSpaceSpikeNoise
 
 from trainables.axis_maps import apply_along
-from trainables.corruption_kspace import add_waves, line_filter, measure_when, put_together
+from trainables.corruption_kspace import add_waves, find_first_lines, line_filter, measure_when, put_together
 from trainables.corruptions import corrupt, corruption_generator
 
 pytestmark = pytest.mark.usefixtures("plain_tensors")
@@ -93,6 +93,24 @@ def test_poses_share_all_lines_and_each_has_its_own() -> None:
     gains = measure_when(torch.tensor([0.25, 0.5]), 8)
     assert gains.sum(dim=0).tolist() == [1.0] * 8
     assert torch.fft.fftshift(gains, dim=1).tolist() == [[1, 1] + [0] * 6, [0, 0, 1, 1] + [0] * 4, [0] * 4 + [1] * 4]
+
+
+def test_a_move_just_after_half_of_the_time_may_still_come_before_the_middle_line() -> None:
+    times = torch.tensor([0.2, 0.51, 0.7])
+    assert find_first_lines(times, 48).tolist() == [9, 24, 33]
+    assert measure_when(times, 48)[:, 0].tolist() == [0, 0, 1, 0]
+
+
+@pytest.mark.parametrize("size", [32, 48, 35])
+def test_motion_leaves_the_object_where_its_label_is(size: int) -> None:
+    # The middle line of k-space holds the sum of every line of the image: it is the one of the pose without a move.
+    image = torch.full((1, 1, size, size), 0.4)
+    image[:, :, size // 3 : size // 2, size // 4 : size // 2] = 0.6
+    generators = [corruption_generator(f"case {i}", "motion", 1, 0) for i in range(200)]
+    moved = corrupt(image.expand(200, -1, -1, -1), torch.zeros(200, size, size).byte(), "motion", 15.0, generators)[0]
+    lines = [moved.sum(dim=axis + 2)[:, 0] - image.sum(dim=axis + 2)[:, 0] for axis in range(2)]
+    nearer = torch.stack([line.abs().mean(dim=1) for line in lines]).amin(dim=0)
+    assert nearer.max() < 1e-3
 
 
 def test_an_image_that_looks_the_same_in_all_poses_stays_as_it_is() -> None:

@@ -15,7 +15,7 @@ from trainables import evaluation
 from trainables.battery import Battery, Condition
 from trainables.corruptions import CORRUPTIONS
 from trainables.datasets import Case
-from trainables.evaluation import Scores, measure, predict
+from trainables.evaluation import Scores, degrade, measure, predict
 from trainables.measures import ObjectiveMetric, Scoring, SurfaceMetrics
 from trainables.objectives import measure_accuracy, measure_robustness, select_means
 from trainables.textures import draw_shape
@@ -264,7 +264,12 @@ def test_moved_labels_are_what_a_network_is_compared_with() -> None:
 
 
 @pytest.mark.parametrize(
-    ("broken", "what"), [("nan", "an image with numbers that are not finite"), ("empty", "an empty label")]
+    ("broken", "what"),
+    [
+        ("nan", "an image with numbers that are not finite"),
+        ("empty", "an empty label"),
+        ("class", "a label without class 2"),
+    ],
 )
 def test_a_corruption_that_breaks_a_case_is_named_with_case_and_severity(
     monkeypatch: pytest.MonkeyPatch, broken: str, what: str
@@ -274,12 +279,15 @@ def test_a_corruption_that_breaks_a_case_is_named_with_case_and_severity(
         if broken == "nan":
             images[1, 0, 3, 3] = float("nan")
         else:
-            labels[1] = 0
+            labels[1][labels[1] == 2 if broken == "class" else labels[1] > 0] = 0
         return images, labels
 
+    cases = build_cases()
+    cases[1].label[:, ::2] *= 2
+    assert set(np.unique(cases[1].label)) == {0, 1, 2}
     monkeypatch.setattr(evaluation, "corrupt", corrupt)
     with pytest.raises(ValueError, match=f"gaussian_noise of severity 1 gives {what} on case 'c1'"):
-        measure(Threshold(), build_cases(), BATTERY, patch=32, scoring=SCORING)
+        degrade(cases, Condition("gaussian_noise", 1), BATTERY)
 
 
 class Everything(nn.Module):
