@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from search.config import Composed, with_settled
 from trainables.calibration import Calibration, hash_splits, read_calibration, settle_strengths
@@ -46,17 +47,21 @@ def describe_calibration(config: TaskConfig, data: DataConfig, rows: Sequence[Sp
         return []
     calibration = read_calibration(path)
     notes = []
-    is_meant_for = path == locate_shipped(data.shipped_calibration)
-    if calibration.data_sha256 != hash_splits(rows) and not is_meant_for:
+    if calibration.data_sha256 != hash_splits(rows):
         notes.append(
-            f"'{path}' was made with other data or splits ({calibration.dataset}): its strengths hold, "
+            f"{_name(path)} was made with other data or splits ({calibration.dataset}): its strengths hold, "
             "but what a network loses there may be more or less here"
         )
     corruptions = expand_corruptions(config.corruptions)
     missing = [name for name in corruptions if name not in calibration.corruptions]
     if missing:
-        notes.append(f"'{path}' does not know {', '.join(missing)}: the default strengths are taken")
+        notes.append(f"{_name(path)} does not know {', '.join(missing)}: the default strengths are taken")
     return [*notes, *_describe_shortfalls(calibration, corruptions)]
+
+
+def _name(path: Path) -> str:
+    """How a user knows a calibration."""
+    return f"the shipped calibration '{path.stem}'" if path == locate_shipped(path.stem) else f"'{path}'"
 
 
 def without_calibration(config: TaskConfig) -> TaskConfig:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from trainables.known_calibrations import list_shipped
-from trainables.response import Point, Span, choose_strengths, trace_response
+from trainables.response import Point, Span, choose_strengths, skip_idle, trace_response
 from trainables.severities import LEVELS, Strengths
 from trainables.strengths import check_strengths, parse_strengths
 from trainables.trainable import SplitRow
@@ -112,15 +112,32 @@ def calibrate_corruption(network: Network, name: str) -> CalibratedCorruption:
     span, notes = _find_usable(network, name)
     curve = trace_response(lambda strength: network.lose(name, strength), span, TARGETS)
     values, shortfalls = choose_strengths(curve, span, TARGETS)
-    strengths = check_strengths(name, values)
+    strengths = check_strengths(name, skip_idle(values, curve, span))
     lost = tuple(round(loss, 2) for loss in network.lose_by_severity(name, strengths))
+    shown = tuple((float(f"{strength:.4g}"), round(loss, 2)) for strength, loss in curve)
+    told = (*notes, *shortfalls, *describe_misses(lost, max(loss for _, loss in curve)))
+    return CalibratedCorruption(LEVELS[name].parameter, strengths, lost, shown, told)
+
+
+def describe_misses(lost: Sequence[float], most: float) -> list[str]:
+    """Where the draws of a search meet something else than the targets: by more than a factor of two, or not rising.
+
+    Args:
+        lost: Dice points at severity 1 to 5.
+        most: Dice points that are lost at all; targets above it are told of elsewhere.
+    """
+    start = "with the draws of a search, severity"
+    far = [
+        f"{start} {severity} loses {loss:.1f} points, not {target:g}"
+        for severity, (loss, target) in enumerate(zip(lost, TARGETS, strict=True), start=1)
+        if target <= most and not target / 2 <= loss <= 2 * target
+    ]
     falls = [
-        f"with the draws of a search, severity {severity + 1} loses no more than severity {severity}"
+        f"{start} {severity + 1} loses no more than severity {severity}"
         for severity, (low, high) in enumerate(itertools.pairwise(lost), start=1)
         if high <= low
     ]
-    shown = tuple((float(f"{strength:.4g}"), round(loss, 2)) for strength, loss in curve)
-    return CalibratedCorruption(LEVELS[name].parameter, strengths, lost, shown, (*notes, *shortfalls, *falls))
+    return [*far, *falls]
 
 
 def _find_usable(network: Network, name: str) -> tuple[Span, list[str]]:
@@ -144,8 +161,8 @@ def span_of(name: str) -> Span:
 
 
 def hash_splits(rows: Sequence[SplitRow]) -> str:
-    """SHA-256 of all cases with their splits and hashes, whatever their order."""
-    content = sorted((row.case, row.split, row.image_sha256, row.label_sha256) for row in rows)
+    """SHA-256 of all cases but those of shift sets, with their splits and hashes, whatever their order."""
+    content = sorted((row.case, row.split, row.image_sha256, row.label_sha256) for row in rows if not row.shift)
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 

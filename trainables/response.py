@@ -106,6 +106,22 @@ def choose_strengths(
     return strengths, tuple(notes)
 
 
+def skip_idle(strengths: Sequence[float], curve: Sequence[Point], span: Span) -> tuple[float, ...]:
+    """The strengths with those moved up that do nothing, where a corruption goes by steps: whole pixels, say.
+
+    They are spread evenly from the first of the curve that does something to the next strength above it. A loss of
+    exactly 0 at the weak end is that of images which are as they were.
+    """
+    active = next((strength for strength, loss in curve if loss != 0.0), strengths[0])
+    if curve[0][1] != 0.0 or strengths[0] >= active:
+        return tuple(strengths)
+    num_idle = sum(strength <= active for strength in strengths)
+    above = strengths[num_idle] if num_idle < len(strengths) else span.strongest
+    first, last = span.find(active), span.find(above)
+    places = [first + (last - first) * number / num_idle for number in range(num_idle)]
+    return _round([*map(span.at, places), *strengths[num_idle:]], active * (1.0 - 1e-12))
+
+
 def _first_crossing(points: Sequence[Point], target: float) -> tuple[Point, Point] | None:
     """The neighbours between which the response first passes the target; None if it never does, or from the start."""
     for below, above in itertools.pairwise(points):

@@ -92,8 +92,16 @@ def test_our_textures_have_the_strengths_that_were_calibrated_on_them_and_other_
     assert strengths_of(plan("task.calibration=none").task, "gaussian_blur") == LEVELS["gaussian_blur"].values
     hippocampus = read_calibration(locate_shipped("hippocampus")).strengths["gaussian_blur"]
     assert strengths_of(plan("task.calibration=hippocampus").task, "gaussian_blur") == hippocampus
-    assert plan().notes == ()
-    assert "was made with other data" in " ".join(plan("task.calibration=hippocampus").notes)
+    [note] = plan().notes
+    assert note.startswith("the shipped calibration 'textures' was made with other data or splits")
+
+
+def test_the_shipped_calibration_of_the_textures_is_of_the_default_ones() -> None:
+    config = SegmentationConfig()
+    for data in (TexturesConfig(), TexturesConfig(shift=["blend_0.60"])):
+        assert describe_calibration(config, data, config.build(data).split_rows()) == []
+    other = TexturesConfig(image_size=64)
+    assert "other data" in describe_calibration(config, other, config.build(other).split_rows())[0]
 
 
 def test_a_calibration_that_lies_with_the_data_is_taken_by_itself(tmp_path: Path) -> None:

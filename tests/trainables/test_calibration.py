@@ -16,6 +16,7 @@ from trainables.calibration import (
     Calibration,
     ReferenceRecord,
     calibrate_corruption,
+    describe_misses,
     hash_splits,
     read_calibration,
     settle_strengths,
@@ -66,7 +67,17 @@ def test_strengths_lose_what_is_wished_and_the_losses_are_those_of_a_search() ->
 
 def test_a_severity_that_loses_no_more_than_the_one_below_is_told() -> None:
     found = calibrate_corruption(FakeNetwork(100.0, (0.0, 0.0, 0.0, -30.0, 0.0)), "gaussian_noise")
-    assert found.notes == ("with the draws of a search, severity 4 loses no more than severity 3",)
+    start = "with the draws of a search, severity 4 loses"
+    assert found.notes == (f"{start} -10.0 points, not 20", f"{start} no more than severity 3")
+
+
+def test_a_loss_far_from_its_target_is_told_unless_the_target_was_out_of_reach() -> None:
+    assert describe_misses((1.0, 10.0, 10.1, 21.0, 35.0), 50.0) == []
+    start = "with the draws of a search, severity"
+    assert describe_misses((0.9, 10.1, 12.0, 13.0, 14.0), 30.0) == [
+        f"{start} 1 loses 0.9 points, not 2", f"{start} 2 loses 10.1 points, not 5"
+    ]  # fmt: skip
+    assert describe_misses((2.0, 5.0, 6.0, 7.0, 8.0), 9.0) == []
 
 
 def test_every_corruption_has_a_span_in_which_its_default_strengths_lie() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from trainables.response import MAX_BISECTIONS, NUM_GRID, Span, choose_strengths, tolerance, trace_response
+from trainables.response import MAX_BISECTIONS, NUM_GRID, Span, choose_strengths, skip_idle, tolerance, trace_response
 
 TARGETS = (2.0, 5.0, 10.0, 20.0, 40.0)
 SPAN = Span(0.0, 0.01, 10.0)
@@ -135,3 +135,33 @@ def test_whatever_the_response_strengths_rise_within_the_span(losses: list[float
 
 def strictly_rise(strengths: tuple[float, ...]) -> bool:
     return all(low < high for low, high in itertools.pairwise(strengths))
+
+
+def test_strengths_that_do_nothing_are_moved_up_to_where_something_happens() -> None:
+    span, targets = Span(1.0, 1.0025, 6.0), (2.0, 5.0, 10.0, 20.0, 40.0)
+
+    def respond(factor: float) -> float:
+        """An image of 80 pixels with fewer of them: nothing happens until one is gone."""
+        gone = 80 - round(80 / factor)
+        return 6.0 + 34.0 * gone / 67 if gone else 0.0
+
+    curve = trace_response(respond, span, targets)
+    values, _ = choose_strengths(curve, span, targets)
+    assert respond(values[0]) == 0.0
+    moved = skip_idle(values, curve, span)
+    assert all(respond(strength) > 0.0 for strength in moved)
+    assert list(moved) == sorted(set(moved))
+    assert moved[2:] == pytest.approx(values[2:], rel=0.01)
+
+
+def test_strengths_that_all_do_something_stay() -> None:
+    span = Span(0.0, 0.01, 10.0)
+    for curve in ([(0.01, 0.0), (0.1, 1.5), (10.0, 50.0)], [(0.01, 0.1), (0.1, 0.0), (10.0, 50.0)]):
+        assert skip_idle((0.2, 0.3, 0.4, 0.5, 0.6), curve, span) == (0.2, 0.3, 0.4, 0.5, 0.6)
+
+
+def test_where_all_strengths_do_nothing_they_rise_to_the_strongest() -> None:
+    moved = skip_idle((0.1, 0.2, 0.3, 0.4, 0.5), [(0.01, 0.0), (1.0, 3.0), (10.0, 4.0)], Span(0.0, 0.01, 10.0))
+    assert moved[0] == 1.0
+    assert list(moved) == sorted(set(moved))
+    assert moved[-1] < 10.0
