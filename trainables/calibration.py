@@ -30,6 +30,9 @@ TARGETS = (2.0, 5.0, 10.0, 20.0, 40.0)
 _WEAKEST = 1 / 2000
 """Where a calibration begins to look, as a share of the strongest."""
 
+_FEW_CASES = 1.5
+"""Dice points by which a loss may miss a small target without a word."""
+
 _SHORTER = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 """Places in a span that are tried for its strong end, where a corruption may leave nothing of a label."""
 
@@ -120,7 +123,7 @@ def calibrate_corruption(network: Network, name: str) -> CalibratedCorruption:
 
 
 def describe_misses(lost: Sequence[float], most: float) -> list[str]:
-    """Where the draws of a search meet something else than the targets: by more than a factor of two, or not rising.
+    """Where the draws of a search meet something else than the targets: `is_far` from them, or not rising.
 
     Args:
         lost: Dice points at severity 1 to 5.
@@ -130,7 +133,7 @@ def describe_misses(lost: Sequence[float], most: float) -> list[str]:
     far = [
         f"{start} {severity} loses {loss:.1f} points, not {target:g}"
         for severity, (loss, target) in enumerate(zip(lost, TARGETS, strict=True), start=1)
-        if target <= most and not target / 2 <= loss <= 2 * target
+        if target <= most and is_far(loss, target)
     ]
     falls = [
         f"{start} {severity + 1} loses no more than severity {severity}"
@@ -138,6 +141,11 @@ def describe_misses(lost: Sequence[float], most: float) -> list[str]:
         if high <= low
     ]
     return [*far, *falls]
+
+
+def is_far(loss: float, target: float) -> bool:
+    """Whether a loss misses its target by more than a factor of two, and by more than few cases differ in."""
+    return not target / 2 <= loss <= 2 * target and abs(loss - target) > _FEW_CASES
 
 
 def _find_usable(network: Network, name: str) -> tuple[Span, list[str]]:

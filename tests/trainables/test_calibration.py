@@ -72,10 +72,10 @@ def test_a_severity_that_loses_no_more_than_the_one_below_is_told() -> None:
 
 
 def test_a_loss_far_from_its_target_is_told_unless_the_target_was_out_of_reach() -> None:
-    assert describe_misses((1.0, 10.0, 10.1, 21.0, 35.0), 50.0) == []
+    assert describe_misses((0.6, 10.0, 10.1, 21.0, 35.0), 50.0) == []
     start = "with the draws of a search, severity"
-    assert describe_misses((0.9, 10.1, 12.0, 13.0, 14.0), 30.0) == [
-        f"{start} 1 loses 0.9 points, not 2", f"{start} 2 loses 10.1 points, not 5"
+    assert describe_misses((0.4, 10.1, 12.0, 13.0, 14.0), 30.0) == [
+        f"{start} 1 loses 0.4 points, not 2", f"{start} 2 loses 10.1 points, not 5"
     ]  # fmt: skip
     assert describe_misses((2.0, 5.0, 6.0, 7.0, 8.0), 9.0) == []
 
