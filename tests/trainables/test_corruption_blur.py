@@ -96,6 +96,17 @@ def test_anisotropy_touches_one_axis_which_is_drawn() -> None:
     assert torch.allclose(degrade(along, "anisotropy", 4.0)[is_changed][0], expected[0], atol=1e-5)
 
 
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_anisotropy_is_that_of_torchio_where_a_mean_is_a_single_pixel(factor: int) -> None:
+    # TorchIO takes one pixel of a thick slice and we their mean: in blocks of the factor's size both are the same.
+    size = (8 * factor, 6 * factor, 7 * factor)
+    volume = functional.interpolate(draw(1, 1, 8, 6, 7), scale_factor=factor, mode="nearest")
+    there = [tio.RandomAnisotropy(axis, (factor, factor))(volume[0]) for axis in range(3)]
+    ours = degrade(volume.expand(12, 1, *size), "anisotropy", float(factor))
+    axes = [[torch.allclose(one, other, atol=1e-5) for other in there].index(True) for one in ours]
+    assert set(axes) == {0, 1, 2}
+
+
 def test_the_legacy_blur_leaves_the_foreground_and_blurs_the_rest() -> None:
     image, label = draw(1, 1, 32, 32), torch.zeros(1, 32, 32, dtype=torch.uint8)
     label[0, 8:20, 8:20] = 2

@@ -11,6 +11,7 @@ import torchio as tio
 from monai.transforms import Affine
 from scipy import ndimage
 
+from trainables.corruption_draws import draw_directions
 from trainables.corruption_geometry import deform, spline_matrix
 from trainables.corruptions import corrupt, corruption_generator
 from trainables.plane_maps import from_planes, rotate_and_shift, to_planes
@@ -82,6 +83,51 @@ def test_scaling_is_that_of_scipy(shape: tuple[int, ...]) -> None:
                 found.add(factor)
                 assert (label.numpy() != label_there).mean() < 0.01
     assert found == {1.27, 1 / 1.27}
+
+
+def move(images: torch.Tensor, name: str, strength: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images and labels after a corruption with the draws of cases 0, 1, ..."""
+    generators = [corruption_generator(f"case {i}", name, 1, 0) for i in range(len(images))]
+    return corrupt(images, (images[:, 0] > 0.5).to(torch.uint8), name, strength, generators)
+
+
+def difference(one: torch.Tensor, other: torch.Tensor) -> float:
+    """The largest one away from the border, beyond which libraries look for different things."""
+    within = inside(one.shape[-1] // 4, one.ndim - 1)
+    return float((one.float() - torch.as_tensor(other).float())[within].abs().max())
+
+
+@pytest.mark.parametrize("shape", [(32, 28), (32, 28, 24)])
+def test_scaling_is_that_of_monai_and_torchio(shape: tuple[int, ...]) -> None:
+    image, num_axes = draw(1, 1, *shape), len(shape)
+    after, _ = move(image.expand(8, *image.shape[1:]), "scaling", 1.2)
+    found = set()
+    for ours in after:
+        for factor in (1.2, 1 / 1.2):
+            there = Affine(scale_params=(1 / factor,) * num_axes, padding_mode="reflection", image_only=True)(image[0])
+            if difference(ours, there) > 1e-3:
+                continue
+            found.add(factor)
+            volume = image[0] if num_axes == 3 else image[0][..., None]
+            scales = (factor,) * num_axes if num_axes == 3 else (factor, factor, 1.0)
+            assert difference(ours, tio.Affine(scales, (0, 0, 0), (0, 0, 0))(volume).reshape(ours.shape)) < 1e-3
+    assert found == {1.2, 1 / 1.2}
+
+
+@pytest.mark.parametrize("shape", [(32, 28), (32, 28, 24)])
+def test_a_translation_is_that_of_monai_and_torchio(shape: tuple[int, ...]) -> None:
+    image, num_axes = draw(1, 1, *shape), len(shape)
+    ours, label = move(image, "translation", 0.1)
+    (direction,) = draw_directions([corruption_generator("case 0", "translation", 1, 0)], num_axes).tolist()
+    shift = [0.1 * part * extent for part, extent in zip(direction, shape, strict=True)]
+    for moved, before, mode in ((ours[0], image[0], "bilinear"), (label, (image[0] > 0.5).float(), "nearest")):
+        there = Affine(
+            translate_params=[-part for part in shift], mode=mode, padding_mode="reflection", image_only=True
+        )(before)
+        assert (moved - torch.as_tensor(there))[inside(6, num_axes)].abs().gt(1e-3).float().mean() < 0.005
+    volume = image[0] if num_axes == 3 else image[0][..., None]
+    millimetres = (shift[0], shift[1], shift[2] if num_axes == 3 else 0.0)
+    assert difference(ours[0], tio.Affine((1, 1, 1), (0, 0, 0), millimetres)(volume).reshape(ours[0].shape)) < 1e-3
 
 
 def test_translation_has_the_length_that_its_strength_names() -> None:
