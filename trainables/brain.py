@@ -41,6 +41,9 @@ CONTRAST_PER_SITE = 0.25
 NOISE_PER_SITE = 0.02
 """Standard deviation of the noise grows by this from site to site, in units of the range [0, 1]."""
 
+SITE_FAMILIES = frozenset({"gamma", "noise"})
+"""What tells one site from another: names of `spaces.recipe.FAMILIES`."""
+
 LONG_AXIS = 1
 """The axis from back to front."""
 
@@ -98,6 +101,7 @@ class BrainConfig(DataConfig):
                 name: (*self._cut("validation", self.num_validation, name), *self._cut("test", self.num_test, name))
                 for name in self.shift
             },
+            simulated_families=SITE_FAMILIES,
             spacing_mm=(1.0, 1.0, 1.0),
             num_channels=1,
             class_names=CLASS_NAMES,

@@ -74,7 +74,8 @@ def kspace_spike(images: Images, strength: float, generators: Generators) -> Ima
 def gibbs_ringing(images: Images, strength: float, generators: Generators) -> Images:
     """Ripples beside edges, as of too few lines measured: high frequencies are cut off.
 
-    The strength is the share of the radius of k-space, up to its corner in 2D, that is lost.
+    The strength is the share of the radius of k-space, up to its corner in 2D, that is lost. In 3D the corners lie
+    farther out, so even a strength of 0 loses them.
     """
     size = images.shape[2:]
     squares = [torch.fft.fftfreq(extent, device=images.device) ** 2 for extent in size[:-1]]

@@ -62,6 +62,28 @@ def describe_uncounted(corruptions: Sequence[str], exposure: Collection[str], tr
     return notes
 
 
+def describe_simulated_sets(
+    families: Collection[str], exposure: Collection[str], over: RobustnessOver, *, sets: Sequence[str]
+) -> list[str]:
+    """A line if simulated shift sets count that differ by what training may show; else nothing.
+
+    Such sets still count: they were asked for by name, unlike the corruptions of a preset.
+
+    Args:
+        families: The families of image changes that the sets are made of; none where the data is real.
+        exposure: As for `find_uncounted`.
+        over: What counts towards robustness.
+        sets: Names of the shift sets.
+    """
+    known = sorted(set(families) & set(exposure))
+    if not known or not sets or over is RobustnessOver.corruptions:
+        return []
+    return [
+        f"shift sets {', '.join(sets)} are simulated; training may show {', '.join(known)}, of which they are made: "
+        "robustness then also says how well that was learned; task.robustness_over=corruptions leaves them out"
+    ]
+
+
 def check_something_counts(
     uncounted: Mapping[str, str], corruptions: Sequence[str], over: RobustnessOver, *, has_shift: bool
 ) -> list[str]:

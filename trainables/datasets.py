@@ -102,6 +102,9 @@ class Dataset:
     shift_notes: Mapping[str, str] = field(default_factory=dict)
     """What makes a shift set another, in words, where its name does not say it."""
 
+    simulated_families: frozenset[str] = frozenset()
+    """The families of image changes, names as in `spaces.recipe.FAMILIES`, that simulated shift sets are made of."""
+
     def __post_init__(self) -> None:
         findings = [*self._split_findings(), *self._case_findings()]
         if findings:

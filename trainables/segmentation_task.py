@@ -12,7 +12,13 @@ from spaces.objective import Objective
 from spaces.recipe import Recipe
 from spaces.search_space import SearchSpace
 from trainables.battery import CLEAN_CONDITION, Battery, choose_quick, draw_subset, to_conditions
-from trainables.counting import TrainedCorruptions, check_something_counts, describe_uncounted, find_uncounted
+from trainables.counting import (
+    TrainedCorruptions,
+    check_something_counts,
+    describe_simulated_sets,
+    describe_uncounted,
+    find_uncounted,
+)
 from trainables.datasets import Case, DataConfig, Dataset, describe_shift_sets, describe_small_cases, load_once
 from trainables.measures import MEASURES, ObjectiveMetric, Scoring, SurfaceMetrics
 from trainables.network_size import NetworkSize
@@ -178,10 +184,14 @@ class SegmentationTask:
 
     def notes(self, space: SearchSpace) -> list[str]:
         """The shift sets, small images next to the largest patch, and what of the battery training may give away."""
-        small = describe_small_cases(load_once(self.data), int(space.domains["patch"].from_unit(1.0)))
+        dataset = load_once(self.data)
+        small = describe_small_cases(dataset, int(space.domains["patch"].from_unit(1.0)))
         uncounted = describe_uncounted(self.corruptions, self.exposure, self.trained_corruptions)
         leaking = describe_leaks(self.corruptions)
-        return [*describe_shift_sets(load_once(self.data)), *small, *uncounted, *leaking]
+        simulated = describe_simulated_sets(
+            dataset.simulated_families, self.exposure, self.robustness_over, sets=tuple(dataset.shift)
+        )
+        return [*describe_shift_sets(dataset), *small, *uncounted, *leaking, *simulated]
 
     def warm_up(self) -> None:
         """Imports torch, MONAI and the training loop, for a process that does nothing but trials."""

@@ -8,6 +8,7 @@ import importlib.util
 import numpy as np
 import pytest
 
+from spaces.recipe import FAMILIES
 from trainables.brain import MIN_TISSUE, BrainConfig, read_template, scan
 from trainables.trainable import Split
 
@@ -24,6 +25,8 @@ def test_blocks_hold_three_classes_and_tell_their_site() -> None:
     assert {int(value) for case in dataset.train for value in np.unique(case.label)} == {0, 1, 2}
     assert [case.domain for case in dataset.train] == ["site_a", "site_b"] * 2
     assert [(name, len(cases)) for name, cases in dataset.shift.items()] == [("site_c", 4)]
+    assert dataset.simulated_families <= frozenset.union(*FAMILIES.values())
+    assert dataset.simulated_families
 
 
 def test_a_held_out_site_sees_the_measured_blocks_once_more() -> None:

@@ -6,7 +6,13 @@ import pytest
 
 from spaces.exposure import find_exposure
 from spaces.search_space import SearchSpace
-from trainables.counting import TrainedCorruptions, check_something_counts, describe_uncounted, find_uncounted
+from trainables.counting import (
+    TrainedCorruptions,
+    check_something_counts,
+    describe_simulated_sets,
+    describe_uncounted,
+    find_uncounted,
+)
 from trainables.objectives import RobustnessOver
 
 EXCLUDE, INCLUDE = TrainedCorruptions.exclude, TrainedCorruptions.include
@@ -58,6 +64,17 @@ def test_the_user_is_told_what_does_not_count_and_why() -> None:
     [note] = describe_uncounted(BATTERY, {"contrast", "noise"}, INCLUDE)
     assert "counts gaussian_noise, contrast_down, although training may show contrast, noise" in note
     assert describe_uncounted(BATTERY, (), EXCLUDE) == []
+
+
+def test_the_user_is_told_if_simulated_sites_differ_by_what_training_shows() -> None:
+    made_of, sets = {"gamma", "noise"}, ("site_c", "site_d")
+    [note] = describe_simulated_sets(made_of, {"noise", "blur"}, RobustnessOver.all, sets=sets)
+    assert note.startswith("shift sets site_c, site_d are simulated; training may show noise, of which they are made")
+    assert "task.robustness_over=corruptions" in note
+    assert describe_simulated_sets(made_of, {"blur"}, RobustnessOver.all, sets=sets) == []
+    assert describe_simulated_sets(made_of, {"noise"}, RobustnessOver.corruptions, sets=sets) == []
+    assert describe_simulated_sets(made_of, {"noise"}, RobustnessOver.shifts, sets=()) == []
+    assert describe_simulated_sets((), {"noise"}, RobustnessOver.all, sets=sets) == []
 
 
 def find(corruptions: tuple[str, ...], exposure: set[str], over: str = "all", *, has_shift: bool = False) -> list[str]:
