@@ -44,11 +44,12 @@ from spaces.architecture import Architecture
 from spaces.recipe import Recipe
 from trainables.augmentation import augment, draw_augmentation
 from trainables.datasets import Case
-from trainables.evaluation import WINDOW_OVERLAP, predict
+from trainables.evaluation import predict
 from trainables.learner import Learner, find_half, lay_out
 from trainables.memory import keep_freed_memory
 from trainables.networks import build_network, initialise_weights
 from trainables.sampling import PatchSampler, TrainingCases
+from trainables.windows import WINDOW_OVERLAP
 
 RECIPE = Recipe(patch=32, mirroring="on", augmentation="intensity")
 NETWORKS = {"small U-Net": "unet", "own network": "composable"}

@@ -17,12 +17,13 @@ from typing import Any
 import torch
 
 from trainables.blueprint import ARCHITECTURE_FILE, Blueprint
-from trainables.evaluation import PIXELS_PER_PASS, WINDOW_OVERLAP
+from trainables.evaluation import PIXELS_PER_PASS
 from trainables.image_files import PICTURE_SUFFIXES, VOLUME_SUFFIXES
 from trainables.model_record import to_plain_text
 from trainables.network_source import READERS, collect_sources
 from trainables.raw_images import Preparation
 from trainables.trained_model import TrainedModel
+from trainables.windows import WINDOW_OVERLAP
 
 SCHEMA = "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json"
 BUNDLE_VERSION = "0.1.0"

@@ -26,9 +26,7 @@ from trainables.metrics import compare_surfaces, describe_emptiness, dice
 from trainables.seeds import derive_seed
 from trainables.severities import CLEAN, find_strength
 from trainables.trainable import MEAN, CaseScore
-
-WINDOW_OVERLAP = 0.25
-"""Least share of a window that its neighbour covers again."""
+from trainables.windows import WINDOW_OVERLAP
 
 PIXELS_PER_PASS = 2**17
 """Pixels or voxels that go through the network at once: bounds the memory, whatever the size of images and windows."""

@@ -16,9 +16,9 @@ from torch.export import Dim
 
 from trainables.blueprint import ARCHITECTURE_FILE, Blueprint
 from trainables.bundle import windows_per_pass
-from trainables.evaluation import WINDOW_OVERLAP
 from trainables.network_source import read_source
 from trainables.trained_model import TrainedModel
+from trainables.windows import WINDOW_OVERLAP
 
 INPUT, OUTPUT = "image", "logits"
 FIXED_EXTENTS = frozenset({"swin_unetr"})

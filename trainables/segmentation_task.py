@@ -12,6 +12,7 @@ from spaces.objective import Objective
 from spaces.recipe import Recipe
 from spaces.search_space import SearchSpace
 from trainables.battery import CLEAN_CONDITION, Battery, choose_quick, draw_subset, to_conditions
+from trainables.battery_share import count_measured, describe_predicted_shares, predict_share
 from trainables.counting import (
     TrainedCorruptions,
     check_something_counts,
@@ -157,16 +158,23 @@ class SegmentationTask:
 
     def batch_size(self, recipe: Recipe, spatial_dims: int) -> int:
         """Patches of a batch: as many as make up `pixels_per_batch`, but at least two, times the recipe's factor."""
-        return max(1, round(self._nominal_batch_size(recipe, spatial_dims) * recipe.batch_factor))
+        return max(1, round(self._nominal_batch_size(recipe.patch, spatial_dims) * recipe.batch_factor))
 
     def iterations(self, recipe: Recipe, spatial_dims: int) -> int:
         """Optimiser iterations of a step: fewer with larger batches, so that a step sees as many pixels with any."""
-        share = self._nominal_batch_size(recipe, spatial_dims) / self.batch_size(recipe, spatial_dims)
+        share = self._nominal_batch_size(recipe.patch, spatial_dims) / self.batch_size(recipe, spatial_dims)
         return max(1, round(self.iterations_per_step * share))
 
-    def _nominal_batch_size(self, recipe: Recipe, spatial_dims: int) -> int:
-        pixels_per_patch: int = recipe.patch**spatial_dims
+    def _nominal_batch_size(self, patch: int, spatial_dims: int) -> int:
+        pixels_per_patch: int = patch**spatial_dims
         return max(2, round(self.pixels_per_batch / pixels_per_patch))
+
+    def _predict_shares(self, dataset: Dataset, patches: Sequence[int]) -> list[float]:
+        """For every patch, the time of a complete measurement by the time of training, about."""
+        measured = count_measured(dataset, self.battery(tuple(dataset.shift)))
+        iterations, dims = self.num_steps * self.iterations_per_step, dataset.spatial_dims
+        trained = [iterations * self._nominal_batch_size(patch, dims) * patch**dims for patch in patches]
+        return [predict_share(measured, patch, pixels) for patch, pixels in zip(patches, trained, strict=True)]
 
     def check(self) -> None:
         """Looks at settings and data.
@@ -183,15 +191,21 @@ class SegmentationTask:
         return self.data.split_rows()
 
     def notes(self, space: SearchSpace) -> list[str]:
-        """The shift sets, small images next to the largest patch, and what of the battery training may give away."""
+        """What a user should know before the search begins, a line each.
+
+        The shift sets, small images next to the largest patch, what of the battery training may give away, and whether
+        measuring takes longer than training.
+        """
         dataset = load_once(self.data)
-        small = describe_small_cases(dataset, int(space.domains["patch"].from_unit(1.0)))
+        patches = sorted({int(space.domains["patch"].from_unit(unit / 16)) for unit in range(17)})
+        small = describe_small_cases(dataset, patches[-1])
         uncounted = describe_uncounted(self.corruptions, self.exposure, self.trained_corruptions)
         leaking = describe_leaks(self.corruptions)
         simulated = describe_simulated_sets(
             dataset.simulated_families, self.exposure, self.robustness_over, sets=tuple(dataset.shift)
         )
-        return [*describe_shift_sets(dataset), *small, *uncounted, *leaking, *simulated]
+        costly = describe_predicted_shares(self._predict_shares(dataset, patches), self.iterations_per_step)
+        return [*describe_shift_sets(dataset), *small, *uncounted, *leaking, *simulated, *costly]
 
     def warm_up(self) -> None:
         """Imports torch, MONAI and the training loop, for a process that does nothing but trials."""

@@ -68,7 +68,7 @@ def measure_battery_share(trials: Sequence[Trial]) -> float | None:
 
 def describe_share(share: float) -> str:
     """What complete measurements cost, in a phrase, with the way out where they cost more than the training."""
-    way_out = "; task.num_battery_cases measures corruptions on fewer cases" if share > 1 else ""
+    way_out = "; train for longer (task.iterations_per_step) or lower task.num_battery_cases" if share > 1 else ""
     return f"{share:.0%} of the time of training (median over trials){way_out}"
 
 

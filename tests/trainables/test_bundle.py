@@ -15,8 +15,8 @@ import torch
 from tests.trainables import exports
 from tests.trainables.bundle_runs import write
 from trainables.bundle import configure, describe, write_bundle
-from trainables.evaluation import WINDOW_OVERLAP
 from trainables.proof import ProofError, is_telling, make_reference, prove_bundle
+from trainables.windows import WINDOW_OVERLAP
 
 REQUIRED = {
     "schema": str,

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from tests.trainables.exports import build_network, draw
-from trainables.evaluation import WINDOW_OVERLAP, predict
+from trainables.evaluation import predict
 from trainables.network_source import read_source
+from trainables.windows import WINDOW_OVERLAP
 
 pytest.importorskip("onnxruntime")
 

@@ -188,3 +188,9 @@ def test_a_preset_stands_for_its_corruptions_and_a_leaking_one_is_named_before_t
     assert "gaussian_noise" in task.corruptions
     assert "ct" not in task.corruptions
     assert any("legacy_leaking_blur needs the reference mask" in note for note in task.notes(SearchSpace()))
+
+
+@pytest.mark.parametrize(("iterations", "is_told"), [(1, True), (10_000, False)])
+def test_a_measurement_longer_than_the_training_is_told_before_it_begins(iterations: int, is_told: bool) -> None:
+    task = SegmentationConfig(iterations_per_step=iterations).build(TexturesConfig(image_size=32))
+    assert any("measuring robustness will take about" in note for note in task.notes(SearchSpace())) is is_told
