@@ -29,10 +29,10 @@ from results import record
 from rounds import time_calls
 from torch import Tensor
 
-from trainables.corruption_intensity import NUM_BLOCKS
-from trainables.corruption_kspace import GHOST_EVERY, NUM_MOVES
-from trainables.corruptions import corrupt, corruption_generator
-from trainables.severities import LEVELS
+from paretoseg.trainables.corruptions.intensity import NUM_BLOCKS
+from paretoseg.trainables.corruptions.kspace import GHOST_EVERY, NUM_MOVES
+from paretoseg.trainables.corruptions.table import corrupt, corruption_generator
+from paretoseg.trainables.severities.levels import LEVELS
 
 SEVERITY = 4
 SHAPES = {2: (256, 256), 3: (96, 96, 96)}

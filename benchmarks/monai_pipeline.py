@@ -15,7 +15,7 @@ from monai.transforms import (
 )
 from torch import Tensor
 
-from trainables.datasets import Case
+from paretoseg.trainables.data.datasets import Case
 
 CROPS_PER_CASE = 4
 """Patches that MONAI's crop takes from a case at a time, as in its spleen tutorial."""

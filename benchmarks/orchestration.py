@@ -47,7 +47,7 @@ def measure_ours(folder: Path, num_trials: int) -> tuple[list[dict[str, Any]], f
         "space.foreground_ratio=[0.2,0.8]",
     ]
     start = time.time()
-    subprocess.run([sys.executable, "-m", "search", "search", *overrides], check=True, cwd=REPOSITORY)
+    subprocess.run([sys.executable, "-m", "paretoseg", "search", *overrides], check=True, cwd=REPOSITORY)
     trials = pd.read_parquet(folder / "ours" / "trials.parquet")
     assert (trials.state == "FINISHED").all(), trials.reason.unique()
     began = trials.began_at.astype("int64") / 1000
@@ -73,7 +73,7 @@ def run_peer(folder: Path, target: Path, *, reuse_actors: bool) -> None:
     import ray
     from ray import tune
 
-    from spaces.search_space import DIMENSIONS
+    from paretoseg.spaces.search_space import DIMENSIONS
 
     trials = pd.read_parquet(folder / "ours" / "trials.parquet")[["seed", *DIMENSIONS]]
     ray.init(num_cpus=SLOTS, include_dashboard=False, log_to_driver=False, logging_level="error")
@@ -92,10 +92,10 @@ def train_one(config: dict[str, Any]) -> dict[str, float]:
     """One trial as a user would write it: import, build, train, measure."""
     import torch  # noqa: F401
 
-    from spaces.search_space import DIMENSIONS, Candidate
-    from trainables.segmentation_config import SegmentationConfig
-    from trainables.textures import TexturesConfig
-    from trainables.trainable import Assignment, Split
+    from paretoseg.spaces.search_space import DIMENSIONS, Candidate
+    from paretoseg.trainables.data.textures import TexturesConfig
+    from paretoseg.trainables.segmentation.config import SegmentationConfig
+    from paretoseg.trainables.trainable import Assignment, Split
 
     task = SegmentationConfig(**SETTINGS).build(TexturesConfig())
     task.warm_up()
@@ -113,7 +113,7 @@ def measure_limit() -> tuple[float, float]:
     """Seconds of a process until Ray is up, and of one until all is imported that a worker needs."""
     bring_up = "import ray; ray.init(address='local', num_cpus=2, include_dashboard=False, logging_level='error')"
     # Taken down in order: what is left of a Ray would be in the way of what is measured next.
-    return _time(bring_up, "ray.shutdown()"), _time("import ray.tune, trainables.segmentation", "")
+    return _time(bring_up, "ray.shutdown()"), _time("import ray.tune, paretoseg.trainables.segmentation.trial", "")
 
 
 def _time(code: str, afterwards: str) -> float:

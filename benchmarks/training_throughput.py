@@ -40,16 +40,16 @@ from results import record
 from rounds import time_calls
 from torch import Tensor, nn
 
-from spaces.architecture import Architecture
-from spaces.recipe import Recipe
-from trainables.augmentation import augment, draw_augmentation
-from trainables.datasets import Case
-from trainables.evaluation import predict
-from trainables.learner import Learner, find_half, lay_out
-from trainables.memory import keep_freed_memory
-from trainables.networks import build_network, initialise_weights
-from trainables.sampling import PatchSampler, TrainingCases
-from trainables.windows import WINDOW_OVERLAP
+from paretoseg.spaces.architecture import Architecture
+from paretoseg.spaces.recipe import Recipe
+from paretoseg.trainables.data.datasets import Case
+from paretoseg.trainables.evaluation.measuring import predict
+from paretoseg.trainables.networks.encoder_decoder import build_network, initialise_weights
+from paretoseg.trainables.scoring.windows import WINDOW_OVERLAP
+from paretoseg.trainables.training.augmentation import augment, draw_augmentation
+from paretoseg.trainables.training.learner import Learner, find_half, lay_out
+from paretoseg.trainables.training.memory import keep_freed_memory
+from paretoseg.trainables.training.sampling import PatchSampler, TrainingCases
 
 RECIPE = Recipe(patch=32, mirroring="on", augmentation="intensity")
 NETWORKS = {"small U-Net": "unet", "own network": "composable"}

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import ray
 from ray.exceptions import AuthenticationError
 
-from cluster.cluster import ClusterConfig
-from cluster.resources import Node, Resources
+from paretoseg.cluster.cluster import ClusterConfig
+from paretoseg.cluster.resources import Node, Resources
 
 _POLL_SECONDS = 0.3
 _PROBE_SECONDS = 2.0

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from cluster.resources import Node, Resources
+from paretoseg.cluster.resources import Node, Resources
 
 OBJECT_STORE_BYTES = 256 * 1024**2
 """Ray's shared memory on each node; trials keep their data to themselves, so little is enough."""

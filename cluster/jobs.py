@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from cluster import slurm_commands
-from cluster.cluster import JobState, Ticket
+from paretoseg.cluster.cluster import JobState, Ticket
+from paretoseg.cluster.slurm import commands as slurm_commands
 
 _FINDERS: Mapping[str, Callable[[str], JobState]] = {"slurm": slurm_commands.find_job}
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import ray
 
-from cluster.cluster import OBJECT_STORE_BYTES, RAY_ENVIRONMENT, ClusterConfig
-from cluster.resources import Node, Resources
+from paretoseg.cluster.cluster import OBJECT_STORE_BYTES, RAY_ENVIRONMENT, ClusterConfig
+from paretoseg.cluster.resources import Node, Resources
 
 _NVIDIA_GPUS, _AMD_GPUS = Path("/proc/driver/nvidia/gpus"), Path("/dev/kfd")
 

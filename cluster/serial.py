@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from cluster.cluster import ClusterConfig
-from cluster.resources import Node, Resources
+from paretoseg.cluster.cluster import ClusterConfig
+from paretoseg.cluster.resources import Node, Resources
 
 
 @dataclass(unsafe_hash=True)

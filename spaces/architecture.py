@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from spaces.domain import Choice, Float, Int
+from paretoseg.spaces.domain import Choice, Float, Int
 
 MIN_BOTTLENECK = 4
 """Fewest pixels per axis that may reach the bottleneck: below, normalisation statistics mean nothing."""
@@ -25,7 +25,7 @@ class Architecture:
     """A segmentation network, in two or three spatial dimensions.
 
     The family `composable` is our encoder-decoder, and hears every field but `bias` and `head`; the other families are
-    MONAI's, and hear the fields that `spaces.canonical.FAMILY_DIMENSIONS` names.
+    MONAI's, and hear the fields that `paretoseg.spaces.canonical.FAMILY_DIMENSIONS` names.
     """
 
     skip: Annotated[str, Choice(("none", "concatenation", "addition", "attention_gate", "dense"))] = "concatenation"

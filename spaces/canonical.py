@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from spaces.architecture import NUM_SKIP_LEVELS
-from spaces.domain import Domain, Value
+from paretoseg.spaces.architecture import NUM_SKIP_LEVELS
+from paretoseg.spaces.domain import Domain, Value
 
 SKIP_LEVELS = tuple(f"skip_level_{level}" for level in range(1, NUM_SKIP_LEVELS + 1))
 """The mask of the skips, finest level first."""

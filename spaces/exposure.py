@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from spaces.recipe import AUGMENTATIONS, Recipe, augmentation_families
-from spaces.search_space import SearchSpace
+from paretoseg.spaces.recipe import AUGMENTATIONS, Recipe, augmentation_families
+from paretoseg.spaces.search_space import SearchSpace
 
 
 def find_exposure(space: SearchSpace) -> frozenset[str]:
     """The families of image changes that at least one candidate of the space meets in training.
 
-    Names as in `spaces.recipe.FAMILIES`, or `mirroring`.
+    Names as in `paretoseg.spaces.recipe.FAMILIES`, or `mirroring`.
     """
     strongest = float(space.domains["augmentation_strength"].from_unit(1.0))
     mirroring = "on" if space.domains["mirroring"].contains("on") else "off"

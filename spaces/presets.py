@@ -6,9 +6,9 @@ import dataclasses
 import difflib
 from collections.abc import Mapping
 
-from spaces.architecture import Architecture
-from spaces.canonical import FAMILY_ONLY
-from spaces.recipe import AUGMENTATIONS, Recipe
+from paretoseg.spaces.architecture import Architecture
+from paretoseg.spaces.canonical import FAMILY_ONLY
+from paretoseg.spaces.recipe import AUGMENTATIONS, Recipe
 
 CORE = (
     *("skip", "depth", "width", "attention"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from spaces.domain import Choice, Float, Int
+from paretoseg.spaces.domain import Choice, Float, Int
 
 AUGMENTATIONS: Mapping[str, frozenset[str]] = {
     "none": frozenset(),

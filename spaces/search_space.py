@@ -18,11 +18,11 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from spaces.architecture import MIN_BOTTLENECK, Architecture
-from spaces.canonical import FAMILY_DIMENSIONS, MIN_DEPTHS, canonicalise
-from spaces.domain import Choice, Domain, Float, Int, Value
-from spaces.presets import UNNAMED, read_preset
-from spaces.recipe import Recipe
+from paretoseg.spaces.architecture import MIN_BOTTLENECK, Architecture
+from paretoseg.spaces.canonical import FAMILY_DIMENSIONS, MIN_DEPTHS, canonicalise
+from paretoseg.spaces.domain import Choice, Domain, Float, Int, Value
+from paretoseg.spaces.presets import UNNAMED, read_preset
+from paretoseg.spaces.recipe import Recipe
 
 _FIRST = frozenset(
     {"skip", "depth", "width", "attention", "patch", "foreground_ratio", "augmentation", "learning_rate"}
@@ -190,7 +190,7 @@ class SearchSpace:
         """The same network and training, with every dimension that they do not hear at rest.
 
         Two candidates of this space that build the same network are equal afterwards, and it changes nothing to ask
-        twice. See `spaces.canonical`.
+        twice. See `paretoseg.spaces.canonical`.
         """
         before, after = (dataclasses.asdict(recipe) for recipe in (candidate.recipe, candidate.recipe.canonical()))
         unheard = {name: self._resting[name] for name in before if before[name] != after[name]}

@@ -6,18 +6,18 @@ import itertools
 import json
 from collections.abc import Callable
 
-from search.events import Created, Event, Failed, Finished, Stopped, from_record, to_record
-from search.session import JobSettings, Session
-from search.store.study_folder import StudyFolder
-from search.strategies.evolution import EvolutionConfig
-from search.strategies.pruner import NeverConfig, PrunerConfig
-from search.strategies.strategy import StrategyConfig
-from search.study import Budget, Study
-from search.trial import Failure, FailureKind, State, Trial
-from spaces.recipe import Recipe
-from spaces.search_space import Candidate, SearchSpace
-from trainables.toy import ToyTask
-from trainables.trainable import Assignment, Split
+from paretoseg.search.running.session import JobSettings, Session
+from paretoseg.search.store.study_folder import StudyFolder
+from paretoseg.search.strategies.evolution import EvolutionConfig
+from paretoseg.search.strategies.pruner import NeverConfig, PrunerConfig
+from paretoseg.search.strategies.strategy import StrategyConfig
+from paretoseg.search.study.study import Budget, Study
+from paretoseg.search.trials.events import Created, Event, Failed, Finished, Stopped, from_record, to_record
+from paretoseg.search.trials.trial import Failure, FailureKind, State, Trial
+from paretoseg.spaces.recipe import Recipe
+from paretoseg.spaces.search_space import Candidate, SearchSpace
+from paretoseg.trainables.toy import ToyTask
+from paretoseg.trainables.trainable import Assignment, Split
 
 
 class MemoryLog:

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_module
 
-from search.config import CHOICES, list_experiments
-from search.config import compose as compose_experiment
-from spaces.dimension_table import renew
-from spaces.presets import PRESETS
-from spaces.search_space import DIMENSIONS
-from trainables import calibration_table, corruption_table
-from trainables.known_calibrations import list_shipped
+from docs.pages import calibration_table, corruption_table
+from docs.pages.dimension_table import renew
+from paretoseg.search.config.config import CHOICES, list_experiments
+from paretoseg.search.config.config import compose as compose_experiment
+from paretoseg.spaces.presets import PRESETS
+from paretoseg.spaces.search_space import DIMENSIONS
+from paretoseg.trainables.severities.shipped import list_shipped
 
 REPOSITORY = Path(__file__).parents[1]
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{page.name}" for page in (REPOSITORY / "docs").glob("*.md"))]
@@ -24,7 +24,7 @@ SPACE_PAGE = (REPOSITORY / "docs" / "search_space.md").read_text()
 
 def list_keys(*overrides: str) -> set[str]:
     compose_experiment(["study=any", *overrides])
-    with initialize_config_module("search.conf", version_base="1.3"):
+    with initialize_config_module("paretoseg.search.conf", version_base="1.3"):
         config = compose("root", overrides=["study=any", *overrides])
     return {
         name if not hasattr(config[name], "keys") else f"{name}.{key}"
@@ -49,7 +49,7 @@ def test_every_key_on_the_page_exists() -> None:
 
 
 def test_every_dimension_with_its_range_is_on_the_page() -> None:
-    """After a change: python -m spaces.dimension_table docs/search_space.md."""
+    """After a change: python -m docs.pages.dimension_table docs/search_space.md."""
     assert renew(SPACE_PAGE) == SPACE_PAGE
     for name, domain in DIMENSIONS.items():
         row = next(line for line in SPACE_PAGE.splitlines() if line.startswith(f"| `space.{name}`"))
@@ -58,13 +58,13 @@ def test_every_dimension_with_its_range_is_on_the_page() -> None:
 
 
 def test_every_corruption_with_its_strengths_is_on_the_page() -> None:
-    """After a change: python -m trainables.corruption_table docs/corruptions.md."""
+    """After a change: python -m docs.pages.corruption_table docs/corruptions.md."""
     page = (REPOSITORY / "docs" / "corruptions.md").read_text()
     assert corruption_table.renew(page) == page
 
 
 def test_every_shipped_calibration_is_on_the_page() -> None:
-    """After a change: python -m trainables.calibration_table docs/calibration.md."""
+    """After a change: python -m docs.pages.calibration_table docs/calibration.md."""
     page = (REPOSITORY / "docs" / "calibration.md").read_text()
     assert calibration_table.renew(page) == page
     for name in list_shipped():

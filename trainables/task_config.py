@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spaces.search_space import SearchSpace
-from trainables.datasets import DataConfig
-from trainables.trainable import Task
+from paretoseg.spaces.search_space import SearchSpace
+from paretoseg.trainables.data.datasets import DataConfig
+from paretoseg.trainables.trainable import Task
 
 
 @dataclass(unsafe_hash=True)

@@ -21,11 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
-from spaces.objective import Direction, Measurement, Objective
-from spaces.search_space import Candidate, SearchSpace
-from trainables.datasets import DataConfig
-from trainables.task_config import TaskConfig
-from trainables.trainable import Assignment, CaseScore, Evaluation, Split, SplitRow
+from paretoseg.spaces.objective import Direction, Measurement, Objective
+from paretoseg.spaces.search_space import Candidate, SearchSpace
+from paretoseg.trainables.data.datasets import DataConfig
+from paretoseg.trainables.task_config import TaskConfig
+from paretoseg.trainables.trainable import Assignment, CaseScore, Evaluation, Split, SplitRow
 
 TRUE_HYPERVOLUME = 0.8425
 """Area dominated by the true front: 0.6 * 0.95 + integral of accuracy(f) d robustness(f) over [0, 1]."""

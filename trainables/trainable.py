@@ -12,9 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from spaces.objective import Measurement, Objective
-from spaces.search_space import Candidate, SearchSpace
-from trainables.severities import CLEAN
+from paretoseg.spaces.objective import Measurement, Objective
+from paretoseg.spaces.search_space import Candidate, SearchSpace
+from paretoseg.trainables.severities.levels import CLEAN
 
 
 class Split(StrEnum):

@@ -15,13 +15,13 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-from search.fronts.front import Front
-from spaces.objective import Objective
-from trainables.objectives import ACCURACY, RobustnessRule, measure_draws
-from trainables.resampling import NUM_DRAWS, draw_cases, find_bounds
-from trainables.robustness import ROBUSTNESS
-from trainables.score_table import ScoredCase, ScoreTable
-from trainables.seeds import derive_seed
+from paretoseg.search.fronts.front import Front
+from paretoseg.spaces.objective import Objective
+from paretoseg.trainables.scoring.objectives import ACCURACY, RobustnessRule, measure_draws
+from paretoseg.trainables.scoring.resampling import NUM_DRAWS, draw_cases, find_bounds
+from paretoseg.trainables.scoring.robustness_kinds import ROBUSTNESS
+from paretoseg.trainables.scoring.score_table import ScoredCase, ScoreTable
+from paretoseg.trainables.seeds import derive_seed
 
 TOLERANCE = 1e-6
 """How far what the rows give may lie from what the study kept of an objective."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from search.fronts.front import Front
-from search.trial import Trial
-from spaces.objective import Objective
+from paretoseg.search.fronts.front import Front
+from paretoseg.search.trials.trial import Trial
+from paretoseg.spaces.objective import Objective
 
 KNEE = "knee"
 """The best compromise, see `find_knee`."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from scipy.stats import kendalltau
 
-from search.fronts.front import Front, read_front
-from search.trial import Trial
-from spaces.objective import Objective
+from paretoseg.search.fronts.front import Front, read_front
+from paretoseg.search.trials.trial import Trial
+from paretoseg.spaces.objective import Objective
 
 
 @dataclass(frozen=True)

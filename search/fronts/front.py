@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from search.fronts.dominance import find_nondominated
-from search.fronts.hypervolume import measure_hypervolume
-from search.trial import Trial
-from spaces.objective import Objective, reference_point, to_losses
+from paretoseg.search.fronts.dominance import find_nondominated
+from paretoseg.search.fronts.hypervolume import measure_hypervolume
+from paretoseg.search.trials.trial import Trial
+from paretoseg.spaces.objective import Objective, reference_point, to_losses
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from search.fronts.dominance import find_nondominated
+from paretoseg.search.fronts.dominance import find_nondominated
 
 
 def measure_hypervolume(

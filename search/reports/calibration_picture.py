@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from trainables.calibration import TARGETS, CalibratedCorruption, Calibration, span_of
+from paretoseg.trainables.severities.calibration import TARGETS, CalibratedCorruption, Calibration, span_of
 
 _COLUMNS = 4
 _CURVE, _CHOSEN, _WISHED = "#9aa5b1", "#c2410c", "#cbd2d9"

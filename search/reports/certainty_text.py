@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from trainables.resampling import COVERAGE
+from paretoseg.trainables.scoring.resampling import COVERAGE
 
 if TYPE_CHECKING:  # whoever has one has paid for the import
-    from search.fronts.certainty import Certainty, Comparison, Interval
+    from paretoseg.search.fronts.certainty import Certainty, Comparison, Interval
 
 CAPTION = f"Intervals hold {COVERAGE:.0%} of the draws over validation cases; another training seed is not in them."
 """What the intervals of a front are."""

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from trainables.complexity import COMPLEXITY, ComplexityRow, Harder
-from trainables.complexity_summary import Summary
-from trainables.resampling import COVERAGE
+from paretoseg.trainables.complexity.complexity import COMPLEXITY, ComplexityRow, Harder
+from paretoseg.trainables.complexity.summary import Summary
+from paretoseg.trainables.scoring.resampling import COVERAGE
 
 MAX_STRIPS = 24
 """More strips than these cannot be read; the first ones are drawn."""

@@ -9,9 +9,9 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from trainables.complexity import COMPLEXITY, RING_PIXELS, Harder
-from trainables.complexity_summary import Summary
-from trainables.resampling import COVERAGE
+from paretoseg.trainables.complexity.complexity import COMPLEXITY, RING_PIXELS, Harder
+from paretoseg.trainables.complexity.summary import Summary
+from paretoseg.trainables.scoring.resampling import COVERAGE
 
 _ARROWS = {Harder.LOWER: "v", Harder.HIGHER: "^", Harder.NEITHER: " "}
 """Letters that every terminal has."""

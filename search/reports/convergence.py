@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from search.events import Event, Failed, Finished, Stopped
-from search.fronts.front import read_front
-from search.record import StudyRecord
-from search.trial import Trial
+from paretoseg.search.fronts.front import read_front
+from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.trials.events import Event, Failed, Finished, Stopped
+from paretoseg.search.trials.trial import Trial
 
 
 @dataclass(frozen=True)

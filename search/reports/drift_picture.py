@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from search.fronts.drift import Drift, Move
-from search.fronts.front import Front
-from search.trial import Trial
-from spaces.objective import Direction, Objective
+from paretoseg.search.fronts.drift import Drift, Move
+from paretoseg.search.fronts.front import Front
+from paretoseg.search.trials.trial import Trial
+from paretoseg.spaces.objective import Direction, Objective
 
 _BEFORE, _AFTER = "#9aa5b1", "#c2410c"
 

@@ -11,8 +11,8 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from search.fronts.drift import Drift, Move
-from spaces.objective import Objective
+from paretoseg.search.fronts.drift import Drift, Move
+from paretoseg.spaces.objective import Objective
 
 
 def drift_table(title: str, drift: Drift, objectives: Sequence[Objective]) -> Table:

@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from search.trial import Trial
-from spaces.objective import Objective
+from paretoseg.search.trials.trial import Trial
+from paretoseg.spaces.objective import Objective
 
 MIN_TRIALS = 5
 """Below so many trials a correlation says nothing."""

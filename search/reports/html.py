@@ -16,10 +16,10 @@ from importlib import resources
 from string import Template
 from typing import Any
 
-from search.record import StudyRecord
-from search.reports.page_data import explain
-from search.reports.text import count_states, describe_seconds
-from search.trial import State, Trial
+from paretoseg.search.reports.page_data import explain
+from paretoseg.search.reports.text import count_states, describe_seconds
+from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.trials.trial import State, Trial
 
 _SCRIPTS = (
     "svg.js", "state.js", "front.js", "panel.js", "parallel.js", "table.js", "convergence.js", "severities.js",
@@ -116,4 +116,4 @@ def _begun_with(record: StudyRecord) -> list[str]:
 
 
 def _read(name: str) -> str:
-    return (resources.files("search.reports") / "page" / name).read_text(encoding="utf-8")
+    return (resources.files("paretoseg.search.reports") / "page" / name).read_text(encoding="utf-8")

@@ -6,8 +6,7 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 
-from search.record import StudyRecord
-from search.reports.page_data import (
+from paretoseg.search.reports.page_data import (
     count_empty,
     describe_cost,
     describe_metrics,
@@ -16,13 +15,14 @@ from search.reports.page_data import (
     mean_by_severity,
     mean_by_shift,
 )
-from search.reports.preparation_text import describe_use
-from search.trial import State, Trial
-from trainables.datasets import DataConfig, Dataset, describe_shift_sets
-from trainables.files_config import FilesConfig
-from trainables.measures import MEASURES
-from trainables.severities import CLEAN
-from trainables.trainable import CaseScore, Split
+from paretoseg.search.reports.preparation_text import describe_use
+from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.trials.trial import State, Trial
+from paretoseg.trainables.data.datasets import DataConfig, Dataset, describe_shift_sets
+from paretoseg.trainables.data.files_config import FilesConfig
+from paretoseg.trainables.scoring.measures import MEASURES
+from paretoseg.trainables.severities.levels import CLEAN
+from paretoseg.trainables.trainable import CaseScore, Split
 
 _USAGE = {
     "bundle": """\

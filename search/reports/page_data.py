@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from search.fronts.certainty import Certainty
-from search.record import StudyRecord
-from search.reports.robustness_data import describe_loss
-from search.trial import State, Trial
-from spaces.architecture import Architecture
-from spaces.domain import Choice, Domain, Float
-from spaces.objective import Direction, Objective
-from spaces.search_space import DIMENSIONS
-from trainables.measures import MEASURES, measure_of_unit
-from trainables.objectives import select_means
-from trainables.severities import CLEAN
-from trainables.trainable import MEAN, CaseScore
+from paretoseg.search.fronts.certainty import Certainty
+from paretoseg.search.reports.robustness_data import describe_loss
+from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.trials.trial import State, Trial
+from paretoseg.spaces.architecture import Architecture
+from paretoseg.spaces.domain import Choice, Domain, Float
+from paretoseg.spaces.objective import Direction, Objective
+from paretoseg.spaces.search_space import DIMENSIONS
+from paretoseg.trainables.scoring.measures import MEASURES, measure_of_unit
+from paretoseg.trainables.scoring.objectives import select_means
+from paretoseg.trainables.severities.levels import CLEAN
+from paretoseg.trainables.trainable import MEAN, CaseScore
 
 _OPERATIONS = {"name": "flops", "label": "operations per window", "unit": "FLOP"}
 _UNITS = {"_ms": "ms", "_seconds": "s", "_min": "min", "_gb": "GB", "_mm": "mm"}

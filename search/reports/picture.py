@@ -11,14 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from search.fronts.certainty import Certainty
-from search.fronts.front import Front
-from search.record import StudyRecord
-from search.trial import Trial
-from spaces.domain import Choice
-from spaces.objective import Direction, Objective
-from spaces.search_space import DIMENSIONS
-from trainables.resampling import COVERAGE
+from paretoseg.search.fronts.certainty import Certainty
+from paretoseg.search.fronts.front import Front
+from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.trials.trial import Trial
+from paretoseg.spaces.domain import Choice
+from paretoseg.spaces.objective import Direction, Objective
+from paretoseg.spaces.search_space import DIMENSIONS
+from paretoseg.trainables.scoring.resampling import COVERAGE
 
 _OTHER, _FRONT = "#9aa5b1", "#c2410c"
 _SKIPS = DIMENSIONS["skip"]

@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image
 from skimage.measure import approximate_polygon, find_contours
 
-from trainables.objectives import select_means
-from trainables.severities import CLEAN
-from trainables.trainable import CaseScore, Split
+from paretoseg.trainables.scoring.objectives import select_means
+from paretoseg.trainables.severities.levels import CLEAN
+from paretoseg.trainables.trainable import CaseScore, Split
 
 if TYPE_CHECKING:
-    from trainables.gallery import Answer, Scene, View
+    from paretoseg.trainables.segmentation.gallery import Answer, Scene, View
 
 MAX_CASES = 3
 """A hard, a typical and an easy one."""

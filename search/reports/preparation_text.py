@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from trainables.datasets import Dataset
-from trainables.preprocessing import ZSCORE_RANGE, Intensity, Preprocessing
+from paretoseg.trainables.data.datasets import Dataset
+from paretoseg.trainables.data.preprocessing import ZSCORE_RANGE, Intensity, Preprocessing
 
 BUNDLE_USAGE = """\
 Needs MONAI with {packages}; paretoseg is not needed. In this folder:

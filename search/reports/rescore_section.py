@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from search.fronts.drift import Drift
-from search.reports.drift_text import describe_drift, drift_rows
-from spaces.objective import Objective
+from paretoseg.search.fronts.drift import Drift
+from paretoseg.search.reports.drift_text import describe_drift, drift_rows
+from paretoseg.spaces.objective import Objective
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from search.reported import measure_loss
-from search.trial import Trial
-from spaces.objective import Objective
-from spaces.recipe import augmentation_families
-from trainables.objectives import select_means
-from trainables.severities import CLEAN, LEVELS
-from trainables.trainable import CaseScore
+from paretoseg.search.trials.robustness_drop import measure_loss
+from paretoseg.search.trials.trial import Trial
+from paretoseg.spaces.objective import Objective
+from paretoseg.spaces.recipe import augmentation_families
+from paretoseg.trainables.scoring.objectives import select_means
+from paretoseg.trainables.severities.levels import CLEAN, LEVELS
+from paretoseg.trainables.trainable import CaseScore
 
 
 def describe_loss(trial: Trial, objectives: Sequence[Objective]) -> dict[str, Any]:

@@ -12,16 +12,16 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from search.record import StudyRecord
-from search.reports.certainty_text import format_interval
-from search.reports.fidelity import describe_share, measure_battery_share, measure_fidelity
-from search.trial import State, Trial
-from spaces.presets import CORE
-from spaces.search_space import DIMENSIONS, Candidate
-from trainables.resampling import COVERAGE
+from paretoseg.search.reports.certainty_text import format_interval
+from paretoseg.search.reports.fidelity import describe_share, measure_battery_share, measure_fidelity
+from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.trials.trial import State, Trial
+from paretoseg.spaces.presets import CORE
+from paretoseg.spaces.search_space import DIMENSIONS, Candidate
+from paretoseg.trainables.scoring.resampling import COVERAGE
 
 if TYPE_CHECKING:
-    from search.fronts.certainty import Certainty
+    from paretoseg.search.fronts.certainty import Certainty
 
 _MAX_FAILURES = 5
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from search.store.folder import Folder
-from search.store.tables import cases_from_parquet, cases_to_parquet
-from trainables.trainable import CaseScore, Split
+from paretoseg.search.store.folder import Folder
+from paretoseg.search.store.tables import cases_from_parquet, cases_to_parquet
+from paretoseg.trainables.trainable import CaseScore, Split
 
 
 class CaseFiles:

@@ -9,7 +9,7 @@ from dataclasses import fields
 import pyarrow as pa
 from pyarrow import csv, parquet
 
-from trainables.complexity import ComplexityRow
+from paretoseg.trainables.complexity.complexity import ComplexityRow
 
 COMPLEXITY_SCHEMA = pa.schema(
     [

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pyarrow import ArrowException
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSystem
 
-from cluster.uri_keys import is_secret
+from paretoseg.cluster.uri_keys import is_secret
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 """What a write fails with when the disk, and not the writer, is to blame."""

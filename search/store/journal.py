@@ -13,8 +13,8 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from search.events import Event, from_record, to_record
-from search.store.folder import Folder, StorageError, as_storage_error, sync_names
+from paretoseg.search.store.folder import Folder, StorageError, as_storage_error, sync_names
+from paretoseg.search.trials.events import Event, from_record, to_record
 
 
 class Journal:

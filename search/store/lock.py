@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from search.store.folder import Folder, StorageError, as_storage_error
+from paretoseg.search.store.folder import Folder, StorageError, as_storage_error
 
 _NAME = "writer.lock"
 _RENEW_SECONDS = 10.0

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import json
 
-from search.rescore_record import RescoreRecord
-from search.store.case_files import CaseFiles
-from search.store.folder import Folder
+from paretoseg.search.store.case_files import CaseFiles
+from paretoseg.search.store.folder import Folder
+from paretoseg.search.study.rescore_record import RescoreRecord
 
 RESCORES, RECORD, TABLE, PICTURE = "rescores", "rescore.json", "front.csv", "drift.png"
 

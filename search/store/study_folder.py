@@ -22,14 +22,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from cluster.cluster import Ticket
-from search.events import Event
-from search.record import StudyRecord
-from search.store.case_files import CaseFiles
-from search.store.folder import Folder
-from search.store.journal import Journal
-from search.store.tables import front_to_csv, trials_to_parquet
-from trainables.trainable import CaseScore, Split, SplitRow
+from paretoseg.cluster.cluster import Ticket
+from paretoseg.search.store.case_files import CaseFiles
+from paretoseg.search.store.folder import Folder
+from paretoseg.search.store.journal import Journal
+from paretoseg.search.store.tables import front_to_csv, trials_to_parquet
+from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.trials.events import Event
+from paretoseg.trainables.trainable import CaseScore, Split, SplitRow
 
 _EXPERIMENT, _TICKET, _SPLITS = "experiment.yaml", "job.json", "splits.json"
 

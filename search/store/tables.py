@@ -10,13 +10,13 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import compute, csv, parquet
 
-from search.record import StudyRecord
-from search.reported import measure_loss
-from search.trial import Trial
-from spaces.domain import Choice, Domain, Float, Int
-from spaces.recipe import augmentation_families
-from spaces.search_space import DIMENSIONS
-from trainables.trainable import MEAN, CaseScore, Split
+from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.trials.robustness_drop import measure_loss
+from paretoseg.search.trials.trial import Trial
+from paretoseg.spaces.domain import Choice, Domain, Float, Int
+from paretoseg.spaces.recipe import augmentation_families
+from paretoseg.spaces.search_space import DIMENSIONS
+from paretoseg.trainables.trainable import MEAN, CaseScore, Split
 
 TABLE_SCHEMA = 3
 """Version of the tables' columns; in every Parquet file's metadata as `paretoseg_schema`."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from search.strategies.strategy import Strategy, StrategyConfig
-from spaces.objective import Objective
-from spaces.search_space import SearchSpace
+from paretoseg.search.strategies.strategy import Strategy, StrategyConfig
+from paretoseg.spaces.objective import Objective
+from paretoseg.spaces.search_space import SearchSpace
 
 
 @dataclass(unsafe_hash=True)
@@ -28,6 +28,6 @@ class EvolutionConfig(StrategyConfig):
 
     def build(self, space: SearchSpace, objectives: Sequence[Objective], seed: int) -> Strategy:
         """The strategy over a space."""
-        from search.strategies.steady_state import Evolution  # pymoo: a search without it begins sooner
+        from paretoseg.search.strategies.steady_state import Evolution  # pymoo: a search without it begins sooner
 
         return Evolution(space, objectives, population=self.population, random_share=self.random_share, seed=seed)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Protocol
 
-from search.trial import Trial
-from spaces.objective import Objective
+from paretoseg.search.trials.trial import Trial
+from paretoseg.spaces.objective import Objective
 
 
 class Pruner(Protocol):

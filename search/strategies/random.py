@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.strategies.strategy import Archive, Proposal, Strategy, StrategyConfig
-from search.trial import Trial
-from spaces.objective import Objective
-from spaces.search_space import SearchSpace
+from paretoseg.search.strategies.strategy import Archive, Proposal, Strategy, StrategyConfig
+from paretoseg.search.trials.trial import Trial
+from paretoseg.spaces.objective import Objective
+from paretoseg.spaces.search_space import SearchSpace
 
 
 @dataclass(unsafe_hash=True)

@@ -19,11 +19,11 @@ from pymoo.core.variable import Integer, Real
 from pymoo.operators.selection.tournament import TournamentSelection
 from pymoo.operators.survival.rank_and_crowding import RankAndCrowding
 
-from search.strategies.strategy import Archive, Proposal
-from search.trial import Trial
-from spaces.domain import Choice, Domain, Float, Int, Value
-from spaces.objective import Objective, to_losses
-from spaces.search_space import Candidate, SearchSpace
+from paretoseg.search.strategies.strategy import Archive, Proposal
+from paretoseg.search.trials.trial import Trial
+from paretoseg.spaces.domain import Choice, Domain, Float, Int, Value
+from paretoseg.spaces.objective import Objective, to_losses
+from paretoseg.spaces.search_space import Candidate, SearchSpace
 
 _DESIGN_STREAM = 1
 """Keeps the draws of the initial design apart from those of single trials."""

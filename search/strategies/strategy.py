@@ -8,9 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
-from search.trial import Trial
-from spaces.objective import Objective
-from spaces.search_space import Candidate, SearchSpace
+from paretoseg.search.trials.trial import Trial
+from paretoseg.spaces.objective import Objective
+from paretoseg.spaces.search_space import Candidate, SearchSpace
 
 MAX_DRAWS = 200
 """How often a strategy draws before it takes an unseen candidate to be out of reach."""

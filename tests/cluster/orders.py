@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from cluster.cluster import Order
-from cluster.kubernetes import KubernetesConfig
-from cluster.resources import Resources
+from paretoseg.cluster.cluster import Order
+from paretoseg.cluster.kubernetes.kubernetes import KubernetesConfig
+from paretoseg.cluster.resources import Resources
 
 IMAGE = "registry.example/paretoseg:0.1.0"
 

@@ -3,8 +3,8 @@ from math import inf, nan
 
 import pytest
 
-from cluster.attached import AttachedConfig
-from cluster.resources import Node, Resources
+from paretoseg.cluster.attached import AttachedConfig
+from paretoseg.cluster.resources import Node, Resources
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,9 @@
 import pytest
 
-from cluster.cluster import ClusterConfig
-from cluster.local import LocalConfig
-from cluster.resources import Node
-from cluster.serial import SerialConfig
+from paretoseg.cluster.cluster import ClusterConfig
+from paretoseg.cluster.local import LocalConfig
+from paretoseg.cluster.resources import Node
+from paretoseg.cluster.serial import SerialConfig
 
 
 def test_the_serial_cluster_is_this_process_alone():

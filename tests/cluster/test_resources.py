@@ -2,7 +2,7 @@ from math import inf, nan
 
 import pytest
 
-from cluster.resources import Node, Resources
+from paretoseg.cluster.resources import Node, Resources
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from cluster.uri_keys import holds_key, is_secret
+from paretoseg.cluster.uri_keys import holds_key, is_secret
 
 
 @pytest.mark.parametrize(

@@ -54,4 +54,4 @@ def test_everything_is_caught_only_where_a_process_meets_code_that_is_not_ours()
                 node.type is None or ast.unparse(node.type) in ("Exception", "BaseException")
             ):
                 places.append(name_of(path))
-    assert places == ["search/data_parallel.py", "search/tracking.py", "search/worker.py"]
+    assert places == ["search/running/data_parallel.py", "search/tracking/process.py", "search/running/worker.py"]

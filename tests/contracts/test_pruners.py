@@ -2,10 +2,10 @@
 
 import pytest
 
-from search.config import CHOICES
-from search.trial import State
+from paretoseg.search.config.config import CHOICES
+from paretoseg.search.trials.trial import State
+from paretoseg.trainables.toy import ToyTask
 from tests.builders import build_trial
-from trainables.toy import ToyTask
 
 
 @pytest.fixture(params=sorted(CHOICES["pruner"]))

@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from search.config import CHOICES
-from search.trial import Failure, FailureKind, State
-from spaces.search_space import SearchSpace
+from paretoseg.search.config.config import CHOICES
+from paretoseg.search.trials.trial import Failure, FailureKind, State
+from paretoseg.spaces.search_space import SearchSpace
+from paretoseg.trainables.toy import Failure as ToyFailure
+from paretoseg.trainables.toy import ToyTask, closed_form
 from tests.builders import MemoryLog, build_study, build_trial, run_study
-from trainables.toy import Failure as ToyFailure
-from trainables.toy import ToyTask, closed_form
 
 OBJECTIVES = ToyTask().objectives()
 FINITE = {

@@ -33,7 +33,7 @@ class Command:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "search", *words],
+            [sys.executable, "-m", "paretoseg", *words],
             cwd=self.folder,
             env=os.environ | {"PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"},
             stdout=subprocess.PIPE,

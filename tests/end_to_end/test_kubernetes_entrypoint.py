@@ -44,7 +44,7 @@ class RayPods:
         programs = folder / "bin"
         programs.mkdir()
         program = programs / "paretoseg"
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m search "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m paretoseg "$@"\n')
         program.chmod(0o755)
         self._path = f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from spaces.search_space import DIMENSIONS
+from paretoseg.spaces.search_space import DIMENSIONS
 
 if TYPE_CHECKING:
     from conftest import Command

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from search.strategies.evolution import EvolutionConfig
-from search.study import Budget
+from paretoseg.search.strategies.evolution import EvolutionConfig
+from paretoseg.search.study.study import Budget
 from tests.builders import MemoryLog, build_study, run_study
 
 SEEDS = (0, 1, 2)

@@ -2,8 +2,8 @@
 
 import shlex
 
-from search.cli import main
-from search.store.study_folder import StudyFolder
+from paretoseg.search.commands.cli import main
+from paretoseg.search.store.study_folder import StudyFolder
 
 TOY = ["search", "study=mine", "task=toy", "cluster=serial", "strategy.population=4", "budget.trials=6"]
 

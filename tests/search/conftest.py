@@ -12,7 +12,7 @@ def no_waiting_for_the_disk(monkeypatch):
 @pytest.fixture(autouse=True)
 def no_waiting_for_other_writers(monkeypatch):
     """Nobody else writes a lease while a test takes one."""
-    monkeypatch.setattr("search.store.lock._SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr("paretoseg.search.store.lock._SETTLE_SECONDS", 0.0)
 
 
 @pytest.fixture

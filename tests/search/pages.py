@@ -4,20 +4,20 @@ from pathlib import Path
 
 import numpy as np
 
-from search import events as happened
-from search.events import Created, Failed, Finished, Opened, Started
-from search.fronts.certainty import Certainty
-from search.record import StudyRecord
-from search.reports.html import render_report
-from search.reports.page_data import describe_study
-from search.reports.pictures import describe_pictures
-from search.trial import Failure, FailureKind
-from spaces.architecture import Architecture
-from spaces.objective import Direction, Objective
-from spaces.recipe import Recipe
-from spaces.search_space import Candidate, SearchSpace
-from trainables.gallery import Answer, Scene
-from trainables.trainable import Split
+from paretoseg.search.fronts.certainty import Certainty
+from paretoseg.search.reports.html import render_report
+from paretoseg.search.reports.page_data import describe_study
+from paretoseg.search.reports.pictures import describe_pictures
+from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.trials import events as happened
+from paretoseg.search.trials.events import Created, Failed, Finished, Opened, Started
+from paretoseg.search.trials.trial import Failure, FailureKind
+from paretoseg.spaces.architecture import Architecture
+from paretoseg.spaces.objective import Direction, Objective
+from paretoseg.spaces.recipe import Recipe
+from paretoseg.spaces.search_space import Candidate, SearchSpace
+from paretoseg.trainables.segmentation.gallery import Answer, Scene
+from paretoseg.trainables.trainable import Split
 
 HOSTILE = "</script><script>window.stolen = 1</script><img src=x onerror='window.stolen = 2'>\" ' & {{7*7}} \u2028 <!--"
 OBJECTIVES = (

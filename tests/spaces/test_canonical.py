@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from spaces.architecture import NUM_SKIP_LEVELS, Architecture
-from spaces.canonical import FAMILY_DIMENSIONS, FAMILY_ONLY, FAMILY_OPTIONS
-from spaces.search_space import DIMENSIONS, Candidate, SearchSpace
+from paretoseg.spaces.architecture import NUM_SKIP_LEVELS, Architecture
+from paretoseg.spaces.canonical import FAMILY_DIMENSIONS, FAMILY_ONLY, FAMILY_OPTIONS
+from paretoseg.spaces.search_space import DIMENSIONS, Candidate, SearchSpace
 
 FULL = SearchSpace({}, "full")
 OFF = {f"skip_level_{level}": "off" for level in range(1, NUM_SKIP_LEVELS + 1)}

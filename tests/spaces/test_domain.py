@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spaces.domain import Choice, Domain, Float, Int
+from paretoseg.spaces.domain import Choice, Domain, Float, Int
 
 
 @st.composite

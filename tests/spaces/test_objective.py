@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spaces.objective import Direction, Measurement, Objective, reference_point, to_losses
+from paretoseg.spaces.objective import Direction, Measurement, Objective, reference_point, to_losses
 
 HIGHER = Objective("dice", "Dice", Direction.MAXIMISE, 0.1)
 LOWER = Objective("latency_ms", "ms", Direction.MINIMISE, 50.0)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from spaces.presets import CORE, PRESETS, UNNAMED
-from spaces.recipe import Recipe, augmentation_families
-from spaces.search_space import DIMENSIONS, Candidate, SearchSpace
+from paretoseg.spaces.presets import CORE, PRESETS, UNNAMED
+from paretoseg.spaces.recipe import Recipe, augmentation_families
+from paretoseg.spaces.search_space import DIMENSIONS, Candidate, SearchSpace
 
 
 def is_open(space, name):

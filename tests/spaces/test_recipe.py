@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from spaces.recipe import AUGMENTATIONS, FAMILIES, Recipe, augmentation_families
+from paretoseg.spaces.recipe import AUGMENTATIONS, FAMILIES, Recipe, augmentation_families
 
 
 def test_without_augmentation_its_strength_means_nothing() -> None:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spaces.architecture import Architecture
-from spaces.presets import PRESETS
-from spaces.recipe import Recipe
-from spaces.search_space import DIMENSIONS, Candidate, SearchSpace
+from paretoseg.spaces.architecture import Architecture
+from paretoseg.spaces.presets import PRESETS
+from paretoseg.spaces.recipe import Recipe
+from paretoseg.spaces.search_space import DIMENSIONS, Candidate, SearchSpace
 
 SPACES = {
     "core": ({}, "core"),
@@ -217,7 +217,7 @@ def test_a_dimension_that_comes_later_changes_no_hash_of_before():
 
 
 def test_the_short_hash_is_the_same_in_every_process():
-    code = "from spaces.search_space import Candidate; print(Candidate().short_hash)"
+    code = "from paretoseg.spaces.search_space import Candidate; print(Candidate().short_hash)"
     hashes = {
         subprocess.run(
             [sys.executable, "-c", code],

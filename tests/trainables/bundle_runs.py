@@ -9,9 +9,9 @@ from pathlib import Path
 
 from torch import nn
 
+from paretoseg.trainables.export.blueprint import Blueprint
+from paretoseg.trainables.export.bundle import write_bundle
 from tests.trainables import exports
-from trainables.blueprint import Blueprint
-from trainables.bundle import write_bundle
 
 BLOCKER = """\
 import sys

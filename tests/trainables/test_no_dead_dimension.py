@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spaces.domain import Value
-from spaces.search_space import DIMENSIONS, Candidate
-from trainables.segmentation_config import SegmentationConfig
-from trainables.textures import TexturesConfig
-from trainables.trainable import Assignment
+from paretoseg.spaces.domain import Value
+from paretoseg.spaces.search_space import DIMENSIONS, Candidate
+from paretoseg.trainables.data.textures import TexturesConfig
+from paretoseg.trainables.segmentation.config import SegmentationConfig
+from paretoseg.trainables.trainable import Assignment
 
 START = {"depth": 3, "width": 4, "patch": 32, "augmentation": "spatial_intensity"}
 NEEDS: dict[str, dict[str, Value]] = {

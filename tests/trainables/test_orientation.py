@@ -13,15 +13,15 @@ import torch
 from monai.bundle.config_parser import ConfigParser
 from torch import Tensor, nn
 
-from spaces.architecture import Architecture
+from paretoseg.spaces.architecture import Architecture
+from paretoseg.trainables.data.datasets import Case, Dataset
+from paretoseg.trainables.data.decathlon import DecathlonConfig
+from paretoseg.trainables.evaluation.measuring import predict
+from paretoseg.trainables.export.blueprint import Blueprint
+from paretoseg.trainables.export.bundle import configure
+from paretoseg.trainables.export.proof import _write_nifti, is_telling
+from paretoseg.trainables.training.image_store import DeviceImages, HostImages
 from tests.trainables.data_files import write_list, write_picture, write_volume
-from trainables.blueprint import Blueprint
-from trainables.bundle import configure
-from trainables.datasets import Case, Dataset
-from trainables.decathlon import DecathlonConfig
-from trainables.evaluation import predict
-from trainables.image_store import DeviceImages, HostImages
-from trainables.proof import _write_nifti, is_telling
 
 SHAPE = (18, 22, 26)
 TURNED = np.array([[0.0, -2.0, 0.0, 5.0], [0.0, 0.0, 3.0, 6.0], [1.0, 0.0, 0.0, 7.0], [0.0, 0.0, 0.0, 1.0]])

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainables.decathlon import DecathlonConfig
-from trainables.trainable import Split
+from paretoseg.trainables.data.decathlon import DecathlonConfig
+from paretoseg.trainables.trainable import Split
 
 pytestmark = pytest.mark.shared_data
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spaces.architecture import Architecture
-from spaces.objective import reference_point, to_losses
-from spaces.recipe import Recipe
-from spaces.search_space import DIMENSIONS, Candidate, SearchSpace
-from trainables.textures import TexturesConfig
-from trainables.toy import TRUE_HYPERVOLUME, ToyConfig, closed_form, distance_from_best
-from trainables.trainable import Assignment, Split
+from paretoseg.spaces.architecture import Architecture
+from paretoseg.spaces.objective import reference_point, to_losses
+from paretoseg.spaces.recipe import Recipe
+from paretoseg.spaces.search_space import DIMENSIONS, Candidate, SearchSpace
+from paretoseg.trainables.data.textures import TexturesConfig
+from paretoseg.trainables.toy import TRUE_HYPERVOLUME, ToyConfig, closed_form, distance_from_best
+from paretoseg.trainables.trainable import Assignment, Split
 
 BEST = Candidate(
     Architecture(skip="concatenation", depth=4, width=16, attention="squeeze_excitation"),
@@ -107,5 +107,5 @@ def test_settings_out_of_range_are_refused_by_name(settings: dict[str, float]) -
 
 
 def test_the_toy_needs_no_torch() -> None:
-    program = "import sys, trainables.toy; assert 'torch' not in sys.modules and 'monai' not in sys.modules"
+    program = "import sys, paretoseg.trainables.toy; assert 'torch' not in sys.modules and 'monai' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])

@@ -1,0 +1,216 @@
+"""A Kubernetes cluster with the KubeRay operator: the search is sent as one RayJob, which brings up a Ray of pods."""
+
+from __future__ import annotations
+
+import shlex
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+from paretoseg.cluster.cluster import BatchConfig, Order, Ticket
+from paretoseg.cluster.kubernetes.api import RayJobs
+from paretoseg.cluster.kubernetes.checks import Ask, find_faults_of_ask
+from paretoseg.cluster.kubernetes.job_status import follow_job, read_status
+from paretoseg.cluster.kubernetes.manifest import (
+    Machine,
+    Manifest,
+    RayJob,
+    Surroundings,
+    build_manifest,
+    is_same,
+    name_job,
+    to_yaml,
+)
+from paretoseg.cluster.kubernetes.manifest_rules import find_faults
+
+_WAIT_SECONDS = 600
+"""How long the search waits for the head of its own Ray."""
+
+
+@dataclass(unsafe_hash=True)
+class KubernetesConfig(BatchConfig):
+    """Pods of a Kubernetes cluster; the command runs wherever kubectl does."""
+
+    image: str = ""
+    """Container image with paretoseg, as <registry>/<name>:<tag>."""
+
+    namespace: str = "default"
+    """Namespace of the job."""
+
+    context: str = ""
+    """Context of the kubeconfig; empty for the current one."""
+
+    claim: str = ""
+    """PersistentVolumeClaim that keeps the studies; empty where storage is a URI."""
+
+    mount: str = "/studies"
+    """Where the claim is mounted, and studies lie, in the pods."""
+
+    storage_secret: str = ""
+    """Secret whose keys become environment variables, such as AWS_ACCESS_KEY_ID; empty for none."""
+
+    min_workers: int = 0
+    """Worker pods that are always there."""
+
+    max_workers: int = 2
+    """Worker pods at most; they come when trials wait and go when idle."""
+
+    cpus: int = 4
+    """CPU cores of a worker."""
+
+    gpus: int = 0
+    """GPUs of a worker."""
+
+    memory: str = "16Gi"
+    """Memory of a worker."""
+
+    head_cpus: int = 2
+    """CPU cores of the head, which runs the search itself and no trial."""
+
+    head_memory: str = "8Gi"
+    """Memory of the head."""
+
+    shared_memory: str = "1Gi"
+    """Size of /dev/shm in every pod; part of its memory."""
+
+    queue: str = ""
+    """Kueue's LocalQueue to wait in; the number of workers is then max_workers throughout. Empty for none."""
+
+    wandb_secret: str = ""
+    """Secret that holds the key of Weights & Biases as api-key; empty for none."""
+
+    service_account: str = ""
+    """Service account of the pods; empty for the namespace's."""
+
+    pull_secret: str = ""
+    """Secret for pulling the image; empty for none."""
+
+    node_selector: list[str] = field(default_factory=list)
+    """Labels of the machines for workers, such as disk:ssd."""
+
+    tolerations: list[str] = field(default_factory=list)
+    """Keys of taints that workers tolerate, such as nvidia.com/gpu."""
+
+    retries: int = 3
+    """How often the operator begins anew when the head dies; finished trials are kept."""
+
+    keep_min: int = 10
+    """How long the pods stay after the end, in minutes, for a look at their logs."""
+
+    ray_version: str = ""
+    """Ray in the image; empty for the version here."""
+
+    wait: bool = True
+    """Whether the command follows the job to its end."""
+
+    @property
+    def has_local_paths(self) -> bool:
+        """False: the pods see their own disks."""
+        return False
+
+    def render(self, order: Order) -> str:
+        """The RayJob as YAML.
+
+        Raises:
+            ValueError: if something is missing or wrong; everything that is, in one message.
+        """
+        return to_yaml(self._build(order))
+
+    def submit(self, order: Order) -> Ticket:
+        """Applies the RayJob; one of the same study that has ended makes room, one that runs is left alone.
+
+        Raises:
+            ValueError: if the cluster cannot be reached or refuses, or another search of the study runs there.
+        """
+        manifest = self._build(order)
+        name = manifest["metadata"]["name"]
+        jobs = RayJobs(self.namespace, self.context)
+        found = jobs.find(name)
+        if found is not None and not read_status(found).is_over:
+            self._refuse_second(found, manifest)
+        else:
+            if found is not None:
+                jobs.delete(name)
+            jobs.apply(manifest)
+        log = f"kubectl -n {self.namespace} describe rayjob {name}"
+        return Ticket("kubernetes", name, socket.gethostname(), time.time(), log)
+
+    def follow(self, ticket: Ticket, show: Callable[[str], None]) -> int | None:
+        """Waits for the end of the job, and returns the exit code of its search; None with `cluster.wait=false`."""
+        if not self.wait:
+            return None
+        return follow_job(RayJobs(self.namespace, self.context), ticket.job, show)
+
+    def _refuse_second(self, found: Manifest, manifest: Manifest) -> None:
+        """Passes if the very same job runs: then there is nothing to send, only to follow."""
+        if is_same(found, manifest):
+            return
+        name = manifest["metadata"]["name"]
+        is_same_search = found.get("spec", {}).get("entrypoint") == manifest["spec"]["entrypoint"]
+        what = "this search, with other settings in cluster," if is_same_search else "another search of this study"
+        raise ValueError(
+            f"{what} is RayJob {name}, which {read_status(found).describe()}; wait for it, or end it with "
+            f"kubectl -n {self.namespace} delete rayjob {name}"
+        )
+
+    def _build(self, order: Order) -> Manifest:
+        job = self._to_job(order)
+        faults = find_faults_of_ask(Ask(job, order))
+        manifest = build_manifest(job) if not faults else {}
+        faults = faults or find_faults(manifest)
+        if faults:
+            raise ValueError("cluster=kubernetes cannot send this job: " + "; ".join(faults))
+        return manifest
+
+    def _to_job(self, order: Order) -> RayJob:
+        place = order.location if "://" in order.location else f"{self.claim}:{self.mount}"
+        return RayJob(
+            name=name_job(order.study, f"{self.namespace}\0{place}"),
+            namespace=self.namespace,
+            study=order.study,
+            entrypoint=self._write_entrypoint(order),
+            ray_version=self.ray_version or version("ray"),
+            head=Machine(self.head_cpus, 0, self.head_memory),
+            worker=Machine(self.cpus, self.gpus, self.memory),
+            num_workers=(self.min_workers, self.max_workers),
+            surroundings=self._surroundings(),
+            queue=self.queue,
+            retries=self.retries,
+            keep_s=self.keep_min * 60,
+        )
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
+            image=self.image,
+            shared_memory=self.shared_memory,
+            claim=self.claim,
+            mount=self.mount,
+            storage_secret=self.storage_secret,
+            wandb_secret=self.wandb_secret,
+            pull_secret=self.pull_secret,
+            service_account=self.service_account,
+            node_selector=tuple(_split_label(label) for label in self.node_selector),
+            tolerations=tuple(self.tolerations),
+        )
+
+    def _write_entrypoint(self, order: Order) -> str:
+        """The same command, attached to the job's Ray; every word is quoted for the shell that runs it."""
+        words = [word for word in order.overrides if not (self.claim and word.startswith("storage="))]
+        if self.claim:
+            words.append(f"storage={self.mount}")
+        attached = (
+            "cluster=attached",
+            f"cluster.wait_s={_WAIT_SECONDS}",
+            f"cluster.max_nodes={self.max_workers}",
+            f"cluster.cpus={self.cpus}",
+            f"cluster.gpus={self.gpus}",
+        )
+        return shlex.join(("paretoseg", "search", *words, *attached))
+
+
+def _split_label(text: str) -> tuple[str, str]:
+    """Name and value; the checks refuse what has no name."""
+    name, colon, value = text.partition(":")
+    return (name, value) if colon else ("", text)

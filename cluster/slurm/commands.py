@@ -1,0 +1,102 @@
+"""What is asked of Slurm's own commands: hand a script in, and find a job again."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from paretoseg.cluster.cluster import JobState
+
+_SUBMIT_SECONDS, _ASK_SECONDS = 60.0, 10.0
+"""How long to wait for an answer: without its controller, Slurm keeps trying for a minute."""
+
+_OVER = {
+    "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "REVOKED",
+    "TIMEOUT",
+}  # fmt: skip
+_COLUMNS = ("State", "RestartCnt", "NodeList", "Reason")
+_WIDTH = 256
+
+
+@dataclass(frozen=True)
+class _Answer:
+    code: int
+    output: str
+    error: str
+
+
+def require_slurm() -> None:
+    """Looks for Slurm's commands.
+
+    Raises:
+        ValueError: if they are not here.
+    """
+    if shutil.which("sbatch") is None:
+        raise ValueError(
+            "cluster=slurm needs the command sbatch, and it is not here; run this on a login node of the cluster, "
+            "or use cluster=local (--dry-run shows the script anywhere)"
+        )
+
+
+def submit_script(script: Path) -> str:
+    """Hands a batch script in; the number of its job, with several clusters as <number>;<cluster>.
+
+    Raises:
+        ValueError: if there is no Slurm here, or it refuses; its reason is in the message.
+    """
+    require_slurm()
+    answer = _call(_SUBMIT_SECONDS, "sbatch", "--parsable", str(script))
+    if answer.code:
+        raise ValueError(f"sbatch refused the job: {_reason(answer)}; the script is {script}")
+    return answer.output.strip().splitlines()[-1]
+
+
+def number_of(job: str) -> str:
+    """The number alone of what `submit_script` gave."""
+    return job.partition(";")[0]
+
+
+def find_job(job: str) -> JobState:
+    """Where a job stands, as far as can be known from here."""
+    if shutil.which("squeue") is None:
+        return JobState("state unknown: there is no squeue here; ask on a login node of the cluster", is_live=None)
+    columns = ",".join(f"{name}:{_WIDTH}|" for name in _COLUMNS)
+    words = ["squeue", "--noheader", "--states=all", f"--jobs={number_of(job)}", f"--Format={columns}"]
+    cluster = job.partition(";")[2]
+    answer = _call(_ASK_SECONDS, *words, *([f"--clusters={cluster}"] if cluster else []))
+    if answer.code and "Invalid job id" not in answer.error:
+        return JobState(f"state unknown: {_reason(answer)}", is_live=None)
+    # Asked about a cluster by name, squeue says that name on a line of its own.
+    lines = [line for line in answer.output.splitlines() if "|" in line]
+    if answer.code or not lines:
+        return JobState("over, and no longer in Slurm's queue", is_live=False)
+    cells = [cell.strip() for cell in lines[0].split("|")]
+    state, restarts, nodes, reason = (cells + [""] * len(_COLUMNS))[: len(_COLUMNS)]
+    return JobState(_describe(state, restarts, nodes, reason), is_live=state not in _OVER)
+
+
+def _describe(state: str, restarts: str, nodes: str, reason: str) -> str:
+    words = state
+    if nodes:
+        words += f" on {nodes}"
+    if state == "PENDING" and reason not in ("", "None"):
+        words += f" ({reason})"
+    return f"{words}, {restarts} restart(s)" if restarts.isdigit() else words
+
+
+def _call(timeout_s: float, *words: str) -> _Answer:
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False)
+    except subprocess.TimeoutExpired:
+        return _Answer(1, "", f"{words[0]} did not answer within {timeout_s:g} s; is the controller up?")
+    except OSError as error:
+        return _Answer(1, "", f"{words[0]} cannot be run: {error.strerror}")
+    return _Answer(done.returncode, done.stdout, done.stderr)
+
+
+def _reason(answer: _Answer) -> str:
+    """The last line of what a command complained about: the ones before say where, it says what."""
+    lines = [line.strip() for line in answer.error.splitlines() if line.strip()]
+    return lines[-1] if lines else f"it ended with exit code {answer.code}"

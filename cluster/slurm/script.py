@@ -1,0 +1,34 @@
+"""The batch script of a search: Slurm's options and a few variables, then `slurm_job.sh` as it stands.
+
+All that varies stands at the top, each text through `shlex.quote`; the rest is the same for every search.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from importlib import resources
+
+
+def write_script(
+    comment: str, options: Sequence[str], variables: Mapping[str, str | int], command: Sequence[str]
+) -> str:
+    """The text of the script.
+
+    Args:
+        comment: What it is, in one line.
+        options: Slurm's options, such as '--nodes=2'; their values may hold anything but line breaks.
+        variables: What `slurm_job.sh` reads.
+        command: The search, word by word.
+    """
+    lines = ["#!/bin/bash", f"# {comment}"]
+    lines += [f"#SBATCH {_quote_value(option)}" for option in options]
+    lines += ["", *(f"{name}={shlex.quote(str(value))}" for name, value in variables.items())]
+    lines += ["search=(", *(f"  {shlex.quote(word)}" for word in command), ")"]
+    body = (resources.files("paretoseg.cluster.slurm") / "slurm_job.sh").read_text()
+    return "\n".join(lines) + "\n\n" + body
+
+
+def _quote_value(option: str) -> str:
+    name, equals, value = option.partition("=")
+    return f"{name}{equals}{shlex.quote(value)}" if equals else name

@@ -1,7 +1,0 @@
-"""`python -m search` is the command `paretoseg`."""
-
-import sys
-
-from search.cli import main
-
-sys.exit(main())

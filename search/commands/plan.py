@@ -1,0 +1,118 @@
+"""What is settled and checked before a search begins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from paretoseg.search.config.config import Composed, Experiment, compose
+from paretoseg.search.config.references import settle_reference
+from paretoseg.search.config.resuming import merge_overrides
+from paretoseg.search.config.splits import check_splits
+from paretoseg.search.config.stored_task import compose_stored
+from paretoseg.search.config.strengths import describe_calibration, settle
+from paretoseg.search.store.study_folder import StudyFolder
+from paretoseg.search.strategies.pruner import Pruner
+from paretoseg.search.strategies.strategy import Strategy
+from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.tracking.plan import settle_mode
+from paretoseg.spaces.search_space import SearchSpace
+from paretoseg.trainables.trainable import Task
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A search that was checked and can begin."""
+
+    experiment: Experiment
+    text: str
+    overrides: tuple[str, ...]
+    folder: StudyFolder
+    space: SearchSpace
+    task: Task
+    strategy: Strategy
+    pruner: Pruner
+    segments: tuple[str, ...]
+    """Those of the journal when the plan was made; others say that somebody has worked on the study since."""
+
+    notes: tuple[str, ...] = ()
+    """What the user should know of a study that begins."""
+
+
+def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
+    """Everything that can be checked before the search starts, checked.
+
+    Raises:
+        ValueError: with what is wrong and the way out.
+    """
+    folder = StudyFolder(locate(composed.experiment))
+    segments = folder.journal.list_segments()
+    overrides = merge_overrides((), overrides)
+    if folder.exists():
+        record = folder.read_record()
+        composed = compose_stored(folder, record.created, overrides)
+        overrides = merge_overrides(record.created.overrides, overrides)
+        _check_seed(record, composed.experiment.seed)
+    else:
+        composed = settle_reference(settle(composed))
+    experiment = composed.experiment
+    space = experiment.build_space()
+    task = experiment.build_task()
+    task.check()
+    check_splits(folder, task)
+    notes = () if folder.exists() else describe_calibration(experiment.task, experiment.data, task.split_rows())
+    experiment.cluster.check(experiment.resources)
+    settle_mode(experiment.tracking)
+    objectives = task.objectives()
+    return Plan(
+        experiment=experiment,
+        text=composed.text,
+        overrides=tuple(overrides),
+        folder=folder,
+        space=space,
+        task=task,
+        strategy=experiment.strategy.build(space, objectives, experiment.seed),
+        pruner=experiment.pruner.build(objectives),
+        segments=segments,
+        notes=tuple(notes),
+    )
+
+
+def _check_seed(record: StudyRecord, seed: int) -> None:
+    """Refuses an `experiment.yaml` whose seed is not the one that the journal tells of."""
+    if record.trials and record.trials[0].seed != seed:
+        raise ValueError(
+            f"experiment.yaml says seed={seed}, but the study was begun with seed={record.trials[0].seed}; restore "
+            "experiment.yaml from a backup"
+        )
+
+
+def compose_new_or_stored(overrides: Sequence[str]) -> Composed:
+    """The config; a key that only fits what the study was begun with, such as its cluster, is no mistake."""
+    try:
+        return compose(overrides)
+    except ValueError:
+        stored = _find_stored(overrides)
+        if not stored:
+            raise
+        return compose(merge_overrides(stored, overrides))
+
+
+def _find_stored(overrides: Sequence[str]) -> Sequence[str]:
+    """What the named study was begun with; nothing if there is none."""
+    named = [word for word in overrides if word.split("=", 1)[0] in ("experiment", "storage", "study")]
+    try:
+        folder = StudyFolder(locate(compose(named).experiment))
+        return folder.read_record().created.overrides if folder.exists() else ()
+    except ValueError:
+        return ()
+
+
+def locate(experiment: Experiment) -> str:
+    """The folder or URI of an experiment's study."""
+    if "://" not in experiment.storage:
+        return os.path.join(experiment.storage, experiment.study)
+    parts = urlsplit(experiment.storage)
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{experiment.study}"))

@@ -1,0 +1,250 @@
+"""The command `paretoseg report`: from a study's folder to one HTML file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from paretoseg.search.commands.certainty import read_certainty
+from paretoseg.search.config.stored_task import rebuild_task
+from paretoseg.search.fronts.certainty import Certainty
+from paretoseg.search.reports.certainty_text import describe_certainty
+from paretoseg.search.reports.convergence import follow_front
+from paretoseg.search.reports.fidelity import describe_fidelity
+from paretoseg.search.reports.html import describe_seeds, render_report
+from paretoseg.search.reports.page_data import (
+    count_empty,
+    describe_metrics,
+    describe_study,
+    find_metric,
+    mean_by_class,
+    mean_by_severity,
+    mean_by_shift,
+)
+from paretoseg.search.reports.pictures import choose_cases, choose_conditions, describe_pictures, spread
+from paretoseg.search.reports.rescore_section import ShownRescoring, render_rescorings
+from paretoseg.search.reports.robustness_data import describe_corruptions
+from paretoseg.search.store.folder import Folder
+from paretoseg.search.store.rescore_folder import RescoreFolder, list_rescorings
+from paretoseg.search.store.study_folder import StudyFolder
+from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.study.rescore_record import read_drift
+from paretoseg.search.trials.trial import State, Trial
+from paretoseg.trainables.data.datasets import load_once
+from paretoseg.trainables.segmentation.task import SegmentationTask
+from paretoseg.trainables.trainable import Assignment, CaseScore, Split
+
+REPORT_NAME = "report.html"
+
+MAX_PICTURED = 12
+"""Members of the front with pictures, spread evenly over it: keeps the file small and the wait short."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The rows that were kept, by trial."""
+
+    validation: Mapping[int, Sequence[CaseScore]]
+    test: Mapping[int, Sequence[CaseScore]]
+    metric: str
+    """What the objectives are made of."""
+
+
+def report(location: str, output: str | None, has_pictures: bool, console: Console) -> int:
+    """Writes the report of a study and says where it lies; returns the exit code.
+
+    Args:
+        location: Folder or URI of the study.
+        output: The file to write, replaced if it exists; None for `report.html` in the study's folder.
+        has_pictures: Whether networks are loaded to draw what they predict.
+        console: Where progress is shown.
+
+    Raises:
+        ValueError: if there is no study, or the file cannot be named so.
+        StorageError: if the study cannot be read or the file not be written.
+    """
+    folder = StudyFolder(location)
+    target, name = (folder.folder, REPORT_NAME) if output is None else _locate(output)
+    events = folder.read_events()
+    record = StudyRecord(events)
+    with _show_progress(console) as progress:
+        scores = _read_scores(folder, record, progress)
+        pictures = _take_pictures(folder, record, scores, progress) if has_pictures else _without("left out on request")
+    certainty, gap = _find_certainty(folder, record)
+    data = describe_study(record, certainty) | {
+        "milestones": [asdict(milestone) for milestone in follow_front(events)],
+        **_describe_scores(scores),
+        "pictures": pictures,
+    }
+    written_at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    rescorings, damaged = _read_rescorings(folder, record)
+    page = render_report(record, data, _notes(record, certainty), written_at, rescorings=render_rescorings(rescorings))
+    content = page.encode(errors="replace")
+    target.write(name, content)
+    size = f"{len(content) / 1e6:.1f} MB" if len(content) > 1e6 else f"{len(content) / 1e3:.0f} kB"
+    place = output or folder.folder.child(name).location
+    console.print(
+        f"Report: {place} ({size}); open it in any browser, it needs no network.", markup=False, soft_wrap=True
+    )
+    if pictures["reason"]:
+        console.print(f"Note: it has no pictures: {pictures['reason']}", markup=False, soft_wrap=True)
+    for note in (*gap, *pictures["gaps"], *damaged):
+        console.print(f"Note: {note}", markup=False, soft_wrap=True)
+    return 0
+
+
+def _locate(output: str) -> tuple[Folder, str]:
+    path = Path(output)
+    if "://" in output:
+        raise ValueError(f"output must be a file on this machine, got '{output}'; write it here, then copy it")
+    if path.is_dir() or output.endswith("/"):
+        raise ValueError(f"output must be a file, but '{output}' is a folder; add a name, such as {path / REPORT_NAME}")
+    if not path.parent.is_dir():
+        raise ValueError(f"output must lie in an existing folder, but '{path.parent}' is none; create it first")
+    return Folder(str(path.parent)), path.name
+
+
+def _show_progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _read_scores(folder: StudyFolder, record: StudyRecord, progress: Progress) -> Scores:
+    finished = [trial.trial_id for trial in record.trials if trial.state is State.FINISHED]
+    tested = [trial.trial_id for trial in record.trials if trial.test]
+    validation = {
+        trial_id: folder.read_cases(trial_id, Split.VALIDATION)
+        for trial_id in progress.track(finished, description="reading cases")
+    }
+    test = {trial_id: folder.read_cases(trial_id, Split.TEST) for trial_id in tested}
+    metric = find_metric(record.objectives, (row for rows in validation.values() for row in rows))
+    return Scores(validation, test, metric)
+
+
+def _find_certainty(folder: StudyFolder, record: StudyRecord) -> tuple[Certainty | None, list[str]]:
+    """How certain the front is, or why that is not known."""
+    if not any(folder.has_cases(trial.trial_id, Split.VALIDATION) for trial in record.front.trials):
+        return None, []
+    try:
+        return read_certainty(folder, record), []
+    except ValueError as error:
+        return None, [f"the front has no intervals: {error}"]
+
+
+def _read_rescorings(folder: StudyFolder, record: StudyRecord) -> tuple[list[ShownRescoring], list[str]]:
+    """What was measured anew, and why some of it cannot be shown."""
+    shown, gaps = [], []
+    for name in list_rescorings(folder.folder):
+        beside = RescoreFolder(folder.folder, name)
+        try:
+            found = beside.read_record()
+        except ValueError as error:
+            gaps.append(f"rescoring {name} is left out: {error}")
+            continue
+        if found is not None:
+            words, drift = " ".join(found.overrides), read_drift(record, found)
+            shown.append(ShownRescoring(name, words, drift, found.objectives, beside.read_picture()))
+    return shown, gaps
+
+
+def _describe_scores(scores: Scores) -> dict[str, Any]:
+    """The means that the page draws, by split and trial; trials without rows are left out."""
+    by_split = {
+        split: {str(trial_id): rows for trial_id, rows in by_trial.items() if rows}
+        for split, by_trial in (("validation", scores.validation), ("test", scores.test))
+    }
+    return {
+        "metric": scores.metric,
+        "metrics": describe_metrics(row for rows in scores.validation.values() for row in rows),
+        "corruptions": describe_corruptions(
+            (row for rows in scores.validation.values() for row in rows), scores.metric
+        ),
+        "severities": {
+            split: {trial_id: mean_by_severity(rows, scores.metric) for trial_id, rows in by_trial.items()}
+            for split, by_trial in by_split.items()
+        },
+        "shifts": {
+            split: {trial_id: mean_by_shift(rows, scores.metric) for trial_id, rows in by_trial.items()}
+            for split, by_trial in by_split.items()
+        },
+        "classes": {
+            split: {trial_id: mean_by_class(rows) for trial_id, rows in by_trial.items()}
+            for split, by_trial in by_split.items()
+        },
+        "empty": {
+            split: {trial_id: count_empty(rows) for trial_id, rows in by_trial.items()}
+            for split, by_trial in by_split.items()
+        },
+    }
+
+
+def _take_pictures(folder: StudyFolder, record: StudyRecord, scores: Scores, progress: Progress) -> dict[str, Any]:
+    """What the pictures' part of the page shows; with a reason instead if there is nothing to show."""
+    members = spread([trial.trial_id for trial in record.front.trials], MAX_PICTURED)
+    if not members:
+        return _without("no trial is on the front yet")
+    try:
+        task = rebuild_task(folder, record.created)
+        if not isinstance(task, SegmentationTask):
+            return _without("this study's task has no images")
+        return _draw(folder, [record.trials[trial_id] for trial_id in members], task, scores, progress)
+    except (ValueError, OSError) as error:
+        return _without("; ".join(str(error).splitlines()))
+
+
+def _draw(
+    folder: StudyFolder, members: Sequence[Trial], task: SegmentationTask, scores: Scores, progress: Progress
+) -> dict[str, Any]:
+    is_tested = all(scores.test.get(trial.trial_id) for trial in members)
+    split, by_trial = (Split.TEST, scores.test) if is_tested else (Split.VALIDATION, scores.validation)
+    rows = [by_trial.get(trial.trial_id, ()) for trial in members]
+    cases, conditions = choose_cases(rows, scores.metric), choose_conditions(next(filter(None, rows), ()))
+    if not cases:
+        return _without("the rows of the front's members are missing in cases/")
+    waiting = progress.add_task("loading torch", total=None)
+    from paretoseg.trainables.segmentation import gallery  # torch and MONAI: nothing else here needs them
+
+    progress.update(waiting, visible=False)
+    shown = gallery.find_cases(task, split, [name for name, _ in cases])
+    scenes = gallery.show_scenes(task, shown, conditions)
+    answers, gaps = {}, []
+    for trial in progress.track(members, description="drawing pictures"):
+        assignment = Assignment(trial.candidate, trial.seed)
+        with folder.open_checkpoint(trial.trial_id) as path:
+            try:
+                if path is None:
+                    raise ValueError("its checkpoint is gone; restore it")
+                answers[trial.trial_id] = gallery.show_answers(task, assignment, path, shown, conditions)
+            except ValueError as error:
+                gaps.append(f"trial {trial.trial_id} has no pictures: {error}")
+    if not answers:
+        return _without("; ".join(gaps))
+    names = load_once(task.data).class_names
+    return describe_pictures(cases, conditions, scenes, answers, split, names) | {"reason": "", "gaps": gaps}
+
+
+def _without(reason: str) -> dict[str, Any]:
+    return {"reason": reason, "gaps": []}
+
+
+def _notes(record: StudyRecord, certainty: Certainty | None) -> list[str]:
+    notes = [
+        describe_seeds(record),
+        "Validation cases chose the front; test cases were measured once, at the end, for its members alone.",
+    ]
+    if any(not trial.test for trial in record.front.trials):
+        notes[1] = "The front was read off validation cases, and not all of its members are measured on test cases yet."
+    notes += describe_certainty(certainty) if certainty else []
+    notes += describe_fidelity(record.trials, record.objectives)
+    num_running = sum(trial.state is State.RUNNING for trial in record.trials)
+    if num_running:
+        notes.append(
+            f"{num_running} trials were running or interrupted when this was written: the front may still grow."
+        )
+    return notes

@@ -1,0 +1,260 @@
+"""The command `paretoseg search`: from overrides to a study that ran."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from enum import IntEnum
+
+from rich.console import Console
+
+from paretoseg.cluster.cluster import BatchConfig
+from paretoseg.search.commands.certainty import measure_certainty
+from paretoseg.search.commands.plan import Plan, compose_new_or_stored, locate, make_plan
+from paretoseg.search.commands.progress import Progress
+from paretoseg.search.commands.stopping import end_in_order
+from paretoseg.search.commands.submission import make_order, send, submit
+from paretoseg.search.config.config import Experiment
+from paretoseg.search.config.overrides import quote
+from paretoseg.search.config.resuming import merge_overrides
+from paretoseg.search.config.splits import keep_splits
+from paretoseg.search.config.strengths import without_calibration
+from paretoseg.search.fronts.certainty import Certainty
+from paretoseg.search.reports.certainty_text import describe_ends
+from paretoseg.search.reports.text import describe_seconds, front_table
+from paretoseg.search.running.runner import connect, work_off
+from paretoseg.search.running.session import JobSettings, Session
+from paretoseg.search.store.folder import StorageError, hide_secrets
+from paretoseg.search.store.lock import LockedError, hold_lock
+from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.study.study import Study
+from paretoseg.search.tracking.feed import follow
+from paretoseg.search.tracking.plan import Mode
+from paretoseg.search.trials.events import Created
+
+
+class Exit(IntEnum):
+    """What the exit code of a search says; the codes above 63 are those of sysexits.h."""
+
+    DONE = 0
+    GAVE_UP = 3
+    STORAGE = 74
+    WORK_LEFT = 75
+
+
+def search(overrides: Sequence[str], console: Console, *, dry_run: bool = False) -> int:
+    """Begins or resumes the study that the overrides name, and works on it until its budget is spent.
+
+    On a cluster that takes jobs it only hands the search in, or with `dry_run` prints what it would hand in.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ValueError: for a mistake in the overrides or the data, before anything is written.
+        LockedError: if another process works on the study.
+        StorageError: if the study's folder cannot be reached.
+    """
+    composed = compose_new_or_stored(overrides)
+    cluster = composed.experiment.cluster
+    if isinstance(cluster, BatchConfig) and not cluster.has_local_paths:
+        end_in_order()
+        return _send(composed.experiment, cluster, merge_overrides((), overrides), console, dry_run=dry_run)
+    plan = make_plan(composed, overrides)
+    cluster = plan.experiment.cluster
+    if isinstance(cluster, BatchConfig):
+        end_in_order()
+        return _submit(plan, cluster, merge_overrides((), overrides), console, dry_run=dry_run)
+    if dry_run:
+        raise ValueError(
+            "--dry-run shows the job that would be submitted, but this cluster takes none; use cluster=slurm"
+        )
+    end_in_order()
+    with hold_lock(plan.folder.folder):
+        study = _open_study(plan, console)
+        if study.is_complete():
+            console.print(f"The study is complete; add budget.trials=<more than {study.budget.trials}> to go on.")
+        return _work(plan, study, console)
+
+
+def _submit(plan: Plan, cluster: BatchConfig, overrides: Sequence[str], console: Console, *, dry_run: bool) -> Exit:
+    experiment = plan.experiment
+    order = make_order(experiment.study, overrides, experiment.storage, locate(experiment))
+    if dry_run:
+        print(cluster.render(order), end="")
+    else:
+        submit(cluster, order, plan.folder, lambda: _begin_study(plan), console)
+    return Exit.DONE
+
+
+def _send(
+    experiment: Experiment, cluster: BatchConfig, overrides: Sequence[str], console: Console, *, dry_run: bool
+) -> int:
+    """Hands the search to a place with disks of its own: what can be checked here is, and the rest there."""
+    replace(experiment, task=without_calibration(experiment.task)).build_task()
+    cluster.check(experiment.resources)
+    order = make_order(experiment.study, overrides, experiment.storage, locate(experiment))
+    is_online = experiment.tracking.mode is Mode.online
+    order = replace(order, resources=experiment.resources, is_tracked_online=is_online)
+    if dry_run:
+        print(cluster.render(order), end="")
+        return Exit.DONE
+    return send(cluster, order, console)
+
+
+def _begin_study(plan: Plan) -> None:
+    """Keeps the config, and begins the journal of a study that is new.
+
+    Raises:
+        LockedError: if another process has worked on the study since the plan was made.
+    """
+    folder = plan.folder
+    if folder.journal.list_segments() != plan.segments:
+        raise LockedError(
+            f"another process has just worked on study '{folder.folder.location}'; give the same command again to go "
+            "on from there"
+        )
+    folder.write_experiment(plan.text)
+    keep_splits(folder, plan.task)
+    if not folder.exists():
+        kept = tuple(override for override in plan.overrides if not override.startswith("storage="))
+        folder.journal.append(
+            Created(time.time(), plan.experiment.study, plan.task.objectives(), plan.task.cost_names(), kept)
+        )
+
+
+def _open_study(plan: Plan, console: Console) -> Study:
+    experiment, folder = plan.experiment, plan.folder
+    _begin_study(plan)
+    for note in (*plan.notes, *plan.task.notes(plan.space)):
+        console.print(f"Note: {note}.", markup=False, soft_wrap=True)
+    study = Study(
+        folder.journal,
+        plan.strategy,
+        plan.pruner,
+        budget=experiment.budget,
+        seed=experiment.seed,
+    )
+    for name in folder.journal.torn:
+        console.print(f"The last record of journal/{name} was torn and is left out; the search goes on before it.")
+    if study.trials:
+        console.print(
+            f"Resuming {folder.folder.location}: {len(study.trials) - study.num_running} trials done, "
+            f"{study.num_running} interrupted ones run again.",
+            markup=False,
+        )
+    study.open(time.time(), host=socket.gethostname(), pid=os.getpid())
+    return study
+
+
+def _work(plan: Plan, study: Study, console: Console) -> Exit:
+    resources = plan.experiment.resources
+    settings = JobSettings(resources.num_threads, "cuda" if resources.gpus else "cpu", resources.timeout_min)
+    session = Session(study, plan.folder, plan.task, settings, time.time)
+    with follow(plan.experiment.tracking, session, console) as track:
+        if not session.is_over():
+            _run(plan, session, console, track)
+        return _conclude(plan, session, console)
+
+
+def _run(plan: Plan, session: Session, console: Console, track: Callable[[Session], None]) -> None:
+    """Runs the session; Ctrl-C and a storage that fails end it, what is left to do is in the journal."""
+    cluster, resources = plan.experiment.cluster, plan.experiment.resources
+    start = time.monotonic()
+    console.print(
+        f"Study {plan.folder.folder.location}: starting. Ctrl-C stops; the same command resumes.", markup=False
+    )
+    try:
+        with connect(cluster) as (nodes, is_serial):
+            slots = 1 if is_serial else resources.count_slots(nodes)
+            progress = Progress(console, slots)
+            session.observe = _observe_with(progress.update, track)
+            console.print(f"{session.study.budget.trials} trials, {slots} at a time.")
+            with progress.show():
+                work_off(session, slots=0 if is_serial else slots, resources=resources)
+    except KeyboardInterrupt:
+        console.print("Interrupted.")
+    except StorageError as error:
+        session.halt(str(error))
+    console.print(f"This session took {describe_seconds(time.monotonic() - start)}.")
+
+
+def _observe_with(*observers: Callable[[Session], None]) -> Callable[[Session], None]:
+    def observe(session: Session) -> None:
+        for observer in observers:
+            observer(session)
+
+    return observe
+
+
+def _conclude(plan: Plan, session: Session, console: Console) -> Exit:
+    """Writes and shows the answer as far as it is known, and says what to type next."""
+    for warning in session.warnings:
+        console.print(f"Note: {warning}", markup=False)
+    if session.halt_reason:
+        console.print(f"Stopped: {session.halt_reason}", markup=False, soft_wrap=True)
+        return Exit.STORAGE
+    record, folder = session.study.record, plan.folder
+    folder.write_trials(record)
+    folder.write_front(record)
+    location = folder.folder.location
+    if record.front.trials:
+        from paretoseg.search.reports.picture import (
+            draw_front,  # matplotlib: late, so that the first trial starts early
+        )
+
+        certainty = _find_certainty(plan, record)
+        picture = folder.write_picture("front.png", draw_front(record, certainty))
+        console.print(front_table(record))
+        if certainty and certainty.ends:
+            console.print(describe_ends(certainty.ends), markup=False, soft_wrap=True)
+        console.print(f"Picture: {picture}\nTable:   {location}/front.csv", markup=False, soft_wrap=True)
+    study = session.study
+    resume, place = shlex.join(("paretoseg", "search", *_resume_words(plan))), shlex.quote(location)
+    if study.gave_up:
+        if study.is_complete():  # the same command alone would find nothing to do
+            resume = f"{resume} budget.trials={study.budget.trials * 2}"
+        last = next(trial for trial in reversed(record.in_order_of_end()) if trial.failure)
+        assert last.failure is not None
+        console.print(
+            f"Stopped: {study.budget.max_failures} trials failed in a row, the last one (trial {last.trial_id}) with "
+            f"{last.failure.kind}: {last.failure.reason}. `paretoseg status {place}` lists them; when the cause is "
+            f"mended, resume with: {resume}",
+            markup=False,
+            soft_wrap=True,
+        )
+        return Exit.GAVE_UP
+    if session.is_done():
+        more = f"budget.trials={study.budget.trials * 2}"
+        hours, num_left = study.budget.hours, study.budget.trials - len(study.trials)
+        if hours is not None and num_left > 0:
+            console.print(
+                f"The budget of {hours:g} hours is spent; {num_left} of {study.budget.trials} trials were not begun.",
+                soft_wrap=True,
+            )
+            more = f"budget.hours={record.hours_used + hours:.3g}"
+        steps = (f"paretoseg front {place}", f"paretoseg status {place}", f"{resume} {more}")
+        console.print("Next: " + "\n      ".join(steps), markup=False, soft_wrap=True)
+        return Exit.DONE
+    console.print(f"Work is left; resume with: {resume}", markup=False, soft_wrap=True)
+    return Exit.WORK_LEFT
+
+
+def _find_certainty(plan: Plan, record: StudyRecord) -> Certainty | None:
+    """How certain the front is, or None if the rows do not tell."""
+    try:
+        return measure_certainty(plan.folder, record, plan.task, seed=plan.experiment.seed)
+    except ValueError:
+        return None
+
+
+def _resume_words(plan: Plan) -> list[str]:
+    """What names the study on the command line; the rest is in its folder."""
+    storage = hide_secrets(plan.experiment.storage)
+    if storage.startswith(("'", '"')):
+        storage = quote(storage)  # bare, these would be read as quotes
+    return [f"study={plan.experiment.study}", *([f"storage={storage}"] if storage != "studies" else [])]

@@ -1,0 +1,300 @@
+"""The root config, the table of all choices, and how the command line becomes real objects.
+
+Dataclasses are the schema and stand beside what they build; YAML holds deltas. Nothing outside this module and
+`resuming` ever sees Hydra or OmegaConf: `compose` returns an `Experiment` of plain objects.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_module
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from paretoseg.cluster.attached import AttachedConfig
+from paretoseg.cluster.cluster import ClusterConfig
+from paretoseg.cluster.kubernetes.kubernetes import KubernetesConfig
+from paretoseg.cluster.local import LocalConfig
+from paretoseg.cluster.resources import Resources
+from paretoseg.cluster.serial import SerialConfig
+from paretoseg.cluster.slurm.slurm import SlurmConfig
+from paretoseg.search.config.overrides import one_line, quote, take_literally
+from paretoseg.search.config.space_config import Space, build_space, read_restrictions
+from paretoseg.search.config.unknown import check_key, suggest
+from paretoseg.search.strategies.evolution import EvolutionConfig
+from paretoseg.search.strategies.pruner import MedianConfig, NeverConfig, PrunerConfig
+from paretoseg.search.strategies.random import RandomConfig
+from paretoseg.search.strategies.strategy import StrategyConfig
+from paretoseg.search.study.study import Budget
+from paretoseg.search.tracking.plan import TrackingConfig
+from paretoseg.spaces.search_space import SearchSpace
+from paretoseg.trainables.data.brain import BrainConfig
+from paretoseg.trainables.data.datasets import DataConfig
+from paretoseg.trainables.data.decathlon import DecathlonConfig
+from paretoseg.trainables.data.folder import FolderConfig
+from paretoseg.trainables.data.textures import TexturesConfig
+from paretoseg.trainables.segmentation.config import SegmentationConfig
+from paretoseg.trainables.task_config import TaskConfig
+from paretoseg.trainables.toy import ToyConfig
+from paretoseg.trainables.trainable import Task
+
+CHOICES: Mapping[str, Mapping[str, type]] = {
+    "task": {"segmentation": SegmentationConfig, "toy": ToyConfig},
+    "data": {
+        "textures": TexturesConfig,
+        "decathlon": DecathlonConfig,
+        "folder": FolderConfig,
+        "brain": BrainConfig,
+    },
+    "strategy": {"nsga2": EvolutionConfig, "random": RandomConfig},
+    "pruner": {"never": NeverConfig, "median": MedianConfig},
+    "cluster": {
+        "local": LocalConfig,
+        "slurm": SlurmConfig,
+        "kubernetes": KubernetesConfig,
+        "attached": AttachedConfig,
+        "serial": SerialConfig,
+    },
+}
+"""Every group of the config with its options; adding one is a module and a line here."""
+
+CHANGEABLE = (
+    *("budget", "resources", "cluster", "storage", "tracking"),
+    *("data.root", "data.shift", "data.cache", "data.cache_gb"),
+)
+"""What a resumed study may be given anew; everything else would make its trials incomparable.
+
+Data may have moved, and so may the folders of shift sets: the study knows by hashes whether it is still the same.
+"""
+
+SETTLED = ("task.strengths", "task.reference_errors")
+"""What is filled in when a study begins; a resumed study keeps it, unless it is asked for otherwise."""
+
+
+@dataclass
+class Experiment:
+    """Everything that a search is told."""
+
+    study: str = MISSING
+    """Name of the study, and of its folder."""
+
+    storage: str = "studies"
+    """Where the study folders lie: a local path or any `pyarrow.fs` URI, such as s3://bucket/studies."""
+
+    seed: int = 0
+    """Seed of the search and of every trial in it."""
+
+    task: TaskConfig = MISSING
+    """What a trial does: segmentation or toy."""
+
+    data: DataConfig = MISSING
+    """What a trial sees."""
+
+    space: Space = field(default_factory=Space)  # type: ignore[valid-type]
+    """What is searched."""
+
+    strategy: StrategyConfig = MISSING
+    """Who proposes trials."""
+
+    pruner: PrunerConfig = MISSING
+    """Who stops trials early."""
+
+    budget: Budget = field(default_factory=Budget)
+    """When the search ends."""
+
+    resources: Resources = field(default_factory=Resources)
+    """What one trial gets."""
+
+    cluster: ClusterConfig = MISSING
+    """Where trials run."""
+
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    """What goes to Weights & Biases."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must lie in 0..{2**32 - 1}, got {self.seed}")
+        if not self.storage:
+            raise ValueError("storage must be a path or a URI, got ''; leave it out for 'studies'")
+        if self.storage.startswith("~"):
+            try:
+                self.storage = str(Path(self.storage).expanduser())
+            except RuntimeError:
+                raise ValueError(f"storage {self.storage!r} names a home directory that is not there") from None
+
+    @property
+    def restrictions(self) -> dict[str, object]:
+        """What the space is narrowed to, by dimension."""
+        return read_restrictions(self.space)
+
+    def build_space(self) -> SearchSpace:
+        """What is searched; raises ValueError as `paretoseg.search.config.space_config.build_space` does."""
+        keys = ("match_parameters", "match_flops")
+        matched_by = next((f"task.{key}" for key in keys if getattr(self.task, key, 0) > 0), "")
+        return build_space(self.space, matched_by=matched_by)
+
+    def build_task(self) -> Task:
+        """What a trial does, on this data and in this space.
+
+        Raises:
+            ValueError: if the settings do not fit each other.
+        """
+        return self.task.build(self.data, self.build_space())
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A composed config and the text that it is kept as: all keys but `storage`."""
+
+    experiment: Experiment
+    text: str
+
+
+def list_experiments() -> list[str]:
+    """The names of the experiments that ship with paretoseg."""
+    folder = resources.files("paretoseg.search.conf") / "experiment"
+    return sorted(path.name.removesuffix(".yaml") for path in folder.iterdir() if path.name.endswith(".yaml"))
+
+
+def compose(overrides: Sequence[str]) -> Composed:
+    """The experiment that the overrides describe.
+
+    Raises:
+        ValueError: for an unknown key, option or dimension or a value out of range; one line that names the known ones.
+    """
+    return to_composed(compose_config(overrides))
+
+
+def compose_config(overrides: Sequence[str]) -> DictConfig:
+    """The config that the overrides describe, before it becomes real objects.
+
+    Raises:
+        ValueError: as `compose` does, but for values that only the objects themselves refuse.
+    """
+    overrides = [take_literally(override) for override in overrides]
+    parsed = [_parse(override) for override in overrides]
+    groups = [item for item in parsed if item.key_or_group in {*CHOICES, "experiment"}]
+    for item in groups:
+        _check_option(item)
+    with_groups = _hydra([item.input_line or "" for item in groups])
+    known = flatten(with_groups)
+    for item in parsed:
+        if item not in groups:
+            check_key(item.key_or_group, known, {*CHOICES, "experiment"}, _keys_of_options())
+    config = _hydra(overrides)
+    if OmegaConf.is_missing(config, "study"):
+        raise ValueError("the study needs a name; add study=<name>")
+    try:
+        name = config.study
+    except OmegaConfBaseException as error:
+        raise ValueError(one_line(error)) from None
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise ValueError(
+            f"study must be at most 100 letters, digits, '.', '_' or '-' and begin with a letter or digit, got {name!r}"
+        )
+    return config
+
+
+def _hydra(overrides: Sequence[str]) -> DictConfig:
+    _register_choices()
+    try:
+        with initialize_config_module("paretoseg.search.conf", version_base="1.3"):
+            config: DictConfig = hydra_compose("root", overrides=list(overrides))
+            return config
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(one_line(error)) from None
+
+
+def _register_choices() -> None:
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Experiment)
+    for group, options in CHOICES.items():
+        for name, node in options.items():
+            store.store(group=group, name=name, node=node)
+
+
+def to_composed(config: DictConfig) -> Composed:
+    """The config as real objects, and as the text that a study keeps.
+
+    Raises:
+        ValueError: for a value that is out of range, in one line.
+    """
+    # The folder knows where it lies, and a URI may hold a secret: neither is kept in it.
+    text = OmegaConf.to_yaml(OmegaConf.masked_copy(config, [str(key) for key in config if key != "storage"]))
+    try:
+        experiment = OmegaConf.to_object(config)
+    except OmegaConfBaseException as error:
+        raise ValueError(one_line(error)) from None
+    assert isinstance(experiment, Experiment)
+    return Composed(experiment, text)
+
+
+def with_settled(composed: Composed, name: str, lines: Sequence[str]) -> Composed:
+    """The config with a list of its task filled in; the task must have that key."""
+    config = OmegaConf.create(composed.text)
+    OmegaConf.update(config, f"task.{name}", list(lines))
+    experiment = composed.experiment
+    task = replace(experiment.task, **{name: list(lines)})
+    return Composed(replace(experiment, task=task), OmegaConf.to_yaml(config))
+
+
+def _parse(override: str) -> Override:
+    example = "an override reads key=value, such as budget.trials=48"
+    try:
+        override.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{override!a} holds bytes that are no UTF-8; name files and studies in UTF-8") from None
+    try:
+        parsed = OverridesParser.create().parse_override(override)
+    except HydraException as error:
+        key, equals, value = override.partition("=")
+        if equals and not value.isascii():
+            raise ValueError(f'cannot read {override!r}; quote the value: "{key}={quote(value)}"') from None
+        raise ValueError(f"cannot read {override!r} ({one_line(error)}); {example}") from None
+    if parsed.type is None or parsed.type.name != "CHANGE" or parsed.is_sweep_override():
+        raise ValueError(f"cannot take {override!r}; {example}, without +, ~ or sweeps")
+    return parsed
+
+
+def _check_option(override: Override) -> None:
+    group, name = override.key_or_group, override.value()
+    options = list_experiments() if group == "experiment" else list(CHOICES[group])
+    if name not in options:
+        raise ValueError(f"unknown {group} {name!r}; {suggest(str(name), options)}known: {', '.join(options)}")
+
+
+def _keys_of_options() -> dict[str, str]:
+    """Every key that an option of a group brings, with all options that do."""
+    found: dict[str, list[str]] = {}
+    for group, options in CHOICES.items():
+        for name, node in options.items():
+            for item in fields(node):
+                found.setdefault(f"{group}.{item.name}", []).append(f"{group}={name}")
+    return {key: " or ".join(options) for key, options in found.items()}
+
+
+def flatten(config: Any) -> dict[str, Any]:
+    """Every leaf by its dotted key; lists are leaves."""
+    plain = OmegaConf.to_container(config, throw_on_missing=False, enum_to_str=True)
+    leaves: dict[str, Any] = {}
+
+    def walk(prefix: str, node: Any) -> None:
+        if isinstance(node, Mapping) and node:
+            for name, child in node.items():
+                walk(f"{prefix}.{name}" if prefix else str(name), child)
+        elif prefix:
+            leaves[prefix] = node
+
+    walk("", plain)
+    return leaves

@@ -1,0 +1,47 @@
+"""The keys `space.*`, and the search space that they ask for."""
+
+from __future__ import annotations
+
+from dataclasses import field, make_dataclass
+from typing import Any
+
+from paretoseg.spaces.architecture import Architecture
+from paretoseg.spaces.canonical import FAMILY_DIMENSIONS
+from paretoseg.spaces.search_space import DIMENSIONS, SearchSpace
+
+Space = make_dataclass(
+    "Space", [("preset", str, field(default="core")), *((name, Any, field(default=None)) for name in DIMENSIONS)]
+)
+"""The preset, and a key a dimension: null leaves it to the preset, a value pins, a list narrows, `all` opens it."""
+
+
+def read_restrictions(space: Any) -> dict[str, object]:
+    """What a `Space` narrows, by dimension."""
+    return {name: value for name in DIMENSIONS if (value := getattr(space, name)) is not None}
+
+
+def build_space(space: Any, *, matched_by: str) -> SearchSpace:
+    """What is searched.
+
+    Args:
+        space: A `Space`.
+        matched_by: The key whose number the width follows from; '' if it is searched.
+
+    Raises:
+        ValueError: for an unknown preset, a value outside its domain, a space without any possible network, or one
+            whose networks cannot be of one size.
+    """
+    wishes = read_restrictions(space)
+    if not matched_by:
+        return SearchSpace(wishes, space.preset)
+    if "width" in wishes:
+        raise ValueError(f"the width follows from {matched_by}; leave out one of it and space.width")
+    matched = SearchSpace({**wishes, "width": Architecture.width}, space.preset)
+    fixed = [name for name, heard in FAMILY_DIMENSIONS.items() if "width" not in heard]
+    found = [name for name in fixed if matched.domains["family"].contains(name)]
+    if found:
+        raise ValueError(
+            f"{matched_by} needs families whose width can be chosen, got {', '.join(found)}; name the others in "
+            f"space.family, or set {matched_by}=0"
+        )
+    return matched

@@ -1,0 +1,108 @@
+"""What a rescoring may be told: how stored networks are measured, on which shift sets, and where that runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from paretoseg.cluster.cluster import BatchConfig
+from paretoseg.cluster.resources import Resources
+from paretoseg.search.config.config import CHOICES, Composed, compose
+from paretoseg.search.config.overrides import dict_of
+from paretoseg.search.config.references import settle_reference
+from paretoseg.search.config.resuming import merge_overrides
+from paretoseg.search.config.stored_task import compose_stored
+from paretoseg.search.store.study_folder import StudyFolder
+from paretoseg.search.trials.events import Created
+from paretoseg.trainables.segmentation.task import SegmentationTask
+
+SHORT_NAMES: Mapping[str, str] = {"corruptions": "task.corruptions", "severities": "task.severities"}
+"""Keys that may be typed without their group."""
+
+MEASUREMENT = (
+    "task.corruptions", "task.severities", "task.num_battery_cases", "task.battery_seed", "task.calibration",
+    "task.strengths",
+    "task.robustness", "task.robustness_over", "task.trained_corruptions", "task.reference", "task.reference_errors",
+    "task.metric", "task.surface_metrics", "task.nsd_tolerance_mm", "data.shift",
+)  # fmt: skip
+"""What may be measured otherwise than in the study; everything else would need other networks."""
+
+_READ_ONCE: Mapping[str, str] = {"task.calibration": "task.strengths", "task.reference": "task.reference_errors"}
+"""Files that a study reads once, when it begins, and what it keeps of them: of another file, that is read anew."""
+
+PLACE = ("data.root", "data.cache", "resources", "cluster")
+"""Where data lies and where the work is done: nothing that a rescoring is known by."""
+
+
+def compose_rescoring(folder: StudyFolder, created: Created, overrides: Sequence[str]) -> Composed:
+    """The experiment of a study as it is to be measured now; it runs where it is typed unless a cluster is named.
+
+    Raises:
+        ValueError: for a key that is unknown or cannot be given anew, a wrong value, or a study without its config.
+    """
+    overrides = [_in_full(override) for override in overrides]
+    _check_keys(created, overrides)
+    asked = dict_of(overrides)
+    overrides += [f"{kept}=[]" for file, kept in _READ_ONCE.items() if file in asked and kept not in asked]
+    changeable = (*MEASUREMENT, *PLACE)
+    composed = compose_stored(folder, created, overrides, changeable)
+    if isinstance(composed.experiment.cluster, BatchConfig):
+        if "cluster" in asked:
+            raise ValueError(
+                "a rescoring runs with cluster=local, serial or attached; in a job, cluster=attached uses the job's Ray"
+            )
+        composed = compose_stored(folder, created, [*overrides, "cluster=local"], changeable)
+    return settle_reference(composed)
+
+
+def read_settings(composed: Composed, task: SegmentationTask) -> dict[str, Any]:
+    """What the scores depend on, as plain values: how is measured, and the settings of the data, less where it lies.
+
+    Presets and calibrations stand resolved in it: a file or a default that changes later makes another rescoring.
+    """
+    config = yaml.safe_load(composed.text)
+    measured = {key: value for key, value in config["task"].items() if f"task.{key}" in MEASUREMENT}
+    for file in _READ_ONCE:
+        measured.pop(file.removeprefix("task."), None)
+    table = task.severity_table
+    measured["corruptions"] = list(task.corruptions)
+    measured["strengths"] = {name: list(map(float, table[name])) for name in task.corruptions}
+    data = {key: value for key, value in config["data"].items() if f"data.{key}" not in PLACE}
+    return {"task": measured, "data": data}
+
+
+def name_settings(settings: Mapping[str, Any]) -> str:
+    """A name that these settings alone have, so that the same command goes on with the same rescoring."""
+    return "rescore-" + hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def share_of_one(resources: Resources) -> Resources:
+    """What one process of a trial got: measuring takes one process, however many trained together."""
+    num = resources.num_workers
+    return dataclasses.replace(resources, cpus=resources.cpus / num, gpus=resources.gpus / num, workers=0)
+
+
+def _in_full(override: str) -> str:
+    key, equals, value = override.partition("=")
+    return f"{SHORT_NAMES.get(key, key)}{equals}{value}"
+
+
+def _check_keys(created: Created, overrides: Sequence[str]) -> None:
+    for override in overrides:
+        if "=" not in override:
+            raise ValueError(f"cannot read {override!r}; an override reads key=value, such as corruptions=[motion]")
+    known = {*MEASUREMENT, *PLACE}
+    others = [key for key in dict_of(overrides) if not {key, key.split(".")[0]} & known]
+    if not others:
+        return
+    if others[0] not in (*CHOICES, "experiment"):
+        compose(merge_overrides(created.overrides, overrides))  # refuses what is not known at all, with the known ones
+    raise ValueError(
+        f"a rescoring measures networks as they are and cannot change {others[0]}; it takes "
+        f"{', '.join((*SHORT_NAMES, *MEASUREMENT[2:], 'data.root', 'data.cache', 'resources.*', 'cluster'))}"
+    )

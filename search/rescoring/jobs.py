@@ -1,0 +1,160 @@
+"""A rescoring at work: which trials are measured, which of that is still to do, and what came of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from paretoseg.search.running.session import MAX_LOSSES, JobSettings
+from paretoseg.search.running.worker import Broken, Halted, Job, JobKind, Measured, Outcome
+from paretoseg.search.store.rescore_folder import RescoreFolder
+from paretoseg.search.store.study_folder import StudyFolder
+from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.study.rescore_record import Rescored, RescoreRecord
+from paretoseg.search.trials.trial import Failure, FailureKind, Trial
+from paretoseg.trainables.trainable import Assignment, Split, Task
+
+
+def choose_trials(folder: StudyFolder, record: StudyRecord) -> list[Trial]:
+    """The trials to measure: the members of the front, and other sound ones whose checkpoint is still there.
+
+    Raises:
+        ValueError: if there is none, or the checkpoint of a member is gone.
+    """
+    members = {trial.trial_id for trial in record.front.trials}
+    if not members:
+        raise ValueError("no trial is on the front yet, so there is nothing to measure; let the search go on")
+    there = [trial for trial in record.trials if trial.is_eligible and folder.has_checkpoint(trial.trial_id)]
+    if gone := sorted(members - {trial.trial_id for trial in there}):
+        raise ValueError(
+            f"trial {', '.join(map(str, gone))} on the front has no checkpoint; restore checkpoints/ from a backup"
+        )
+    return there
+
+
+def list_jobs(
+    trials: Sequence[Trial], task: Task, settings: JobSettings, study: StudyFolder, target: RescoreFolder
+) -> list[Job]:
+    """A job for every trial on validation cases, then one for those that the search has tested on test cases.
+
+    Test cases are for the members of a final front: a trial that the search has not shown them yet is not shown them
+    here.
+    """
+    measured = [(trial, Split.VALIDATION) for trial in trials]
+    measured += [(trial, Split.TEST) for trial in trials if trial.test]
+    return [
+        Job(
+            JobKind.RESCORE,
+            trial.trial_id,
+            Assignment(trial.candidate, trial.seed, settings.num_threads, settings.device),
+            task,
+            study.folder.address,
+            settings.timeout_min,
+            split,
+            target.folder.address,
+        )
+        for trial, split in measured
+    ]
+
+
+def is_done(job: Job, record: RescoreRecord, target: RescoreFolder) -> bool:
+    """True if the trial was measured on these cases already, and its rows are there."""
+    return record.find(job.trial_id, job.split) is not None and target.cases.has_cases(job.trial_id, job.split)
+
+
+@dataclass
+class Rescoring:
+    """The agenda of a rescoring.
+
+    Args:
+        record: What is known so far.
+        folder: Where it is kept; brought up to date with every result.
+        waiting: The jobs that are to be done, first to last.
+        now: The clock, in seconds since the epoch.
+        observe: Called with every result, once it is kept.
+    """
+
+    record: RescoreRecord
+    folder: RescoreFolder
+    waiting: list[Job]
+    now: Callable[[], float]
+    observe: Callable[[Rescored], None] = lambda result: None
+    halt_reason: str = ""
+    """Why the storage stopped the work, or ''."""
+
+    _active: dict[tuple[int, Split], Job] = field(default_factory=dict)
+    _num_losses: Counter[tuple[int, Split]] = field(default_factory=Counter)
+
+    def next_job(self) -> Job | None:
+        """The next job, or None if there is none now."""
+        if self.halt_reason or not self.waiting:
+            return None
+        job = self.waiting.pop(0)
+        self._active[job.trial_id, job.split] = job
+        return job
+
+    def is_over(self) -> bool:
+        """True if no job runs and none will come."""
+        return not self._active and (bool(self.halt_reason) or not self.waiting)
+
+    def take(self, job: Job, outcome: Outcome) -> bool:
+        """Keeps what came of a job; True, as a job is done in one go."""
+        match outcome.result:
+            case Measured(evaluation):
+                values = {item.name: float(evaluation.objectives.values[item.name]) for item in self.record.objectives}
+                found = self._result(job, degenerate=evaluation.degenerate, device=evaluation.device, objectives=values)
+            case Broken(failure):
+                found = self._result(job, failure=_describe(failure))
+            case Halted(reason):
+                self.halt(reason)
+                return True
+            case _:
+                raise AssertionError("a rescoring takes no steps")
+        self._keep(dataclasses.replace(found, host=outcome.host, seconds=outcome.seconds))
+        return True
+
+    def lose(self, job: Job, failure: Failure) -> None:
+        """Takes note that the worker of a job died; one that was lost is tried again, until it was lost too often."""
+        self._num_losses[job.trial_id, job.split] += 1
+        if failure.kind is FailureKind.LOST and self._num_losses[job.trial_id, job.split] <= MAX_LOSSES:
+            self._active.pop((job.trial_id, job.split))
+            self.waiting.insert(0, job)
+        else:
+            self._keep(self._result(job, failure=_describe(failure)))
+
+    def halt(self, reason: str) -> None:
+        """Stops handing out jobs because the storage failed; those that run are not waited for."""
+        self.halt_reason = self.halt_reason or reason
+        self._active.clear()
+
+    def _result(
+        self,
+        job: Job,
+        *,
+        objectives: Mapping[str, float] | None = None,
+        degenerate: str = "",
+        device: str = "",
+        failure: str = "",
+    ) -> Rescored:
+        return Rescored(
+            trial_id=job.trial_id,
+            split=job.split,
+            seed=job.assignment.seed,
+            objectives=objectives or {},
+            degenerate=degenerate,
+            device=device,
+            measured_at=self.now(),
+            failure=failure,
+        )
+
+    def _keep(self, result: Rescored) -> None:
+        self.record = self.record.with_result(result)
+        self.folder.write_record(self.record)
+        self._active.pop((result.trial_id, result.split), None)
+        self.observe(result)
+
+
+def _describe(failure: Failure) -> str:
+    return f"{failure.kind}: {failure.reason}"

@@ -1,0 +1,44 @@
+"""The contract between work that is to be done and the runners that do it, this process or Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from paretoseg.search.running.worker import Job, Outcome
+from paretoseg.search.trials.trial import Failure
+
+
+class Agenda(Protocol):
+    """Jobs, handed out one by one; every decision is taken here, a runner only carries.
+
+    `search.running.session.Session` is that of a search, `search.rescoring.jobs.Rescoring` that of a rescoring.
+    """
+
+    halt_reason: str
+    """Why the storage stopped the work, or ''."""
+
+    @property
+    def now(self) -> Callable[[], float]:
+        """The clock, in seconds since the epoch."""
+        ...
+
+    def next_job(self) -> Job | None:
+        """A job for a free slot, or None if there is none now (`is_over` tells whether one may come)."""
+        ...
+
+    def is_over(self) -> bool:
+        """True if no job runs and none will come."""
+        ...
+
+    def take(self, job: Job, outcome: Outcome) -> bool:
+        """Takes the outcome of a job's share in; True if the job is over."""
+        ...
+
+    def lose(self, job: Job, failure: Failure) -> None:
+        """Takes note that the worker of a job died."""
+        ...
+
+    def halt(self, reason: str) -> None:
+        """Stops handing out jobs because the storage failed; those that run are not waited for."""
+        ...

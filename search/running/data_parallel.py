@@ -1,0 +1,214 @@
+"""A trial on several processes: Ray Train's TorchTrainer brings them up, and they do what they are told, in step.
+
+    TrialActor                    Desk                     the trainer's workers
+    advance ──────── order ────────> ──────── take ──────> rank 0: Work, the leader
+            <─────── answers ─────── <────── hand in ───── rank 1: Work, trains along
+                                                           ...
+
+An order is one share of a job: all ranks advance once, then wait for the next order. So the search's verdict comes
+before any further training, as with one process, and nobody waits inside a collective while the leader measures. The
+group stays warm: trial after trial runs on the same processes, until a rank fails where others do not.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import socket
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError
+
+from paretoseg.search.running.rank_mailbox import Answers, Desk, Order
+from paretoseg.search.running.worker import Broken, Job, Outcome, Work, time_out
+from paretoseg.search.trials.trial import Failure, FailureKind
+
+_TRAIN_SETTINGS = {
+    "RAY_TRAIN_V2_ENABLED": "1",
+    # How soon a dead worker is noticed, and a group that is done lets go of its resources.
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
+    # How long to wait for room: a cluster that grows takes minutes.
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+}
+_PATIENCE_SECONDS = 10.0
+"""How long the other ranks may take to answer, or to be found dead, once one has failed."""
+
+_LEAVE_SECONDS = 3.0
+"""How long a rank may take to leave; one that hangs in a collective never does, and its process is ended."""
+
+_CLOSE_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Team:
+    """How many processes a trial has, and what each of them gets."""
+
+    num_workers: int
+    cpus: float
+    gpus: float
+
+    @classmethod
+    def share_out(cls, num_workers: int, cpus: float, gpus: float) -> Team:
+        """What a trial gets, in equal shares; Ray counts CPUs to four digits, so they are rounded down to these."""
+        return cls(num_workers, int(cpus / num_workers * 1e4 + 1e-6) / 1e4, gpus / num_workers)
+
+
+class WorkerGroup:
+    """The processes of one slot, used for trial after trial.
+
+    Args:
+        team: How many, and what each gets. Nothing is started before it is needed.
+    """
+
+    def __init__(self, team: Team) -> None:
+        self._team = team
+        self._desk: Any = None
+        self._trainer: threading.Thread | None = None
+        self._job: Job | None = None
+        self._is_begun = False
+        self._deadline = 0.0
+
+    def begin(self, job: Job) -> None:
+        """Makes this the job; what is left of another is dropped."""
+        self._job, self._is_begun = job, False
+
+    def advance(self) -> Outcome:
+        """Does the next share of the job on all ranks; never raises for what a trial does.
+
+        Where a process died, the outcome is a failure of kind `lost`: another group may go on with the trial.
+        """
+        assert self._job is not None
+        began_at, start = time.time(), time.monotonic()
+        try:
+            answers = self._ask(self._job)
+        except GetTimeoutError:
+            answers = Answers((), is_complete=False, end=time_out(self._job.timeout_min))
+        if not answers.is_sound():
+            self.close()
+        if answers.end is not None and not answers.is_complete:
+            return Outcome(Broken(answers.end), began_at, time.monotonic() - start, socket.gethostname())
+        return answers.choose()
+
+    def close(self) -> None:
+        """Ends the processes and frees what they held; the next job finds new ones."""
+        if self._desk is None:
+            return
+        assert self._trainer is not None
+        desk, self._desk = self._desk, None
+        desk.close.remote()
+        # Without room on the cluster there is nobody to go home yet: then they do once they have arrived.
+        self._trainer.join(_CLOSE_SECONDS)
+
+    def _ask(self, job: Job) -> Answers:
+        """Gives the next order, to processes that are brought up first if there are none; what came of it."""
+        patience = job.timeout_min * 60
+        if self._desk is None:
+            self._desk = self._open()
+            end: Failure | None = ray.get(self._desk.gather.remote(), timeout=patience)
+            if end is not None:
+                return Answers((), is_complete=False, end=end)
+        if not self._is_begun:
+            self._deadline = time.monotonic() + patience
+        ray.get(self._desk.order.remote(Order(None if self._is_begun else job)))
+        self._is_begun = True
+        # A little longer than the job may take: a leader that looks at the clock itself gives a better account.
+        left = max(self._deadline - time.monotonic(), 0.0) + _LEAVE_SECONDS
+        answers: Answers = ray.get(self._desk.collect.remote(_PATIENCE_SECONDS), timeout=left)
+        return answers
+
+    def _open(self) -> Any:
+        """Brings processes up in the background; the desk where they will ask for orders."""
+        desk = ray.remote(Desk).options(num_cpus=0).remote(self._team.num_workers)
+        self._trainer = threading.Thread(target=_train, args=(self._team, desk), daemon=True)
+        self._trainer.start()
+        return desk
+
+
+def _train(team: Team, desk: Any) -> None:
+    """Runs Ray Train's trainer until the group is closed or a worker dies, and tells the desk which."""
+    os.environ.update(_TRAIN_SETTINGS)
+    from ray.train import FailureConfig, RunConfig, ScalingConfig  # late: it brings torch along
+    from ray.train.torch import TorchTrainer
+
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    failure = Failure(FailureKind.LOST, "the processes of the trial went home")
+    try:
+        with tempfile.TemporaryDirectory(prefix="paretoseg-train-") as scratch:
+            trainer = TorchTrainer(
+                _work_along,
+                train_loop_config={"desk": desk},
+                scaling_config=ScalingConfig(
+                    num_workers=team.num_workers,
+                    use_gpu=team.gpus > 0,
+                    resources_per_worker={"CPU": team.cpus} | ({"GPU": team.gpus} if team.gpus else {}),
+                ),
+                # A group that failed is of no use to Ray Train: the journal knows where its trial goes on.
+                run_config=RunConfig(
+                    name="trial",
+                    storage_path=scratch,
+                    failure_config=FailureConfig(max_failures=0, max_preemption_failures=0),
+                ),
+            )
+            trainer.fit()
+    except Exception as error:  # whatever it is, the trial must hear of it, and not wait for ever
+        failure = _explain(error)
+    desk.end.remote(failure)
+
+
+def _work_along(config: dict[str, Any]) -> None:
+    """What every rank does: takes orders until the group is closed."""
+    desk = config["desk"]
+    from ray import train
+
+    rank = train.get_context().get_world_rank()
+    has_left = threading.Event()
+    threading.Thread(target=_watch, args=(desk, ray.util.get_current_placement_group(), has_left), daemon=True).start()
+    work: Work | None = None
+    for index in itertools.count():
+        order: Order | None = ray.get(desk.take.remote(rank, index))
+        if order is None:
+            break
+        if order.begin is not None:
+            work = Work(_place(order.begin), is_leader=rank == 0)
+        assert work is not None
+        ray.get(desk.hand_in.remote(rank, index, work.advance()))
+    has_left.set()
+
+
+def _watch(desk: Any, group: Any, has_left: threading.Event) -> None:
+    """Ends this process when the group is closed and it does not leave, as in a collective that others have left."""
+    try:
+        ray.get(desk.wait_until_closed.remote())
+    except RayError:
+        # The trial's own process died, and the controller with it: nobody else would free the resources.
+        ray.util.remove_placement_group(group)
+    if not has_left.wait(_LEAVE_SECONDS):
+        os._exit(1)
+
+
+def _place(job: Job) -> Job:
+    """The job on this rank's own GPU: the ranks of a machine see all GPUs of their group."""
+    if job.assignment.device != "cuda":
+        return job
+    from ray.train.torch import get_device
+
+    return replace(job, assignment=replace(job.assignment, device=str(get_device())))
+
+
+def _explain(error: Exception) -> Failure:
+    """Why a trainer ended, as far as it can be known from outside."""
+    failures: dict[int, Exception] = getattr(error, "worker_failures", {})
+    if any(isinstance(item, OutOfMemoryError) for item in failures.values()):
+        return Failure(FailureKind.MEMORY, "the machine ran out of memory and a worker was ended", str(error))
+    reason = "a process of the trial died (killed, crashed or out of memory)"
+    if not failures:
+        reason = f"the processes of the trial could not work: {(str(error).strip().splitlines() or ['unknown'])[-1]}"
+    return Failure(FailureKind.LOST, reason, str(error))

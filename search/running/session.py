@@ -1,0 +1,194 @@
+"""One process at work on a study: hands out jobs, takes their outcomes, keeps the folder up to date.
+
+Both runners, serial and on Ray, drive the same session, so the order of a search never depends on where it runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from paretoseg.search.running.worker import Broken, Halted, Job, JobKind, Measured, Outcome, Stepped
+from paretoseg.search.store.study_folder import StudyFolder
+from paretoseg.search.study.study import Study
+from paretoseg.search.trials.events import Failed, Finished, Stopped
+from paretoseg.search.trials.memory_factors import find_memory_factors
+from paretoseg.search.trials.trial import Failure, FailureKind, State, Trial
+from paretoseg.spaces.objective import Objective
+from paretoseg.trainables.trainable import Assignment, Evaluation, Split, Task
+
+MAX_LOSSES = 2
+"""How often in a session the worker of a trial may be lost before the trial counts as failed."""
+
+
+@dataclass(frozen=True)
+class JobSettings:
+    """What every job of a session is given."""
+
+    num_threads: int
+    """CPU threads per trial."""
+
+    device: str
+    """'cpu' or 'cuda'."""
+
+    timeout_min: float
+    """How long a trial may take."""
+
+
+@dataclass
+class Session:
+    """A study at work; the agenda of a search.
+
+    Args:
+        study: The state machine; already opened.
+        folder: Where it is kept.
+        task: What a trial does.
+        settings: What every job is given.
+        now: The clock, in seconds since the epoch.
+        observe: Called after every change, with this session.
+    """
+
+    study: Study
+    folder: StudyFolder
+    task: Task
+    settings: JobSettings
+    now: Callable[[], float]
+    observe: Callable[[Session], None] = lambda session: None
+    halt_reason: str = ""
+    """Why the storage stopped the search, or ''."""
+
+    warnings: list[str] = field(default_factory=list)
+    """What went wrong without stopping the search."""
+
+    _active: dict[tuple[JobKind, int], Job] = field(default_factory=dict)
+    _untestable: set[int] = field(default_factory=set)
+    _num_losses: Counter[tuple[JobKind, int]] = field(default_factory=Counter)
+
+    def next_job(self) -> Job | None:
+        """A job for a free slot, or None if there is none now (`is_over` tells whether one may come)."""
+        if self.halt_reason:
+            return None
+        trial = self.study.ask(self.now())
+        kind = JobKind.TRIAL
+        if trial is None:
+            trial, kind = self._next_to_test(), JobKind.TEST
+        if trial is None:
+            return None
+        job = self._to_job(trial, kind)
+        self._active[kind, trial.trial_id] = job
+        self.observe(self)
+        return job
+
+    def is_over(self) -> bool:
+        """True if no job runs and none will come."""
+        if self._active:
+            return False
+        if self.halt_reason or self.study.gave_up:
+            return True
+        if self.study.num_running:
+            return False
+        has_trials = len(self.study.trials) < self.study.budget.trials
+        return not (has_trials and self.study.has_time(self.now())) and self._next_to_test() is None
+
+    def is_done(self) -> bool:
+        """True if the session is over and resuming would find nothing to do."""
+        return self.is_over() and not self.halt_reason and not self.study.gave_up
+
+    def take(self, job: Job, outcome: Outcome) -> bool:
+        """Takes the outcome of a job's share in; True if the job is over."""
+        match outcome.result:
+            case Stepped(step, measurement):
+                is_over = self.study.report(job.trial_id, step, measurement.values, self.now())
+                if is_over:
+                    self.study.stop(Stopped(self.now(), job.trial_id, outcome.began_at, outcome.seconds, outcome.host))
+            case Measured(evaluation):
+                is_over = True
+                self._take_evaluation(job, outcome, evaluation)
+            case Broken(failure):
+                is_over = True
+                self._take_failure(job, failure, outcome)
+            case Halted(reason):
+                is_over = True
+                self.halt(reason)
+        if is_over:
+            self._close(job)
+        self.observe(self)
+        return is_over
+
+    def lose(self, job: Job, failure: Failure) -> None:
+        """Takes note that the worker of a job died.
+
+        A worker that was lost may have gone with its machine: the job goes on elsewhere, until it was lost too often.
+        """
+        self._num_losses[job.kind, job.trial_id] += 1
+        if failure.kind is not FailureKind.LOST or self._num_losses[job.kind, job.trial_id] > MAX_LOSSES:
+            self._take_failure(job, failure)
+        elif job.kind is JobKind.TRIAL:
+            self.study.interrupt(job.trial_id)
+        self._close(job)
+        self.observe(self)
+
+    def halt(self, reason: str) -> None:
+        """Stops handing out jobs because the storage failed; those that run are not waited for."""
+        self.halt_reason = self.halt_reason or reason
+        self._active.clear()
+
+    def _take_evaluation(self, job: Job, outcome: Outcome, evaluation: Evaluation) -> None:
+        values = _select(self.study.objectives, evaluation)
+        if job.kind is JobKind.TEST:
+            self.study.finish_test(job.trial_id, values, self.now())
+            return
+        event = Finished(
+            time=self.now(),
+            trial_id=job.trial_id,
+            objectives=values,
+            costs=evaluation.costs,
+            degenerate=evaluation.degenerate,
+            began_at=outcome.began_at,
+            seconds=outcome.seconds,
+            host=outcome.host,
+            device=evaluation.device,
+        )
+        self.study.finish(event)
+
+    def _take_failure(self, job: Job, failure: Failure, outcome: Outcome | None = None) -> None:
+        if job.kind is JobKind.TRIAL:
+            event = Failed(self.now(), job.trial_id, failure)
+            if outcome is not None:
+                event = dataclasses.replace(
+                    event, host=outcome.host, began_at=outcome.began_at, seconds=outcome.seconds
+                )
+            self.study.fail(event)
+            return
+        self._untestable.add(job.trial_id)
+        self.warnings.append(f"trial {job.trial_id} was not measured on the test cases: {failure.reason}")
+
+    def _close(self, job: Job) -> None:
+        self._active.pop((job.kind, job.trial_id), None)
+        if self.halt_reason:
+            return
+        record = self.study.record
+        self.folder.write_trials(record)
+        self.folder.write_front(record)
+        running = {trial.trial_id for trial in record.trials if trial.state is State.RUNNING}
+        self.folder.keep_checkpoints(running | {trial.trial_id for trial in record.front.trials})
+
+    def _next_to_test(self) -> Trial | None:
+        """The next member of the final front to measure on the test cases; the front is final when no trial runs."""
+        if self.study.gave_up or any(kind is JobKind.TRIAL for kind, _ in self._active):
+            return None
+        taken = self._untestable | {trial_id for _, trial_id in self._active}
+        return next((trial for trial in self.study.untested() if trial.trial_id not in taken), None)
+
+    def _to_job(self, trial: Trial, kind: JobKind) -> Job:
+        settings = self.settings
+        factors = find_memory_factors(self.study.trials, until=trial.asked_at)
+        assignment = Assignment(trial.candidate, trial.seed, settings.num_threads, settings.device, factors)
+        split = Split.TEST if kind is JobKind.TEST else Split.VALIDATION
+        return Job(kind, trial.trial_id, assignment, self.task, self.folder.folder.address, settings.timeout_min, split)
+
+
+def _select(objectives: tuple[Objective, ...], evaluation: Evaluation) -> dict[str, float]:
+    return {objective.name: float(evaluation.objectives.values[objective.name]) for objective in objectives}

@@ -1,0 +1,289 @@
+"""An agenda dressed as Ray Tune's Searcher, Scheduler and Trainable: the only module that knows Tune.
+
+Ray is transport. Every decision is the agenda's, every memory the store's; what Tune itself saves is thrown away.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ray import cloudpickle, tune
+from ray.exceptions import OutOfMemoryError, RayActorError
+from ray.tune.experiment import Trial as RayTrial
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
+
+from paretoseg.search.running.agenda import Agenda
+from paretoseg.search.running.data_parallel import Team, WorkerGroup
+from paretoseg.search.running.importing import importing
+from paretoseg.search.running.worker import Broken, Job, Outcome, Work, time_out
+from paretoseg.search.store.folder import StorageError
+from paretoseg.search.trials.trial import Failure, FailureKind
+
+_TUNE_SETTINGS = {
+    # Tune's own logs, snapshots and restarts would only repeat what the journal holds.
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_AUTO_CALLBACK_SYNCER": "1",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "TUNE_RESULT_BUFFER_LENGTH": "1",
+    # The older console output can be silenced altogether.
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+_TIMEOUT_GRACE_SECONDS = 5.0
+_OUTCOME, _JOB, _TEAM = "outcome", "job", "team"
+_HEAD_NODE = "node:__internal_head__"
+"""A resource that Ray gives to the head node of every cluster, 1.0 of it."""
+
+_FINISHED: str = Searcher.FINISHED
+T = TypeVar("T")
+
+
+def run_on_ray(agenda: Agenda, *, slots: int, cpus: float, gpus: float, workers: int = 1) -> None:
+    """Works on a running Ray until the agenda is over, or until SIGINT or SIGUSR1 asks for a stop.
+
+    Args:
+        agenda: What to do.
+        slots: How many trials run at a time.
+        cpus: CPUs per trial.
+        gpus: GPUs per trial.
+        workers: Processes per trial; with several, each gets an even share of the trial's CPUs and GPUs.
+    """
+    os.environ.update(_TUNE_SETTINGS | {"TUNE_MAX_PENDING_TRIALS_PG": str(slots)})
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    jobs: dict[str, Job] = {}
+    scheduler = AgendaScheduler(agenda, jobs)
+    team = Team.share_out(workers, cpus, gpus) if workers > 1 else None
+    needs: Any = {"cpu": cpus, "gpu": gpus}
+    if team is not None:
+        # Ray Train reserves what the processes need; the trial itself only waits, beside the search.
+        needs = tune.PlacementGroupFactory([{_HEAD_NODE: 0.001}])
+    with tempfile.TemporaryDirectory(prefix="paretoseg-tune-") as scratch:
+        tuner = tune.Tuner(
+            tune.with_resources(TrialActor, needs),
+            tune_config=tune.TuneConfig(
+                search_alg=AgendaSearcher(agenda, jobs, slots, team),
+                scheduler=scheduler,
+                num_samples=-1,
+                reuse_actors=True,
+                trial_name_creator=_name_trial,
+                trial_dirname_creator=_name_trial,
+            ),
+            run_config=tune.RunConfig(
+                name="search",
+                storage_path=scratch,
+                verbose=0,
+                callbacks=[StartClock(scheduler.note_start)],
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            ),
+        )
+        tuner.fit()
+
+
+def _name_trial(trial: RayTrial) -> str:
+    return str(trial.trial_id)
+
+
+class TrialActor(tune.Trainable):  # type: ignore[misc]
+    """A worker process. It stays warm: torch and MONAI are imported once, not once per trial."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Begins the first job, once everything is imported."""
+        self._group = WorkerGroup(config[_TEAM]) if config[_TEAM] else None
+        if self._group is None:
+            with importing():
+                config[_JOB].task.warm_up()
+        self._begin(config[_JOB])
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Begins the next job in the same process."""
+        self._watchdog.cancel()
+        self._begin(new_config[_JOB])
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """One share of the job."""
+        outcome = self._advance()
+        if outcome.is_last:
+            self._watchdog.cancel()
+        return {_OUTCOME: outcome, "done": outcome.is_last}
+
+    def cleanup(self) -> None:
+        """Lets go of the last job, and of the processes that worked on it."""
+        self._watchdog.cancel()
+        if self._group is not None:
+            self._group.close()
+
+    def _begin(self, job: Job) -> None:
+        self._watchdog = threading.Timer(job.timeout_min * 60 + _TIMEOUT_GRACE_SECONDS, os._exit, args=(1,))
+        if self._group is not None:
+            # It waits for processes of its own, and not longer than the job may take.
+            self._advance = self._group.advance
+            self._group.begin(job)
+            return
+        self._advance = Work(job).advance
+        # A step that hangs cannot be interrupted from within Python; only ending the process is sure.
+        self._watchdog.daemon = True
+        self._watchdog.start()
+
+
+class _Forgotten:
+    """What Tune pickles into its own snapshots without ever needing it: nothing of it is kept."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class AgendaSearcher(_Forgotten, Searcher):  # type: ignore[misc]
+    """Hands the agenda's jobs to Tune, as many at a time as there are slots."""
+
+    def __init__(self, agenda: Agenda, jobs: dict[str, Job], slots: int, team: Team | None = None) -> None:
+        super().__init__(metric="training_iteration", mode="max")
+        self._agenda = agenda
+        self._jobs = jobs
+        self._slots = slots
+        self._team = team
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next job, None while there is none, or FINISHED."""
+        when_halted: dict[str, Any] | str | None = _FINISHED
+        return _guard(self._agenda, lambda: self._suggest(trial_id), when_halted)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Nothing: the scheduler has taken the outcome."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the journal is the memory."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the journal is the memory."""
+
+    def _suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        if self._agenda.halt_reason or self._agenda.is_over():
+            return _FINISHED
+        job = self._agenda.next_job() if len(self._jobs) < self._slots else None
+        if job is None:
+            return None
+        self._jobs[trial_id] = job
+        return {_JOB: job, _TEAM: self._team}
+
+
+class AgendaScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
+    """Takes outcomes to the agenda and tells Tune whether a trial goes on."""
+
+    def __init__(self, agenda: Agenda, jobs: dict[str, Job]) -> None:
+        super().__init__()
+        self._metric = "training_iteration"
+        self._agenda = agenda
+        self._jobs = jobs
+        self._began_at: dict[str, float] = {}
+        self._chosen: set[str] = set()
+
+    def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
+        """True: no metric of Tune's is used."""
+        return True
+
+    def on_trial_result(self, controller: Any, trial: RayTrial, result: dict[str, Any]) -> str:
+        """Goes on, unless the agenda ends the trial early."""
+        is_over = _guard(self._agenda, lambda: self._take(trial, result), True)
+        return str(TrialScheduler.STOP if is_over else TrialScheduler.CONTINUE)
+
+    def on_trial_complete(self, controller: Any, trial: RayTrial, result: dict[str, Any]) -> None:
+        """Takes the last outcome of a trial; one that was stopped early is known already."""
+        _guard(self._agenda, lambda: self._take(trial, result), True)
+
+    def note_start(self, trial_id: str) -> None:
+        """Takes note that a worker has the job: the wait for a place is no time of the trial's."""
+        self._began_at[trial_id] = self._agenda.now()
+
+    def on_trial_error(self, controller: Any, trial: RayTrial) -> None:
+        """Takes note that the worker died."""
+        job = self._jobs.pop(trial.trial_id, None)
+        if job is not None:
+            now = self._agenda.now()
+            failure = _explain_loss(_read_error(trial), job, now - self._began_at.get(trial.trial_id, now))
+            _guard(self._agenda, lambda: self._agenda.lose(job, failure), None)
+
+    def on_trial_add(self, controller: Any, trial: RayTrial) -> None:
+        """Nothing to prepare."""
+
+    def on_trial_remove(self, controller: Any, trial: RayTrial) -> None:
+        """Nothing to undo."""
+
+    def choose_trial_to_run(self, controller: Any) -> RayTrial | None:
+        """The first that waits, once: chosen again, it would take a warm worker away from the next trial.
+
+        Tune would then also throw away the worker that is starting for it, so that a second one never comes up.
+        """
+        for trial in controller.get_live_trials():
+            if trial.status == RayTrial.PENDING and trial.trial_id not in self._chosen:
+                self._chosen.add(trial.trial_id)
+                return trial
+        return None
+
+    def debug_string(self) -> str:
+        """A name for Tune's own output."""
+        return "paretoseg"
+
+    def _take(self, trial: RayTrial, result: dict[str, Any]) -> bool:
+        # Let go of first: Tune tells of a trial that ends twice, and its outcome is not taken twice, whatever happens.
+        job = self._jobs.pop(trial.trial_id, None)
+        if job is None:
+            return True
+        outcome = result[_OUTCOME]
+        assert isinstance(outcome, Outcome)
+        if isinstance(outcome.result, Broken) and outcome.result.failure.kind is FailureKind.LOST:
+            # Processes of the trial died, and not the worker that speaks for them.
+            self._agenda.lose(job, outcome.result.failure)
+            return True
+        if self._agenda.take(job, outcome) or self._agenda.halt_reason:
+            return True
+        self._jobs[trial.trial_id] = job
+        return False
+
+
+class StartClock(_Forgotten, tune.Callback):  # type: ignore[misc]
+    """Tells when a worker, new or warm, has taken a trial."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self._note = note
+
+    def on_trial_start(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
+        """Passes it on."""
+        self._note(trial.trial_id)
+
+
+def _guard(agenda: Agenda, act: Callable[[], T], when_halted: T) -> T:
+    """What `act` gives; when the storage fails, the search is halted instead of Tune's loop broken."""
+    try:
+        return act()
+    except StorageError as error:
+        agenda.halt(str(error))
+        return when_halted
+
+
+def _read_error(trial: RayTrial) -> Exception | None:
+    """What Tune caught; it lies in a file on this machine until the trial is synchronised."""
+    path = trial.pickled_error_file
+    return cloudpickle.loads(Path(path).read_bytes()) if path and Path(path).exists() else None
+
+
+def _explain_loss(error: Exception | None, job: Job, seconds: float) -> Failure:
+    """Why the process of a trial died, as far as it can be known from outside.
+
+    `seconds` is a little less than the worker's own clock says: Tune tells late of a start, not later than the grace.
+    """
+    if seconds >= job.timeout_min * 60:
+        return time_out(job.timeout_min)
+    if isinstance(error, OutOfMemoryError):
+        return Failure(FailureKind.MEMORY, "the machine ran out of memory and the worker was ended", str(error))
+    if isinstance(error, RayActorError):
+        return Failure(FailureKind.LOST, "the worker process died (killed, crashed or out of memory)", str(error))
+    return Failure(FailureKind.ERROR, (str(error).splitlines() or ["unknown"])[0], str(error))

@@ -1,0 +1,187 @@
+"""What a worker does with a job: build, restore, step, save, evaluate, and put every failure into words.
+
+Free of Ray: the serial runner and Ray's actors drive the same object.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+import traceback
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from paretoseg.search.store.case_files import CaseFiles
+from paretoseg.search.store.folder import NO_SPACE, Folder, StorageError, as_storage_error
+from paretoseg.search.store.study_folder import StudyFolder
+from paretoseg.search.trials.trial import Failure, FailureKind
+from paretoseg.spaces.objective import Measurement
+from paretoseg.trainables.trainable import Assignment, Evaluation, Split, Task, Trainable
+
+
+class JobKind(StrEnum):
+    """What is asked of a worker."""
+
+    TRIAL = "trial"
+    TEST = "test"
+    RESCORE = "rescore"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything a worker must know; plain enough to travel."""
+
+    kind: JobKind
+    trial_id: int
+    assignment: Assignment
+    task: Task
+    location: str
+    """The study's folder: absolute, as workers have working directories of their own."""
+
+    timeout_min: float
+    """How long the job may take."""
+
+    split: Split = Split.VALIDATION
+    """The cases that are measured at the end."""
+
+    output: str = ""
+    """The folder, absolute, that keeps the rows of a rescoring; '' for the study's own."""
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """A share of the training is done."""
+
+    step: int
+    measurement: Measurement
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The job is done."""
+
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The trial failed; the worker is fine."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True)
+class Halted:
+    """The storage failed: no trial can go on, and none is to blame."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one `advance`."""
+
+    result: Stepped | Measured | Broken | Halted
+    began_at: float
+    """When the job began, in seconds since the epoch."""
+
+    seconds: float
+    """How long the worker was busy with the job so far."""
+
+    host: str = ""
+    """The machine that the worker runs on."""
+
+    @property
+    def is_last(self) -> bool:
+        """True if the job is over."""
+        return not isinstance(self.result, Stepped)
+
+
+@dataclass
+class Work:
+    """A job in progress; call `advance` until an outcome is the last."""
+
+    job: Job
+    is_leader: bool = True
+    """False in the other processes of a trial that has several: they train along, but neither measure nor save."""
+
+    _trainable: Trainable | None = field(default=None, init=False)
+    _began_at: float | None = field(default=None, init=False)
+    _seconds: float = field(default=0.0, init=False)
+
+    def advance(self) -> Outcome:
+        """Does the next share of the job; never raises for what a trial does."""
+        if self._began_at is None:
+            self._began_at = time.time()
+        start = time.perf_counter()
+        result = self._try()
+        self._seconds += time.perf_counter() - start
+        if self._seconds > self.job.timeout_min * 60 and isinstance(result, Stepped):
+            result = Broken(time_out(self.job.timeout_min))
+        return Outcome(result, self._began_at, self._seconds, socket.gethostname())
+
+    def _try(self) -> Stepped | Measured | Broken | Halted:
+        try:
+            return self._do()
+        except StorageError as error:
+            return Halted(str(error))
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in NO_SPACE:
+                return Halted(str(as_storage_error(error, "the disk of the worker")))
+            return Broken(_describe(error))
+
+    def _do(self) -> Stepped | Measured:
+        folder = StudyFolder(self.job.location)
+        if self._trainable is None:
+            self._trainable = self._restore(folder)
+            if self._trainable.steps_done and self.job.kind is JobKind.TRIAL:
+                # The crash may have come between the checkpoint and its report, or before the pruner's verdict on it
+                # was kept: the restored step is reported once more, so that the search decides as if nothing happened.
+                values = folder.read_checkpoint_values(self.job.trial_id)
+                return Stepped(self._trainable.steps_done, Measurement(values))
+        if self.job.kind is not JobKind.TRIAL or self._trainable.steps_done == self._trainable.num_steps:
+            return self._evaluate()
+        measurement = self._trainable.step()
+        if not self.is_leader:
+            return Stepped(self._trainable.steps_done, measurement)
+        with folder.new_checkpoint(self.job.trial_id, self._trainable.steps_done, measurement.values) as path:
+            self._trainable.save(path)
+        return Stepped(self._trainable.steps_done, measurement)
+
+    def _restore(self, folder: StudyFolder) -> Trainable:
+        trainable = self.job.task.build(self.job.assignment)
+        with folder.open_checkpoint(self.job.trial_id) as path:
+            if path is not None:
+                trainable.load(path)
+            elif self.job.kind is not JobKind.TRIAL:
+                raise FileNotFoundError(
+                    f"the checkpoint of trial {self.job.trial_id} is gone, so it cannot be measured"
+                )
+        return trainable
+
+    def _evaluate(self) -> Measured:
+        assert self._trainable is not None
+        if not self.is_leader:
+            return Measured(Evaluation(Measurement({}), {}))
+        evaluation = self._trainable.evaluate(self.job.split)
+        Measurement(evaluation.costs)  # refuses what is not finite, as of the objectives
+        rows = CaseFiles(Folder(self.job.output or self.job.location))
+        rows.write_cases(self.job.trial_id, self.job.assignment.seed, self.job.split, evaluation.cases)
+        return Measured(evaluation)
+
+
+def time_out(timeout_min: float) -> Failure:
+    """The failure of a trial that took too long."""
+    return Failure(FailureKind.TIMEOUT, f"took longer than resources.timeout_min={timeout_min:g}")
+
+
+def _describe(error: Exception) -> Failure:
+    name, lines = type(error).__name__, str(error).splitlines()
+    reason = f"{name}: {lines[0]}" if lines else name
+    if isinstance(error, MemoryError) or "OutOfMemory" in name or "out of memory" in reason.lower():
+        kind = FailureKind.MEMORY
+    elif isinstance(error, ValueError) and "must be finite" in reason:
+        kind = FailureKind.NAN
+    else:
+        kind = FailureKind.ERROR
+    return Failure(kind, reason, traceback.format_exc())

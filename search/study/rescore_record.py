@@ -1,0 +1,112 @@
+"""What a rescoring has measured: the record that its folder keeps as `rescore.json`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from paretoseg.search.fronts.drift import Drift, follow_drift, renew
+from paretoseg.search.study.record import StudyRecord
+from paretoseg.spaces.objective import Direction, Objective
+from paretoseg.trainables.trainable import Split
+
+RESCORE_SCHEMA = 1
+"""Version of `rescore.json`; raised when an older reader could misread it."""
+
+
+@dataclass(frozen=True)
+class Rescored:
+    """What came of one trial on one split."""
+
+    trial_id: int
+    split: Split
+    seed: int
+
+    objectives: Mapping[str, float] = field(default_factory=dict)
+    """A value for every objective; empty if it could not be measured."""
+
+    degenerate: str = ""
+    """Why the network counts as broken on these cases, or ''."""
+
+    device: str = ""
+    """The device that it was measured on, by its name."""
+
+    host: str = ""
+    measured_at: float = 0.0
+    """When, in seconds since the epoch."""
+
+    seconds: float = 0.0
+    """How long the worker was busy with it."""
+
+    failure: str = ""
+    """Why it could not be measured, in one line, or ''."""
+
+
+@dataclass(frozen=True)
+class RescoreRecord:
+    """A rescoring: what it measures and how far it has come."""
+
+    study: str
+    name: str
+    settings: Mapping[str, Any]
+    """What the scores depend on: all settings of task and data, less where the data lies."""
+
+    overrides: tuple[str, ...]
+    """What was typed last."""
+
+    objectives: tuple[Objective, ...]
+    """What its values mean."""
+
+    version: str
+    """Of paretoseg, with the commit where it runs from a repository; of the last who worked on it."""
+
+    results: tuple[Rescored, ...] = ()
+    """In the order in which they came in; one a trial and split."""
+
+    schema: int = RESCORE_SCHEMA
+
+    def find(self, trial_id: int, split: Split) -> Rescored | None:
+        """The measurement of a trial on a split, or None if there is none yet, or it failed."""
+        found = [item for item in self.results if (item.trial_id, item.split) == (trial_id, split)]
+        return found[0] if found and not found[0].failure else None
+
+    def with_result(self, result: Rescored) -> RescoreRecord:
+        """The record with a result, in the place of an earlier one of the trial and split."""
+        key = (result.trial_id, result.split)
+        others = tuple(item for item in self.results if (item.trial_id, item.split) != key)
+        return dataclasses.replace(self, results=(*others, result))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values, the schema first."""
+        return {"schema": self.schema} | dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RescoreRecord:
+        """Inverse of `as_dict`.
+
+        Raises:
+            ValueError: if the schema is newer than this version knows.
+            KeyError, TypeError: if something is missing.
+        """
+        if values["schema"] > RESCORE_SCHEMA:
+            raise ValueError(f"schema {values['schema']} of a newer version")
+        objectives = tuple(
+            Objective(**{**item, "direction": Direction(item["direction"])}) for item in values["objectives"]
+        )
+        results = tuple(Rescored(**{**item, "split": Split(item["split"])}) for item in values["results"])
+        kept = {"overrides": tuple(values["overrides"]), "objectives": objectives, "results": results}
+        return cls(**{**values, **kept})
+
+
+def read_drift(study: StudyRecord, record: RescoreRecord) -> Drift:
+    """How the front of a study drifts in a rescoring, over the trials that it has measured on validation cases."""
+    after = {}
+    for trial in study.trials:
+        found, tested = (record.find(trial.trial_id, split) for split in (Split.VALIDATION, Split.TEST))
+        if trial.is_eligible and found:
+            test = tested.objectives if tested else {}
+            after[trial.trial_id] = renew(trial, found.objectives, found.degenerate, test)
+    before = [trial for trial in study.trials if trial.trial_id in after]
+    return follow_drift(before, after, objectives_before=study.objectives, objectives_after=record.objectives)

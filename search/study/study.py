@@ -1,0 +1,204 @@
+"""The state machine of a search: ask, report, finish or fail, and go on after any interruption.
+
+A study is rebuilt from its journal alone. It knows no clock (times are passed in), no machine and no Ray.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Protocol
+
+import numpy as np
+
+from paretoseg.search.fronts.front import Front
+from paretoseg.search.strategies.pruner import Pruner
+from paretoseg.search.strategies.strategy import Strategy
+from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.trials.events import Event, Failed, Finished, Opened, Reported, Resumed, Started, Stopped, Tested
+from paretoseg.search.trials.trial import State, Trial
+from paretoseg.spaces.objective import Objective
+
+_TRIAL_STREAM = 0
+"""Keeps the draws of single trials apart from those of a strategy's design."""
+
+
+class Log(Protocol):
+    """Where events are kept: the journal, or a list in tests."""
+
+    def read(self) -> Sequence[Event]:
+        """All events so far, in order."""
+        ...
+
+    def append(self, event: Event) -> None:
+        """Keeps an event for good before it returns."""
+        ...
+
+
+@dataclass(unsafe_hash=True)
+class Budget:
+    """When a search ends. Not frozen, as the config composes it."""
+
+    trials: int = 50
+    """How many trials may be started in all."""
+
+    hours: float | None = None
+    """How long the search may run, summed over its sessions; None for no limit."""
+
+    max_failures: int = 5
+    """How many trials in a row may fail before the search gives up."""
+
+    def __post_init__(self) -> None:
+        if self.trials < 1:
+            raise ValueError(f"budget.trials must be at least 1, got {self.trials}")
+        if self.hours is not None and not 0 < self.hours < inf:
+            raise ValueError(f"budget.hours must be above 0 and finite, or null for no limit, got {self.hours}")
+        if self.max_failures < 1:
+            raise ValueError(f"budget.max_failures must be at least 1, got {self.max_failures}")
+
+
+class Study:
+    """A search in progress.
+
+    Args:
+        log: The journal; its first event must be `Created`.
+        strategy: Proposes trials; is told everything that the journal holds.
+        pruner: Stops trials early.
+        budget: When the search ends.
+        seed: The study's seed, from which every trial's draws are derived.
+    """
+
+    def __init__(self, log: Log, strategy: Strategy, pruner: Pruner, *, budget: Budget, seed: int) -> None:
+        self._log = log
+        self._strategy = strategy
+        self._pruner = pruner
+        self._budget = budget
+        self._seed = seed
+        self._record = StudyRecord(log.read())
+        for trial in self._record.in_order_of_end():
+            strategy.tell(trial)
+        self._interrupted = [trial.trial_id for trial in self.trials if trial.state is State.RUNNING]
+        self._failures_in_a_row = 0
+        self._opened_at: float | None = None
+        self._hours_before = self._record.hours_used
+
+    @property
+    def record(self) -> StudyRecord:
+        """What the journal tells; grows with the study, do not change it."""
+        return self._record
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """All trials by id."""
+        return self._record.trials
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is optimised."""
+        return self._record.objectives
+
+    @property
+    def budget(self) -> Budget:
+        """When the search ends."""
+        return self._budget
+
+    @property
+    def front(self) -> Front:
+        """The nondominated trials so far."""
+        return self._record.front
+
+    @property
+    def gave_up(self) -> bool:
+        """True if too many trials failed in a row since the study was opened."""
+        return self._failures_in_a_row >= self._budget.max_failures
+
+    def open(self, now: float, *, host: str, pid: int) -> None:
+        """Notes that a process begins to work on the study."""
+        self._opened_at = now
+        self._keep(Opened(now, host, pid, self._budget.trials, self._budget.hours))
+
+    def has_time(self, now: float) -> bool:
+        """True while the budget of hours lasts."""
+        assert self._opened_at is not None, "a study must be opened before it is asked"
+        used = self._hours_before + (now - self._opened_at) / 3600
+        return self._budget.hours is None or used < self._budget.hours
+
+    def ask(self, now: float) -> Trial | None:
+        """The trial to run now: an interrupted one first, then a new one; None if none is to be started any more.
+
+        An interrupted one was begun while there was time, and so is finished however little is left.
+        """
+        if self.gave_up:
+            return None
+        if self._interrupted:
+            trial_id = self._interrupted.pop(0)
+            self._keep(Resumed(now, trial_id))
+            return self.trials[trial_id]
+        number = len(self.trials)
+        if number >= self._budget.trials or not self.has_time(now):
+            return None
+        active = [trial for trial in self.trials if trial.state is State.RUNNING]
+        generator = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(_TRIAL_STREAM, number)))
+        proposal = self._strategy.ask(number, generator, active)
+        seed = self._seed + proposal.replicate
+        self._keep(Started(now, number, proposal.candidate, seed, proposal.origin, proposal.parents))
+        return self.trials[number]
+
+    def report(self, trial_id: int, step: int, values: Mapping[str, float], now: float) -> bool:
+        """Notes a quick measurement; True if the trial is to be stopped early."""
+        self._check_running(trial_id)
+        self._keep(Reported(now, trial_id, step, values))
+        others = [trial for trial in self.trials if trial.trial_id != trial_id]
+        return self._pruner.should_stop(self.trials[trial_id], others)
+
+    def finish(self, event: Finished) -> None:
+        """Notes a complete measurement and tells the strategy."""
+        self._end(event)
+        self._failures_in_a_row = 0
+
+    def stop(self, event: Stopped) -> None:
+        """Notes that a trial was stopped early and tells the strategy."""
+        self._end(event)
+        self._failures_in_a_row = 0
+
+    def interrupt(self, trial_id: int) -> None:
+        """Takes back a trial whose worker is gone: it goes on from its checkpoint, before anything new is begun."""
+        self._interrupted.append(trial_id)
+
+    def fail(self, event: Failed) -> None:
+        """Notes that a trial broke; the strategy learns only that its candidate is known."""
+        self._end(event)
+        self._failures_in_a_row += 1
+
+    def untested(self) -> tuple[Trial, ...]:
+        """The members of the front that were not yet measured on the test cases."""
+        return tuple(trial for trial in self.front.trials if not trial.test)
+
+    def finish_test(self, trial_id: int, objectives: Mapping[str, float], now: float) -> None:
+        """Notes what a member of the front reached on the test cases."""
+        self._keep(Tested(now, trial_id, objectives))
+
+    def is_complete(self) -> bool:
+        """True if the budget of trials is spent and the front is tested."""
+        is_spent = len(self.trials) >= self._budget.trials
+        return is_spent and not self.num_running and not self.untested()
+
+    @property
+    def num_running(self) -> int:
+        """How many trials are running or were interrupted."""
+        return sum(trial.state is State.RUNNING for trial in self.trials)
+
+    def _check_running(self, trial_id: int) -> None:
+        state = self.trials[trial_id].state
+        assert state is State.RUNNING, f"trial {trial_id} is {state}, not running"
+
+    def _end(self, event: Finished | Stopped | Failed) -> None:
+        self._check_running(event.trial_id)
+        self._keep(event)
+        self._strategy.tell(self.trials[event.trial_id])
+
+    def _keep(self, event: Event) -> None:
+        """The journal first: what is not on disk did not happen."""
+        self._log.append(event)
+        self._record.add(event)

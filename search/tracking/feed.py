@@ -1,0 +1,241 @@
+"""The search's side of the tracking in Weights & Biases: feeds the tracking process, and never waits for it.
+
+A change of the study costs the search a look at its trials; a thread writes those that changed to the process. While
+the process is behind, only the newest state of each trial waits for it, so that nothing grows and nothing needs to be
+left out. Only the end of a search waits, for as long as `tracking.wait_seconds` says at most.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pickle
+import shlex
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from paretoseg.search.running.session import Session
+from paretoseg.search.tracking.plan import Mode, TrackingConfig, TrackingPlan, choose_folder, settle_mode
+from paretoseg.search.trials.trial import Trial
+
+# These speak of one run; here there are many.
+_NOT_FOR_US = ("WANDB_RUN_ID", "WANDB_RESUME", "WANDB_NAME", "WANDB_SWEEP_ID", "WANDB_SERVICE", "WANDB_RUN_GROUP")
+
+_SECONDS_TO_DIE = 5.0
+
+
+@contextmanager
+def follow(config: TrackingConfig, session: Session, console: Console) -> Iterator[Callable[[Session], None]]:
+    """Tracks a session while the block runs; gives what is to be called after every change.
+
+    Leaving the block waits for W&B, with a word on it, but not longer than the config says. Nothing that W&B does
+    raises here.
+    """
+    mode, why = settle_mode(config)
+    if mode is Mode.disabled:
+        yield lambda session: None
+        return
+    try:
+        folder = choose_folder(config, session.folder.folder)
+        plan = TrackingPlan(mode, folder, config.project, config.entity, session.study.record.created)
+        feed = TrackingFeed(plan, lambda text: console.print(f"W&B: {text}", markup=False, soft_wrap=True))
+    except OSError as error:
+        console.print(f"W&B: left out, as it cannot be started: {error}", markup=False, soft_wrap=True)
+        yield lambda session: None
+        return
+    place = f"project {plan.project}" if mode is Mode.online else f"runs are kept in {_show_place(plan)}"
+    console.print(f"W&B: {mode}, as {why}; {place}.", markup=False, soft_wrap=True)
+    feed.update(session)
+    try:
+        yield feed.update
+    finally:
+        feed.close(config.wait_seconds, console)
+
+
+class TrackingFeed:
+    """The tracking process, and what it has not been told yet.
+
+    When W&B fails online, a second process tells everything once more to files for `wandb sync`.
+
+    Args:
+        plan: What the process is told first.
+        tell: Takes a line for the user; called from a thread.
+
+    Raises:
+        OSError: if the process cannot be started.
+    """
+
+    def __init__(self, plan: TrackingPlan, tell: Callable[[str], None]) -> None:
+        self._plan = plan
+        self._tell = tell
+        self._seen: dict[int, Trial] = {}
+        self._waiting: dict[int, Trial] = {}
+        self._sent: deque[int] = deque()
+        self._changed = threading.Condition()
+        self._is_closing = self._is_whole = self._was_ended = False
+        self._url = self._failure = ""
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self._process = _start(self._errors.fileno())
+        # An event, as a thread that is joined when Ctrl-C comes can count as ended though it is not.
+        self._has_ended = threading.Event()
+        threading.Thread(target=self._attend, daemon=True).start()
+
+    @property
+    def num_left(self) -> int:
+        """How many trials the process has not dealt with as they are now."""
+        with self._changed:
+            return len({*self._waiting, *self._sent})
+
+    def update(self, session: Session) -> None:
+        """Notes which trials have changed; takes microseconds, whatever W&B is doing."""
+        changed = {
+            trial.trial_id: trial for trial in session.study.trials if self._seen.get(trial.trial_id) is not trial
+        }
+        if changed:
+            with self._changed:
+                self._seen |= changed
+                self._waiting |= changed
+                self._changed.notify_all()
+
+    def close(self, wait_seconds: float, console: Console) -> None:
+        """Waits until W&B has everything, `wait_seconds` at most; Ctrl-C ends the wait. Then the process is gone."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
+        waited = f"tracking.wait_seconds={wait_seconds:g} are over"
+        try:
+            self._wait(wait_seconds, console)
+        except KeyboardInterrupt:
+            waited = "interrupted"
+        with self._changed:
+            self._was_ended = not self._has_ended.is_set()
+            self._process.kill()
+        self._has_ended.wait(_SECONDS_TO_DIE)
+        if self._is_whole:
+            self._tell(self._url or f"{len(self._seen)} trials; `{describe_sync(self._plan)}` sends them")
+        elif self._was_ended:
+            left = f"{self.num_left} of {len(self._seen)} trials"
+            self._tell(f"{waited}, {left} are not there; the same command sends what is missing")
+        self._errors.close()
+
+    def _wait(self, wait_seconds: float, console: Console) -> None:
+        deadline = time.monotonic() + wait_seconds
+        with console.status("W&B ...") as status:
+            while not self._has_ended.is_set() and (left := deadline - time.monotonic()) > 0:
+                status.update(f"W&B: {self.num_left} trials to go, at most {left:.0f} s more (Ctrl-C skips)")
+                self._has_ended.wait(min(0.2, left))
+
+    def _attend(self) -> None:
+        """Feeds the process and listens to it until it ends, and once more to an offline one if it failed online."""
+        try:
+            self._attend_to(self._process)
+            if self._failure and self._plan.mode is Mode.online and not self._was_ended:
+                place = _show_place(self._plan)
+                self._tell(f"cannot be used online ({self._failure}); runs are kept in {place} instead")
+                if self._begin_again():
+                    self._attend_to(self._process)
+        except (OSError, ValueError) as error:  # ValueError: `close` did not wait for the last words
+            self._failure = str(error)
+        if self._failure and not self._was_ended:
+            self._tell(f"left out ({self._failure}); the same command makes up for it")
+        self._has_ended.set()
+
+    def _begin_again(self) -> bool:
+        """Starts an offline process and puts everything before it; False if nobody waits for it any more."""
+        with self._changed:
+            if self._was_ended:
+                return False
+            self._plan = dataclasses.replace(self._plan, mode=Mode.offline, is_fallback=True)
+            self._waiting, self._failure, self._url = dict(self._seen), "", ""
+            self._sent.clear()
+            self._process = _start(self._errors.fileno())
+            self._changed.notify_all()
+            return True
+
+    def _attend_to(self, process: subprocess.Popen[bytes]) -> None:
+        """Feeds a process and takes what it says, until it ends."""
+        feeder = threading.Thread(target=self._feed, args=(process,), daemon=True)
+        feeder.start()
+        assert process.stdout is not None
+        with process.stdout as pipe:
+            for line in pipe:
+                self._hear(json.loads(line))
+        if process.wait() != 0 and not self._was_ended:
+            self._errors.seek(0)
+            last = self._errors.read().decode(errors="replace").strip().rpartition("\n")[2]
+            self._failure = last or f"it ended with code {process.returncode}"
+
+    def _hear(self, words: Mapping[str, Any]) -> None:
+        """Takes what the process says."""
+        match words:
+            case {"taken": _}:
+                with self._changed:
+                    self._sent.popleft()
+            case {"refused": int(trial_id), "why": str(why)}:
+                self._tell(f"trial {trial_id} is left out, as its run is refused ({why})")
+            case {"url": str(url)}:
+                self._url = url
+            case {"failed": str(failure)}:
+                self._failure = failure
+            case {"closed": True}:
+                self._is_whole = True
+
+    def _feed(self, process: subprocess.Popen[bytes]) -> None:
+        """Writes what changed to the process, all at once if it was slow to take the last share."""
+        assert process.stdin is not None
+        try:
+            with process.stdin as pipe:
+                pickle.dump(self._plan, pipe)
+                while trials := self._next_share(process):
+                    pickle.dump(trials, pipe)
+                    pipe.flush()
+        except OSError:
+            pass  # the process ended, which `_attend_to` notices as well
+
+    def _next_share(self, process: subprocess.Popen[bytes]) -> tuple[Trial, ...]:
+        """The trials that changed, as soon as there are some; none when the search is over or the process replaced."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_closing or self._process is not process)
+            if self._process is not process:
+                return ()
+            share = tuple(self._waiting.values())
+            self._waiting = {}
+            self._sent.extend(trial.trial_id for trial in share)
+            return share
+
+
+def describe_sync(plan: TrackingPlan) -> str:
+    """The command that sends the files of a plan's runs."""
+    return f"wandb sync {shlex.quote(_show_place(plan))}/offline-run-*-{plan.prefix}-*"
+
+
+def _show_place(plan: TrackingPlan) -> str:
+    """Where the files of the runs lie, as a user in the working folder would type it."""
+    place = plan.folder / "wandb"
+    return str(place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place)
+
+
+def _start(errors: int) -> subprocess.Popen[bytes]:
+    """A process of its own, in a session of its own: Ctrl-C is not for it."""
+    environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_US}
+    environment.setdefault("WANDB_ERROR_REPORTING", "false")
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    return subprocess.Popen(
+        [sys.executable, "-m", "paretoseg.search.tracking.process"],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        start_new_session=True,
+    )

@@ -1,0 +1,282 @@
+"""Trials become runs in Weights & Biases: the program of the tracking process, and the only module that knows wandb.
+
+`feed` starts it as `python -m paretoseg.search.tracking.process` and writes trials, as pickles, to its standard input;
+what it has to say goes back as lines of JSON. So neither the import of wandb nor a server that fails, is slow or never
+answers touches the search: at worst the pipe is full, and the newest state of each trial waits on the other side.
+
+What arrives is the whole trial, not a change of it, and a run is brought up to it from where it stands. So a run ends
+up complete whatever was missed before: messages, a session without tracking, a server that went away. Where a run
+stands, the server knows; offline, where every opening of a run writes a file for `wandb sync` to append, the ledger.
+
+Ray's own integration (`ray.air.integrations.wandb`) is not used. It follows Tune's trials, and to Tune a trial that is
+resumed, or measured on the test cases, is another trial; it never resumes a run; it starts two actors a trial, among
+the workers; it has no run for the search as a whole; and there is no Tune in `cluster=serial`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import pickle
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import wandb
+
+from paretoseg.search.fronts.front import Front, read_front
+from paretoseg.search.tracking.ledger import Ledger
+from paretoseg.search.tracking.plan import Mode, TrackingPlan
+from paretoseg.search.tracking.summary import mark_of, summarise
+from paretoseg.search.trials.trial import State, Trial
+
+Say: TypeAlias = Callable[[Mapping[str, object]], object]
+
+_INIT_SECONDS = 20
+_FINISH_SECONDS = 60
+_SECONDS_BETWEEN_TABLES = 60.0
+_STRIDE = 1000
+_MAX_REFUSALS = 3
+"""How many trials in a row may be refused before it counts as a failure of W&B."""
+
+
+class Tracking:
+    """The runs of one study.
+
+    Args:
+        plan: Where they go.
+        say: Takes what the search is to be told.
+    """
+
+    def __init__(self, plan: TrackingPlan, say: Say) -> None:
+        self._plan = plan
+        self._say = say
+        self._is_offline = plan.mode is Mode.offline
+        self._ledger = Ledger(plan)
+        self._runs: dict[str, Any] = {}
+        self._trials: dict[int, Trial] = {}
+        self._refused: set[int] = set()
+        self._num_refusals = 0
+        self._num_logged = 0
+        self._front: Front = read_front([], plan.created.objectives)
+        self._shown = ""
+        self._shown_at = -_SECONDS_BETWEEN_TABLES
+
+    def take(self, trial: Trial) -> None:
+        """Brings a trial's run up to the trial; one that W&B refuses, as it was deleted there say, is left out.
+
+        Raises:
+            wandb.Error: if it is rather W&B that fails: after a timeout, or several refusals in a row.
+        """
+        self._trials[trial.trial_id] = trial
+        run_id, mark = self._plan.trial_run_id(trial.trial_id), mark_of(trial)
+        is_sent = self._ledger.is_sent(run_id, mark) and run_id not in self._runs
+        if is_sent or trial.trial_id in self._refused:
+            return
+        began = time.monotonic()
+        try:
+            self._bring_up(trial, run_id, mark)
+            self._num_refusals = 0
+        except wandb.Error as error:
+            self._num_refusals += 1
+            if self._num_refusals >= _MAX_REFUSALS or time.monotonic() - began >= _INIT_SECONDS:
+                raise
+            self._runs.pop(run_id, None)
+            self._refused.add(trial.trial_id)
+            self._say({"refused": trial.trial_id, "why": _first_line(error)})
+
+    def _bring_up(self, trial: Trial, run_id: str, mark: str) -> None:
+        run = self._open(run_id, f"{self._plan.created.study} trial {trial.trial_id}", "trial", self._describe(trial))
+        first = self._first_step(run_id)
+        for step, values in trial.reports.items():
+            if step >= first:
+                run.log({f"quick/{name}": value for name, value in values.items()}, step=step, commit=True)
+        run.summary.update(summarise(trial))
+        if trial.state is not State.RUNNING:
+            self._end(run_id, mark, exit_code=int(trial.state is State.FAILED))
+
+    def close(self) -> None:
+        """Ends all runs; trials that still run were interrupted, and their runs go on with them."""
+        self.show(is_last=True)
+        if self._plan.search_id in self._runs:
+            self._end(self._plan.search_id, self._shown, exit_code=0)
+        for trial in self._trials.values():
+            run_id = self._plan.trial_run_id(trial.trial_id)
+            if run_id in self._runs:
+                self._runs[run_id].summary["state"] = "INTERRUPTED"
+                self._end(run_id, mark_of(trial), exit_code=1)
+
+    def _describe(self, trial: Trial) -> dict[str, Any]:
+        """The config of a trial's run."""
+        return {
+            **trial.candidate.as_dict(),
+            "seed": trial.seed,
+            "origin": trial.origin,
+            "parents": list(trial.parents),
+            "trial_id": trial.trial_id,
+            "candidate": trial.candidate.short_hash,
+            "study": self._plan.created.study,
+        }
+
+    def show(self, is_last: bool = False) -> None:
+        """Brings the run of the search up to the trials taken so far; its tables once a minute and at the end."""
+        ended = sorted(
+            (trial for trial in self._trials.values() if trial.state is not State.RUNNING),
+            key=lambda trial: (trial.ended_at or 0.0, trial.trial_id),
+        )
+        marks = [(trial.trial_id, mark_of(trial)) for trial in ended]
+        mark = hashlib.sha256(repr(marks).encode()).hexdigest()[:16]
+        if not ended or mark == self._shown or self._ledger.is_sent(self._plan.search_id, mark):
+            return
+        run = self._open(self._plan.search_id, f"{self._plan.created.study} search", "search", self._describe_search())
+        self._log_growth(run, ended)
+        if is_last or time.monotonic() - self._shown_at > _SECONDS_BETWEEN_TABLES:
+            self._shown, self._shown_at = mark, time.monotonic()
+            run.log(self._draw(ended))
+            run.summary["front_trials"] = [trial.trial_id for trial in self._front.trials]
+
+    def _log_growth(self, run: Any, ended: Sequence[Trial]) -> None:
+        """A point of the search's curves for every trial that ended; those that the server has are passed over.
+
+        Points stand at multiples of a stride and tables in between, so that both may come again in a later session.
+        """
+        first = self._first_step(self._plan.search_id)
+        for number in range(self._num_logged, len(ended)):
+            if number == 0:
+                self._front = read_front([], self._plan.created.objectives)
+            self._front = read_front([*self._front.trials, ended[number]], self._plan.created.objectives)
+            step = _STRIDE * (number + 1)
+            if step >= first:
+                counts = {"trials_ended": number + 1, "front_size": len(self._front.trials)}
+                run.log(counts | {"hypervolume": self._front.hypervolume}, step=step, commit=True)
+        self._num_logged = len(ended)
+
+    def _describe_search(self) -> dict[str, Any]:
+        """The config of the search's own run."""
+        created = self._plan.created
+        objectives = {
+            item.name: {"unit": item.unit, "direction": item.direction.value, "reference": item.reference}
+            for item in created.objectives
+        }
+        overrides = [override for override in created.overrides if not override.startswith("storage=")]
+        return {"study": created.study, "overrides": overrides, "objectives": objectives}
+
+    def _draw(self, ended: Sequence[Trial]) -> dict[str, Any]:
+        """The front as a table, and all candidates for it as a table and a scatter to point at."""
+        front = [self._trials[trial.trial_id] for trial in self._front.trials]
+        drawn: dict[str, Any] = {"front": self._to_table(front)}
+        objectives = [objective.name for objective in self._plan.created.objectives]
+        if len(objectives) > 1:
+            table = self._to_table([trial for trial in ended if trial.is_eligible])
+            x, y = objectives[:2]
+            drawn["trials"] = wandb.plot.scatter(table, x, y, title=f"{y} over {x}, every trial")
+            drawn["front_scatter"] = wandb.plot.scatter(self._to_table(front), x, y, title=f"{y} over {x}, the front")
+        return drawn
+
+    def _to_table(self, trials: Sequence[Trial]) -> Any:
+        created = self._plan.created
+        objectives = [objective.name for objective in created.objectives]
+        measured = [*objectives, *created.cost_names, *(f"test_{name}" for name in objectives)]
+        rows = [self._describe(trial) | summarise(trial) for trial in trials]
+        dimensions = list(trials[0].candidate.as_dict()) if trials else []
+        columns = ["trial_id", "candidate", *measured, *dimensions, "seed", "origin"]
+        return wandb.Table(columns=columns, data=[[row.get(name) for name in columns] for row in rows])
+
+    def _open(self, run_id: str, name: str, kind: str, config: Mapping[str, Any]) -> Any:
+        """The run of this id, opened if it is not open yet; online it goes on where the server has it."""
+        if run_id not in self._runs:
+            run = wandb.init(
+                project=self._plan.project,
+                entity=self._plan.entity,
+                id=run_id,
+                name=name,
+                group=self._plan.created.study,
+                job_type=kind,
+                config=dict(config),
+                dir=str(self._plan.folder),
+                mode="offline" if self._is_offline else "online",
+                resume=None if self._is_offline else "allow",
+                reinit="create_new",
+                settings=_settings(),
+            )
+            self._runs[run_id] = run
+            if kind == "search":
+                run.define_metric("trials_ended")
+                run.define_metric("*", step_metric="trials_ended")
+                self._num_logged = 0
+                if run.url:
+                    self._say({"url": run.url})
+        return self._runs[run_id]
+
+    def _first_step(self, run_id: str) -> int:
+        """The first step of its curves that an open run lacks."""
+        return max(int(self._runs[run_id].step), self._ledger.next_step(run_id) if self._is_offline else 0)
+
+    def _end(self, run_id: str, mark: str, exit_code: int) -> None:
+        first_step = self._first_step(run_id)
+        self._runs.pop(run_id).finish(exit_code=exit_code)
+        self._ledger.note(run_id, mark, first_step)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _settings() -> Any:
+    """Trials and nothing else: no console, code, packages or hardware of this machine, and no word on the terminal."""
+    return wandb.Settings(
+        silent=True,
+        console="off",
+        disable_code=True,
+        disable_git=True,
+        disable_job_creation=True,
+        finish_timeout=_FINISH_SECONDS,
+        finish_timeout_raises=True,
+        init_timeout=_INIT_SECONDS,
+        x_disable_machine_info=True,
+        x_disable_meta=True,
+        x_disable_stats=True,
+        x_save_requirements=False,
+    )
+
+
+def main() -> None:
+    """Takes trials from standard input until it ends, which it also does when the search dies."""
+    os.nice(10)
+    # wandb may print; our words go to the true standard output, everything else to standard error.
+    words = os.dup(1)
+    os.dup2(2, 1)
+
+    def say(what: Mapping[str, object]) -> None:
+        with contextlib.suppress(BrokenPipeError):  # the search died: its runs are still brought to an end
+            os.write(words, json.dumps(what).encode() + b"\n")
+
+    try:
+        _follow(say)
+    except Exception as error:  # whatever W&B may raise, it is told; what follows from it is decided in the search
+        say({"failed": _first_line(error)})
+    # wandb's own handlers at exit would wait for the server once more.
+    os._exit(0)
+
+
+def _follow(say: Say) -> None:
+    tracking = Tracking(pickle.load(sys.stdin.buffer), say)
+    while True:
+        try:
+            trials: Sequence[Trial] = pickle.load(sys.stdin.buffer)
+        except (EOFError, pickle.UnpicklingError):
+            break
+        for trial in trials:
+            tracking.take(trial)
+            say({"taken": trial.trial_id})
+        tracking.show()
+    tracking.close()
+    say({"closed": True})
+
+
+if __name__ == "__main__":
+    main()

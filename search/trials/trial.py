@@ -1,0 +1,115 @@
+"""The immutable record of a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from paretoseg.spaces.search_space import Candidate
+
+
+class State(StrEnum):
+    """Where a trial stands."""
+
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    STOPPED = "STOPPED"
+    FAILED = "FAILED"
+
+
+class FailureKind(StrEnum):
+    """Why a trial failed, in one word for tables."""
+
+    ERROR = "error"
+    NAN = "nan"
+    MEMORY = "memory"
+    TIMEOUT = "timeout"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong in a trial."""
+
+    kind: FailureKind
+    """The reason in one word."""
+
+    reason: str
+    """The reason in one line."""
+
+    traceback: str = ""
+    """Where in the code, for the one who has to mend it."""
+
+    def __post_init__(self) -> None:
+        # Half a character, as a file name that is no UTF-8 leaves in a message, would break every table and page.
+        for name in ("reason", "traceback"):
+            text = getattr(self, name).encode(errors="backslashreplace").decode()
+            object.__setattr__(self, name, text)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One candidate with one seed, from its proposal to its end. Changes make a new record."""
+
+    trial_id: int
+    """Number in the study, from 0, in the order of proposal."""
+
+    candidate: Candidate
+    """What is tried."""
+
+    seed: int
+    """Seed of everything random in it; equal seeds are paired across candidates."""
+
+    origin: str
+    """How the strategy found it: default, initial, mating, random, replicate."""
+
+    parents: tuple[int, ...] = ()
+    """Trials it was mated from."""
+
+    state: State = State.RUNNING
+    """Where it stands."""
+
+    num_attempts: int = 1
+    """How often it was started: 1, and one more for every interruption."""
+
+    asked_at: float = 0.0
+    """When it was proposed, in seconds since the epoch."""
+
+    ended_at: float | None = None
+    """When it ended, in seconds since the epoch."""
+
+    began_at: float | None = None
+    """When a worker began the last attempt, in seconds since the epoch, by the worker's clock."""
+
+    seconds: float | None = None
+    """How long the worker was busy in the last attempt."""
+
+    host: str = ""
+    """The machine whose worker ended it; empty while it runs, or if its worker died."""
+
+    reports: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    """The quick measurements on the way, by step, from 1; a crash can leave a gap."""
+
+    objectives: Mapping[str, float] = field(default_factory=dict)
+    """A value for every objective, on validation cases; empty unless FINISHED."""
+
+    costs: Mapping[str, float] = field(default_factory=dict)
+    """A value for every cost; empty unless FINISHED."""
+
+    device: str = ""
+    """The device that the costs were measured on, by its name; empty unless FINISHED, or if they depend on none."""
+
+    degenerate: str = ""
+    """Why the network counts as broken and stays off the front, or ''."""
+
+    failure: Failure | None = None
+    """What went wrong, if FAILED."""
+
+    test: Mapping[str, float] = field(default_factory=dict)
+    """The objectives on untouched test cases; empty unless the trial was on the final front."""
+
+    @property
+    def is_eligible(self) -> bool:
+        """True if the trial may stand on a front and guide a strategy."""
+        return self.state is State.FINISHED and not self.degenerate

@@ -1,0 +1,167 @@
+import re
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from paretoseg.cluster.resources import Resources
+from tests.cluster.api_server import serve, status
+from tests.cluster.orders import config, order
+
+S3 = "s3://bucket/studies"
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    with serve() as state:
+        monkeypatch.setenv("KUBECONFIG", str(state.write_kubeconfig(tmp_path)))
+        yield state
+
+
+def refuse(settings, asked=None):
+    with pytest.raises(ValueError, match=r"^cluster=kubernetes cannot send this job: ") as refusal:
+        config(**settings).render(order(**(asked or {})))
+    assert "\n" not in str(refusal.value)
+    return str(refusal.value).removeprefix("cluster=kubernetes cannot send this job: ")
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked", "sentence"),
+    [
+        ({"image": ""}, {}, "cluster.image is missing, set cluster.image=<registry>/<name>:<tag>"),
+        ({"image": "a b"}, {}, "cluster.image must be <registry>/<name>:<tag>, got 'a b'"),
+        (
+            {"claim": ""},
+            {},
+            "the study needs a place; set cluster.claim=<name of a PersistentVolumeClaim> or storage",
+        ),
+        ({"claim": ""}, {"storage": "file:///data"}, "so the study needs a place"),
+        ({}, {"storage": S3}, "the study can lie in cluster.claim or at the URI in storage, but both are given"),
+        ({}, {"storage": "/data/studies"}, "with cluster.claim studies lie at cluster.mount, so leave storage out"),
+        ({"claim": ""}, {"storage": "s3://KEY:SECRET@bucket/x"}, "storage holds a key, .*storage_secret"),
+        ({"claim": ""}, {"storage": "s3://bucket/x?secret_key=1"}, "storage holds a key"),
+        (
+            {"mount": "studies"},
+            {},
+            "cluster.mount must be an absolute path of its own, .* got 'studies'",
+        ),
+        ({"mount": "/dev/shm"}, {}, "cluster.mount must be"),
+        ({"mount": "/tmp"}, {}, "cluster.mount must be"),
+        ({"mount": "/a/../etc"}, {}, "cluster.mount must be"),
+        ({"mount": "/a b"}, {}, "cluster.mount must be"),
+        ({"memory": "16GB"}, {}, "cluster.memory must be a quantity .* got '16GB'; did you mean 16Gi?"),
+        ({"head_memory": "much"}, {}, "cluster.head_memory must be a quantity"),
+        ({"memory": "16"}, {}, "cluster.memory must be at least 64Mi, got '16'"),
+        ({"shared_memory": "16Gi"}, {}, "cluster.shared_memory is part of cluster.memory and must be below it"),
+        ({"cpus": 0}, {}, "cluster.cpus must be at least 1, got 0"),
+        ({"gpus": -1}, {}, "cluster.gpus must be at least 0, got -1"),
+        ({"max_workers": 0}, {}, "cluster.max_workers must be at least 1, got 0"),
+        ({"min_workers": 3}, {}, "cluster.min_workers must not be above cluster.max_workers, got 3 and 2"),
+        ({"retries": -1}, {}, "cluster.retries must be at least 0, got -1"),
+        ({"keep_min": -1}, {}, "cluster.keep_min must be at least 0, got -1"),
+        ({"ray_version": "2.40.0"}, {}, "cluster.ray_version must be 2.52.0 or later"),
+        ({"ray_version": "new"}, {}, "cluster.ray_version must be 2.52.0 or later"),
+        ({"namespace": "My Lab"}, {}, "cluster.namespace must be .* got 'My Lab'"),
+        ({"claim": "a_b"}, {}, "cluster.claim must be small letters"),
+        ({"wandb_secret": "W&B"}, {}, "cluster.wandb_secret must be small letters"),
+        ({"queue": "q" * 64}, {}, "cluster.queue must be at most 63 small letters"),
+        ({"queue": "gpu queue"}, {}, "cluster.queue must be at most 63 small letters"),
+        ({"node_selector": ["disk:two words"]}, {}, "cluster.node_selector must hold labels .* got 'disk:two words'"),
+        ({"node_selector": ["ssd"]}, {}, "cluster.node_selector must hold labels .* got 'ssd'"),
+        ({"node_selector": ["disk:ssd", "disk:hdd"]}, {}, "must name each label once, got 'disk' more than once"),
+        ({"tolerations": ["a b"]}, {}, "cluster.tolerations must hold keys of taints"),
+        ({}, {"resources": Resources(cpus=8)}, "a trial needs resources.cpus=8, but a worker has cluster.cpus=4"),
+        ({}, {"resources": Resources(gpus=0.5)}, "a trial needs resources.gpus=0.5, but a worker has cluster.gpus=0"),
+    ],
+)
+def test_what_cannot_run_is_refused_in_the_users_words(settings, asked, sentence):
+    assert re.search(sentence.replace(".", r"\.").replace(r"\.*", ".*").replace("?", r"\?"), refuse(settings, asked))
+
+
+def test_all_that_is_wrong_is_said_at_once():
+    found = refuse(
+        {"image": "", "claim": "", "memory": "16GB", "namespace": "Lab", "min_workers": 4},
+        {"resources": Resources(cpus=6, gpus=1)},
+    )
+    keys = ("image", "claim", "memory", "namespace", "min_workers", "cpus", "gpus")
+    assert all(f"cluster.{key}" in found for key in keys)
+    assert found.count("; ") >= 6
+
+
+def test_tracking_online_needs_the_secret():
+    online = replace(order(), is_tracked_online=True)
+    with pytest.raises(ValueError, match=r"set cluster\.wandb_secret=<name of a Secret>"):
+        config().render(online)
+    config(wandb_secret="wandb").render(online)
+
+
+def test_a_study_is_sent_as_it_is_shown(server):
+    settings = config(namespace="lab")
+    ticket = settings.submit(order())
+    (name,) = server.jobs
+    assert server.jobs[name] == yaml.safe_load(settings.render(order()))
+    assert (ticket.cluster, ticket.job) == ("kubernetes", name)
+    assert ticket.log == f"kubectl -n lab describe rayjob {name}"
+
+
+def test_the_same_command_while_the_job_runs_sends_nothing_and_follows(server):
+    settings = config()
+    first = settings.submit(order())
+    server.jobs[first.job]["status"] = {"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"}
+    server.requests.clear()
+    assert settings.submit(order()).job == first.job
+    assert [request.verb for request in server.requests] == ["GET"]
+
+
+def test_another_search_of_the_same_study_is_refused_while_one_runs(server):
+    settings = config()
+    name = settings.submit(order()).job
+    server.jobs[name]["status"] = {"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"}
+    with pytest.raises(ValueError, match=f"is RayJob {name}, which runs; wait for it, or end it with kubectl"):
+        settings.submit(order("mine", "budget.trials=100"))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"image": "registry.example/paretoseg:2"}, {"memory": "32Gi"}, {"retries": 0}, {"queue": "other"}, {"gpus": 1}],
+)
+def test_other_settings_for_a_search_that_runs_are_refused_and_not_passed_over(server, changed):
+    name = config(queue="gpus").submit(order()).job
+    server.jobs[name]["spec"]["added"] = "by the server"
+    server.jobs[name]["status"] = {"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"}
+    assert config(queue="gpus").submit(order()).job == name
+    with pytest.raises(ValueError, match=f"(other settings in cluster,|another search of this study) is RayJob {name}"):
+        config(**{"queue": "gpus"} | changed).submit(order())
+
+
+def test_a_job_that_has_ended_makes_room_for_the_next(server):
+    settings = config()
+    name = settings.submit(order()).job
+    server.jobs[name]["status"] = {"jobDeploymentStatus": "Complete", "jobStatus": "SUCCEEDED"}
+    server.requests.clear()
+    settings.submit(order("mine", "budget.trials=100"))
+    assert [request.verb for request in server.requests] == ["GET", "DELETE", "GET", "PATCH"]
+    assert "budget.trials=100" in server.jobs[name]["spec"]["entrypoint"]
+    assert "status" not in server.jobs[name]
+
+
+def test_following_ends_with_the_job(server):
+    settings = config()
+    ticket = settings.submit(order())
+    server.jobs[ticket.job]["status"] = {"jobDeploymentStatus": "Complete", "jobStatus": "SUCCEEDED"}
+    lines = []
+    assert settings.follow(ticket, lines.append) == 0
+    assert lines == [f"RayJob {ticket.job} is complete."]
+    assert config(wait=False).follow(ticket, lines.append) is None
+
+
+def test_a_refusal_of_the_server_is_one_line(server):
+    server.answers = [status(403, "rayjobs.ray.io is forbidden")]
+    with pytest.raises(ValueError, match="forbids it: rayjobs"):
+        config().submit(order())
+
+
+def test_nothing_is_sent_when_something_is_wrong(server):
+    with pytest.raises(ValueError, match=r"cluster\.image is missing"):
+        config(image="").submit(order())
+    assert server.requests == []

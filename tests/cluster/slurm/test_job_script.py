@@ -1,0 +1,227 @@
+"""The batch script as bash runs it, with a Ray that only sleeps and a search that only ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import time
+
+import pytest
+
+from paretoseg.cluster.cluster import RAY_ENVIRONMENT, Order
+from paretoseg.cluster.slurm.slurm import SlurmConfig
+
+ORDER = ("study=mine", "task=toy")
+# Stands for Python: as Ray it sleeps until it is ended, as the search it does what $SEARCH says.
+PYTHON = """#!/bin/bash
+case "$2" in
+ray.scripts.scripts)
+  echo "$*" >>"$KEPT/ray"
+  [ ! -s "$KEPT/deadly" ] || { eval "$(<"$KEPT/deadly")"; exit 1; }
+  exec sleep 60 ;;
+*) echo "$*" >>"$KEPT/search"; eval "$SEARCH" ;;
+esac
+"""
+SCONTROL = '#!/bin/bash\necho "$*" >>"$KEPT/scontrol"; exit 1\n'  # 1: nobody ends this script, so it must not wait
+SRUN = '#!/bin/bash\nprintf "%s\\n" "$@" >>"$KEPT/srun"; exec sleep 60\n'
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch):
+    """Starts the script as Slurm would; gives the process and the folder where everything leaves its words."""
+    monkeypatch.chdir(tmp_path)
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for name, text in (("python", PYTHON), ("scontrol", SCONTROL), ("srun", SRUN)):
+        (commands / name).write_text(text)
+        (commands / name).chmod(0o755)
+    run_dir = tmp_path / "runs" / "mine"
+    run_dir.mkdir(parents=True)
+    started = []
+
+    def start(search, *, restarts=0, early="", **settings):
+        config = SlurmConfig(python=str(commands / "python"), run_dir=str(tmp_path / "runs"), **settings)
+        script = run_dir / "search.sbatch"
+        text = config.render(Order("mine", ORDER, str(tmp_path / "mine")))
+        assert text.count("  driver=$!\n") == 1
+        script.write_text(text.replace("  driver=$!\n", f"  {early or ':'}\n  driver=$!\n"))
+        env = os.environ | {
+            "PATH": f"{commands}:{os.environ['PATH']}", "KEPT": str(run_dir), "SEARCH": search,
+            "SLURM_JOB_ID": "12", "SLURM_RESTART_COUNT": str(restarts), "SLURM_JOB_NUM_NODES": str(config.nodes),
+            "SLURM_JOB_NODELIST": "n[1-2]", "SLURMD_NODENAME": "localhost",
+        }  # fmt: skip
+        process = subprocess.Popen(
+            ["bash", str(script)], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            start_new_session=True,
+        )  # fmt: skip
+        started.append(process)
+        return process, run_dir
+
+    yield start
+    for process in started:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        process.communicate(timeout=20)
+
+
+def end(process):
+    output, _ = process.communicate(timeout=30)
+    return process.returncode, output
+
+
+def wait_for(path):
+    deadline = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("code", [0, 2, 3, 74])
+def test_the_job_ends_as_the_search_does(job, code):
+    process, kept = job(f"exit {code}")
+    assert end(process)[0] == code
+    assert not (kept / "scontrol").exists()
+
+
+def test_the_search_finds_the_ray_of_this_job_and_its_token(job):
+    ready = 'until [ -s "$KEPT/ray" ] && [ -s "$KEPT/srun" ]; do sleep 0.02; done; '
+    tell = 'echo "$RAY_ADDRESS $RAY_AUTH_MODE $RAY_AUTH_TOKEN_PATH" >"$KEPT/env"'
+    process, kept = job(ready + tell, nodes=2, gpus=1)
+    assert end(process)[0] == 0
+    address, mode, token = (kept / "env").read_text().split()
+    assert address.endswith(":20012")
+    assert mode == "token"
+    assert token == str(kept / "ray-token")
+    assert stat.S_IMODE((kept / "ray-token").stat().st_mode) == 0o600
+    assert len((kept / "ray-token").read_text()) == 64
+    assert f"--node-ip-address={address.split(':')[0]} --num-cpus=4 --num-gpus=1" in (kept / "ray").read_text()
+    step = (kept / "srun").read_text().splitlines()
+    assert {
+        "--export=ALL",
+        "--exclude=localhost",
+        "--nodes=1",
+        "--ntasks=1",
+        "--cpus-per-task=4",
+        "--gres=gpu:1",
+    } <= set(step)
+
+
+def test_one_token_serves_all_starts_of_a_study(job):
+    process, kept = job("exit 0")
+    end(process)
+    token = (kept / "ray-token").read_text()
+    end(job("exit 0", restarts=1)[0])
+    assert (kept / "ray-token").read_text() == token
+
+
+def test_work_that_is_left_requeues_the_job(job):
+    process, kept = job("exit 75", restarts=2, max_restarts=3)
+    code, output = end(process)
+    assert code == 75
+    assert (kept / "scontrol").read_text() == "requeue 12\n"
+    assert "work is left: requeued" in output
+
+
+def test_a_job_that_requeued_itself_often_enough_stays_down(job):
+    for restarts in range(3):
+        process, kept = job("exit 75", restarts=restarts, max_restarts=2)
+        code, output = end(process)
+        assert code == 75
+    assert (kept / "scontrol").read_text() == "requeue 12\n" * 2
+    assert "cluster.max_restarts=2 is reached; submit the study again to go on" in output
+
+
+def test_starts_that_slurm_is_to_blame_for_do_not_count(job):
+    process, kept = job("exit 75", restarts=9, max_restarts=1)
+    end(process)
+    assert (kept / "scontrol").read_text() == "requeue 12\n"
+
+
+def test_requeues_of_an_older_job_with_the_same_number_do_not_count(job):
+    end(job("exit 75", max_restarts=1)[0])
+    process, kept = job("exit 75", restarts=0, max_restarts=1)
+    end(process)
+    assert (kept / "scontrol").read_text() == "requeue 12\n" * 2
+
+
+def test_every_ray_of_the_job_gets_the_settings_of_ray(job):
+    variables = " ".join(f"${name}" for name in RAY_ENVIRONMENT)
+    process, kept = job(f'bash -c "echo \'{variables}\'" >"$KEPT/env"')
+    assert end(process)[0] == 0
+    assert (kept / "env").read_text().split() == list(RAY_ENVIRONMENT.values())
+
+
+def test_a_signal_before_the_driver_is_known_reaches_it(job, tmp_path):
+    process, kept = job(LISTENING, early="kill -USR1 $$")
+    assert end(process)[0] == 75
+    assert (kept / "scontrol").read_text() == "requeue 12\n"
+
+
+LISTENING = 'trap "exit 75" USR1; touch "$KEPT/up"; while :; do sleep 0.05; done'
+DEAF = 'touch "$KEPT/up"; while :; do sleep 0.05; done'  # the signal's default ends it
+STUBBORN = 'trap "" USR1; touch "$KEPT/up"; while :; do sleep 0.05; done'
+
+
+@pytest.mark.parametrize("search", [LISTENING, DEAF])
+def test_the_signal_before_the_time_limit_stops_the_search_and_requeues(job, search):
+    process, kept = job(search)
+    wait_for(kept / "up")
+    process.send_signal(signal.SIGUSR1)
+    assert end(process)[0] == 75
+    assert (kept / "scontrol").read_text() == "requeue 12\n"
+
+
+@pytest.mark.parametrize("search", [LISTENING, DEAF, LISTENING.replace("exit 75", "exit 1")])
+def test_a_search_whose_ray_has_died_is_stopped_and_requeued(job, tmp_path, search):
+    (tmp_path / "runs" / "mine" / "deadly").write_text('until [ -e "$KEPT/up" ]; do sleep 0.02; done')
+    process, kept = job(search)
+    code, output = end(process)
+    assert code == 75
+    assert "the head of Ray ended" in output
+    assert (kept / "scontrol").read_text() == "requeue 12\n"
+
+
+def test_a_search_that_was_over_when_its_ray_died_is_not_requeued(job, tmp_path):
+    (tmp_path / "runs" / "mine" / "deadly").write_text(":")
+    process, kept = job('trap "exit 0" USR1; while :; do sleep 0.05; done')
+    assert end(process)[0] == 0
+    assert not (kept / "scontrol").exists()
+
+
+@pytest.mark.slow
+def test_a_search_that_does_not_listen_is_ended_in_time_to_requeue(job):
+    process, kept = job(STUBBORN, grace_s=30)
+    wait_for(kept / "up")
+    process.send_signal(signal.SIGUSR1)
+    assert end(process)[0] == 75
+    assert (kept / "scontrol").read_text() == "requeue 12\n"
+
+
+def test_a_cancelled_job_stops_gracefully_and_stays_down(job):
+    process, kept = job(LISTENING)
+    wait_for(kept / "up")
+    process.send_signal(signal.SIGTERM)
+    assert end(process)[0] == 75
+    assert not (kept / "scontrol").exists()
+
+
+def test_a_search_killed_for_another_reason_is_a_failure(job):
+    process, kept = job("kill -KILL $$")
+    assert end(process)[0] == 137
+    assert not (kept / "scontrol").exists()
+
+
+def test_a_setup_is_read_first_and_its_failure_ends_the_job(job, tmp_path):
+    setup = tmp_path / "set up.sh"
+    setup.write_text('echo "$NOT_SET_ANYWHERE"; export LOADED=yes\n')
+    process, kept = job('echo "$LOADED" >"$KEPT/loaded"', setup=str(setup))
+    assert end(process)[0] == 0
+    assert (kept / "loaded").read_text() == "yes\n"
+    setup.write_text("false\n")
+    code, output = end(job("exit 0", setup=str(setup))[0])
+    assert code == 2
+    assert "cluster.setup=" in output

@@ -1,0 +1,116 @@
+import io
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from paretoseg.search.commands import search as launch
+from paretoseg.search.commands.cli import main
+from paretoseg.search.store.study_folder import StudyFolder
+from paretoseg.search.trials.events import Opened
+
+TOY = ["study=mine", "task=toy", "cluster=serial", "budget.trials=2"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def search(*words):
+    return launch.search(words, Console(file=io.StringIO(), width=200))
+
+
+def test_a_signal_ends_the_search_at_once_until_it_takes_the_lock(monkeypatch):
+    seen = {}
+
+    def spy(name):
+        real = getattr(launch, name)
+
+        def call(*arguments):
+            seen[name] = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)]
+            return real(*arguments)
+
+        monkeypatch.setattr(launch, name, call)
+
+    for name in ("compose_new_or_stored", "make_plan", "hold_lock"):
+        spy(name)
+    assert main(["search", *TOY]) == 0
+    assert [handler.__name__ for handler in seen["compose_new_or_stored"]] == ["_leave"] * 2
+    assert [handler.__name__ for handler in seen["make_plan"]] == ["_leave"] * 2
+    assert seen["hold_lock"] == [signal.default_int_handler] * 2
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_refused_command_leaves_ctrl_c_as_it_was():
+    assert main(["search", "study=mine", "task=nothing"]) == 2
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_study_that_another_process_has_begun_and_ended_meanwhile_is_not_mixed_with_ours(monkeypatch, capsys):
+    real, others = launch.hold_lock, [[*TOY, "seed=1"]]
+
+    @contextmanager
+    def hold_late(folder):
+        if others:
+            assert search(*others.pop()) == 0
+        with real(folder):
+            yield
+
+    monkeypatch.setattr(launch, "hold_lock", hold_late)
+    assert main(["search", *TOY, "seed=2"]) == 2
+    assert "another process has just worked on study 'studies/mine'; give the same command again" in (
+        capsys.readouterr().err
+    )
+    folder = StudyFolder("studies/mine")
+    record = folder.read_record()
+    assert {trial.seed for trial in record.trials} == {1}
+    assert len(record.opened) == 1
+    assert "seed: 1\n" in folder.read_experiment()
+
+
+@pytest.mark.parametrize("part", ["strategy", "pruner"])
+def test_nothing_is_written_when_a_part_of_the_search_cannot_be_built(monkeypatch, part):
+    config = {"strategy": "evolution.EvolutionConfig", "pruner": "pruner.NeverConfig"}[part]
+
+    def refuse(*arguments):
+        raise ValueError("it cannot be built")
+
+    monkeypatch.setattr(f"search.strategies.{config}.build", refuse)
+    with pytest.raises(ValueError, match="it cannot be built"):
+        search(*TOY)
+    assert not Path("studies").exists()
+
+
+def test_an_edited_seed_is_refused(capsys):
+    assert search(*TOY) == 0
+    path = Path("studies/mine/experiment.yaml")
+    path.write_text(path.read_text().replace("seed: 0\n", "seed: 5\n", 1))
+    assert main(["search", "study=mine"]) == 2
+    assert "experiment.yaml says seed=5, but the study was begun with seed=0; restore" in capsys.readouterr().err
+
+
+def test_hours_that_are_spent_are_told_of_with_what_goes_on(capsys):
+    assert search(*TOY) == 0
+    events = StudyFolder("studies/mine").read_events()
+    assert isinstance(events[1], Opened)
+    assert main(["search", "study=mine", "budget.trials=9", "budget.hours=1e-9"]) == 0
+    shown = capsys.readouterr().out
+    assert "The budget of 1e-09 hours is spent; 7 of 9 trials were not begun." in shown
+    assert "paretoseg search study=mine budget.hours=" in shown
+    assert "budget.trials=18" not in shown
+
+
+def test_a_key_of_the_option_that_a_study_was_begun_with_is_told_apart(capsys):
+    assert search(*TOY) == 0
+    assert main(["search", "study=mine", "task.noise=0.5"]) == 2
+    assert "begun with task.noise=0.0 and cannot go on with task.noise=0.5" in capsys.readouterr().err
+
+
+def test_the_same_name_goes_on_with_the_budget_that_was_last_given(capsys):
+    assert search(*TOY) == 0
+    assert search("study=mine", "budget.trials=3") == 0
+    assert main(["search", "study=mine"]) == 0
+    assert "add budget.trials=<more than 3> to go on" in capsys.readouterr().out

@@ -1,0 +1,187 @@
+"""A study keeps the strengths that it was begun with, whatever becomes of files and defaults."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import yaml
+
+from paretoseg.search.commands.plan import Plan, make_plan
+from paretoseg.search.config.config import compose
+from paretoseg.search.config.stored_task import rebuild_task
+from paretoseg.search.config.strengths import describe_calibration, settle, without_calibration
+from paretoseg.search.store.study_folder import StudyFolder
+from paretoseg.search.trials.events import Created
+from paretoseg.trainables.data.textures import TexturesConfig
+from paretoseg.trainables.segmentation.config import SegmentationConfig
+from paretoseg.trainables.segmentation.task import SegmentationTask
+from paretoseg.trainables.severities import levels as severities
+from paretoseg.trainables.severities.calibration import (
+    CalibratedCorruption,
+    Calibration,
+    ReferenceRecord,
+    hash_splits,
+    read_calibration,
+    write_calibration,
+)
+from paretoseg.trainables.severities.levels import LEVELS
+from paretoseg.trainables.severities.shipped import locate_shipped
+
+BLUR = (0.3, 0.6, 0.9, 1.2, 3.0)
+SMALL = ("data.image_size=40", "data.num_train=2", "data.num_validation=2", "data.num_test=2", "cluster=serial")
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write(path: str = "mine.json", data_sha256: str = "other", notes: tuple[str, ...] = ()) -> None:
+    found = CalibratedCorruption(LEVELS["gaussian_blur"].parameter, BLUR, (2.0,) * 5, ((0.1, 0.0), (16.0, 50.0)), notes)
+    reference = ReferenceRecord({}, 0, 1, 0.9, 1)
+    write_calibration(Path(path), Calibration("others", data_sha256, "s", reference, {"gaussian_blur": found}))
+
+
+def plan(*overrides: str) -> Plan:
+    words = ["study=mine", *SMALL, *overrides]
+    return make_plan(compose(words), words)
+
+
+def begin(*overrides: str) -> StudyFolder:
+    """A study of this config whose first record is written."""
+    made = plan(*overrides)
+    folder = made.folder
+    folder.write_experiment(made.text)
+    task = made.task
+    folder.journal.append(Created(0.0, "mine", task.objectives(), task.cost_names(), tuple(made.overrides)))
+    folder.journal.close()
+    return folder
+
+
+def strengths_of(task: object, name: str) -> tuple[float, ...]:
+    assert isinstance(task, SegmentationTask)
+    return task.severity_table[name]
+
+
+def test_a_new_study_has_the_strengths_of_its_battery_in_its_config() -> None:
+    settled = settle(compose(["study=mine", "task.corruptions=[gaussian_noise]", "task.calibration=none"]))
+    assert yaml.safe_load(settled.text)["task"]["strengths"] == ["gaussian_noise: 0.04 0.08 0.12 0.16 0.2"]
+
+
+def test_a_calibration_gives_its_strengths_and_lines_win_over_it() -> None:
+    write()
+    words = ["study=mine", "task.corruptions=[gaussian_noise,gaussian_blur]", "task.calibration=mine.json"]
+    kept = yaml.safe_load(settle(compose(words)).text)["task"]["strengths"]
+    assert kept[1] == "gaussian_blur: 0.3 0.6 0.9 1.2 3.0"
+    line = "gaussian_blur: 0.1 0.2 0.3 0.4 0.5"
+    assert settle(compose([*words, f"task.strengths=['{line}']"])).experiment.task.strengths[1] == line
+
+
+def test_a_task_without_corruptions_is_left_as_it_is() -> None:
+    composed = compose(["study=mine", "task=toy"])
+    assert settle(composed) is composed
+    assert without_calibration(composed.experiment.task) is composed.experiment.task
+    assert describe_calibration(composed.experiment.task, composed.experiment.data, []) == []
+
+
+def test_our_textures_have_the_strengths_that_were_calibrated_on_them_and_other_ones_the_defaults() -> None:
+    shipped = read_calibration(locate_shipped("textures")).strengths["gaussian_blur"]
+    assert strengths_of(plan().task, "gaussian_blur") == shipped
+    assert strengths_of(plan("task.calibration=none").task, "gaussian_blur") == LEVELS["gaussian_blur"].values
+    hippocampus = read_calibration(locate_shipped("hippocampus")).strengths["gaussian_blur"]
+    assert strengths_of(plan("task.calibration=hippocampus").task, "gaussian_blur") == hippocampus
+    [note] = plan().notes
+    assert note.startswith("the shipped calibration 'textures' was made with other data or splits")
+
+
+def test_the_shipped_calibration_of_the_textures_is_of_the_default_ones() -> None:
+    config = SegmentationConfig()
+    for data in (TexturesConfig(), TexturesConfig(shift=["blend_0.60"])):
+        assert describe_calibration(config, data, config.build(data).split_rows()) == []
+    other = TexturesConfig(image_size=64)
+    assert "other data" in describe_calibration(config, other, config.build(other).split_rows())[0]
+
+
+def test_a_calibration_that_lies_with_the_data_is_taken_by_itself(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    config, data = SegmentationConfig(corruptions=["gaussian_blur"]), TexturesConfig(root=str(root))
+    assert strengths_of(config.build(data), "gaussian_blur") == LEVELS["gaussian_blur"].values
+    write(str(root / "calibration.json"))
+    assert strengths_of(config.build(data), "gaussian_blur") == BLUR
+    without = dataclasses.replace(config, calibration="none")
+    assert strengths_of(without.build(data), "gaussian_blur") == LEVELS["gaussian_blur"].values
+    (root / "calibration.json").write_text("{}")
+    with pytest.raises(
+        ValueError, match=r"task\.calibration: .*calibration\.json.* task\.calibration=none does without"
+    ):
+        config.build(data)
+
+
+def test_a_study_goes_on_with_its_strengths_when_the_file_is_gone() -> None:
+    write()
+    folder = begin("task.calibration=mine.json")
+    Path("mine.json").unlink()
+    assert strengths_of(rebuild_task(folder, folder.read_record().created), "gaussian_blur") == BLUR
+    assert strengths_of(plan().task, "gaussian_blur") == BLUR
+    assert strengths_of(plan("task.calibration=mine.json").task, "gaussian_blur") == BLUR
+
+
+def test_a_study_goes_on_with_its_strengths_when_defaults_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = begin("task.corruptions=[gaussian_noise]", "task.calibration=none")
+    changed = dataclasses.replace(LEVELS["gaussian_noise"], values=(0.5, 0.6, 0.7, 0.8, 0.9))
+    monkeypatch.setattr(severities, "LEVELS", {**LEVELS, "gaussian_noise": changed})
+    assert severities.default_strengths()["gaussian_noise"] == (0.5, 0.6, 0.7, 0.8, 0.9)
+    task = rebuild_task(folder, folder.read_record().created)
+    assert strengths_of(task, "gaussian_noise") == LEVELS["gaussian_noise"].values
+
+
+def test_lines_given_again_resume_and_other_ones_are_refused() -> None:
+    line = "task.strengths=['gaussian_blur: 0.1 0.2 0.3 0.4 0.5']"
+    begin(line)
+    assert strengths_of(plan(line).task, "gaussian_blur") == (0.1, 0.2, 0.3, 0.4, 0.5)
+    with pytest.raises(ValueError, match=r"was begun with task\.strengths="):
+        plan("task.strengths=['gaussian_blur: 0.1 0.2 0.3 0.4 0.6']")
+
+
+def test_another_calibration_is_refused_on_resuming() -> None:
+    write()
+    begin("task.calibration=mine.json")
+    with pytest.raises(ValueError, match=r"was begun with task\.calibration=mine\.json and cannot go on with"):
+        plan("task.calibration=other.json")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("task.calibration=gone.json", r"task\.calibration: 'gone\.json' is missing"),
+        ("task.strengths=['motion']", r"task\.strengths: a line of strengths reads"),
+        ("task.strengths=['gaussian_blur: 1 1 1 1 1']", r"task\.strengths: .* rise"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_before_anything_is_written(override: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        plan(override)
+    assert not Path("studies").exists()
+
+
+def test_a_calibration_of_other_data_is_noted_and_so_is_what_it_lacks_and_what_it_could_not_reach() -> None:
+    write(notes=("reached only 23.0 points",))
+    notes = plan("task.calibration=mine.json").notes
+    assert "made with other data or splits (others)" in notes[0]
+    assert "does not know gaussian_noise, speckle_noise: the default strengths are taken" in notes[1]
+    assert notes[2] == "calibration of gaussian_blur: reached only 23.0 points"
+
+
+def test_a_calibration_of_the_same_data_needs_no_note() -> None:
+    rows = plan().task.split_rows()
+    write(data_sha256=hash_splits(rows))
+    assert plan("task.corruptions=[gaussian_blur]", "task.calibration=mine.json").notes == ()
+
+
+def test_a_place_without_the_file_looks_at_everything_else() -> None:
+    task = compose(["study=mine", "task.calibration=gone.json"]).experiment.task
+    data = compose(["study=mine"]).experiment.data
+    assert isinstance(without_calibration(task).build(data), SegmentationTask)

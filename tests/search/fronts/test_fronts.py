@@ -1,0 +1,141 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from pymoo.indicators.hv import HV
+from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
+
+from paretoseg.search.fronts.dominance import find_nondominated
+from paretoseg.search.fronts.front import read_front
+from paretoseg.search.fronts.hypervolume import measure_hypervolume
+from paretoseg.search.trials.trial import State
+from paretoseg.spaces.objective import Direction, Objective
+from tests.builders import build_trial
+
+ACCURACY = Objective("accuracy", "1", Direction.MAXIMISE, 0.0)
+ROBUSTNESS = Objective("robustness", "1", Direction.MAXIMISE, 0.0)
+
+
+def losses(num_objectives):
+    """Up to twelve points on a coarse grid, so that ties and duplicates happen."""
+    return hnp.arrays(
+        float,
+        st.tuples(st.integers(0, 12), st.just(num_objectives)),
+        elements=st.integers(-2, 10).map(lambda number: number / 8),
+    )
+
+
+any_losses = st.integers(1, 4).flatmap(losses)
+
+
+def test_hypervolume_of_a_staircase_by_hand():
+    steps = np.array([[0.0, 2.0], [1.0, 1.0], [2.0, 0.0]])
+    assert measure_hypervolume(steps, np.array([3.0, 3.0])) == 3 + 2 + 1
+
+
+def test_hypervolume_of_two_boxes_by_hand():
+    boxes = np.array([[0.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
+    assert measure_hypervolume(boxes, np.array([2.0, 2.0, 2.0])) == 4 + 2 - 1
+
+
+def test_what_lies_on_or_beyond_the_reference_adds_nothing():
+    reference = np.array([1.0, 1.0])
+    assert measure_hypervolume(np.array([[1.0, 0.0], [0.0, 1.0], [2.0, -9.0]]), reference) == 0.0
+    assert measure_hypervolume(np.empty((0, 2)), reference) == 0.0
+    assert measure_hypervolume(np.array([[0.5, 0.5], [1.0, -9.0]]), reference) == 0.25
+
+
+def test_nondominated_by_hand():
+    points = np.array([[3.0, 1.0], [2.0, 2.0], [2.0, 3.0], [1.0, 3.0], [2.0, 2.0], [4.0, 4.0]])
+    assert find_nondominated(points).tolist() == [True, True, False, True, True, False]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_losses_that_are_not_finite_are_refused(value):
+    with pytest.raises(ValueError, match="losses must be finite"):
+        find_nondominated(np.array([[0.0, value]]))
+
+
+@given(st.integers(2, 3).flatmap(losses))
+def test_hypervolume_equals_that_of_pymoo(points):
+    reference = np.ones(points.shape[1])
+    inside = points[(points < reference).all(axis=1)]
+    expected = HV(ref_point=reference)(inside) if len(inside) else 0.0
+    assert measure_hypervolume(points, reference) == pytest.approx(expected)
+
+
+@given(any_losses)
+def test_the_nondominated_equal_those_of_pymoo(points):
+    assume(len(points))
+    expected = NonDominatedSorting().do(points, only_non_dominated_front=True)
+    assert set(np.flatnonzero(find_nondominated(points))) == set(expected)
+
+
+@given(any_losses, st.randoms(use_true_random=False))
+def test_the_order_of_trials_does_not_matter(points, random):
+    order = list(range(len(points)))
+    random.shuffle(order)
+    reference = np.ones(points.shape[1])
+    assert measure_hypervolume(points[order], reference) == pytest.approx(measure_hypervolume(points, reference))
+    np.testing.assert_array_equal(find_nondominated(points[order]), find_nondominated(points)[order])
+
+
+@given(any_losses)
+def test_hypervolume_never_falls_when_a_trial_is_added(points):
+    reference = np.ones(points.shape[1])
+    volumes = [measure_hypervolume(points[:count], reference) for count in range(len(points) + 1)]
+    assert all(after >= before - 1e-12 for before, after in itertools.pairwise(volumes))
+
+
+@given(losses(2))
+def test_a_front_is_mutually_nondominated_and_covers_the_rest(points):
+    trials = [build_trial(index, -point[0], -point[1]) for index, point in enumerate(points)]
+    front = read_front(trials, (ACCURACY, ROBUSTNESS))
+    members = {trial.trial_id for trial in front.trials}
+    for index, point in enumerate(points):
+        dominators = [other for other in front.losses if (other <= point).all() and (other < point).any()]
+        assert bool(dominators) == (index not in members)
+    assert list(front.losses[:, 0]) == sorted(front.losses[:, 0])
+
+
+def test_the_front_is_ordered_by_the_first_objective():
+    places = {0: (0.5, 0.7), 1: (0.9, 0.1), 2: (0.1, 0.9), 3: (0.7, 0.5), 4: (0.4, 0.4)}
+    front = read_front([build_trial(number, *place) for number, place in places.items()], (ACCURACY, ROBUSTNESS))
+    assert [trial.trial_id for trial in front.trials] == [1, 3, 0, 2]
+    np.testing.assert_array_equal(front.losses, [[-0.9, -0.1], [-0.7, -0.5], [-0.5, -0.7], [-0.1, -0.9]])
+    assert front.hypervolume == pytest.approx(0.9 * 0.1 + 0.7 * 0.4 + 0.5 * 0.2 + 0.1 * 0.2)
+
+
+def test_the_direction_of_an_objective_decides_what_is_better():
+    cost = Objective("robustness", "s", Direction.MINIMISE, 1.0)
+    trials = [build_trial(0, 0.5, 0.2), build_trial(1, 0.5, 0.8)]
+    assert [trial.trial_id for trial in read_front(trials, (ACCURACY, cost)).trials] == [0]
+    assert [trial.trial_id for trial in read_front(trials, (ACCURACY, ROBUSTNESS)).trials] == [1]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"degenerate": "all foreground"},
+        {"state": State.FAILED, "objectives": {}},
+        {"state": State.STOPPED, "objectives": {}},
+        {"state": State.RUNNING, "objectives": {}},
+        {"state": State.STOPPED},
+        {"state": State.FAILED},
+    ],
+)
+def test_only_sound_finished_trials_stand_on_the_front(changes):
+    front = read_front([build_trial(0, 0.3, 0.3), build_trial(1, 0.9, 0.9, **changes)], (ACCURACY, ROBUSTNESS))
+    assert [trial.trial_id for trial in front.trials] == [0]
+    assert front.hypervolume == pytest.approx(0.09)
+
+
+def test_a_study_without_a_finished_trial_has_an_empty_front():
+    front = read_front([build_trial(0, state=State.RUNNING)], (ACCURACY, ROBUSTNESS))
+    assert front.trials == ()
+    assert front.losses.shape == (0, 2)
+    assert front.hypervolume == 0.0

@@ -1,0 +1,36 @@
+import struct
+
+from paretoseg.search.reports.calibration_picture import draw_calibration
+from paretoseg.trainables.severities.calibration import CalibratedCorruption, Calibration, ReferenceRecord, span_of
+from paretoseg.trainables.severities.levels import LEVELS
+
+REFERENCE = ReferenceRecord({}, 0, 1, 0.9, 1)
+
+
+def draw(names):
+    found = {
+        name: CalibratedCorruption(
+            levels.parameter,
+            levels.values,
+            (1.0, 4.0, 9.0, 21.0, 38.0),
+            tuple((span_of(name).at(place), 50 * place) for place in (0.0, 0.5, 1.0)),
+        )
+        for name, levels in LEVELS.items()
+        if name in names
+    }
+    return draw_calibration(Calibration("mine", "", "", REFERENCE, found))
+
+
+def size_of(png):
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    return struct.unpack(">II", png[16:24])
+
+
+def test_every_corruption_has_a_panel_and_the_picture_grows_with_them():
+    few, all_of_them = size_of(draw(["gaussian_noise"])), size_of(draw(list(LEVELS)))
+    assert few[1] < all_of_them[1] / 4
+    assert few[0] < all_of_them[0]
+
+
+def test_a_calibration_of_nothing_is_a_picture_too():
+    assert size_of(draw([]))

@@ -1,0 +1,186 @@
+"""What is made of a worker that died, and of a storage that fails; no Ray is up."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ray import cloudpickle
+from ray.exceptions import RayActorError
+
+from paretoseg.search.running.session import Session
+from paretoseg.search.running.tuning import AgendaScheduler, AgendaSearcher, StartClock
+from paretoseg.search.running.worker import Job, Work
+from paretoseg.search.store.folder import Folder, StorageError
+from paretoseg.search.trials.events import Event, Finished, Stopped
+from paretoseg.search.trials.trial import FailureKind, State
+from tests.builders import build_session
+
+TUNE_TRIAL: Any = SimpleNamespace(trial_id="one")
+STOP, CONTINUE = AgendaScheduler.STOP, AgendaScheduler.CONTINUE
+
+
+class Clock:
+    """Stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def session(tmp_path: Path, clock: Clock) -> Session:
+    return build_session(tmp_path / "study", timeout_min=1.0, now=clock)
+
+
+@pytest.fixture
+def ray_trial(tmp_path: Path) -> Any:
+    """A trial of Tune's whose worker was lost."""
+    error = tmp_path / "error.pkl"
+    error.write_bytes(cloudpickle.dumps(RayActorError()))
+    return SimpleNamespace(trial_id="one", pickled_error_file=str(error))
+
+
+def begin(session: Session) -> tuple[AgendaScheduler, StartClock]:
+    jobs: dict[str, Job] = {}
+    AgendaSearcher(session, jobs, slots=1).suggest("one")
+    scheduler = AgendaScheduler(session, jobs)
+    return scheduler, StartClock(scheduler.note_start)
+
+
+def test_a_worker_that_is_lost_after_a_long_wait_for_a_place_did_not_take_too_long(
+    session: Session, clock: Clock, ray_trial: Any
+) -> None:
+    scheduler, start_clock = begin(session)
+    clock.seconds = 300.0
+    start_clock.on_trial_start(iteration=1, trials=[ray_trial], trial=ray_trial)
+    clock.seconds = 310.0
+    scheduler.on_trial_error(None, ray_trial)
+    assert session.study.trials[0].state is State.RUNNING
+    job = session.next_job()
+    assert job is not None
+    assert job.trial_id == 0
+
+
+def test_a_worker_that_is_lost_before_it_took_the_trial_did_not_take_too_long(
+    session: Session, clock: Clock, ray_trial: Any
+) -> None:
+    scheduler, _ = begin(session)
+    clock.seconds = 300.0
+    scheduler.on_trial_error(None, ray_trial)
+    assert session.study.trials[0].state is State.RUNNING
+
+
+def test_a_worker_that_ended_itself_took_too_long_although_its_start_is_told_late(
+    session: Session, clock: Clock, ray_trial: Any
+) -> None:
+    scheduler, start_clock = begin(session)
+    clock.seconds = 301.0
+    start_clock.on_trial_start(iteration=1, trials=[ray_trial], trial=ray_trial)
+    clock.seconds = 300.0 + 65.0
+    scheduler.on_trial_error(None, ray_trial)
+    failure = session.study.trials[0].failure
+    assert failure is not None
+    assert failure.kind is FailureKind.TIMEOUT
+
+
+def test_what_tune_keeps_of_the_clock_is_nothing(session: Session) -> None:
+    _, start_clock = begin(session)
+    assert vars(cloudpickle.loads(cloudpickle.dumps(start_clock))) == {}
+
+
+class Tune:
+    """Does with searcher and scheduler what Tune's loop does, as far as one trial goes."""
+
+    def __init__(self, session: Session) -> None:
+        jobs: dict[str, Job] = {}
+        self.searcher = AgendaSearcher(session, jobs, slots=2)
+        self.scheduler = AgendaScheduler(session, jobs)
+        suggestion = self.searcher.suggest("one")
+        assert isinstance(suggestion, dict)
+        self.work = Work(suggestion["job"])
+
+    def step(self) -> str:
+        """One result of the trial; a trial that is stopped is told of once more, as complete."""
+        outcome = self.work.advance()
+        result = {"outcome": outcome, "done": outcome.is_last}
+        decision = self.scheduler.on_trial_result(None, TUNE_TRIAL, result)
+        if decision == STOP or outcome.is_last:
+            self.scheduler.on_trial_complete(None, TUNE_TRIAL, result)
+        return decision
+
+
+@pytest.fixture
+def tune(session: Session) -> Iterator[Tune]:
+    yield Tune(session)
+    session.folder.journal.close()
+
+
+def fail_once(monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    """Makes the next write of the file fail, and only that one."""
+    write, failed = Folder.write, []
+
+    def write_or_fail(self: Folder, name: str, content: bytes) -> None:
+        if name == file and not failed:
+            failed.append(name)
+            raise StorageError("a hiccup")
+        write(self, name, content)
+
+    monkeypatch.setattr(Folder, "write", write_or_fail)
+
+
+def ends(session: Session) -> list[type[Event]]:
+    return [type(event) for event in session.folder.read_events() if isinstance(event, Finished | Stopped)]
+
+
+def test_a_journal_that_cannot_be_written_ends_the_search(
+    session: Session, tune: Tune, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("paretoseg.search.store.journal.os.write", refuse)
+    assert tune.step() == STOP
+    assert "No space left on device" in session.halt_reason
+    assert session.is_over()
+    assert tune.searcher.suggest("two") == AgendaSearcher.FINISHED
+
+
+def test_a_search_that_was_halted_does_not_wait_for_the_other_trials(session: Session, tune: Tune) -> None:
+    assert isinstance(tune.searcher.suggest("two"), dict)
+    session.halt("the disk of another worker is full")
+    assert tune.searcher.suggest("three") == AgendaSearcher.FINISHED
+    assert tune.step() == STOP
+
+
+@pytest.mark.parametrize("file", ["trials.parquet", "front.csv"])
+def test_a_trial_that_was_pruned_ends_once_although_a_table_cannot_be_written(
+    session: Session, tune: Tune, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    monkeypatch.setattr(session.study._pruner, "should_stop", lambda trial, others: True)
+    fail_once(monkeypatch, file)
+    assert tune.step() == STOP
+    assert session.halt_reason == "a hiccup"
+    assert ends(session) == [Stopped]
+
+
+def test_a_trial_that_is_done_ends_once_although_a_table_cannot_be_written(
+    session: Session, tune: Tune, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_once(monkeypatch, "trials.parquet")
+    decisions = [tune.step() for _ in range(4)]
+    assert decisions == [CONTINUE] * 3 + [STOP]
+    assert session.halt_reason == "a hiccup"
+    assert ends(session) == [Finished]
+    assert session.is_over()

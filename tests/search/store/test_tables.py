@@ -1,0 +1,212 @@
+import csv
+import io
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from paretoseg.search.running.serial import run_serially
+from paretoseg.search.store.tables import TABLE_SCHEMA, cases_from_parquet, cases_to_parquet
+from paretoseg.search.strategies.pruner import MedianConfig
+from paretoseg.search.study.study import Budget
+from paretoseg.spaces.domain import Choice, Float, Int
+from paretoseg.spaces.recipe import augmentation_families
+from paretoseg.spaces.search_space import DIMENSIONS
+from paretoseg.trainables.toy import Failure, ToyTask
+from paretoseg.trainables.trainable import CaseScore, Split
+from tests.builders import build_session
+
+TRIAL_TYPES = {
+    "trial_id": "int64",
+    "candidate": "string",
+    "seed": "int64",
+    "state": "string",
+    "origin": "string",
+    **{name: {Float: "double", Int: "int64", Choice: "string"}[type(domain)] for name, domain in DIMENSIONS.items()},
+    "accuracy": "double",
+    "robustness": "double",
+    "parameters": "int64",
+    "test_accuracy": "double",
+    "test_robustness": "double",
+    "drop": "double",
+    "retention": "double",
+    "trained_on": "string",
+    "is_on_front": "bool",
+    "degenerate": "string",
+    "failure": "string",
+    "reason": "string",
+    "num_attempts": "int64",
+    "num_steps": "int64",
+    "asked_at": "timestamp[ms, tz=UTC]",
+    "began_at": "timestamp[ms, tz=UTC]",
+    "ended_at": "timestamp[ms, tz=UTC]",
+    "seconds": "double",
+    "host": "string",
+    "device": "string",
+}
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    """A finished search with trials of every state."""
+    session = build_session(
+        tmp_path_factory.mktemp("study"),
+        task=ToyTask(failure=Failure.diverge, fails_below=0.25),
+        pruner=MedianConfig(min_trials=2, min_steps=1),
+        budget=Budget(trials=20, max_failures=20),
+    )
+    run_serially(session)
+    session.folder.journal.close()
+    return session
+
+
+@pytest.fixture(scope="module")
+def place(session):
+    return session.folder.folder.local_path
+
+
+def test_the_trials_have_the_documented_columns_and_types(place):
+    schema = parquet.read_schema(place / "trials.parquet")
+    found = {name: str(schema.field(name).type) for name in schema.names}
+    assert found.pop("parents") in ("list<element: int64>", "list<item: int64>")
+    assert found == TRIAL_TYPES
+    assert schema.metadata[b"paretoseg_schema"] == str(TABLE_SCHEMA).encode()
+
+
+def test_pandas_reads_a_row_a_trial(session, place):
+    frame = pd.read_parquet(place / "trials.parquet")
+    trials = session.study.trials
+    assert list(frame.trial_id) == list(range(20))
+    assert set(frame.state) == {"FINISHED", "FAILED", "STOPPED"}
+    assert list(frame.state) == [trial.state.value for trial in trials]
+    for trial, (_, row) in zip(trials, frame.iterrows(), strict=True):
+        assert {name: row[name] for name in DIMENSIONS} == trial.candidate.as_dict()
+        assert row.candidate == trial.candidate.short_hash
+        assert tuple(row.parents) == trial.parents
+        assert pd.isna(row.accuracy) == (trial.objectives == {})
+        assert row.num_steps == len(trial.reports)
+    finished = frame[frame.state == "FINISHED"]
+    assert list(finished.accuracy) == [trial.objectives["accuracy"] for trial in trials if trial.objectives]
+    assert (finished.parameters > 0).all()
+    assert (finished.seconds >= 0).all()
+    failed = frame[frame.state == "FAILED"]
+    assert set(failed.failure) == {"nan"}
+    assert set(failed.reason) == {"ValueError: accuracy must be finite, got nan"}
+    assert not failed.is_on_front.any()
+    assert (frame.ended_at >= frame.asked_at).all()
+
+
+def test_what_a_trial_loses_and_what_it_met_in_training_are_told(session, place):
+    frame = pd.read_parquet(place / "trials.parquet")
+    finished = frame[frame.state == "FINISHED"]
+    assert list(finished["drop"]) == pytest.approx(list(finished.accuracy - finished.robustness))
+    assert list(finished.retention) == pytest.approx(list(finished.robustness / finished.accuracy))
+    assert frame[frame.state != "FINISHED"][["drop", "retention"]].isna().all(axis=None)
+    for trial, row in zip(session.study.trials, frame.itertuples(), strict=True):
+        assert row.trained_on.split() == sorted(augmentation_families(trial.candidate.recipe))
+    assert {"", "rotation scaling"} < set(frame.trained_on)
+
+
+def test_duckdb_answers_questions_about_the_study(session, place):
+    rows = duckdb.sql(
+        f"SELECT trial_id FROM '{place}/trials.parquet' WHERE is_on_front ORDER BY accuracy DESC"
+    ).fetchall()
+    assert [row[0] for row in rows] == [trial.trial_id for trial in session.study.front.trials]
+
+
+def test_the_cases_add_up_to_the_objectives(session, place):
+    rows = duckdb.sql(
+        f"""SELECT trial_id, avg(value) FILTER (corruption = 'none'), avg(value) FILTER (corruption != 'none'), count(*)
+        FROM '{place}/cases/*-validation.parquet' WHERE metric = 'dice' AND class = 'mean'
+        GROUP BY trial_id ORDER BY trial_id"""
+    ).fetchall()
+    finished = [trial for trial in session.study.trials if trial.objectives]
+    assert [row[0] for row in rows] == [trial.trial_id for trial in finished]
+    for trial, row in zip(finished, rows, strict=True):
+        assert row[1:] == (
+            pytest.approx(trial.objectives["accuracy"]),
+            pytest.approx(trial.objectives["robustness"]),
+            8,
+        )
+
+
+def test_the_cases_have_the_documented_columns(session, place):
+    trial = session.study.front.trials[0]
+    frame = pd.read_parquet(place / "cases" / f"trial-{trial.trial_id:05d}-test.parquet")
+    columns = [
+        "trial_id", "seed", "split", "case", "domain", "shift", "corruption", "severity", "metric", "class", "empty",
+        "value", "objective",
+    ]  # fmt: skip
+    assert list(frame.columns) == columns
+    assert len(frame) == len(frame.drop_duplicates(columns[:-2])) == 8
+    assert (set(frame.split), set(frame.seed), set(frame.trial_id)) == ({"test"}, {0}, {trial.trial_id})
+    assert frame.value.dtype == "float64"
+    assert frame.severity.dtype == "int64"
+
+
+def test_scores_of_classes_survive_the_table():
+    scores = [
+        CaseScore("a", "here", "blur", 2, "hd95_mm", 4.5, "left", "prediction"),
+        CaseScore("a", "here", "blur", 2, "hd95_mm", 3.5),
+        CaseScore("b", "there", "none", 0, "hd95_mm", 2.5, shift="there"),
+    ]
+    content = cases_to_parquet(3, 0, Split.TEST, scores)
+    assert cases_from_parquet(content) == scores
+    assert parquet.read_table(io.BytesIO(content))["class"].to_pylist() == ["left", "mean", "mean"]
+    assert parquet.read_table(io.BytesIO(content))["shift"].to_pylist() == ["", "", "there"]
+
+
+def test_tables_of_schema_2_hold_no_shift_set():
+    columns = {"case": ["a"], "domain": ["here"], "corruption": ["none"], "severity": [0], "metric": ["dice"]}
+    columns |= {"class": ["left"], "empty": ["both"], "value": [1.0]}
+    file = io.BytesIO()
+    parquet.write_table(pa.table({"trial_id": [0], "seed": [0], "split": ["test"], **columns}), file)
+    (row,) = cases_from_parquet(file.getvalue())
+    assert row == CaseScore("a", "here", "none", 0, "dice", 1.0, "left", "both", shift="")
+    assert row.is_clean
+
+
+def test_tables_of_schema_1_hold_means_over_the_classes():
+    columns = {"case": ["a"], "domain": ["here"], "corruption": ["none"], "severity": [0], "metric": ["dice"]}
+    file = io.BytesIO()
+    pq_table = pa.table({"trial_id": [0], "seed": [0], "split": ["test"], **columns, "value": [0.5]})
+    parquet.write_table(pq_table, file)
+    assert cases_from_parquet(file.getvalue()) == [CaseScore("a", "here", "none", 0, "dice", 0.5, "mean", "")]
+
+
+def test_a_damaged_table_is_refused_in_one_line():
+    file = io.BytesIO()
+    parquet.write_table(pa.table({"case": ["a"], "value": [0.5]}), file)
+    for content in (b"", b"no table at all", file.getvalue()):
+        with pytest.raises(ValueError, match=r"^[^\n]+$"):
+            cases_from_parquet(content)
+
+
+def test_the_front_as_csv_is_the_front_best_first(session, place):
+    rows = list(csv.DictReader(io.StringIO((place / "front.csv").read_text())))
+    trials = session.study.front.trials
+    assert [int(row["trial_id"]) for row in rows] == [trial.trial_id for trial in trials]
+    names = ["trial_id", "candidate", "seed", "state", *DIMENSIONS, "accuracy", "robustness", "parameters"]
+    assert list(rows[0]) == [*names, "test_accuracy", "test_robustness", "drop", "retention", "trained_on", "device"]
+    for row, trial in zip(rows, trials, strict=True):
+        assert float(row["accuracy"]) == trial.objectives["accuracy"]
+        assert float(row["test_accuracy"]) == trial.test["accuracy"]
+        assert row["skip"] == trial.candidate.architecture.skip
+
+
+def test_rows_of_one_metric_can_be_read_alone_also_from_schema_1():
+    rows = [
+        CaseScore("a", "x", "none", 0, "dice", 0.5),
+        CaseScore("a", "x", "none", 0, "dice", 0.25, label="left"),
+        CaseScore("a", "x", "none", 0, "nsd", 0.75),
+    ]
+    content = cases_to_parquet(3, 0, Split.TEST, rows)
+    assert cases_from_parquet(content, "dice") == rows[:1]
+    assert cases_from_parquet(content, "hd95_mm") == []
+    assert cases_from_parquet(content) == rows
+    early = parquet.read_table(io.BytesIO(content)).filter(pa.array([True, False, True])).drop_columns(["class"])
+    buffer = io.BytesIO()
+    parquet.write_table(early, buffer)
+    assert cases_from_parquet(buffer.getvalue(), "nsd") == rows[2:]

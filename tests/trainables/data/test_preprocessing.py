@@ -1,0 +1,169 @@
+"""Preprocessing: known answers, and the same as MONAI's transforms on an asymmetric volume."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from monai.transforms.compose import Compose
+from monai.transforms.intensity.dictionary import ScaleIntensityRangePercentilesd
+from monai.transforms.io.dictionary import LoadImaged
+from monai.transforms.spatial.array import Resize
+from monai.transforms.spatial.dictionary import Orientationd
+from monai.transforms.utility.dictionary import EnsureChannelFirstd
+
+from paretoseg.trainables.data.image_files import Raw, read_image, read_label
+from paretoseg.trainables.data.preprocessing import Preprocessing, crop, find_other_spacings, prepare, resample
+from tests.trainables.data_files import draw_mask, draw_picture, write_picture, write_volume
+
+TURNED = np.array([[0.0, -2.0, 0.0, 5.0], [0.0, 0.0, 3.0, 6.0], [1.0, 0.0, 0.0, 7.0], [0.0, 0.0, 0.0, 1.0]])
+"""Voxel axes point up, to the left and to the front, with edges of 1, 2 and 3 mm."""
+
+
+def raw_of(array: np.ndarray, affine: np.ndarray | None = None) -> Raw:
+    return Raw(array, affine, "")
+
+
+def test_a_turned_volume_ends_in_ras_as_by_monai(tmp_path: Path) -> None:
+    array = draw_picture(1, (6, 8, 10)).astype(np.float32)
+    image = write_volume(tmp_path / "i.nii.gz", array, TURNED)
+    label = write_volume(tmp_path / "l.nii.gz", draw_mask((6, 8, 10)), TURNED)
+    ours = prepare(read_image(image), read_label(label).array[0], Preprocessing())
+    theirs = Compose(
+        [
+            LoadImaged(["image", "label"]),
+            EnsureChannelFirstd(["image", "label"]),
+            Orientationd(["image", "label"], "RAS", labels=None),
+            ScaleIntensityRangePercentilesd("image", 0.5, 99.5, 0.0, 1.0, clip=True),
+        ]
+    )({"image": image, "label": label})
+    assert ours.spacing_mm == (2.0, 3.0, 1.0)
+    assert ours.image.shape == (1, 8, 10, 6)
+    assert np.allclose(ours.image, theirs["image"].numpy(), atol=1e-5)
+    assert np.array_equal(ours.label, theirs["label"].numpy()[0])
+
+
+def test_axes_can_be_asked_to_point_elsewhere() -> None:
+    array = draw_picture(1, (6, 8, 10))[np.newaxis]
+    mask = draw_mask((6, 8, 10))
+    ras, lps = (prepare(raw_of(array, TURNED), mask, Preprocessing(orientation=name)) for name in ("RAS", "LPS"))
+    assert np.array_equal(ras.image[:, ::-1, ::-1], lps.image)
+    assert np.array_equal(ras.label[::-1, ::-1], lps.label)
+
+
+def test_resampling_is_linear_for_images_and_nearest_for_labels_as_by_monai() -> None:
+    image, label = draw_picture(1, (1, 6, 8, 10)).astype(np.float32), draw_picture(2, (6, 8, 10)) % 4
+    found, classes = resample(image, label, (2.0, 1.0, 1.0), (1.0, 1.0, 2.5))
+    assert found.shape == (1, 12, 8, 4)
+    expected = Resize((12, 8, 4), mode="trilinear", align_corners=False)(image)
+    assert np.allclose(found, expected.numpy(), atol=1e-3)
+    nearest = Resize((12, 8, 4), mode="nearest-exact")(label[np.newaxis].astype(np.float32))
+    assert np.array_equal(classes, nearest.numpy()[0])
+    assert set(np.unique(classes)) <= set(np.unique(label))
+
+
+def test_a_ramp_stays_a_ramp_and_a_block_keeps_its_size_in_mm() -> None:
+    image = np.tile(np.arange(8, dtype=np.float32)[:, None, None], (1, 1, 4, 4))
+    label = np.zeros((8, 4, 4), dtype=np.uint8)
+    label[2:6] = 3
+    found, classes = resample(image, label, (1.0, 1.0, 1.0), (0.5, 1.0, 1.0))
+    assert np.allclose(np.diff(found[0, 1:-1, 0, 0]), 0.5)
+    assert (classes == 3).sum() == 2 * (label == 3).sum()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (Preprocessing(intensity="window", window=(-100.0, 300.0)), [0.0, 0.0, 0.25, 1.0, 1.0]),
+        (Preprocessing(intensity="percentile", low_percentile=0.0, high_percentile=100.0), [0, 0.5, 0.6, 0.9, 1.0]),
+        (Preprocessing(intensity="percentile", low_percentile=25.0, high_percentile=75.0), [0, 0.0, 0.25, 1.0, 1.0]),
+    ],
+)
+def test_intensities_are_scaled_by_hand(settings: Preprocessing, expected: list[float]) -> None:
+    array = np.array([[[-600.0, -100.0, 0.0, 300.0, 400.0]]])
+    label = np.ones((1, 5), dtype=np.uint8)
+    assert np.allclose(prepare(raw_of(array), label, settings).image[0, 0], expected)
+
+
+def test_zscore_puts_the_mean_in_the_middle_and_three_deviations_at_the_ends() -> None:
+    values = np.random.default_rng(0).normal(50.0, 10.0, size=(1, 100, 100))
+    image = prepare(raw_of(values), draw_mask((100, 100)), Preprocessing(intensity="zscore")).image
+    assert image.mean() == pytest.approx(0.5, abs=1e-3)
+    assert image.std() == pytest.approx(1 / 6, abs=2e-3)
+
+
+def test_auto_takes_the_range_of_pictures_of_8_bit_and_percentiles_of_all_else() -> None:
+    array = np.array([[[10, 20], [30, 51]]], dtype=np.uint8)
+    label = np.ones((2, 2), dtype=np.uint8)
+    assert prepare(raw_of(array), label, Preprocessing()).image.max() == pytest.approx(0.2)
+    assert prepare(raw_of(array.astype(np.uint16)), label, Preprocessing()).image.max() == 1.0
+    volume = prepare(raw_of(array[..., np.newaxis], np.eye(4)), label[..., np.newaxis], Preprocessing())
+    assert volume.image.max() == 1.0
+
+
+def test_channels_are_scaled_each_on_its_own() -> None:
+    array = np.stack([np.arange(16.0).reshape(4, 4), 1000 * np.arange(16.0).reshape(4, 4)])
+    image = prepare(raw_of(array), np.ones((4, 4), dtype=np.uint8), Preprocessing()).image
+    assert np.allclose(image[0], image[1])
+
+
+def test_cropping_cuts_the_same_margins_off_image_and_label() -> None:
+    image = np.zeros((2, 6, 7), dtype=np.float32)
+    image[0, 1:4, 2:5], image[1, 2:5, 3] = 1.0, 1.0
+    label = np.arange(42, dtype=np.uint8).reshape(6, 7)
+    cut, classes = crop(image, label)
+    assert np.array_equal(cut, image[:, 1:5, 2:5])
+    assert np.array_equal(classes, label[1:5, 2:5])
+
+
+def test_the_result_keeps_the_conventions_of_datasets() -> None:
+    case = prepare(raw_of(draw_picture(0, (2, 9, 9)).astype(np.int32) * 1000), draw_mask((9, 9)), Preprocessing())
+    assert (case.image.dtype, case.label.dtype) == (np.float32, np.uint8)
+    assert case.image.flags["C_CONTIGUOUS"]
+    assert (case.image.min(), case.image.max()) == (0.0, 1.0)
+
+
+def test_pictures_are_resampled_too_if_the_edge_of_a_pixel_is_given() -> None:
+    settings = Preprocessing(pixel_mm=0.5, spacing_mm=(1.0, 1.0))
+    case = prepare(raw_of(draw_picture(0)[np.newaxis]), draw_mask(), settings)
+    assert (case.label.shape, case.spacing_mm) == ((10, 15), (1.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"orientation": "RAX"}, "orientation must name three directions"),
+        ({"orientation": "RLS"}, "orientation must name three directions"),
+        ({"spacing_mm": (1.0, 0.0, 1.0)}, "must be positive"),
+        ({"intensity": "percentle"}, "intensity must be one of auto, percentile"),
+        ({"low_percentile": 99.0, "high_percentile": 1.0}, "must lie in 0..100"),
+        ({"intensity": "window"}, r"window must be \[low,high\]"),
+        ({"window": (5.0, 1.0)}, r"window must be \[low,high\]"),
+    ],
+)
+def test_settings_out_of_range_are_found(change: dict[str, object], message: str) -> None:
+    (finding,) = dataclasses.replace(Preprocessing(), **change).findings()  # type: ignore[arg-type]
+    assert message.replace("\\", "") in finding
+
+
+def test_an_image_that_cannot_be_scaled_is_refused() -> None:
+    array = np.zeros((1, 50, 50))
+    array[0, 0, 0] = 1.0
+    with pytest.raises(ValueError, match="the same intensity, 0, between the percentiles"):
+        prepare(raw_of(array), draw_mask((50, 50)), Preprocessing())
+    with pytest.raises(ValueError, match="nothing is left of the image"):
+        prepare(raw_of(array), draw_mask((50, 50)), Preprocessing(intensity="window", window=(5.0, 9.0)))
+
+
+def test_spacings_that_differ_are_found_by_case() -> None:
+    (finding,) = find_other_spacings({"a": (1.0, 1.0), "b": (1.0, 1.0), "c": (1.0, 2.0), "d": (1.0, 1.0000001)})
+    assert finding.text == "case 'c' has spacing [1,2] mm, most have [1,1]; set data.spacing_mm=[1,1] for all"
+
+
+def test_the_width_of_a_picture_stays_its_last_axis(tmp_path: Path) -> None:
+    case = prepare(
+        read_image(write_picture(tmp_path / "a.png", draw_picture(0, (20, 30)))), draw_mask(), Preprocessing()
+    )
+    assert case.image.shape == (1, 20, 30)

@@ -1,0 +1,62 @@
+"""An architecture.yaml builds the very network it was written for, and refuses what it cannot build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from paretoseg.trainables.export.blueprint import read_blueprint, rebuild_network
+from tests.trainables.exports import answer, build_network, draw
+
+
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+def test_the_rebuilt_network_gives_the_same_logits(tmp_path: Path, spatial_dims: int) -> None:
+    blueprint = draw(spatial_dims)
+    network = build_network(blueprint)
+    (tmp_path / "architecture.yaml").write_text(blueprint.to_yaml())
+    rebuilt = rebuild_network(tmp_path / "architecture.yaml")
+    rebuilt.load_state_dict(network.state_dict())
+    shape = (2, 1, *(16, 24, 8)[:spatial_dims])
+    assert torch.equal(answer(rebuilt.eval(), *shape), answer(network, *shape))
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    (tmp_path / "architecture.yaml").write_text(draw().to_yaml())
+    assert read_blueprint(tmp_path / "architecture.yaml") == draw()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("skip: attention_gate", "skip: teleport"), "skip must be none, concatenation"),
+        (("width: 4", "width: 0"), "width must be"),
+        (("spatial_dims: 2", "spatial_dims: two"), "spatial_dims must be a whole number"),
+        (("window: 32", "windows: 32"), "must hold exactly"),
+        (("  depth: 3\n", ""), "must hold exactly"),
+        (("window: 32", "window: !!python/object/apply:os.getcwd []"), "cannot be read as YAML"),
+        (("architecture:", "[architecture:"), "cannot be read as YAML"),
+    ],
+)
+def test_a_file_that_describes_no_network_is_refused(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    path = tmp_path / "architecture.yaml"
+    path.write_text(draw().to_yaml().replace(*change))
+    with pytest.raises(ValueError, match=message):
+        rebuild_network(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="cannot be read"):
+        rebuild_network(tmp_path / "architecture.yaml")
+
+
+def test_a_file_of_before_a_dimension_was_there_means_its_default(tmp_path: Path) -> None:
+    lines = draw().to_yaml().splitlines()
+    (tmp_path / "architecture.yaml").write_text("\n".join(line for line in lines if "skip_level" not in line))
+    assert read_blueprint(tmp_path / "architecture.yaml") == draw()
+
+
+def test_a_network_of_any_width_is_rebuilt(tmp_path: Path) -> None:
+    (tmp_path / "architecture.yaml").write_text(draw().to_yaml().replace("width: 4", "width: 13"))
+    assert rebuild_network(tmp_path / "architecture.yaml").get_parameter("encoders.0.0.weight").shape[0] == 13

@@ -1,0 +1,105 @@
+"""A mask passes if it is the evaluation's but for ties, and a case is chosen that would show a turned image."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from paretoseg.trainables.evaluation.measuring import predict
+from paretoseg.trainables.export.proof import (
+    TIE,
+    ProofError,
+    Reference,
+    check_score,
+    find_cause,
+    is_telling,
+    make_reference,
+)
+from tests.trainables.exports import build_case, build_network, draw
+
+LOGITS = np.zeros((2, 4, 6), np.float32)
+LOGITS[1, :2, :3] = 1.0
+LOGITS[1, 2:] = -1.0
+LOGITS[1, :2, 3:] = -TIE / 2
+
+
+@pytest.fixture
+def reference() -> Reference:
+    return Reference(build_case(4, 6), LOGITS)
+
+
+def test_the_evaluations_mask_passes(reference: Reference) -> None:
+    assert reference.check(reference.mask.astype(np.uint8), "it") == (
+        "it: equal to the evaluation in all 24 pixels of case 'case'"
+    )
+
+
+def test_a_tie_may_go_either_way_and_is_named(reference: Reference) -> None:
+    mask = reference.mask.copy()
+    mask[0, 3] = 1
+    assert reference.check(mask, "it").endswith("1 of them ties of two classes")
+
+
+def test_one_wrong_pixel_fails(reference: Reference) -> None:
+    mask = reference.mask.copy()
+    mask[3, 5] = 1
+    with pytest.raises(ProofError, match="differs in 1 of 24 pixels"):
+        reference.check(mask, "it")
+
+
+@pytest.mark.parametrize("turned", [np.fliplr, np.flipud])
+def test_a_mirrored_mask_fails(reference: Reference, turned: object) -> None:
+    with pytest.raises(ProofError, match="differs in"):
+        reference.check(turned(reference.mask), "it")  # type: ignore[operator]
+
+
+def test_a_transposed_mask_fails(reference: Reference) -> None:
+    with pytest.raises(ProofError, match=r"shape \(6, 4\)"):
+        reference.check(reference.mask.T, "it")
+
+
+def test_a_class_that_does_not_exist_fails(reference: Reference) -> None:
+    with pytest.raises(ProofError, match="differs in 24 of 24"):
+        reference.check(np.full((4, 6), 7), "it")
+
+
+def test_masks_that_look_alike_from_two_sides_tell_nothing() -> None:
+    mask = np.zeros((4, 4), int)
+    assert not is_telling(mask)
+    mask[1, 2] = 1
+    assert is_telling(mask)
+    mask[2, 1] = 1
+    assert not is_telling(mask)
+    assert not is_telling(np.eye(4, dtype=int))
+
+
+def test_a_volume_that_looks_alike_with_its_first_and_last_axis_swapped_tells_nothing() -> None:
+    volume = np.zeros((4, 5, 4), int)
+    volume[0, 1, 2] = volume[2, 1, 0] = 1
+    assert not is_telling(volume)
+    volume[3, 4, 1] = 2
+    assert is_telling(volume)
+
+
+def test_the_reference_is_the_evaluations_prediction() -> None:
+    network = build_network(draw())
+    case = build_case(40, 70)
+    logits = predict(network, torch.from_numpy(case.image)[None], 32)[0].numpy()
+    assert np.array_equal(make_reference(network, [case], 32).logits, logits)
+
+
+def test_a_score_that_was_not_recorded_for_this_network_fails() -> None:
+    perfect = Reference(build_case(4, 6), np.stack([np.ones((4, 6)), np.zeros((4, 6))]))
+    check_score(perfect, 1.0, num_classes=2)
+    with pytest.raises(ProofError, match=r"reaches Dice 1.000 on case 'case', the study recorded 0.900"):
+        check_score(perfect, 0.9, num_classes=2)
+
+
+def test_the_first_of_chained_errors_is_the_cause() -> None:
+    output = (
+        "Traceback ...\n  File x\npkg.module.LoadError: no file\n\nThe above exception\nRuntimeError: failed\n set it\n"
+    )
+    assert find_cause(output) == "pkg.module.LoadError: no file"
+    assert find_cause("\nno images at 'x'\n") == "no images at 'x'"
+    assert find_cause("") == ""

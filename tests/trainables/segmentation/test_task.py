@@ -1,0 +1,196 @@
+"""The task: refused settings, what it keeps, and that it is free of torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+from paretoseg.spaces.presets import PRESETS
+from paretoseg.spaces.recipe import Recipe
+from paretoseg.spaces.search_space import SearchSpace
+from paretoseg.trainables.corruptions.table import CORRUPTIONS
+from paretoseg.trainables.data.textures import TexturesConfig
+from paretoseg.trainables.scoring.battery import Condition
+from paretoseg.trainables.scoring.counted_corruptions import TrainedCorruptions
+from paretoseg.trainables.scoring.measures import ObjectiveMetric, SurfaceMetrics
+from paretoseg.trainables.scoring.objectives import RobustnessOver
+from paretoseg.trainables.scoring.robustness_kinds import Robustness
+from paretoseg.trainables.segmentation.config import SegmentationConfig
+from paretoseg.trainables.segmentation.task import Precision
+from paretoseg.trainables.trainable import Split, Task
+
+
+def test_the_defaults_pass_their_own_check() -> None:
+    SegmentationConfig().build(TexturesConfig()).check()
+
+
+def test_the_task_fulfils_its_contract_and_can_be_hashed_and_pickled() -> None:
+    task = SegmentationConfig().build(TexturesConfig())
+    assert isinstance(task, Task)
+    assert hash(task) == hash(SegmentationConfig().build(TexturesConfig()))
+    assert pickle.loads(pickle.dumps(task)) == task
+
+
+def test_every_setting_of_the_config_reaches_the_task() -> None:
+    changed = SegmentationConfig(
+        num_steps=7, iterations_per_step=8, pixels_per_batch=9, precision=Precision.bfloat16, memory_gb=1.5,
+        corruptions=["rician_noise"], severities=[5],
+        num_quick_cases=3, num_battery_cases=5, battery_seed=11, metric=ObjectiveMetric.nsd,
+        surface_metrics=SurfaceMetrics.all,
+        nsd_tolerance_mm=2.0, match_parameters=500_000, match_flops=600_000, robustness=Robustness.cvar_5,
+        robustness_over=RobustnessOver.corruptions, trained_corruptions=TrainedCorruptions.include,
+    )  # fmt: skip
+    task = changed.build(TexturesConfig())
+    settled = {"calibration", "strengths", "reference", "reference_errors"}  # read from files, and kept as numbers
+    for field in dataclasses.fields(SegmentationConfig):
+        if field.name in settled:
+            continue
+        wanted, default = getattr(changed, field.name), getattr(SegmentationConfig(), field.name)
+        assert wanted != default
+        kept = getattr(task, field.name)
+        assert (list(kept) if isinstance(kept, tuple) else kept) == wanted
+
+
+def test_findings_of_settings_and_data_come_in_one_message() -> None:
+    config = SegmentationConfig(num_steps=0, corruptions=["speckel_noise"], severities=[0, 2])
+    with pytest.raises(ValueError, match=r"task\.num_steps must be at least 1, got 0") as caught:
+        config.build(TexturesConfig(blend=-1.0)).check()
+    message = str(caught.value)
+    assert "task.corruptions: unknown corruption 'speckel_noise'; did you mean 'speckle_noise' or" in message
+    assert "task.severities: severity must lie in 1..5, got 0" in message
+    assert "data.blend must lie in 0..1, got -1.0" in message
+
+
+@pytest.mark.parametrize("severities", [[], [2, 2]])
+def test_severities_must_be_distinct_and_not_empty(severities: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"task\.severities must be distinct and at least one"):
+        SegmentationConfig(severities=severities).build(TexturesConfig()).check()
+
+
+@pytest.mark.parametrize("tolerance", [-0.5, float("nan"), float("inf")])
+def test_a_tolerance_must_be_a_length(tolerance: float) -> None:
+    with pytest.raises(ValueError, match=r"task\.nsd_tolerance_mm must be at least 0 and finite, got"):
+        SegmentationConfig(nsd_tolerance_mm=tolerance).build(TexturesConfig()).check()
+
+
+def test_a_network_cannot_be_matched_to_parameters_and_operations_at_once() -> None:
+    config = SegmentationConfig(match_parameters=500_000, match_flops=600_000)
+    with pytest.raises(
+        ValueError, match=r"got task\.match_parameters=500000 and task\.match_flops=600000; set one to 0"
+    ):
+        config.build(TexturesConfig()).check()
+    with pytest.raises(ValueError, match=r"task\.match_flops must be at least 0 and finite, got -1"):
+        SegmentationConfig(match_flops=-1).build(TexturesConfig()).check()
+
+
+def test_every_known_corruption_may_be_in_the_battery() -> None:
+    SegmentationConfig(corruptions=list(CORRUPTIONS)).build(TexturesConfig()).check()
+
+
+def test_every_patch_size_costs_about_the_same() -> None:
+    task = SegmentationConfig(pixels_per_batch=16384).build(TexturesConfig())
+    assert [task.batch_size(Recipe(patch=patch), 2) for patch in (32, 64, 128)] == [16, 4, 2]
+    assert task.batch_size(Recipe(patch=16), 3) == 4
+
+
+@pytest.mark.parametrize(("patch", "spatial_dims"), [(32, 2), (128, 2), (32, 3)])
+@pytest.mark.parametrize("factor", [0.25, 0.6, 1.0, 1.7, 4.0])
+def test_a_step_sees_as_many_pixels_with_any_size_of_the_batch(patch: int, spatial_dims: int, factor: float) -> None:
+    task = SegmentationConfig(iterations_per_step=48).build(TexturesConfig())
+    plain, other = Recipe(patch=patch), Recipe(patch=patch, batch_factor=factor)
+    seen = [task.batch_size(recipe, spatial_dims) * task.iterations(recipe, spatial_dims) for recipe in (plain, other)]
+    assert task.iterations(plain, spatial_dims) == 48
+    assert seen[1] == pytest.approx(seen[0], rel=0.05)
+    assert task.batch_size(other, spatial_dims) == max(1, round(task.batch_size(plain, spatial_dims) * factor))
+
+
+def test_the_quick_battery_is_a_part_of_the_whole_one_and_of_what_counts() -> None:
+    config = SegmentationConfig(corruptions=["gaussian_noise", "contrast_down", "bias_field"], severities=[1, 3, 5])
+    task = config.build(TexturesConfig(shift=["blend_0.60"]), SearchSpace({"augmentation": "intensity"}))
+    whole, quick = (battery(["blend_0.60"]) for battery in (task.battery, task.quick_battery))
+    assert set(quick.conditions) < set(whole.conditions)
+    assert [condition.corruption for condition in quick.conditions if condition.severity] == [
+        "gaussian_noise", "bias_field"
+    ]  # fmt: skip
+    assert {condition.shift for condition in quick.conditions} == {"", "blend_0.60"}
+    assert (quick.seed, quick.strengths) == (whole.seed, whole.strengths)
+    only = dataclasses.replace(task, robustness_over=RobustnessOver.corruptions)
+    assert {condition.shift for condition in only.quick_battery(["blend_0.60"]).conditions} == {""}
+
+
+def test_the_quick_cases_are_among_those_of_the_whole_battery_and_of_test_cases_none_is_left_out() -> None:
+    task = SegmentationConfig(num_quick_cases=2, num_battery_cases=5).build(TexturesConfig())
+    cases = task.data.load().cases(Split.VALIDATION)
+    noisy = Condition("gaussian_noise", 2)
+    chosen = task.battery().choose_cases(cases, noisy)
+    assert len(chosen) == 5
+    assert {case.name for case in task.choose_quick(cases)} < {case.name for case in chosen}
+    assert task.battery(split=Split.TEST).choose_cases(cases, noisy) == list(cases)
+
+
+def test_corruptions_that_training_may_show_count_for_no_trial_and_the_user_is_told() -> None:
+    config = SegmentationConfig(corruptions=["gaussian_noise", "contrast_down", "gamma_up"])
+    for preset in PRESETS:
+        space = SearchSpace(preset=preset)
+        task = config.build(TexturesConfig(), space)
+        assert task.rule.excluded == ("contrast_down", "gamma_up")
+        assert [note for note in task.notes(space) if "not counted towards robustness: contrast_down" in note]
+        assert "other than contrast_down, gamma_up" in task.objectives()[1].description
+    plain = SearchSpace({"augmentation": ["none", "spatial"]})
+    assert config.build(TexturesConfig(), plain).rule.excluded == ()
+    config.trained_corruptions = TrainedCorruptions.include
+    assert config.build(TexturesConfig(), SearchSpace()).rule.excluded == ()
+
+
+def test_a_battery_that_training_may_show_whole_is_refused_before_the_search() -> None:
+    config, space = SegmentationConfig(corruptions=["gaussian_noise"]), SearchSpace({"augmentation": "all"})
+    with pytest.raises(ValueError, match=r"none of task\.corruptions would count towards robustness"):
+        config.build(TexturesConfig(), space).check()
+    config.build(TexturesConfig(shift=["blend_0.60"]), space).check()
+    config.build(TexturesConfig()).check()
+
+
+def test_a_mean_corruption_error_needs_a_reference_that_errs_under_all_that_counts() -> None:
+    def check(*lines: str) -> None:
+        config = SegmentationConfig(
+            robustness=Robustness.mean_corruption_error, corruptions=["gaussian_noise", "gamma_up"], severities=[2],
+            reference_errors=list(lines),
+        )  # fmt: skip
+        config.build(TexturesConfig(), SearchSpace({"augmentation": "intensity"})).check()
+
+    check("gaussian_noise 2: 0.5")
+    with pytest.raises(ValueError, match=r"name the file of its rows, such as task\.reference="):
+        check()
+    with pytest.raises(ValueError, match="but they lack gaussian_noise 2"):
+        check("gaussian_noise 4: 0.5")
+    with pytest.raises(ValueError, match="makes no error under gaussian_noise"):
+        check("gaussian_noise 2: 0.0")
+    with pytest.raises(ValueError, match=r"a line of task\.reference_errors reads"):
+        check("gaussian_noise: 0.5")
+
+
+def test_composing_checking_and_pickling_a_task_imports_no_torch() -> None:
+    code = (
+        "import pickle, sys; from paretoseg.trainables.segmentation.config import SegmentationConfig as S\n"
+        "from paretoseg.trainables.data.textures import TexturesConfig as T\n"
+        "task = S().build(T()); task.check(); pickle.loads(pickle.dumps(task)).objectives()\n"
+        "assert not {'torch', 'monai'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_preset_stands_for_its_corruptions_and_a_leaking_one_is_named_before_the_search() -> None:
+    task = SegmentationConfig(corruptions=["ct", "legacy_leaking_blur"]).build(TexturesConfig(image_size=32))
+    assert "gaussian_noise" in task.corruptions
+    assert "ct" not in task.corruptions
+    assert any("legacy_leaking_blur needs the reference mask" in note for note in task.notes(SearchSpace()))
+
+
+@pytest.mark.parametrize(("iterations", "is_told"), [(1, True), (10_000, False)])
+def test_a_measurement_longer_than_the_training_is_told_before_it_begins(iterations: int, is_told: bool) -> None:
+    task = SegmentationConfig(iterations_per_step=iterations).build(TexturesConfig(image_size=32))
+    assert any("measuring robustness will take about" in note for note in task.notes(SearchSpace())) is is_told

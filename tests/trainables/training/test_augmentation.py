@@ -1,0 +1,211 @@
+"""Training transforms: labels move along, values stay in range, draws are paired."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from paretoseg.spaces.exposure import find_exposure
+from paretoseg.spaces.presets import PRESETS as PRESETS_OF_THE_SPACE
+from paretoseg.spaces.recipe import AUGMENTATIONS, FAMILIES, Recipe
+from paretoseg.spaces.search_space import DIMENSIONS, SearchSpace
+from paretoseg.trainables.segmentation.config import SegmentationConfig
+from paretoseg.trainables.severities.levels import LEVELS, PRESETS
+from paretoseg.trainables.training import augmentation
+from paretoseg.trainables.training.augmentation import (
+    AugmentationDraw,
+    add_noise,
+    augment,
+    blur,
+    change_intensity,
+    draw_augmentation,
+    move,
+    rotate_and_scale,
+)
+
+OPTIONS = DIMENSIONS["augmentation"].describe().split(", ")
+
+
+def build_draw(
+    num: int = 1,
+    flips: tuple[bool, ...] = (False, False),
+    turns: int = 0,
+    gain: float = 1,
+    offset: float = 0,
+    gamma: float = 1,
+) -> AugmentationDraw:
+    return AugmentationDraw(
+        flips=torch.tensor([flips] * num),
+        turns=torch.tensor([turns] * num),
+        gains=torch.full((num,), float(gain)),
+        offsets=torch.full((num,), float(offset)),
+        gammas=torch.full((num,), float(gamma)),
+        matrices=torch.eye(len(flips)).repeat(num, 1, 1),
+        noises=torch.zeros(num),
+        noise_seed=0,
+        blurs=torch.zeros(num),
+    )
+
+
+def test_a_flip_and_a_turn_by_hand() -> None:
+    image = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    assert move(image, build_draw(flips=(True, False))).flatten().tolist() == [3, 4, 1, 2]
+    assert move(image, build_draw(flips=(False, True))).flatten().tolist() == [2, 1, 4, 3]
+    assert move(image, build_draw(turns=1)).flatten().tolist() == [2, 4, 1, 3]
+    assert move(image, build_draw(turns=2)).flatten().tolist() == [4, 3, 2, 1]
+
+
+def test_intensity_by_hand() -> None:
+    changed = change_intensity(torch.tensor([[[[0.0, 0.5, 0.9]]]]), build_draw(gain=1.2, offset=-0.1, gamma=2))
+    assert changed.flatten().tolist() == pytest.approx([0.0, 0.25, 0.98**2])
+
+
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+def test_patches_move_alike_one_by_one_and_all_together(spatial_dims: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    batch = torch.rand(40, 2, *[8] * spatial_dims, generator=generator)
+    draw = draw_augmentation(40, spatial_dims, 1.0, generator)
+    together = move(batch, draw)
+    monkeypatch.setattr(augmentation, "LEAST_ALONE", 1)
+    assert torch.equal(move(batch, draw), together)
+    assert torch.equal(move(batch[:, 0], draw), together[:, 0])
+
+
+def test_labels_move_with_their_images() -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 3, (64, 8, 8), generator=generator)
+    images = labels[:, None].float() / 2
+    draw = draw_augmentation(64, 2, 0.0, generator)
+    moved_images, moved_labels = augment(images, labels, Recipe(mirroring="on", augmentation="none"), draw)
+    assert torch.equal(moved_images[:, 0] * 2, moved_labels.float())
+    assert not torch.equal(moved_labels, labels)
+    assert torch.equal(moved_labels.flatten(1).sort().values, labels.flatten(1).sort().values)
+
+
+def test_all_eight_positions_turn_up_equally_often() -> None:
+    image = torch.arange(4.0).reshape(1, 1, 2, 2).expand(800, 1, 2, 2) / 4
+    draw = draw_augmentation(800, 2, 1.0, torch.Generator().manual_seed(0))
+    positions = [tuple(item.flatten().tolist()) for item in move(image, draw)]
+    counts = [positions.count(position) for position in set(positions)]
+    assert len(counts) == 8
+    assert min(counts) > 60
+
+
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+@pytest.mark.parametrize("augmentation", OPTIONS)
+def test_what_each_option_changes(augmentation: str, spatial_dims: int) -> None:
+    generator = torch.Generator().manual_seed(1)
+    images = torch.rand(8, 1, *[6] * spatial_dims, generator=generator)
+    labels = (images[:, 0] > 0.5).long()
+    draw = draw_augmentation(8, spatial_dims, 1.0, generator)
+    after_images, after_labels = augment(images, labels, Recipe(augmentation=augmentation), draw)
+    assert torch.equal(after_labels, labels) == ("spatial" not in AUGMENTATIONS[augmentation])
+    assert torch.equal(after_images, images) == (augmentation == "none")
+    assert after_images.min() >= 0
+    assert after_images.max() <= 1
+
+
+def test_a_rotation_by_hand() -> None:
+    quarter = torch.tensor([[[0.0, 1.0], [-1.0, 0.0]]])
+    image = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    draw = dataclasses.replace(build_draw(), matrices=quarter)
+    images, labels = rotate_and_scale(image, image[:, 0].long(), draw)
+    torch.testing.assert_close(images[:, 0], torch.rot90(image[:, 0], 1, dims=(1, 2)))
+    assert torch.equal(labels, images[:, 0].round().long())
+
+
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+def test_rotation_and_scaling_agree_with_scipy(spatial_dims: int) -> None:
+    """Scipy takes the same matrix; near the middle nothing depends on how the border is continued."""
+    generator = torch.Generator().manual_seed(3)
+    draw = draw_augmentation(16, spatial_dims, 1.0, generator)
+    edge, middle = 15, 7.0
+    images = torch.rand(16, 1, *[edge] * spatial_dims, generator=generator)
+    labels = torch.randint(4, (16, *[edge] * spatial_dims), generator=generator)
+    moved_images, moved_labels = rotate_and_scale(images, labels, draw)
+    is_moved = [not torch.equal(matrix, torch.eye(spatial_dims)) for matrix in draw.matrices]
+    assert 1 < sum(is_moved) < 10
+    inside = tuple(slice(5, 10) for _ in range(spatial_dims))
+    for item in range(16):
+        matrix = draw.matrices[item].double().numpy()
+        shift = middle - matrix @ np.full(spatial_dims, middle)
+        expected = ndimage.affine_transform(images[item, 0].double().numpy(), matrix, shift, order=1)
+        np.testing.assert_allclose(moved_images[item, 0].numpy()[inside], expected[inside], atol=1e-4)
+        nearest = ndimage.affine_transform(labels[item].numpy(), matrix, shift, order=0)
+        assert (moved_labels[item].numpy()[inside] == nearest[inside]).mean() > 0.98
+
+
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+def test_blur_agrees_with_scipy(spatial_dims: int) -> None:
+    images = torch.rand(3, 2, *[12] * spatial_dims, generator=torch.Generator().manual_seed(0))
+    draw = dataclasses.replace(build_draw(3), blurs=torch.tensor([0.8, 0.0, 1.7]))
+    blurred = blur(images, draw)
+    assert torch.equal(blurred[1], images[1])
+    for item, width in ((0, 0.8), (2, 1.7)):
+        for channel in range(2):
+            expected = ndimage.gaussian_filter(images[item, channel].numpy(), width, mode="nearest", radius=6)
+            np.testing.assert_allclose(blurred[item, channel].numpy(), expected, atol=1e-4)
+
+
+def test_noise_has_the_spread_that_was_drawn_and_the_same_draw_gives_the_same_noise() -> None:
+    images = torch.full((2, 1, 64, 64), 0.5)
+    draw = dataclasses.replace(build_draw(2), noises=torch.tensor([0.0, 0.1]), noise_seed=3)
+    noisy = add_noise(images, draw)
+    assert torch.equal(noisy[0], images[0])
+    assert noisy[1].std().item() == pytest.approx(0.1, rel=0.05)
+    assert torch.equal(noisy, add_noise(images, draw))
+    assert not torch.equal(noisy, add_noise(images, dataclasses.replace(draw, noise_seed=4)))
+
+
+def test_at_no_strength_only_flips_and_turns_are_left() -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(16, 1, 8, 8, generator=generator)
+    labels = (images[:, 0] > 0.5).long()
+    draw = draw_augmentation(16, 2, 0.0, generator)
+    after_images, after_labels = augment(
+        images, labels, Recipe(mirroring="on", augmentation="spatial_intensity_noise_blur"), draw
+    )
+    torch.testing.assert_close(after_images, move(images, draw))
+    assert torch.equal(after_labels, move(labels, draw))
+
+
+def test_the_ranges_scale_with_the_strength_and_the_generator_advances_alike() -> None:
+    draws, states = [], []
+    for strength in (0.25, 1.0):
+        generator = torch.Generator().manual_seed(0)
+        draws.append(draw_augmentation(64, 3, strength, generator))
+        states.append(generator.get_state())
+    weak, strong = draws
+    assert torch.equal(*states)
+    assert torch.equal(weak.flips, strong.flips)
+    torch.testing.assert_close(weak.gains - 1.0, (strong.gains - 1.0) / 4)
+    torch.testing.assert_close(weak.offsets, strong.offsets / 4)
+    torch.testing.assert_close(weak.gammas.log(), strong.gammas.log() / 4)
+    torch.testing.assert_close(weak.noises, strong.noises / 4)
+    torch.testing.assert_close(weak.blurs, strong.blurs / 4)
+    assert 0.4 < (strong.noises > 0).float().mean() < 0.6
+
+
+def test_every_option_of_the_search_space_gives_something_else() -> None:
+    generator = torch.Generator().manual_seed(1)
+    images = torch.rand(8, 1, 6, 6, generator=generator)
+    draw = draw_augmentation(8, 2, 1.0, generator)
+    results = [augment(images, images[:, 0].long(), Recipe(augmentation=option), draw)[0] for option in OPTIONS]
+    assert all(not torch.equal(one, other) for one, other in itertools.combinations(results, 2))
+
+
+def test_every_family_that_training_shows_is_one_of_the_battery_so_that_nothing_learned_counts() -> None:
+    shown = frozenset().union(*FAMILIES.values())
+    assert shown <= {levels.family for levels in LEVELS.values()}
+    assert not shown & {LEVELS[name].family for name in PRESETS["mri"] if name in ("motion", "ghosting", "bias_field")}
+
+
+@pytest.mark.parametrize("preset", PRESETS_OF_THE_SPACE)
+def test_the_default_battery_counts_under_every_preset_of_the_space(preset: str) -> None:
+    met = find_exposure(SearchSpace(preset=preset))
+    assert not [name for name in SegmentationConfig().corruptions if LEVELS[name].family in met]

@@ -1,0 +1,152 @@
+"""Corruptions that move things: labels move along, by the nearest pixel; images between pixels linearly.
+
+What comes from beyond the border is the image mirrored there, in image and labels alike. All channels move together.
+Places are counted in pixels, whatever their spacing.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.nn import functional
+
+from paretoseg.trainables.corruptions.axis_maps import apply_along, mirror
+from paretoseg.trainables.corruptions.draws import (
+    Generators,
+    Images,
+    draw_directions,
+    draw_integers,
+    draw_signs,
+    draw_uniform,
+)
+from paretoseg.trainables.corruptions.plane_maps import from_planes, rotate_and_shift, to_planes
+
+Labels = UInt8[Tensor, "b *spatial"]
+
+NUM_CELLS = 4
+"""Cells an axis of the B-spline of `elastic_deformation`: it has three more control points, as TorchIO's has."""
+
+
+def rotation(images: Images, labels: Labels, strength: float, generators: Generators) -> tuple[Images, Labels]:
+    """A turn about the middle, in a plane and to a side that are drawn, as of another position of the patient.
+
+    The strength is the angle in degrees.
+    """
+    planes = list(combinations(range(images.ndim - 2), 2))
+    chosen = draw_integers(generators, len(planes))
+    angles = draw_signs(generators) * math.radians(strength)
+    pairs = [
+        _rotate(images[[place]], labels[[place]], planes[plane], angles[[place]]) for place, plane in enumerate(chosen)
+    ]
+    return torch.cat([image for image, _ in pairs]).clamp_(0.0, 1.0), torch.cat([label for _, label in pairs])
+
+
+def scaling(images: Images, labels: Labels, strength: float, generators: Generators) -> tuple[Images, Labels]:
+    """Larger or smaller about the middle, each with equal probability, as of another zoom or body.
+
+    The strength is the factor, or its inverse.
+    """
+    factors = strength ** draw_signs(generators)
+    sources = []
+    for extent in images.shape[2:]:
+        places = torch.arange(extent) - (extent - 1) / 2
+        sources.append(places / factors[:, None] + (extent - 1) / 2)
+    return _move_along(images, labels, sources)
+
+
+def translation(images: Images, labels: Labels, strength: float, generators: Generators) -> tuple[Images, Labels]:
+    """A shift in a direction that is drawn, as of another position of the patient.
+
+    The strength is its length as a share of the edge.
+    """
+    shares = strength * draw_directions(generators, images.ndim - 2)
+    extents = images.shape[2:]
+    sources = [torch.arange(extent) - shares[:, [axis]] * extent for axis, extent in enumerate(extents)]
+    return _move_along(images, labels, sources)
+
+
+def elastic_deformation(
+    images: Images, labels: Labels, strength: float, generators: Generators
+) -> tuple[Images, Labels]:
+    """A smooth random deformation, as of soft tissue: a cubic B-spline with seven control points an axis.
+
+    Their shifts along each axis are uniform (the model of TorchIO). The strength is the largest of them as a share of
+    the edge; up to 0.1, nothing folds.
+    """
+    num_axes = images.ndim - 2
+    control = draw_uniform(generators, num_axes, *[NUM_CELLS + 3] * num_axes)
+    return deform(images, labels, strength * (2.0 * control - 1.0))
+
+
+def deform(images: Images, labels: Labels, control: Float[Tensor, "b axes *points"]) -> tuple[Images, Labels]:
+    """Images and labels whose pixels come from places shifted by a cubic B-spline.
+
+    Args:
+        images: What is moved.
+        labels: What moves along.
+        control: Shifts of the control points along each axis, as a share of the edge.
+    """
+    # A spline with control points on a line is that line, so the places themselves go through it too. Torch counts them
+    # from -1 to 1, in the order x, y, z: the reverse of the axes.
+    places = torch.linspace(-1.0 - 2.0 / NUM_CELLS, 1.0 + 2.0 / NUM_CELLS, NUM_CELLS + 3)
+    grid = 2.0 * control + torch.stack(torch.meshgrid([places] * control.shape[1], indexing="ij"))
+    grid = grid.flip(1).to(images.device)
+    for axis, extent in enumerate(images.shape[2:]):
+        grid = apply_along(grid, spline_matrix(extent), axis)
+    # Mirrored here, as torch takes twice as long for it; so far beyond the border that this is not enough lies nothing.
+    grid = (2.0 * grid.clamp(-1.0, 1.0) - grid).movedim(1, -1)
+    how = {"padding_mode": "border", "align_corners": False}
+    moved = functional.grid_sample(images, grid, mode="bilinear", **how)  # type: ignore[arg-type]
+    moved_labels = functional.grid_sample(labels[:, None].float(), grid, mode="nearest", **how)  # type: ignore[arg-type]
+    return moved.clamp_(0.0, 1.0), moved_labels[:, 0].to(torch.uint8)
+
+
+def spline_matrix(size: int) -> Float[Tensor, "size points"]:
+    """A cubic B-spline over an axis: the weight of every control point at every pixel."""
+    places = (torch.arange(size) + 0.5) / size * NUM_CELLS
+    cells = places.floor()
+    part = places - cells
+    weights = torch.stack(
+        (
+            (1 - part) ** 3,
+            3 * part**3 - 6 * part**2 + 4,
+            -3 * part**3 + 3 * part**2 + 3 * part + 1,
+            part**3,
+        ),
+        dim=1,
+    )
+    return torch.zeros(size, NUM_CELLS + 3).scatter_(1, cells.long()[:, None] + torch.arange(4), weights / 6)
+
+
+def _rotate(image: Images, label: Labels, plane: tuple[int, int], angle: Float[Tensor, " 1"]) -> tuple[Images, Labels]:
+    shift = torch.zeros(1, 2)
+    moved = rotate_and_shift(to_planes(image, plane), angle, shift)
+    moved_label = rotate_and_shift(to_planes(label[:, None].float(), plane), angle, shift, mode="nearest")
+    shape = (1, 1, *label.shape[1:])
+    return from_planes(moved, plane, tuple(image.shape)), from_planes(moved_label, plane, shape)[:, 0].to(torch.uint8)
+
+
+def _move_along(images: Images, labels: Labels, sources: list[Tensor]) -> tuple[Images, Labels]:
+    """Axis by axis, every pixel from a place of its own: for every axis b x n places."""
+    pairs = []
+    for number in range(len(images)):
+        image, label = images[number], labels[number]
+        for axis, places in enumerate(sources):
+            image = _take_between(image, places[number], axis + 1)
+            nearest = mirror(places[number].round().long(), label.shape[axis])
+            label = label.index_select(axis, nearest.to(label.device))
+        pairs.append((image, label))
+    return torch.stack([image for image, _ in pairs]).clamp_(0.0, 1.0), torch.stack([label for _, label in pairs])
+
+
+def _take_between(image: Tensor, places: Float[Tensor, " n"], dim: int) -> Tensor:
+    """Linear interpolation along an axis, at places counted from the first pixel's middle."""
+    low = places.floor()
+    size = image.shape[dim]
+    ends = [image.index_select(dim, mirror(place.long(), size).to(image.device)) for place in (low, low + 1)]
+    shares = (places - low).reshape([-1 if axis == dim else 1 for axis in range(image.ndim)])
+    return torch.lerp(ends[0], ends[1], shares.to(image))

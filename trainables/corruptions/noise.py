@@ -1,0 +1,53 @@
+"""Corruptions by noise: every pixel of every channel on its own."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from paretoseg.trainables.corruptions.draws import Generators, Images, draw_normal_pixels, draw_uniform_pixels
+
+
+def gaussian_noise(images: Images, strength: float, generators: Generators) -> Images:
+    """Additive noise, as of a CT after reconstruction.
+
+    The strength is its standard deviation.
+    """
+    return draw_normal_pixels(images, generators).mul_(strength).add_(images).clamp_(0.0, 1.0)
+
+
+def rician_noise(images: Images, strength: float, generators: Generators) -> Images:
+    """Magnitude of a complex signal with noise in both channels, as of an MRI; it lifts dark regions.
+
+    The strength is the standard deviation in each of the two (Gudbjartsson & Patz, Magn Reson Med 1995).
+    """
+    real = draw_normal_pixels(images, generators).mul_(strength).add_(images)
+    imaginary = draw_normal_pixels(images, generators).mul_(strength)
+    return real.hypot_(imaginary).clamp_(0.0, 1.0)
+
+
+def speckle_noise(images: Images, strength: float, generators: Generators) -> Images:
+    """Noise in proportion to the intensity, as of ultrasound.
+
+    The strength is its standard deviation relative to the intensity.
+    """
+    return draw_normal_pixels(images, generators).mul_(strength).add_(1.0).mul_(images).clamp_(0.0, 1.0)
+
+
+def impulse_noise(images: Images, strength: float, generators: Generators) -> Images:
+    """Salt and pepper, as of dead and hot pixels: single ones become 0 or 1, with equal probability.
+
+    The strength is the share of them.
+    """
+    drawn = draw_uniform_pixels(images, generators)
+    salted = torch.where(drawn < strength / 2, 0.0, images)
+    return torch.where(drawn > 1 - strength / 2, 1.0, salted)
+
+
+def legacy_speckle(images: Images, strength: float, generators: Generators) -> Images:
+    """Multiplicative noise as of Kamath et al., whose two levels are variance 0.1 and 0.3.
+
+    The strength is the variance relative to the squared intensity.
+    """
+    return speckle_noise(images, math.sqrt(strength), generators)

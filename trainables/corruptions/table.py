@@ -1,0 +1,114 @@
+"""Test-time degradations: what an image may suffer between the scanner and the network.
+
+Every entry of `CORRUPTIONS` turns images and labels into images and labels, batched, on their device. Images have
+intensities in [0, 1] before and after. A function takes a strength in the unit that `severities.py` names, never a
+severity: a calibration may have found other strengths. Most leave the labels as they are; those of
+`corruption_geometry.py` move them along.
+
+A score on corruptions that were trained on would measure memory: `Levels.family` says what training could have met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from paretoseg.trainables.corruptions.blur import (
+    anisotropy,
+    gaussian_blur,
+    legacy_leaking_blur,
+    low_resolution,
+    motion_blur,
+)
+from paretoseg.trainables.corruptions.draws import Generators, Images
+from paretoseg.trainables.corruptions.geometry import Labels, elastic_deformation, rotation, scaling, translation
+from paretoseg.trainables.corruptions.intensity import (
+    bias_field,
+    contrast_down,
+    contrast_up,
+    gamma_down,
+    gamma_up,
+    intensity_scale_down,
+    intensity_scale_up,
+    intensity_shift_down,
+    intensity_shift_up,
+    occlusion,
+)
+from paretoseg.trainables.corruptions.kspace import ghosting, gibbs_ringing, kspace_spike, motion
+from paretoseg.trainables.corruptions.noise import (
+    gaussian_noise,
+    impulse_noise,
+    legacy_speckle,
+    rician_noise,
+    speckle_noise,
+)
+from paretoseg.trainables.seeds import derive_seed
+from paretoseg.trainables.severities.levels import CLEAN, LEVELS, check_corruption
+
+ImageCorruption = Callable[[Tensor, float, Generators], Tensor]
+"""Images, strength and a generator for each of them: the images after it."""
+
+Corruption = Callable[[Tensor, Tensor, float, Generators], tuple[Tensor, Tensor]]
+"""Images, labels, strength and a generator for each of them: images and labels after it."""
+
+
+def corruption_generator(case: str, corruption: str, severity: int, seed: int) -> torch.Generator:
+    """A CPU generator whose draws depend on these four alone: every network meets the same corrupted image."""
+    return torch.Generator().manual_seed(derive_seed("corruption", case, corruption, severity, seed))
+
+
+def corrupt(
+    images: Images, labels: UInt8[Tensor, "b *spatial"], corruption: str, strength: float, generators: Generators
+) -> tuple[Images, Labels]:
+    """Images and labels after a corruption from the table; untouched by 'none'.
+
+    Args:
+        images: With intensities in [0, 1], on any device.
+        labels: On the same device; they come back as they are unless the corruption moves them.
+        corruption: A name from `LEVELS`, or 'none'.
+        strength: In the unit that `LEVELS` names for it.
+        generators: One of the CPU an image; what an image becomes depends on its own alone.
+
+    Raises:
+        ValueError: for an unknown corruption.
+    """
+    if corruption == CLEAN:
+        return images, labels
+    check_corruption(corruption)
+    assert len(images) == len(labels) == len(generators), "every image needs a label and a generator"
+    return CORRUPTIONS[corruption](images, labels, strength, generators)
+
+
+def _leave_labels(function: ImageCorruption) -> Corruption:
+    def apply(images: Tensor, labels: Tensor, strength: float, generators: Generators) -> tuple[Tensor, Tensor]:
+        return function(images, strength, generators), labels
+
+    return apply
+
+
+def _read_labels(images: Tensor, labels: Tensor, strength: float, generators: Generators) -> tuple[Tensor, Tensor]:
+    return legacy_leaking_blur(images, labels, strength), labels
+
+
+_ON_IMAGES: tuple[ImageCorruption, ...] = (
+    gaussian_noise, rician_noise, speckle_noise, impulse_noise,
+    gaussian_blur, motion_blur, low_resolution, anisotropy,
+    motion, ghosting, kspace_spike, gibbs_ringing,
+    bias_field, gamma_up, gamma_down, contrast_up, contrast_down,
+    intensity_shift_up, intensity_shift_down, intensity_scale_up, intensity_scale_down, occlusion,
+    legacy_speckle,
+)  # fmt: skip
+
+_ON_BOTH: tuple[Corruption, ...] = (elastic_deformation, rotation, scaling, translation)
+
+CORRUPTIONS: Mapping[str, Corruption] = {
+    **{function.__name__: _leave_labels(function) for function in _ON_IMAGES},
+    **{function.__name__: function for function in _ON_BOTH},
+    legacy_leaking_blur.__name__: _read_labels,
+}
+"""Every corruption by name."""
+
+assert CORRUPTIONS.keys() == LEVELS.keys(), "every corruption needs a function here and its levels in severities.py"

@@ -1,0 +1,278 @@
+"""Records of images, labels and splits, and what every data source must say. Free of torch.
+
+The conventions that every dataset keeps:
+
+- An image is float32 with axes (channel, height, width), or (channel, depth, height, width) in three dimensions. Its
+  values lie in [0, 1]; a source scales whatever it reads to that range with constants of its own, never with statistics
+  of the case, so that a corruption of a given size means the same on every image.
+- A label is uint8 with the axes of the image less the channel. 0 is background, k is `class_names[k]`.
+- Spacing is `spacing_mm`, one number per spatial axis in the order of the axes.
+- A subject (patient, specimen, composed picture) belongs to one split only, however many cases it has.
+- A shift set holds cases of another kind than those in training: another site, another size of objects, a harder blend.
+  Its cases belong to the validation or the test split, by subject, and never to training.
+- Case names are unique within a dataset: the draws of corruptions and the rows of results are known by them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from paretoseg.trainables.trainable import MEAN, Split, SplitRow
+
+TRAIN = "train"
+"""Name of the split that weights are fitted on; `Split` names the two that measurements are taken on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One image with its label.
+
+    Raises:
+        ValueError: if type, axes, values or size break the conventions of this module; the message names the case.
+    """
+
+    name: str
+    """Unique within the dataset."""
+
+    domain: str
+    """Where it comes from: site, scanner, blend level."""
+
+    subject: str
+    """Whom it shows; all cases of a subject share a split."""
+
+    split: str
+    """'train', 'validation' or 'test'; never 'train' in a shift set."""
+
+    image: Float32[np.ndarray, "c *spatial"]
+    """Intensities in [0, 1]."""
+
+    label: UInt8[np.ndarray, "..."]
+    """Class of every pixel or voxel; the axes of the image less the channel."""
+
+    def __post_init__(self) -> None:
+        for role, array, dtype in (("image", self.image, np.float32), ("label", self.label, np.uint8)):
+            if array.dtype != dtype:
+                raise ValueError(f"case '{self.name}': {role} must be {np.dtype(dtype)}, got {array.dtype}")
+        if self.image.shape[1:] != self.label.shape:
+            raise ValueError(
+                f"case '{self.name}': image and label must share their spatial axes, got {self.image.shape[1:]} and "
+                f"{self.label.shape}; the image has the channel first"
+            )
+        if isinstance(self.image, np.memmap):
+            return  # it was looked at when it was written, and looking again would read all of it from the disk
+        low, high = float(self.image.min()), float(self.image.max())
+        if not (low >= 0.0 and high <= 1.0):
+            raise ValueError(f"case '{self.name}': image values must lie in [0, 1], got {low:g}..{high:g}; scale them")
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """The cases of a task in three splits, and those of its shift sets.
+
+    Raises:
+        ValueError: with all findings in one message: an empty split, a shift set without cases to choose or to test on,
+            a subject in two splits, a name used twice, a label without a class, a different number of channels.
+    """
+
+    name: str
+    train: Sequence[Case]
+    validation: Sequence[Case]
+    test: Sequence[Case]
+
+    spacing_mm: tuple[float, ...]
+    """Edge lengths of a pixel or voxel, in the order of the spatial axes."""
+
+    num_channels: int
+    """Channels of every image."""
+
+    class_names: tuple[str, ...]
+    """Names by label; the first is the background."""
+
+    shift: Mapping[str, Sequence[Case]] = field(default_factory=dict)
+    """Shift sets by name: validation and test cases that are unlike those in training."""
+
+    shift_notes: Mapping[str, str] = field(default_factory=dict)
+    """What makes a shift set another, in words, where its name does not say it."""
+
+    simulated_families: frozenset[str] = frozenset()
+    """The families of image changes, names as in `spaces.recipe.FAMILIES`, that simulated shift sets are made of."""
+
+    def __post_init__(self) -> None:
+        findings = [*self._split_findings(), *self._case_findings()]
+        if findings:
+            raise ValueError(f"dataset '{self.name}': " + "; ".join(findings))
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, background included."""
+        return len(self.class_names)
+
+    @property
+    def spatial_dims(self) -> int:
+        """2 for pictures, 3 for volumes."""
+        return len(self.spacing_mm)
+
+    def cases(self, split: Split) -> Sequence[Case]:
+        """The cases that a measurement on this split is taken on."""
+        return self.validation if split is Split.VALIDATION else self.test
+
+    def shift_cases(self, split: Split) -> Mapping[str, Sequence[Case]]:
+        """The cases of every shift set, by its name, that a measurement on this split is taken on."""
+        return {name: tuple(case for case in cases if case.split == split) for name, cases in self.shift.items()}
+
+    @property
+    def all_cases(self) -> tuple[Case, ...]:
+        """The cases of all splits, then those of the shift sets."""
+        held_out = (case for cases in self.shift.values() for case in cases)
+        return (*self.train, *self.validation, *self.test, *held_out)
+
+    def _split_findings(self) -> list[str]:
+        findings, home = [], dict[str, str]()
+        for split, cases in ((TRAIN, self.train), *((split.value, self.cases(split)) for split in Split)):
+            if not cases:
+                findings.append(f"split '{split}' must have at least one case, got none")
+            for case in cases:
+                if case.split != split:
+                    findings.append(f"case '{case.name}' says split '{case.split}' but is listed in '{split}'")
+        findings += self._shift_findings()
+        for case in self.all_cases:
+            if (first := home.setdefault(case.subject, case.split)) != case.split:
+                findings.append(f"subject '{case.subject}' must be in one split, got {first}, {case.split}")
+        return list(dict.fromkeys(findings))
+
+    def _shift_findings(self) -> list[str]:
+        findings = []
+        for name, cases in self.shift.items():
+            counts = Counter(case.split for case in cases)
+            for split in Split:
+                if not counts[split]:
+                    findings.append(f"shift set '{name}' must have at least one {split} case, got none")
+            for case in cases:
+                if case.split not in list(Split):
+                    findings.append(
+                        f"case '{case.name}' of shift set '{name}' must be in validation or test, got '{case.split}'"
+                    )
+        return findings
+
+    def _case_findings(self) -> list[str]:
+        cases = self.all_cases
+        counts = Counter(case.name for case in cases)
+        findings = [f"case names must be unique, got '{name}' {n} times" for name, n in counts.items() if n > 1]
+        if len(set(self.class_names)) < self.num_classes or MEAN in self.class_names:
+            names = ", ".join(self.class_names)
+            findings.append(f"class names must be distinct and none of them '{MEAN}', got {names}; rename one")
+        for case in cases:
+            if case.image.shape[0] != self.num_channels or case.label.ndim != self.spatial_dims:
+                findings.append(
+                    f"case '{case.name}' must have {self.num_channels} channels and {self.spatial_dims} spatial axes, "
+                    f"got shape {case.image.shape}"
+                )
+            if not isinstance(case.label, np.memmap) and case.label.max() >= self.num_classes:
+                findings.append(f"case '{case.name}' has label {case.label.max()}, known: 0..{self.num_classes - 1}")
+        return findings
+
+
+@dataclass(unsafe_hash=True)
+class DataConfig(ABC):
+    """Where the cases come from: the base of every data source that a config can name.
+
+    Not frozen, and with plain fields only, because the config reader needs it so. Hashable by value, so that a worker
+    can keep the dataset it has loaded; do not change a config once it is in use.
+    """
+
+    root: str = ""
+    """Folder that the data is read from; what an empty one means is said by the source."""
+
+    shift: list[str] = field(default_factory=list, hash=False)
+    """Shift sets: what is held out of training and measured apart; which names there are is said by the source."""
+
+    @property
+    def shipped_calibration(self) -> str:
+        """Name of the calibration that is shipped for this kind of data, or ''."""
+        return ""
+
+    @abstractmethod
+    def findings(self) -> list[str]:
+        """Everything that is wrong with the settings and the files, each naming file, field and way out."""
+
+    @abstractmethod
+    def load(self) -> Dataset:
+        """The dataset; the same bytes for the same config."""
+
+    def split_rows(self) -> list[SplitRow]:
+        """Every case with its split and the hashes of image and label."""
+        dataset = load_once(self)
+        shift_of = {case.name: name for name, cases in dataset.shift.items() for case in cases}
+        return [
+            SplitRow(
+                case=case.name,
+                split=case.split,
+                subject=case.subject,
+                domain=case.domain,
+                image_sha256=_digest(case.image),
+                label_sha256=_digest(case.label),
+                shift=shift_of.get(case.name, ""),
+            )
+            for case in dataset.all_cases
+        ]
+
+    def find_repeated_sets(self) -> list[str]:
+        """A finding if a shift set is named twice."""
+        repeated = [name for name, count in Counter(self.shift).items() if count > 1]
+        return [f"data.shift must be distinct, got {', '.join(repeated)} more than once"] if repeated else []
+
+    def check(self) -> None:
+        """Looks at settings and files without loading more than it must.
+
+        Raises:
+            ValueError: with all findings in one message.
+        """
+        findings = self.findings()
+        if findings:
+            raise ValueError("\n".join(findings))
+
+
+def _digest(array: np.ndarray) -> str:
+    """SHA-256 of type, shape and values."""
+    hasher = hashlib.sha256(f"{array.dtype} {array.shape} ".encode())
+    hasher.update(np.ascontiguousarray(array).data)
+    return hasher.hexdigest()
+
+
+@lru_cache(maxsize=4)
+def load_once(data: DataConfig) -> Dataset:
+    """The dataset of a config, kept by this process: a worker that runs many trials loads it once."""
+    return data.load()
+
+
+def describe_shift_sets(dataset: Dataset) -> list[str]:
+    """A line for every shift set: its cases by split, and what makes it another."""
+    lines = []
+    for name, cases in dataset.shift.items():
+        counts = Counter(case.split for case in cases)
+        words = f"; {dataset.shift_notes[name]}" if name in dataset.shift_notes else ""
+        lines.append(
+            f"shift set '{name}': {counts[Split.VALIDATION]} validation and {counts[Split.TEST]} test cases, none in "
+            f"training{words}"
+        )
+    return lines
+
+
+def describe_small_cases(dataset: Dataset, patch: int) -> list[str]:
+    """A line if images are smaller than a patch on any axis; else nothing."""
+    small = [case.name for case in dataset.all_cases if min(case.label.shape) < patch]
+    if not small:
+        return []
+    named = ", ".join(small[:3]) + (f" and {len(small) - 3} more" if len(small) > 3 else "")
+    return [
+        f"{len(small)} of {len(dataset.all_cases)} images are smaller than the largest patch ({patch}) and are padded "
+        f"with zeros: {named}"
+    ]

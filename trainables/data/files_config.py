@@ -1,0 +1,302 @@
+"""Data that lies in files: settings that all such sources share, the check of the whole dataset, and its cases.
+
+Free of torch. A source derives from `FilesConfig` and says which cases there are; all else is done here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+import time
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from paretoseg.trainables.data.datasets import Case, DataConfig, Dataset
+from paretoseg.trainables.data.findings import Finding, to_lines
+from paretoseg.trainables.data.inspection import Inspector, Rules, count_channels
+from paretoseg.trainables.data.label_map import read_label_map
+from paretoseg.trainables.data.listing import (
+    Entry,
+    Listing,
+    find_mixture,
+    find_repetitions,
+    find_subject,
+    shorten_names,
+)
+from paretoseg.trainables.data.prepared_cases import CaseCache, FileHashes, allow_many_files, default_cache, key_of
+from paretoseg.trainables.data.preprocessing import Prepared, Preprocessing, find_other_spacings
+from paretoseg.trainables.data.shift_sets import (
+    HeldOut,
+    find_foreground_share,
+    find_strata,
+    hold_out_domains,
+    hold_out_strata,
+    name_set,
+    read_sites,
+    resolve_path,
+)
+from paretoseg.trainables.data.splits import place
+from paretoseg.trainables.trainable import SplitRow
+
+PROGRESS_SECONDS = 5.0
+"""How long a check may be silent."""
+
+
+@dataclass(unsafe_hash=True)
+class FilesConfig(DataConfig):
+    """Images and labels in files below `root`."""
+
+    channels: int = 0
+    """Channels of every image; 0 for what the source says, or what the first image has."""
+
+    label_map: list[str] = field(default_factory=list, hash=False)
+    """Values of label files and their classes, as 255:1 or 255:nucleus; others stand for themselves."""
+
+    subject_pattern: str = ""
+    """Regular expression that finds the subject in a case's name, where the source does not say it."""
+
+    split_seed: int = 0
+    """Decides which subjects train, choose and test."""
+
+    validation_share: float = 0.2
+    test_share: float = 0.2
+
+    train_domains: list[str] = field(default_factory=list, hash=False)
+    """Domains that training, validation and test are restricted to, but for shift sets; empty for all."""
+
+    orientation: str = "RAS"
+    spacing_mm: list[float] = field(default_factory=list, hash=False)
+    pixel_mm: float = 1.0
+    intensity: str = "auto"
+    low_percentile: float = 0.5
+    high_percentile: float = 99.5
+    window: list[float] = field(default_factory=list, hash=False)
+    crop_foreground: bool = False
+
+    allow_empty_labels: bool = False
+    """Whether cases without foreground are right."""
+
+    cache: str = ""
+    """Folder for preprocessed cases; empty for one below the user's cache folder."""
+
+    cache_gb: float = 200.0
+    """What all cases there may take, in gigabytes (10^9 bytes); those of this data always stay. 0 for no limit."""
+
+    def __post_init__(self) -> None:
+        # Workers have working directories of their own.
+        self.root = str(Path(self.root).expanduser().absolute()) if self.root else ""
+        self.shift = [resolve_path(name) for name in self.shift]
+
+    @abstractmethod
+    def list_cases(self) -> Listing:
+        """What the source offers, as far as its own files tell; nothing is raised."""
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What is done to every case."""
+        return Preprocessing(
+            orientation=self.orientation,
+            spacing_mm=tuple(self.spacing_mm),
+            pixel_mm=self.pixel_mm,
+            intensity=self.intensity,
+            low_percentile=self.low_percentile,
+            high_percentile=self.high_percentile,
+            window=tuple(self.window),
+            crop_foreground=self.crop_foreground,
+        )
+
+    def findings(self) -> list[str]:
+        """Everything wrong with settings, lists and files; cases in order are prepared on the way."""
+        settings = [*self.preprocessing.findings(), *self._setting_findings()]
+        if settings:
+            return settings
+        listing, findings = self._gather()
+        if not listing.entries or any(finding.kind == "label maps" for finding in findings):
+            return to_lines(findings)
+        hashes, cache = self._hashes(), CaseCache(self.cache_folder)
+        inspector = self._inspector(listing, hashes, cache)
+        spacings: dict[str, tuple[float, ...]] = {}
+        shares: dict[str, float] = {}
+        for entry in _show_progress(listing.entries):
+            case, found = inspector.prepare(entry)
+            findings += found
+            if case is not None:
+                spacings[entry.name] = case.spacing_mm
+                shares |= self._read_share(entry, case)
+        digests = {entry.name: hashes.digest(entry.image) or entry.name for entry in listing.entries}
+        hashes.keep()
+        findings += self._place(listing, shares).findings
+        cache.shrink(self._most_cache_bytes)
+        return to_lines([*findings, *find_repetitions(listing.entries, digests), *find_other_spacings(spacings)])
+
+    def load(self) -> Dataset:
+        """The dataset, its arrays mapped into memory from the cache; cases that it lacks are prepared.
+
+        Raises:
+            ValueError: with what is wrong, naming settings, case and file.
+        """
+        listing, findings = self._gather()
+        _refuse(findings)
+        allow_many_files()
+        hashes, cache = self._hashes(), CaseCache(self.cache_folder)
+        inspector = self._inspector(listing, hashes, cache)
+        prepared = {entry.name: _prepare(entry, inspector) for entry in listing.entries}
+        hashes.keep()
+        cache.shrink(self._most_cache_bytes)
+        spacings = {name: case.spacing_mm for name, case in prepared.items()}
+        shares: dict[str, float] = {}
+        for entry in listing.entries:
+            shares |= self._read_share(entry, prepared[entry.name])
+        placed = self._place(listing, shares)
+        _refuse([*placed.findings, *find_other_spacings(spacings)])
+        groups: dict[str, list[Case]] = {}
+        for entry in placed.entries:
+            arrays = prepared[entry.name].image, prepared[entry.name].label
+            case = Case(entry.name, entry.domain, entry.subject, entry.split, *arrays)
+            groups.setdefault(f"shift/{entry.shift}" if entry.shift else entry.split, []).append(case)
+        return Dataset(
+            name=listing.name,
+            train=tuple(groups.get("train", ())),
+            validation=tuple(groups.get("validation", ())),
+            test=tuple(groups.get("test", ())),
+            shift={name: tuple(groups[f"shift/{name}"]) for name in map(name_set, self.shift)},
+            shift_notes=placed.notes,
+            spacing_mm=next(iter(spacings.values())),
+            num_channels=next(iter(prepared.values())).image.shape[0],
+            class_names=listing.class_names,
+        )
+
+    def split_rows(self) -> list[SplitRow]:
+        """Every case with its split and the hashes of its files."""
+        listing, _ = self._gather()
+        hashes = self._hashes()
+        shares: dict[str, float] = {}
+        if find_strata(self.shift, listing.entries):
+            inspector = self._inspector(listing, hashes, CaseCache(self.cache_folder))
+            for entry in listing.entries:
+                shares |= self._read_share(entry, _prepare(entry, inspector))
+        rows = []
+        for entry in self._place(listing, shares).entries:
+            digests = hashes.digest(entry.image), hashes.digest(entry.label)
+            rows.append(SplitRow(entry.name, entry.split, entry.subject, entry.domain, *digests, entry.shift))
+        hashes.keep()
+        return rows
+
+    def find_image(self, name: str) -> Path:
+        """The file that the image of a case comes from."""
+        listing, _ = self._gather()
+        return next(entry.image for entry in listing.entries if entry.name == name)
+
+    def _gather(self) -> tuple[Listing, list[Finding]]:
+        """The cases that are used, those of shift sets but for strata marked, and what is wrong so far."""
+        listing = self.list_cases()
+        if not listing.entries:
+            return listing, list(listing.findings)
+        named = [
+            entry if entry.subject else replace(entry, subject=find_subject(entry.name, self.subject_pattern))
+            for entry in shorten_names(listing.entries)
+        ]
+        own = hold_out_domains(named, self.shift, used_domains=self.train_domains)
+        sites = read_sites(
+            self.shift,
+            listing,
+            list_root=lambda root: replace(self, root=root, shift=[]).list_cases(),
+            root=self.root,
+            subject_pattern=self.subject_pattern,
+        )
+        entries = (*own.entries, *sites.entries)
+        _, map_findings = read_label_map(self.label_map, listing.class_names)
+        findings = [*listing.findings, *own.findings, *sites.findings, *find_mixture([*named, *sites.entries])]
+        return replace(listing, entries=entries), [*findings, *map_findings]
+
+    def _place(self, listing: Listing, shares: Mapping[str, float]) -> HeldOut:
+        """The cases each with its split, those of shift sets marked, and what is wrong with that.
+
+        Args:
+            listing: From `_gather`.
+            shares: Foreground share by case, if there are strata to find.
+        """
+        held_out = hold_out_strata(listing.entries, find_strata(self.shift, listing.entries), shares=shares)
+        of_splits = {"validation": self.validation_share, "test": self.test_share}
+        of_splits["train"] = 1.0 - sum(of_splits.values())
+        return place(held_out, of_splits, self.split_seed)
+
+    def _read_share(self, entry: Entry, case: Prepared) -> dict[str, float]:
+        """The foreground share of a case that may be in a stratum; nothing where none is asked for."""
+        if entry.shift or not find_strata(self.shift, ()):
+            return {}
+        return {entry.name: find_foreground_share(case.label)}
+
+    def _setting_findings(self) -> list[str]:
+        findings = []
+        if not self.root:
+            findings.append("data.root must name the folder of the data; add data.root=PATH")
+        elif not Path(self.root).is_dir():
+            findings.append(f"data.root must be an existing folder, got '{self.root}'")
+        shares = (self.validation_share, self.test_share)
+        if not (min(shares) > 0.0 and sum(shares) < 1.0):
+            findings.append(
+                "data.validation_share and data.test_share must be positive and leave a share for training, got "
+                f"{shares[0]:g} and {shares[1]:g}"
+            )
+        for key in ("channels", "cache_gb"):
+            if not 0 <= getattr(self, key) < math.inf:
+                findings.append(f"data.{key} must be at least 0 and finite, got {getattr(self, key)}")
+        if both := sorted({*self.train_domains} & {*self.shift}):
+            findings.append(f"domains must be in data.train_domains or data.shift, got {both} in both")
+        findings += self.find_repeated_sets()
+        try:
+            re.compile(self.subject_pattern)
+        except re.error as error:
+            findings.append(
+                f"data.subject_pattern must be a regular expression, got '{self.subject_pattern}' ({error})"
+            )
+        return findings
+
+    def _inspector(self, listing: Listing, hashes: FileHashes, cache: CaseCache) -> Inspector:
+        label_map, _ = read_label_map(self.label_map, listing.class_names)
+        rules = Rules(
+            num_channels=self.channels or listing.num_channels or count_channels(listing.entries),
+            num_classes=len(listing.class_names),
+            label_map=label_map,
+            allows_empty_labels=self.allow_empty_labels,
+            preprocessing=self.preprocessing,
+        )
+        return Inspector(rules, cache, hashes)
+
+    def _hashes(self) -> FileHashes:
+        return FileHashes(self.cache_folder, key_of(self.root))
+
+    @property
+    def _most_cache_bytes(self) -> float:
+        return self.cache_gb * 1e9 or math.inf
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where preprocessed cases are kept."""
+        return Path(self.cache).expanduser().absolute() if self.cache else default_cache()
+
+
+def _prepare(entry: Entry, inspector: Inspector) -> Prepared:
+    prepared, found = inspector.prepare(entry)
+    if prepared is None:
+        raise ValueError(f"case '{entry.name}': " + "; ".join(to_lines(found)))
+    return prepared
+
+
+def _refuse(findings: Sequence[Finding]) -> None:
+    if findings:
+        raise ValueError("\n".join(to_lines(findings)))
+
+
+def _show_progress(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """The entries, with a line on the way from time to time if looking at them takes long."""
+    last = time.monotonic()
+    for number, entry in enumerate(entries):
+        if time.monotonic() - last > PROGRESS_SECONDS:
+            last = time.monotonic()
+            print(f"Checking the data: {number} of {len(entries)} cases.", file=sys.stderr, flush=True)
+        yield entry

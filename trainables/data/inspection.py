@@ -1,0 +1,199 @@
+"""Looking at one case of a dataset: everything that is wrong with its files, or the case as networks see it.
+
+Free of torch. A case without findings is kept in the cache and not looked at again until a file or a setting changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from jaxtyping import UInt8
+
+from paretoseg.trainables.data.findings import Finding
+from paretoseg.trainables.data.image_files import COLOURS, Raw, fit_channels, read_image, read_label
+from paretoseg.trainables.data.listing import Entry
+from paretoseg.trainables.data.prepared_cases import CaseCache, FileHashes, key_of
+from paretoseg.trainables.data.preprocessing import AFFINE_TOLERANCE, Prepared, Preprocessing, prepare
+
+_MAX_VALUES_NAMED = 6
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What every case of a dataset must keep to."""
+
+    num_channels: int
+    """Channels of every image; 0 for whatever it has."""
+
+    num_classes: int
+    """Classes with the background."""
+
+    label_map: tuple[tuple[int, int], ...]
+    """Value in the file and class; values that are not named stand for themselves."""
+
+    allows_empty_labels: bool
+    preprocessing: Preprocessing
+
+
+class Inspector:
+    """Looks at the cases of one dataset, and keeps those that are in order.
+
+    Args:
+        rules: What the cases must keep to.
+        cache: Where they are kept.
+        hashes: Of their files.
+    """
+
+    def __init__(self, rules: Rules, cache: CaseCache, hashes: FileHashes) -> None:
+        self._rules, self._cache, self._hashes = rules, cache, hashes
+        self._settings = asdict(rules)
+
+    def prepare(self, entry: Entry) -> tuple[Prepared | None, list[Finding]]:
+        """The case as networks see it, mapped into memory, or what is wrong with it.
+
+        Raises:
+            ValueError: if the cache cannot be written.
+        """
+        digests = self._hashes.digest(entry.image), self._hashes.digest(entry.label)
+        if not all(digests):
+            return inspect(entry, self._rules)
+        key = key_of(*digests, self._settings)
+        if (known := self._cache.find(key)) is not None:
+            return known, []
+        case, findings = inspect(entry, self._rules)
+        return (None if case is None else self._cache.keep(key, case)), findings
+
+
+def inspect(entry: Entry, rules: Rules) -> tuple[Prepared | None, list[Finding]]:
+    """The case after preprocessing, or what is wrong with it."""
+    findings: list[Finding] = []
+    raws: list[Raw] = []
+    for path, read in ((entry.image, read_image), (entry.label, read_label)):
+        try:
+            raws.append(read(path))
+        except ValueError as error:
+            kind = "files missing" if "is missing" in str(error) else "files unreadable"
+            findings.append(Finding(kind, str(path), str(error)))
+    if findings:
+        return None, findings
+    image, label = raws
+    image, image_findings = _inspect_image(entry, image, rules)
+    classes, label_findings = _inspect_label(entry, label, rules)
+    findings = [*_compare_places(entry, image, label), *image_findings, *label_findings]
+    if findings:
+        return None, findings
+    try:
+        case = prepare(image, classes, rules.preprocessing)
+    except ValueError as error:
+        return None, [Finding("images that cannot be prepared", entry.image.name, f"image '{entry.image}': {error}")]
+    if classes.any() and not case.label.any():
+        text = f"label '{entry.label}' is empty after preprocessing; look at data.spacing_mm and data.crop_foreground"
+        return None, [Finding("labels empty after preprocessing", str(entry.label), text)]
+    return case, []
+
+
+def count_channels(entries: Sequence[Entry]) -> int:
+    """Channels of the first image that can be read; 0 if none can."""
+    for entry in entries:
+        try:
+            return int(read_image(entry.image).array.shape[0])
+        except ValueError:
+            continue
+    return 0
+
+
+def _inspect_image(entry: Entry, image: Raw, rules: Rules) -> tuple[Raw, list[Finding]]:
+    place = str(entry.image)
+    channels = rules.num_channels or image.array.shape[0]
+    image = fit_channels(image, channels)
+    array = image.array
+    findings = []
+    if array.shape[0] != channels:
+        is_colour = channels == 1 and array.shape[0] == COLOURS
+        got = "is in colour (3 channels), but grey is declared" if is_colour else (
+            f"has {array.shape[0]} channels, but {channels} are declared"
+        )  # fmt: skip
+        text = f"image '{place}' {got}; set data.channels={array.shape[0]} if that is right for all, or convert it"
+        findings.append(Finding("images with other channels", place, text))
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        count = int((~np.isfinite(array)).sum())
+        text = f"image '{place}' has {count} voxels that are NaN or infinite; replace them, or take its case out"
+        findings.append(Finding("images with NaN or infinite voxels", place, text))
+    elif array.min() == array.max():
+        text = f"image '{place}' is constant, {array.flat[0]} everywhere; take its case out"
+        findings.append(Finding("constant images", place, text))
+    return image, findings
+
+
+def _inspect_label(entry: Entry, label: Raw, rules: Rules) -> tuple[UInt8[np.ndarray, "..."], list[Finding]]:
+    """The classes, and what is wrong with them; values without a class are left as background."""
+    place, array = str(entry.label), label.array[0]
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        text = f"label '{place}' has NaN or infinite voxels; replace them, or take its case out"
+        return _blank(array), [Finding("labels with NaN or infinite voxels", place, text)]
+    mapping: Mapping[int, int] = dict(rules.label_map)
+    values, classes = find_values(array), _blank(array)
+    known = {value: mapping.get(int(value), int(value)) for value in values if value == int(value)}
+    unknown = [value for value in values if not 0 <= known.get(value, -1) < rules.num_classes]
+    if unknown:
+        text = (
+            f"label '{place}' has values {_name_values(unknown)} outside the classes 0..{rules.num_classes - 1}; say "
+            f"what they are, as data.label_map=[{unknown[0]:g}:1], or mend the file"
+        )
+        return classes, [Finding("labels with values outside the classes", place, text)]
+    for value, number in known.items():
+        if number:
+            classes[array == value] = number
+    if not classes.any() and not rules.allows_empty_labels:
+        text = (
+            f"label '{place}' is empty: background only; set data.allow_empty_labels=true if that is right, or take "
+            "its case out"
+        )
+        return classes, [Finding("empty labels", place, text)]
+    return classes, []
+
+
+def find_values(array: np.ndarray) -> list[float]:
+    """The distinct values of an array, sorted; counted where that is possible, which is far faster than sorting."""
+    values = np.flatnonzero(np.bincount(array.reshape(-1))) if array.dtype == np.uint8 else np.unique(array)
+    return [float(value) for value in values]
+
+
+def _blank(array: np.ndarray) -> UInt8[np.ndarray, "..."]:
+    return np.zeros(array.shape, dtype=np.uint8)
+
+
+def _name_values(values: Sequence[float]) -> str:
+    named = ", ".join(f"{value:g}" for value in values[:_MAX_VALUES_NAMED])
+    return named if len(values) <= _MAX_VALUES_NAMED else f"{named} and {len(values) - _MAX_VALUES_NAMED} more"
+
+
+def _compare_places(entry: Entry, image: Raw, label: Raw) -> list[Finding]:
+    """Whether image and label lie on the same grid."""
+    if image.spatial_shape != label.spatial_shape:
+        text = (
+            f"image '{entry.image}' has shape {image.spatial_shape}, but its label '{entry.label}' "
+            f"{label.spatial_shape}; resample the label onto the image, or take the case out"
+        )
+        return [Finding("labels of another shape", str(entry.label), text)]
+    if image.affine is None or label.affine is None:
+        return []
+    distance = find_distance(image.affine, label.affine, image.spatial_shape)
+    if distance <= AFFINE_TOLERANCE:
+        return []
+    text = (
+        f"image '{entry.image}' and its label '{entry.label}' lie {distance:.2g} voxels apart in space: their affines "
+        "differ; resample the label onto the image, or correct the header that is wrong"
+    )
+    return [Finding("labels in another place", str(entry.label), text)]
+
+
+def find_distance(first: np.ndarray, second: np.ndarray, shape: tuple[int, ...]) -> float:
+    """How far two grids of one shape lie apart at the worst corner, in edges of the shortest side of a voxel."""
+    corners = np.array(np.meshgrid(*[(0, extent - 1) for extent in shape])).reshape(len(shape), -1)
+    corners = np.vstack([corners, np.ones(corners.shape[1])])
+    gaps = np.linalg.norm(((first - second) @ corners)[:3], axis=0)
+    edges = np.linalg.norm(first[:3, :3], axis=0)
+    return float(gaps.max() / edges.min())

@@ -1,0 +1,133 @@
+"""The cases that a source of files offers, before anything of them is read. Free of torch."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from paretoseg.trainables.data.findings import Finding
+from paretoseg.trainables.data.image_files import is_volume, stem_of
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One case on disk."""
+
+    name: str
+    """Unique in its listing."""
+
+    image: Path
+    label: Path
+
+    domain: str
+    """Where it comes from, or '' if that is not known."""
+
+    subject: str
+    """Whom it shows; all cases of a subject share a split."""
+
+    split: str = ""
+    """'train', 'validation' or 'test' if that is given, '' if it is to be drawn."""
+
+    shift: str = ""
+    """Name of the shift set that it is in, or ''."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a source offers."""
+
+    name: str
+    """Of the dataset."""
+
+    class_names: tuple[str, ...] = ()
+    """Names by label; the first is the background."""
+
+    num_channels: int = 0
+    """Channels that every image is said to have; 0 if nothing is said."""
+
+    entries: tuple[Entry, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    """What is wrong with the list itself."""
+
+
+def locate(root: Path, words: str, place: str) -> Path:
+    """The file that a list names, inside the data's folder.
+
+    Links inside the folder may point elsewhere: whoever made the folder made them.
+
+    Raises:
+        ValueError: if the words lead out of the folder.
+    """
+    path = Path(os.path.normpath(root / PurePosixPath(words)))
+    if not path.is_relative_to(root):
+        raise ValueError(
+            f"{place}: '{words}' leads out of data.root '{root}'; put the file inside and name it relative to it"
+        )
+    return path
+
+
+def name_of(path: Path, root: Path) -> str:
+    """A name that is unique among files: the path below the root, less the ending."""
+    return stem_of(path.relative_to(root).as_posix())
+
+
+def shorten_names(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """The entries named by the last part of their names, if these are unique."""
+    short = [entry.name.rpartition("/")[2] for entry in entries]
+    if len(set(short)) < len({entry.name for entry in entries}):
+        return tuple(entries)
+    return tuple(replace(entry, name=name) for entry, name in zip(entries, short, strict=True))
+
+
+def find_subject(name: str, pattern: str) -> str:
+    """Whom a case shows: the first group, or all, of what the pattern finds in its name; or the name itself.
+
+    Args:
+        name: Of the case.
+        pattern: A regular expression, or '' for none.
+    """
+    found = re.search(pattern, name) if pattern else None
+    if found is None:
+        return name
+    return found.group(1) if found.re.groups and found.group(1) is not None else found.group(0)
+
+
+def find_repetitions(entries: Iterable[Entry], digests: Mapping[str, str]) -> list[Finding]:
+    """Cases that are listed twice: the same file, or a copy of it under another name.
+
+    Args:
+        entries: All of them.
+        digests: SHA-256 of the image by name of the case, where it is known.
+    """
+    entries = list(entries)
+    findings = []
+    for path, count in Counter(entry.image for entry in entries).items():
+        if count > 1:
+            text = f"image '{path}' is listed {count} times; list every case once"
+            findings.append(Finding("cases listed twice", str(path), text))
+    owner: dict[str, Entry] = {}
+    for entry in entries:
+        first = owner.setdefault(digests.get(entry.name, entry.name), entry)
+        if first.image != entry.image:
+            text = f"images '{first.image}' and '{entry.image}' are the same; list every case once"
+            findings.append(Finding("cases listed twice", str(entry.image), text))
+    return findings
+
+
+def find_mixture(entries: Sequence[Entry]) -> list[Finding]:
+    """Pictures among volumes, and images that are not of the kind of their label."""
+    findings = []
+    first = entries[0]
+    for entry in entries:
+        for path in (entry.image, entry.label):
+            if is_volume(path) != is_volume(first.image):
+                kinds = ("volume", "picture") if is_volume(path) else ("picture", "volume")
+                text = f"file '{path}' is a {kinds[0]}, but '{first.image}' is a {kinds[1]}; keep them in two datasets"
+                findings.append(Finding("files of another kind", str(path), text))
+    return findings

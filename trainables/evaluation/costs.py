@@ -1,0 +1,176 @@
+"""What a network takes: size, operations, time and memory. Lower is better for all of them."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+from paretoseg.trainables.evaluation.measuring import predict
+from paretoseg.trainables.training.memory import BYTES_PER_GB
+
+NUM_TIMINGS = 5
+"""Timed passes; one more goes before them to warm up."""
+
+
+def measure_costs(network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int) -> dict[str, float]:
+    """What using a network takes, by the names of the costs: parameters, flops, latency_ms, memory_gb.
+
+    The network is put into evaluation mode for the while.
+
+    Args:
+        network: On the device that it is measured on.
+        image: A whole image on the same device.
+        patch: Edge of the sliding window.
+    """
+    with _in_evaluation(network):
+        return {
+            "parameters": float(count_parameters(network)),
+            "flops": float(count_flops(network, image, patch)),
+            "latency_ms": measure_latency_ms(network, image, patch),
+            "memory_gb": measure_memory_gb(network, image, patch),
+        }
+
+
+def count_parameters(network: nn.Module) -> int:
+    """How many numbers training fits."""
+    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+
+
+def count_flops(network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int) -> int:
+    """Floating-point operations of one forward pass of one window, a multiplication and its addition counted as two.
+
+    Convolutions, matrix products and attention are counted, as PyTorch's FLOP counter does; norms, activations and
+    interpolation are not. The number is the same on every device.
+    """
+    window = image.new_zeros(1, len(image), *[patch] * (image.ndim - 1))
+    has_fast_path = torch.backends.mha.get_fastpath_enabled()
+    # Fused attention is one operation that the counter may not know; its parts are all known.
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        counter = FlopCounterMode(display=False)
+        with _in_evaluation(network), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+            network(window)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(has_fast_path)
+    return int(counter.get_total_flops())
+
+
+def measure_latency_ms(network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int) -> float:
+    """Median time from a whole image to its logits, sliding window included, in milliseconds.
+
+    Holds for the device that the image and the network are on, a CPU with as many threads as the trial was assigned or
+    one GPU. Compare numbers of one machine only.
+    """
+    with _in_evaluation(network):
+        timings = [_time_once(network, image[None], patch) for _ in range(NUM_TIMINGS + 1)][1:]
+    return 1e3 * statistics.median(timings)
+
+
+def measure_memory_gb(network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int) -> float:
+    """Most memory that weights and tensors take at once while a whole image is predicted, in gigabytes (10^9 bytes).
+
+    On a GPU this is what PyTorch's allocator counts. On a CPU the tensors that are alive are counted, without what a
+    library takes inside of an operation.
+    """
+    weights = sum(tensor.nbytes for tensor in (*network.parameters(), *network.buffers()))
+    with _in_evaluation(network):
+        return (weights + _measure_peak(lambda: predict(network, image[None], patch), image)) / BYTES_PER_GB
+
+
+def name_device(device: str, num_threads: int) -> str:
+    """What costs hold for, such as 'NVIDIA H100 80GB HBM3' or 'AMD EPYC 7763, 1 thread'."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{_read_processor()}, {num_threads} thread{'s' * (num_threads != 1)}"
+
+
+@contextmanager
+def _in_evaluation(network: nn.Module) -> Iterator[None]:
+    was_training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(was_training)
+
+
+def _time_once(network: nn.Module, images: Tensor, patch: int) -> float:
+    _wait_for(images.device)
+    start = time.perf_counter()
+    predict(network, images, patch)
+    _wait_for(images.device)
+    return time.perf_counter() - start
+
+
+def _wait_for(device: torch.device) -> None:
+    # A GPU answers before it has finished.
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _measure_peak(work: Callable[[], object], image: Tensor) -> int:
+    """Most bytes in use at once while `work` runs, the image included, less what was there before."""
+    if image.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(image.device)
+        before = torch.cuda.memory_allocated(image.device)
+        work()
+        return int(torch.cuda.max_memory_allocated(image.device)) - before + image.nbytes
+    with _AliveBytes() as alive:
+        work()
+    return int(alive.peak) + image.nbytes
+
+
+class _AliveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of all tensors that operations make while it is entered, until nobody holds them any more."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.peak = self._now = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        taken = {tensor.untyped_storage().data_ptr() for tensor in tree_leaves((args, kwargs)) if _is_tensor(tensor)}
+        for tensor in filter(_is_tensor, tree_leaves(result)):
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in taken | self._known and storage.nbytes():
+                self._add(storage)
+        return result
+
+    def _add(self, storage: torch.UntypedStorage) -> None:
+        place, size = storage.data_ptr(), storage.nbytes()
+        self._known.add(place)
+        self._now += size
+        self.peak = max(self.peak, self._now)
+        weakref.finalize(storage, self._drop, place, size)
+
+    def _drop(self, place: int, size: int) -> None:
+        self._known.discard(place)
+        self._now -= size
+
+
+def _is_tensor(value: object) -> bool:
+    return isinstance(value, Tensor)
+
+
+def _read_processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine()

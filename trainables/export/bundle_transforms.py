@@ -1,0 +1,57 @@
+"""What an exported bundle does before and after its network where the dataset lay in files: both ends are raw files.
+
+Copied into the bundle with all that it imports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.data.meta_tensor import MetaTensor
+
+from paretoseg.trainables.data.preprocessing import Preprocessing
+from paretoseg.trainables.data.raw_images import Preparation, prepare_file
+
+
+class PrepareImage:
+    """Reads the file that an item names under 'image', and prepares it as in training.
+
+    Args:
+        settings: The dataset's.
+        spacing_mm: Of the dataset's prepared cases.
+        num_channels: That the network takes.
+    """
+
+    def __init__(self, settings: Preprocessing, spacing_mm: Sequence[float], num_channels: int) -> None:
+        self._preparation = Preparation(settings, tuple(spacing_mm))
+        self._num_channels = num_channels
+
+    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+        """The item with the prepared image, and its place in the file under 'placement'.
+
+        Raises:
+            SystemExit: if the file is not what the network was trained on, in one line.
+        """
+        file = str(item["image"])
+        try:
+            image, placement = prepare_file(Path(file), self._preparation, self._num_channels)
+        except ValueError as error:
+            raise SystemExit(str(error)) from None
+        meta = {"filename_or_obj": file}
+        return item | {"image": MetaTensor(torch.from_numpy(image), meta=meta), "placement": placement}
+
+
+class RestoreMask:
+    """Brings the mask under 'pred' back to the grid, the axes and the place in space of the file."""
+
+    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+        """The item with the mask, whose axes are (channel, *spatial of the file)."""
+        pred, placement = item["pred"], item["placement"]
+        mask = placement.restore(pred.as_tensor()[0].to(torch.uint8).numpy())
+        affine = torch.from_numpy(np.eye(4) if placement.affine is None else np.asarray(placement.affine, np.float64))
+        meta = dict(pred.meta) | {"spatial_shape": mask.shape, "affine": affine, "original_affine": affine}
+        return item | {"pred": MetaTensor(torch.from_numpy(mask)[None], affine=affine, meta=meta)}

@@ -1,0 +1,213 @@
+"""Does an export do what the search measured? A fresh process applies it to a real case, and masks are compared."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import torch
+from torch import nn
+
+from paretoseg.trainables.data.datasets import Case
+from paretoseg.trainables.data.image_files import suffix_of
+from paretoseg.trainables.data.raw_images import Preparation, prepare_file
+from paretoseg.trainables.evaluation.measuring import predict, to_tensor
+from paretoseg.trainables.evaluation.metrics import dice
+
+TIE = 1e-3
+"""Logits that differ by less are equal up to rounding, and either class is right."""
+
+SCORE_TOLERANCE = 0.02
+"""How far the Dice of a case may lie from the recorded one: other hardware may flip some pixels at a border."""
+
+TIMEOUT_SECONDS = 900
+
+_CERTAIN = 1e6
+"""Logit of the background where the image was cropped, so that nothing else counts as a tie there."""
+
+
+class ProofError(Exception):
+    """An export does not do what the search measured."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the evaluation of the search answers for a case."""
+
+    case: Case
+    logits: np.ndarray
+    """Shape (classes, ...spatial)."""
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Class of every pixel."""
+        return np.asarray(self.logits.argmax(axis=0))
+
+    def check(self, mask: np.ndarray, where: str) -> str:
+        """Compares a mask with the evaluation's; returns what was found, in words.
+
+        Raises:
+            ProofError: if they differ anywhere but at ties.
+        """
+        if mask.shape != self.mask.shape:
+            raise ProofError(f"{where} gives a mask of shape {mask.shape}, the evaluation one of {self.mask.shape}")
+        differs = mask != self.mask
+        if differs.any() and mask.max() < len(self.logits):
+            chosen = np.take_along_axis(self.logits, mask[None].astype(np.int64), axis=0)[0]
+            is_tie = self.logits.max(axis=0) - chosen < TIE
+            wrong = int((differs & ~is_tie).sum())
+        else:
+            wrong = int(differs.sum())
+        if wrong:
+            raise ProofError(
+                f"{where} gives another mask than the evaluation: case '{self.case.name}' differs in {wrong} of "
+                f"{mask.size} pixels"
+            )
+        ties = f", {int(differs.sum())} of them ties of two classes" if differs.any() else ""
+        return f"{where}: equal to the evaluation in all {mask.size} pixels of case '{self.case.name}'{ties}"
+
+
+def make_reference(network: nn.Module, cases: Sequence[Case], window: int) -> Reference:
+    """The evaluation's answer for the first case whose mask would show a turned or mirrored image, or the first."""
+    network.eval()
+    references = (Reference(case, predict(network, to_tensor(case.image)[None], window)[0].numpy()) for case in cases)
+    first = next(references)
+    return first if is_telling(first.mask) else next((found for found in references if is_telling(found.mask)), first)
+
+
+def is_telling(mask: np.ndarray) -> bool:
+    """True if the mask is no longer itself when any axis is mirrored or any two are swapped."""
+    mirrored = (np.flip(mask, axis) for axis in range(mask.ndim))
+    swapped = (np.swapaxes(mask, *axes) for axes in itertools.combinations(range(mask.ndim), 2))
+    return not any(np.array_equal(mask, other) for other in (*mirrored, *swapped))
+
+
+def check_score(reference: Reference, recorded: float, num_classes: int) -> None:
+    """Raises ProofError if the network does not reach what the study recorded for the case."""
+    mask, label = (torch.from_numpy(array.astype(np.int64))[None] for array in (reference.mask, reference.case.label))
+    reached = float(dice(mask, label, num_classes).mean())
+    if abs(reached - recorded) > SCORE_TOLERANCE:
+        raise ProofError(
+            f"the checkpoint reaches Dice {reached:.3f} on case '{reference.case.name}', the study recorded "
+            f"{recorded:.3f}; checkpoint, data and study do not belong together"
+        )
+
+
+def prove_bundle(bundle: Path, reference: Reference, workplace: Path, spacing_mm: Sequence[float]) -> str:
+    """Runs the bundle with MONAI's own command in a fresh process, without paretoseg on its path.
+
+    Returns:
+        What was found, in words.
+
+    Raises:
+        ProofError: if the command fails, or its mask or the mask's place in space is another.
+    """
+    affine = _write_nifti(reference.case, workplace / "case.nii.gz", spacing_mm)
+    return reference.check(*_run_bundle(bundle, workplace, "case.nii.gz", affine))
+
+
+def _run_bundle(bundle: Path, workplace: Path, name: str, affine: np.ndarray) -> tuple[np.ndarray, str]:
+    """The mask that the bundle gives for a file in the workplace, and how it was run."""
+    words = ["--images", str(workplace / name), "--output_dir", str(workplace / "masks"), "--device", "cpu"]
+    where = "`python -m monai.bundle run`"
+    _run(["-m", "monai.bundle", "run", "--config_file", "configs/inference.json", *words], bundle, where)
+    path = workplace / "masks" / "case_mask.nii.gz"
+    if not path.is_file():
+        raise ProofError(f"{where} wrote no mask")
+    written = nibabel.load(path)
+    if not np.allclose(written.affine, affine):
+        raise ProofError(f"{where} moves the mask in space: its affine is another than the image's")
+    return np.asarray(written.dataobj), where
+
+
+def prove_bundle_on_file(
+    bundle: Path, reference: Reference, workplace: Path, file: Path, preparation: Preparation
+) -> str:
+    """As `prove_bundle`, from the raw file of the case: the bundle itself must prepare it as the dataset did.
+
+    Args:
+        bundle: The export.
+        reference: What the evaluation answers for the case, on the prepared grid.
+        workplace: An empty folder.
+        file: The raw image of the case.
+        preparation: What the dataset did to it.
+
+    Returns:
+        What was found, in words.
+
+    Raises:
+        ProofError: if the command fails, or its mask or the mask's place in space is another.
+    """
+    suffix = suffix_of(file.name)
+    shutil.copyfile(file, workplace / f"case{suffix}")
+    image, placement = prepare_file(file, preparation, reference.case.image.shape[0])
+    expected = reference.case.image
+    if image.shape != expected.shape or not np.allclose(image, expected, rtol=0.0, atol=1e-5):
+        raise ProofError(f"'{file}' is prepared otherwise than it was in the search; the file may have changed")
+    logits = np.stack(
+        [placement.restore(item, 0.0 if number else _CERTAIN) for number, item in enumerate(reference.logits)]
+    )
+    affine = np.eye(4) if placement.affine is None else placement.affine
+    mask, where = _run_bundle(bundle, workplace, f"case{suffix}", affine)
+    return replace(reference, logits=logits).check(mask, where) + f", from its raw file '{file.name}'"
+
+
+def prove_onnx(folder: Path, reference: Reference, workplace: Path) -> str:
+    """Runs the export with ONNX Runtime in a fresh process, without torch.
+
+    Returns:
+        What was found, in words.
+
+    Raises:
+        ProofError: if it fails, or its mask is another.
+    """
+    image, mask = workplace / "case.npy", workplace / "mask.npy"
+    np.save(image, reference.case.image)
+    _run(["segment.py", str(image), str(mask)], folder, "ONNX Runtime")
+    return reference.check(np.load(mask), "ONNX Runtime")
+
+
+def _write_nifti(case: Case, path: Path, spacing_mm: Sequence[float]) -> np.ndarray:
+    """Writes an image that is mirrored and moved in space, as scans are; returns its affine."""
+    scales = [*spacing_mm, 1.0][:3]
+    affine = np.diag([-scales[0], -scales[1], scales[2], 1.0])
+    affine[:3, 3] = (10.0, 20.0, 30.0)
+    array = case.image[0] if len(case.image) == 1 else np.moveaxis(case.image, 0, -1)
+    nibabel.save(nibabel.Nifti1Image(array, affine), path)
+    return affine
+
+
+def _run(words: Sequence[str], folder: Path, where: str) -> None:
+    """Runs Python in a folder, free of this process's import path."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment = kept | {"OMP_NUM_THREADS": str(torch.get_num_threads()), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ProofError(f"{where} did not answer within {TIMEOUT_SECONDS} s") from None
+    if done.returncode:
+        raise ProofError(f"{where} failed: {find_cause(done.stderr) or f'exit code {done.returncode}'}")
+
+
+def find_cause(output: str) -> str:
+    """The line of a process's output that says why it failed: of chained errors the first, or else the last line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    causes = [line for line in lines if re.match(r"[\w.]*(Error|Exception): ", line)]
+    return next(iter(causes or lines[-1:]), "")

@@ -1,0 +1,106 @@
+"""Networks of one size: the width is chosen so that parameters, or operations, come to a given number.
+
+Studies of architectures compared networks of 0.56 to 9.6 million parameters with each other; a difference between those
+is as well one of capacity. With a budget, what is left is the architecture.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import nn
+
+from paretoseg.spaces.architecture import Architecture
+from paretoseg.spaces.canonical import FAMILY_DIMENSIONS
+from paretoseg.spaces.network_size import NetworkSize
+from paretoseg.spaces.search_space import Candidate
+from paretoseg.trainables.data.datasets import Dataset
+from paretoseg.trainables.evaluation.costs import count_flops, count_parameters
+from paretoseg.trainables.networks.encoder_decoder import build_network
+
+MIN_WIDTH = 2
+"""Fewest channels of the first level that all attention blocks can halve."""
+
+_PROBES = (4, 8, 12)
+"""Widths at which networks are counted; three determine a parabola."""
+
+_STEPS = {"swin_unetr": 4}
+"""Widths of a family differ by a multiple of this: heads must divide them."""
+
+
+def build_matched(candidate: Candidate, size: NetworkSize, dataset: Dataset) -> nn.Module:
+    """The network of a candidate for a dataset, as wide as comes closest to a size; as it says if there is none."""
+    shape = {
+        "spatial_dims": dataset.spatial_dims,
+        "in_channels": dataset.num_channels,
+        "num_classes": dataset.num_classes,
+    }
+    return build_network(match_width(candidate.architecture, size, patch=candidate.recipe.patch, **shape), **shape)
+
+
+@lru_cache(maxsize=256)
+def match_width(
+    architecture: Architecture,
+    size: NetworkSize,
+    *,
+    patch: int,
+    spatial_dims: int,
+    in_channels: int,
+    num_classes: int,
+) -> Architecture:
+    """The architecture with the whole width, at least 2, whose network comes closest to a size.
+
+    A convolution has parameters, and operations, in proportion to the product of its channels, so those of a network
+    are a parabola of its width. It is found from three narrow networks; halving an odd number of channels makes it off
+    by less than the step from one width to the next.
+
+    Args:
+        architecture: Its width is not looked at.
+        size: What to match; an empty one leaves the architecture as it is.
+        patch: Edge of the window whose operations are counted, in pixels or voxels.
+        spatial_dims: 2 for pictures, 3 for volumes.
+        in_channels: Channels of an image.
+        num_classes: Channels of the logits, background included.
+
+    Raises:
+        ValueError: if the width of the family is fixed.
+    """
+    if not size.measure:
+        return architecture
+    if "width" not in FAMILY_DIMENSIONS[architecture.family]:
+        raise ValueError(
+            f"networks of family {architecture.family} have one width and cannot be matched to {size.amount} "
+            f"{size.measure}; leave the family out of space.family, or set task.match_{size.measure}=0"
+        )
+    window = (in_channels, *[patch] * spatial_dims)
+    counts = [
+        _count(dataclasses.replace(architecture, width=width), size.measure, window, num_classes) for width in _PROBES
+    ]
+    square, linear, constant = np.polyfit(_PROBES, counts, deg=2)
+    step = _STEPS.get(architecture.family, 1)
+    # Where every width comes to more than wanted, the narrowest network is the closest.
+    inside = linear**2 - 4.0 * square * (constant - size.amount)
+    root = (math.sqrt(max(inside, 0.0)) - linear) / (2.0 * square)
+    below = max(math.floor(root / step) * step, MIN_WIDTH, step)
+
+    def distance(width: int) -> float:
+        found = float(square * width**2 + linear * width + constant)
+        return abs(math.log(found / size.amount))
+
+    return dataclasses.replace(architecture, width=min((below, below + step), key=distance))
+
+
+def _count(architecture: Architecture, measure: str, window: tuple[int, ...], num_classes: int) -> int:
+    """Weights of the network or operations of a window (channels, ...spatial), of tensors without values."""
+    # MONAI's Swin transformer asks for values while it is built, which tensors without any cannot give.
+    with torch.device("cpu" if architecture.family == "swin_unetr" else "meta"):
+        network = build_network(
+            architecture, spatial_dims=len(window) - 1, in_channels=window[0], num_classes=num_classes
+        )
+    if measure == "parameters":
+        return count_parameters(network)
+    return count_flops(network.to("meta"), torch.empty(window, device="meta"), window[1])

@@ -1,0 +1,118 @@
+"""What a network is measured under: clean images, corruptions at their severities, shift sets. Free of torch."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar, runtime_checkable
+
+from paretoseg.trainables.seeds import derive_seed
+from paretoseg.trainables.severities.levels import CLEAN, SeverityTable, default_strengths
+
+
+@runtime_checkable
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def domain(self) -> str: ...
+
+
+_Case = TypeVar("_Case", bound=_Named)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One state in which cases are measured."""
+
+    corruption: str
+    """Name of the corruption, or 'none' for untouched images."""
+
+    severity: int
+    """1 to 5, or 0 for untouched images."""
+
+    shift: str = ""
+    """The shift set whose cases are measured, or '' for cases like those in training."""
+
+    def describe(self) -> str:
+        """The condition in a word or two, such as 'gaussian_blur 3' or 'shift fluo_520'."""
+        if self.shift:
+            return f"shift {self.shift}"
+        return f"{self.corruption} {self.severity}" if self.severity else "clean"
+
+
+CLEAN_CONDITION = Condition(CLEAN, 0)
+
+
+@dataclass(frozen=True)
+class Battery:
+    """All conditions of a measurement, with the seed of their draws."""
+
+    conditions: tuple[Condition, ...]
+    seed: int
+
+    strengths: SeverityTable = field(default_factory=default_strengths)
+    """How strong each corruption is at severity 1 to 5."""
+
+    has_gate: bool = True
+    """Whether a network that is measured on clean images is also looked at for being broken."""
+
+    num_cases: int = 0
+    """How many cases are corrupted, and how many of every shift set are measured; 0 for all. Clean images of cases like
+    those in training are always measured on all.
+    """
+
+    def choose_cases(self, cases: Sequence[_Case], condition: Condition) -> list[_Case]:
+        """The cases that are measured under a condition, in the order given: the same for every network."""
+        return list(cases) if condition == CLEAN_CONDITION else draw_subset(cases, self.num_cases, self.seed)
+
+    @classmethod
+    def of(
+        cls,
+        corruptions: Sequence[str],
+        severities: Sequence[int],
+        seed: int,
+        *,
+        strengths: SeverityTable | None = None,
+        shifts: Sequence[str] = (),
+        num_cases: int = 0,
+    ) -> Battery:
+        """Clean, then every corruption at every severity, then the clean images of every shift set."""
+        pairs = [Condition(*pair) for pair in itertools.product(corruptions, severities)]
+        conditions = (CLEAN_CONDITION, *pairs, *to_conditions(shifts))
+        return cls(conditions, seed, strengths or default_strengths(), num_cases=num_cases)
+
+
+def draw_subset(cases: Sequence[_Case], number: int, seed: int) -> list[_Case]:
+    """So many of the cases, or all if the number is 0 or no less; drawn by name, and in the order given.
+
+    One case of every domain comes first, so that none is missed by a worst group over domains. A smaller number draws
+    a part of what a larger one does.
+    """
+    if not 0 < number < len(cases):
+        return list(cases)
+    drawn = sorted(cases, key=lambda case: derive_seed("quick case", case.name, seed))
+    firsts = {case.domain: case.name for case in reversed(drawn)}
+    drawn.sort(key=lambda case: firsts[case.domain] != case.name)
+    names = {case.name for case in drawn[:number]}
+    return [case for case in cases if case.name in names]
+
+
+def to_conditions(shifts: Sequence[str]) -> list[Condition]:
+    """Every shift set on its untouched images."""
+    return [Condition(CLEAN, 0, shift) for shift in shifts]
+
+
+def choose_quick(corruptions: Sequence[str], severities: Sequence[int], seed: int) -> list[Condition]:
+    """Every corruption at one severity: a small part of the battery that is the same for all trials of a study.
+
+    The seed decides which corruption gets which severity; all severities are met as evenly as possible. As one
+    severity of a corruption has its whole weight, the part is harder than the whole, and alike for all trials.
+    """
+    drawn = sorted(corruptions, key=lambda name: derive_seed("quick severity", name, seed))
+    levels = sorted(severities)
+    start = derive_seed("quick start", seed) % len(levels) if levels else 0
+    severity_of = {name: levels[(start + place) % len(levels)] for place, name in enumerate(drawn)}
+    return [Condition(name, severity_of[name]) for name in corruptions]

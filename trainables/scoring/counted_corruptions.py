@@ -1,0 +1,117 @@
+"""Which corruptions of a battery count towards robustness, and why others do not. Free of torch.
+
+A score under a corruption that training may show says how well it was learned, not how robust a network is to what it
+has never met. So such corruptions count for no trial of the study, whether that trial met them or not: all trials are
+judged by the same scores. They are still measured, kept and shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from enum import StrEnum
+
+from paretoseg.spaces.recipe import AUGMENTATIONS, FAMILIES
+from paretoseg.trainables.scoring.objectives import RobustnessOver
+from paretoseg.trainables.severities.levels import LEVELS
+
+
+class TrainedCorruptions(StrEnum):
+    """Whether corruptions count that training may show; lower-case names, as the config is written."""
+
+    exclude = "exclude"
+    include = "include"
+
+
+def find_uncounted(
+    corruptions: Sequence[str], exposure: Collection[str], trained: TrainedCorruptions
+) -> dict[str, str]:
+    """The corruptions that do not count, each with the reason in words.
+
+    Args:
+        corruptions: Those of the battery; unknown ones are left out.
+        exposure: The families of image changes that some candidate of the study meets in training.
+        trained: Whether those count nonetheless.
+    """
+    reasons = {}
+    for name in corruptions:
+        if name not in LEVELS:
+            continue
+        if LEVELS[name].leaks_label:
+            reasons[name] = "it gives the reference away"
+        elif LEVELS[name].family in exposure and trained is TrainedCorruptions.exclude:
+            reasons[name] = f"training may show {LEVELS[name].family}"
+    return reasons
+
+
+def describe_uncounted(corruptions: Sequence[str], exposure: Collection[str], trained: TrainedCorruptions) -> list[str]:
+    """What the user should know of corruptions that training may show, or that do not count; a line each."""
+    notes = []
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in find_uncounted(corruptions, exposure, trained).items():
+        by_reason.setdefault(reason, []).append(name)
+    for reason, names in by_reason.items():
+        notes.append(f"measured and shown, but not counted towards robustness: {', '.join(names)}, because {reason}")
+    if trained is TrainedCorruptions.include:
+        known = [name for name in corruptions if name in LEVELS and LEVELS[name].family in exposure]
+        if known:
+            families = sorted({LEVELS[name].family for name in known})
+            notes.append(
+                f"task.trained_corruptions=include counts {', '.join(known)}, although training may show "
+                f"{', '.join(families)}: robustness then also says how well they were learned"
+            )
+    return notes
+
+
+def describe_simulated_sets(
+    families: Collection[str], exposure: Collection[str], over: RobustnessOver, *, sets: Sequence[str]
+) -> list[str]:
+    """A line if simulated shift sets count that differ by what training may show; else nothing.
+
+    Such sets still count: they were asked for by name, unlike the corruptions of a preset.
+
+    Args:
+        families: The families of image changes that the sets are made of; none where the data is real.
+        exposure: As for `find_uncounted`.
+        over: What counts towards robustness.
+        sets: Names of the shift sets.
+    """
+    known = sorted(set(families) & set(exposure))
+    if not known or not sets or over is RobustnessOver.corruptions:
+        return []
+    return [
+        f"shift sets {', '.join(sets)} are simulated; training may show {', '.join(known)}, of which they are made: "
+        "robustness then also says how well that was learned; task.robustness_over=corruptions leaves them out"
+    ]
+
+
+def check_something_counts(
+    uncounted: Mapping[str, str], corruptions: Sequence[str], over: RobustnessOver, *, has_shift: bool
+) -> list[str]:
+    """A line with the way out if nothing counts towards robustness; else nothing.
+
+    Args:
+        uncounted: From `find_uncounted`.
+        corruptions: Those of the battery.
+        over: What is to count.
+        has_shift: Whether the data has shift sets.
+    """
+    if has_shift and over is not RobustnessOver.corruptions:
+        return []
+    if over is RobustnessOver.shifts:
+        return ["task.robustness_over=shifts needs shift sets, but the data has none; name some in data.shift"]
+    if any(name not in uncounted for name in corruptions):
+        return []
+    if not corruptions:
+        return ["task.corruptions must name at least one corruption unless shift sets count, got none"]
+    families = {LEVELS[name].family for name in uncounted}
+    shown = [kind for kind, members in FAMILIES.items() if members & families]
+    harmless = [name for name, kinds in AUGMENTATIONS.items() if not kinds & {*shown}]
+    others = [name for name, levels in LEVELS.items() if levels.family not in families and not levels.leaks_label]
+    named = "; ".join(f"{name}: {reason}" for name, reason in uncounted.items())
+    ways = [
+        *([f"add corruptions of other families ({', '.join(others[:6])}, ...)"] if others else []),
+        *([f"keep training off them with space.augmentation=[{','.join(harmless)}]"] if shown else []),
+        "hold shift sets out with data.shift",
+        *(["count them with task.trained_corruptions=include"] if shown else []),
+    ]
+    return [f"none of task.corruptions would count towards robustness ({named}); {', or '.join(ways)}"]

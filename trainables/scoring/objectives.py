@@ -1,0 +1,171 @@
+"""What a segmentation search makes as good as it can, read off the rows of single cases. Free of torch.
+
+Accuracy is the mean score on untouched images of cases like those in training. Robustness is made of the scores on
+corrupted images and on shift sets, in one of the ways that `robustness.py` holds; which of them count is the same for
+every trial of a study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+from jaxtyping import Float
+
+from paretoseg.spaces.objective import Measurement, Objective
+from paretoseg.trainables.scoring.battery import CLEAN_CONDITION, Condition
+from paretoseg.trainables.scoring.measures import DICE, Measure
+from paretoseg.trainables.scoring.robustness_kinds import ROBUSTNESS, ROBUSTNESS_KINDS, Robustness, Times
+from paretoseg.trainables.scoring.score_table import ScoreTable, tabulate
+from paretoseg.trainables.severities.levels import CLEAN
+from paretoseg.trainables.trainable import MEAN, CaseScore
+
+ACCURACY = "accuracy"
+
+
+class RobustnessOver(StrEnum):
+    """Which changed images count towards robustness; lower-case names, as the config is written."""
+
+    all = "all"
+    corruptions = "corruptions"
+    shifts = "shifts"
+
+
+_COUNTED: Mapping[RobustnessOver, str] = {
+    RobustnessOver.all: "corruptions and shift sets",
+    RobustnessOver.corruptions: "corruptions",
+    RobustnessOver.shifts: "shift sets",
+}
+
+
+@dataclass(frozen=True)
+class RobustnessRule:
+    """How the rows of a network become the objective robustness: the same for every trial of a study."""
+
+    kind: Robustness = Robustness.weighted_mean
+    """Which number."""
+
+    over: RobustnessOver = RobustnessOver.all
+    """Whether corruptions count, or shift sets, or both."""
+
+    excluded: tuple[str, ...] = ()
+    """Corruptions that are measured and do not count, because training may show them."""
+
+    reference: tuple[tuple[tuple[str, int, str], float], ...] = ()
+    """The errors of the reference network, as items of an `ErrorTable`; for `mean_corruption_error` alone."""
+
+    def counts(self, item: CaseScore | Condition) -> bool:
+        """True if robustness is made of the row, or of what is measured under the condition."""
+        if item.shift:
+            return self.over is not RobustnessOver.corruptions and item.corruption == CLEAN
+        return self.counts_corruption(item.corruption)
+
+    def counts_corruption(self, corruption: str) -> bool:
+        """True if robustness is made of the scores under this corruption."""
+        is_counted = corruption != CLEAN and corruption not in self.excluded
+        return is_counted and self.over is not RobustnessOver.shifts
+
+    def define(self, measure: Measure) -> Objective:
+        """The objective in terms of a measure that is at best 1 and at worst 0."""
+        out = f" other than {', '.join(self.excluded)}" if self.excluded and self.over != RobustnessOver.shifts else ""
+        errors = {key: error for key, error in self.reference if self.counts(Condition(*key))}
+        return ROBUSTNESS_KINDS[self.kind].define(measure, errors, _COUNTED[self.over] + out)
+
+    def measure(self, rows: Iterable[CaseScore], metric: str) -> float:
+        """The number in terms of a metric.
+
+        Raises:
+            ValueError: if no row counts.
+        """
+        table = tabulate(select_means(rows, metric))
+        if not any(map(self.counts, table.conditions)):
+            raise ValueError(f"robustness needs scores of corrupted images or shift sets in {metric}, got none")
+        return float(self.measure_draws(table, table.once)[0])
+
+    def measure_draws(self, scores: ScoreTable, times: Times) -> Float[np.ndarray, " draws"]:
+        """The number of every draw of cases.
+
+        Args:
+            scores: Of one network, with at least one condition that counts.
+            times: How often every case counts.
+        """
+        return ROBUSTNESS_KINDS[self.kind].measure(scores.select(self.counts), times, dict(self.reference))
+
+
+def define_objectives(measure: Measure, rule: RobustnessRule | None = None) -> tuple[Objective, Objective]:
+    """Accuracy and robustness in terms of a measure that is at best 1 and at worst 0; accuracy's unit says which."""
+    clean = f"Mean {measure.unit} on clean images, over cases and foreground classes."
+    accuracy = Objective(ACCURACY, measure.unit, measure.direction, reference=0.0, description=clean)
+    return accuracy, (rule or RobustnessRule()).define(measure)
+
+
+def summarise(rows: Sequence[CaseScore], measure: Measure, rule: RobustnessRule | None = None) -> Measurement:
+    """Both objectives in terms of a measure."""
+    robustness = measure_robustness(rows, measure.name, rule)
+    return Measurement({ACCURACY: measure_accuracy(rows, measure.name), ROBUSTNESS: robustness})
+
+
+def measure_draws(scores: ScoreTable, times: Times, rule: RobustnessRule) -> dict[str, Float[np.ndarray, " draws"]]:
+    """Both objectives of every draw of cases, by name.
+
+    Args:
+        scores: Of one network, with clean images and at least one condition that counts towards robustness.
+        times: How often every case counts; once each gives what `summarise` does.
+        rule: How scores become robustness.
+    """
+    return {ACCURACY: _average_clean(scores, times), ROBUSTNESS: rule.measure_draws(scores, times)}
+
+
+def measure_accuracy(rows: Iterable[CaseScore], metric: str = DICE.name) -> float:
+    """Mean of the clean scores in one metric, over cases and foreground classes; in [0, 1], higher is better.
+
+    Cases of shift sets do not enter.
+
+    Raises:
+        ValueError: if no row is clean.
+    """
+    table = tabulate(select_means(rows, metric))
+    if CLEAN_CONDITION not in table.conditions:
+        raise ValueError(f"accuracy needs scores of clean images in {metric}, got none")
+    return float(_average_clean(table, table.once)[0])
+
+
+def measure_robustness(rows: Iterable[CaseScore], metric: str = DICE.name, rule: RobustnessRule | None = None) -> float:
+    """Robustness in one metric by a rule; without one, the weighted mean of everything that was measured.
+
+    Raises:
+        ValueError: if no row counts.
+    """
+    return (rule or RobustnessRule()).measure(rows, metric)
+
+
+def name_objectives(rows: Iterable[CaseScore], metric: str, rule: RobustnessRule) -> list[CaseScore]:
+    """The rows, each with the objective that is made of it, or '': so that numbers of a front can be traced."""
+    return [replace(row, objective=_find_objective(row, metric, rule)) for row in rows]
+
+
+def select_means(rows: Iterable[CaseScore], metric: str) -> list[CaseScore]:
+    """The rows of one metric that stand for all foreground classes of a case."""
+    return [row for row in rows if row.metric == metric and row.label == MEAN]
+
+
+def to_errors(rows: Iterable[CaseScore], metric: str) -> dict[tuple[str, int, str], float]:
+    """1 - the mean score of a network under every condition but the clean one: an `ErrorTable`."""
+    table = tabulate(row for row in select_means(rows, metric) if not row.is_clean)
+    means = table.average(table.once)[0].tolist()
+    keys = [(item.corruption, item.severity, item.shift) for item in table.conditions]
+    return {key: 1.0 - mean for key, mean in zip(keys, means, strict=True)}
+
+
+def _average_clean(scores: ScoreTable, times: Times) -> Float[np.ndarray, " draws"]:
+    return scores.select(lambda condition: condition == CLEAN_CONDITION).average(times)[:, 0]
+
+
+def _find_objective(row: CaseScore, metric: str, rule: RobustnessRule) -> str:
+    if row.metric != metric or row.label != MEAN:
+        return ""
+    if row.is_clean:
+        return ACCURACY
+    return ROBUSTNESS if rule.counts(row) else ""

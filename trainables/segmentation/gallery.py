@@ -1,0 +1,164 @@
+"""Pictures of what a trained network does to single cases, clean and corrupted: for people to look at.
+
+Volumes are shown by the slice that holds most of the reference, or the middle one if there is none; the scores are
+those of the whole volume.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor, nn
+
+from paretoseg.trainables.data.datasets import Case, load_once
+from paretoseg.trainables.evaluation.measuring import degrade, predict
+from paretoseg.trainables.evaluation.metrics import dice
+from paretoseg.trainables.networks.capacity import build_matched
+from paretoseg.trainables.scoring.battery import Condition
+from paretoseg.trainables.segmentation.task import SegmentationTask
+from paretoseg.trainables.segmentation.trial import WEIGHTS_FILE
+from paretoseg.trainables.trainable import Assignment, Split
+
+MAX_EDGE = 256
+"""Longest edge of a picture; larger images lose rows and columns until they fit."""
+
+
+_UNREADABLE = (RuntimeError, UnpicklingError, EOFError, OSError, TypeError, ValueError, AttributeError)
+"""What torch raises for a file that is damaged or holds something else."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A case under a condition, as every network meets it."""
+
+    image: UInt8[np.ndarray, "h w *rgb"]
+    """Grey, or red, green and blue if the image has three channels; 0 to 255 for intensities 0 to 1."""
+
+    reference: UInt8[np.ndarray, "h w"]
+    """Class of every pixel, 0 is background."""
+
+    place: str = ""
+    """Which part of the case it is, such as 'slice 12 of 36', or '' for all of it."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one network made of a scene."""
+
+    predicted: UInt8[np.ndarray, "h w"]
+    """Class of every pixel, 0 is background."""
+
+    dice: float
+    """Mean Dice over foreground classes, 0 to 1, of the whole case."""
+
+
+View = tuple[str, str, int]
+"""What is looked at: name of the case, corruption, severity; 'none' and 0 for the clean image."""
+
+
+def find_cases(task: SegmentationTask, split: Split, names: Sequence[str]) -> list[Case]:
+    """The cases of these names, in this order.
+
+    Raises:
+        ValueError: if the data cannot be loaded, or lacks a case; the study was then run on other data.
+    """
+    known = {case.name: case for case in load_once(task.data).cases(split)}
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise ValueError(
+            f"the data has no {split.value} case {missing[0]!r} any more; bring back the data that the study was run on"
+        )
+    return [known[name] for name in names]
+
+
+def show_scenes(
+    task: SegmentationTask, cases: Sequence[Case], conditions: Sequence[tuple[str, int]]
+) -> Mapping[View, Scene]:
+    """Every case under every condition (corruption and severity), as it was measured."""
+    return {
+        (case.name, *condition): _scene(case, Condition(*condition), task) for case in cases for condition in conditions
+    }
+
+
+def show_answers(
+    task: SegmentationTask,
+    assignment: Assignment,
+    checkpoint: Path,
+    cases: Sequence[Case],
+    conditions: Sequence[tuple[str, int]],
+) -> Mapping[View, Answer]:
+    """What a trained network predicts.
+
+    Args:
+        task: What it was trained on.
+        assignment: Which candidate it is; its threads and its device are used here too.
+        checkpoint: Folder with its weights.
+        cases: What it is shown.
+        conditions: Corruptions and severities that each case is shown under.
+
+    Raises:
+        ValueError: if the weights are missing, damaged, or another architecture's.
+    """
+    torch.set_num_threads(assignment.num_threads)
+    network = _load_network(task, assignment, checkpoint)
+    patch = assignment.candidate.recipe.patch
+    answers = {}
+    for case in cases:
+        # All conditions of a case in one batch: far fewer calls, and a case fits into memory as it did in training.
+        seen = [degrade([case], Condition(*condition), task.battery()) for condition in conditions]
+        images, labels = (torch.cat(parts) for parts in zip(*seen, strict=True))
+        masks = predict(network, images.to(assignment.device), patch).argmax(dim=1).cpu()
+        scores = dice(masks, labels, load_once(task.data).num_classes).mean(dim=1).tolist()
+        for condition, mask, score in zip(conditions, masks, scores, strict=True):
+            answers[case.name, *condition] = Answer(_to_picture(mask.numpy().astype(np.uint8), case), score)
+    return answers
+
+
+def _load_network(task: SegmentationTask, assignment: Assignment, checkpoint: Path) -> nn.Module:
+    dataset = load_once(task.data)
+    network = build_matched(assignment.candidate, task.network_size, dataset)
+    try:
+        weights = torch.load(checkpoint / WEIGHTS_FILE, weights_only=True, map_location="cpu")
+        network.load_state_dict(weights)
+    except FileNotFoundError:
+        raise ValueError(f"the checkpoint must hold {WEIGHTS_FILE}, but it does not; restore it") from None
+    except _UNREADABLE as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":.")
+        raise ValueError(f"{WEIGHTS_FILE} does not fit the trial ({reason}); restore it") from None
+    return network.eval().to(assignment.device)
+
+
+def _scene(case: Case, condition: Condition, task: SegmentationTask) -> Scene:
+    images, labels = degrade([case], condition, task.battery())
+    image, label = images[0], labels[0].numpy()
+    shown = image if image.shape[0] == 3 else image[:1]
+    channels = [_to_picture(_to_bytes(channel), case) for channel in shown]
+    picture = channels[0] if len(channels) == 1 else np.stack(channels, axis=-1)
+    place = f"slice {_choose_slice(case) + 1} of {len(case.label)}" if case.label.ndim == 3 else ""
+    return Scene(picture, _to_picture(label, case), place)
+
+
+def _to_bytes(channel: Tensor) -> UInt8[np.ndarray, "..."]:
+    array: np.ndarray = (channel * 255).round().numpy().astype(np.uint8)
+    return array
+
+
+def _to_picture(array: UInt8[np.ndarray, "..."], case: Case) -> UInt8[np.ndarray, "h w"]:
+    """Two axes, each at most `MAX_EDGE` long; image, reference and prediction lose the same slices and pixels."""
+    if array.ndim == 3:
+        array = array[_choose_slice(case)]
+    stride = math.ceil(max(array.shape) / MAX_EDGE)
+    return np.ascontiguousarray(array[::stride, ::stride])
+
+
+def _choose_slice(case: Case) -> int:
+    """The slice with most of the reference, or the middle one if there is none of it."""
+    sizes = (case.label > 0).sum(axis=(1, 2))
+    return int(sizes.argmax()) if sizes.any() else len(sizes) // 2

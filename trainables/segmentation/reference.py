@@ -1,0 +1,134 @@
+"""The reference network of a calibration: trained once, then asked what it loses under any strength of a corruption.
+
+It has the default architecture and the default recipe, which knows rotation and scaling but neither noise, blur nor
+changes of intensity: what it loses is what a network loses that has not met the corruption in training.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from paretoseg.spaces.recipe import Recipe
+from paretoseg.spaces.search_space import Candidate
+from paretoseg.trainables.data.datasets import Case, load_once
+from paretoseg.trainables.evaluation.measuring import Scores, measure
+from paretoseg.trainables.networks.capacity import build_matched
+from paretoseg.trainables.scoring.battery import CLEAN_CONDITION, Battery, Condition
+from paretoseg.trainables.scoring.measures import DICE, ObjectiveMetric, SurfaceMetrics
+from paretoseg.trainables.scoring.objectives import RobustnessOver, select_means
+from paretoseg.trainables.segmentation.task import SegmentationTask
+from paretoseg.trainables.segmentation.trial import STATE_FILE, WEIGHTS_FILE
+from paretoseg.trainables.severities.levels import NUM_SEVERITIES, Strengths
+from paretoseg.trainables.trainable import Assignment, CaseScore
+
+POINTS = 100.0
+"""Dice points of a Dice of 1."""
+
+_MIDDLE = 3
+"""The severity whose draws the curve is measured with: one draw a case for all strengths, so that it is smooth."""
+
+
+def train_reference(
+    task: SegmentationTask, assignment: Assignment, folder: Path, observe: Callable[[int], None]
+) -> None:
+    """Trains the network of the assignment and leaves it in the existing folder; goes on from what is there.
+
+    Args:
+        task: Budget and data.
+        assignment: Candidate, seed, threads and device.
+        folder: Where checkpoints lie; those of another candidate or seed must not.
+        observe: Called after every step with the number of steps done.
+
+    Raises:
+        ValueError: if training diverges.
+        MemoryError: if it does not fit.
+    """
+    # What is measured on the way is of no use here: the least that a step can do.
+    quick = dataclasses.replace(
+        task,
+        corruptions=("gaussian_noise",),
+        severities=(1,),
+        num_quick_cases=1,
+        robustness_over=RobustnessOver.corruptions,
+    )
+    trainable = quick.build(assignment)
+    if (folder / STATE_FILE).exists():
+        trainable.load(folder)
+    while trainable.steps_done < trainable.num_steps:
+        trainable.step()
+        trainable.save(folder)
+        observe(trainable.steps_done)
+
+
+class ReferenceNetwork:
+    """A trained network, ready to be measured under any strength.
+
+    Args:
+        task: What it was trained on.
+        assignment: Which candidate it is; its threads and its device are used here too.
+        checkpoint: Folder with its weights.
+        cases: What it is measured on.
+    """
+
+    def __init__(self, task: SegmentationTask, assignment: Assignment, checkpoint: Path, cases: Sequence[Case]) -> None:
+        torch.set_num_threads(assignment.num_threads)
+        dataset = load_once(task.data)
+        self._network = build_matched(assignment.candidate, task.network_size, dataset)
+        weights = torch.load(checkpoint / WEIGHTS_FILE, weights_only=True, map_location="cpu")
+        self._network.load_state_dict(weights)
+        self._network.eval().to(assignment.device)
+        self._task, self._assignment, self._cases = task, assignment, cases
+        # Overlap alone, whatever the search is to be judged by: it takes a fraction of the time that surfaces do.
+        self._scoring = dataclasses.replace(
+            task.scoring(dataset), metric=ObjectiveMetric.dice, surface_metrics=SurfaceMetrics.none
+        )
+        scores = self._measure(Battery((CLEAN_CONDITION,), task.battery_seed, task.severity_table))
+        self.clean_dice = _mean_dice(scores.rows)
+        self.degenerate = scores.degenerate
+
+    clean_dice: float
+    """Mean over cases and foreground classes on clean images, 0 to 1."""
+
+    degenerate: str
+    """Why the network counts as broken, or ''."""
+
+    def lose(self, corruption: str, strength: float) -> float:
+        """Dice points lost at a strength; every case has one draw, whatever the strength."""
+        return self._lose(corruption, (strength, strength, strength, strength, strength), [_MIDDLE])[0]
+
+    def lose_by_severity(self, corruption: str, strengths: Strengths) -> list[float]:
+        """Dice points lost at severity 1 to 5 of these strengths, with the draws that a search meets there."""
+        return self._lose(corruption, strengths, range(1, NUM_SEVERITIES + 1))
+
+    def _lose(self, corruption: str, strengths: Strengths, severities: Sequence[int]) -> list[float]:
+        conditions = tuple(Condition(corruption, severity) for severity in severities)
+        table = {**self._task.severity_table, corruption: strengths}
+        rows = self._measure(Battery(conditions, self._task.battery_seed, table)).rows
+        by_severity = {severity: [row for row in rows if row.severity == severity] for severity in severities}
+        return [POINTS * (self.clean_dice - _mean_dice(by_severity[severity])) for severity in severities]
+
+    def _measure(self, battery: Battery) -> Scores:
+        return measure(
+            self._network,
+            self._cases,
+            battery,
+            patch=self._assignment.candidate.recipe.patch,
+            scoring=self._scoring,
+            device=self._assignment.device,
+        )
+
+
+def default_reference() -> Candidate:
+    """The candidate of the reference network."""
+    candidate = Candidate()
+    assert candidate.recipe.augmentation == Recipe.augmentation == "spatial", "it must not meet what it is to lose by"
+    return candidate
+
+
+def _mean_dice(rows: Sequence[CaseScore]) -> float:
+    return statistics.fmean(row.value for row in select_means(rows, DICE.name))

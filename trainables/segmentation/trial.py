@@ -1,0 +1,253 @@
+"""One trial: a network is built from a candidate, trained, and measured.
+
+Nothing here calls anybody back, so a trial runs in a plain loop:
+
+    task = SegmentationConfig().build(TexturesConfig())
+    trial = task.build(Assignment(Candidate(), seed=1))
+    for _ in range(trial.num_steps):
+        print(trial.step().values)
+    print(trial.evaluate(Split.VALIDATION).objectives.values)
+
+Everything random derives from the assignment's seed, in streams of their own: the weights, the patches, the
+augmentation. Two candidates with equal seeds therefore meet the same patches as far as their patch size allows. On a
+CPU, equal assignments end in equal bits.
+
+In a process group, every process runs this same code on its share of each batch (see `parallel.py`), and one of them,
+the leader, measures and saves for all. A trial can be saved by one process and go on with several, and the reverse.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from paretoseg.spaces.objective import Measurement
+from paretoseg.trainables.data.datasets import Case, load_once
+from paretoseg.trainables.evaluation.costs import measure_costs, name_device
+from paretoseg.trainables.evaluation.measuring import Scores, measure, to_tensor
+from paretoseg.trainables.networks.capacity import build_matched
+from paretoseg.trainables.networks.encoder_decoder import initialise_weights
+from paretoseg.trainables.scoring.battery import Battery
+from paretoseg.trainables.scoring.measures import MEASURES, Scoring, SurfaceMetrics
+from paretoseg.trainables.scoring.objectives import name_objectives, summarise
+from paretoseg.trainables.seeds import derive_seed
+from paretoseg.trainables.segmentation.task import SegmentationTask
+from paretoseg.trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Assignment, CaseScore, Evaluation, Split
+from paretoseg.trainables.training.augmentation import augment, draw_augmentation
+from paretoseg.trainables.training.learner import Learner, find_half, lay_out
+from paretoseg.trainables.training.memory import BYTES_PER_GB, PeakMeter, available_bytes, keep_freed_memory
+from paretoseg.trainables.training.parallel import count_workers, is_leader
+from paretoseg.trainables.training.sampling import PatchSampler, load_training_cases_once
+
+WEIGHTS_FILE, STATE_FILE = "weights.pt", "training.pt"
+
+
+class SegmentationTrainable:
+    """A candidate in training on a segmentation task. Implements `Trainable`."""
+
+    def __init__(self, task: SegmentationTask, assignment: Assignment) -> None:
+        torch.set_num_threads(assignment.num_threads)
+        keep_freed_memory()
+        self._task, self._assignment = task, assignment
+        self._recipe = assignment.candidate.recipe
+        self._dataset = load_once(task.data)
+        self._scoring = task.scoring(self._dataset)
+        self._sampler = PatchSampler(
+            load_training_cases_once(task.data, assignment.device),
+            patch=self._recipe.patch,
+            foreground_ratio=self._recipe.foreground_ratio,
+        )
+        self._meter = PeakMeter(assignment.device)
+        self._network = build_matched(assignment.candidate, task.network_size, self._dataset)
+        initialise_weights(self._network, assignment.seed)
+        self._network.to(assignment.device)
+        is_half = find_half(task.precision, assignment.device)
+        if is_half:
+            lay_out(self._network, self._dataset.spatial_dims)
+        self._batch_size = task.batch_size(self._recipe, self._dataset.spatial_dims)
+        self._iterations_per_step = task.iterations(self._recipe, self._dataset.spatial_dims)
+        self._learner = Learner(
+            self._network,
+            self._recipe,
+            num_iterations=task.num_steps * self._iterations_per_step,
+            seed=assignment.seed,
+            has_auxiliary=assignment.candidate.architecture.deep_supervision == "on",
+            is_half=is_half,
+        )
+        self._patch_generator = _generator("patches", assignment.seed)
+        self._augmentation_generator = _generator("augmentation", assignment.seed)
+        self._steps_done, self._train_seconds = 0, 0.0
+        self._estimated_memory_gb, self._train_memory_gb = 0.0, 0.0
+
+    @property
+    def num_steps(self) -> int:
+        """How often `step` is to be called in all."""
+        return self._task.num_steps
+
+    @property
+    def steps_done(self) -> int:
+        """How often `step` was called, counting those before a `load`."""
+        return self._steps_done
+
+    def step(self) -> Measurement:
+        """Trains for a step's iterations, then measures both objectives on a small part of the validation battery.
+
+        The part, its cases and its draws are the same for all candidates and steps. Processes other than the leader
+        return an empty measurement.
+
+        Raises:
+            ValueError: if the loss is not finite; the message names the iteration.
+            MemoryError: if the training does not fit, by the estimate before it begins or by what happens.
+        """
+        if self._steps_done == 0:
+            self._plan_memory()
+        start = time.perf_counter()
+        self._meter.restart()
+        first = self._steps_done * self._iterations_per_step
+        losses = [self._train_once(first + offset) for offset in range(self._iterations_per_step)]
+        # Looked at once per step: asking after every iteration would make a GPU wait.
+        for offset, loss in enumerate(torch.stack(losses).tolist()):
+            if not math.isfinite(loss):
+                raise ValueError(
+                    f"loss must be finite, got {loss} at iteration {first + offset}; try a lower learning rate than "
+                    f"{self._recipe.learning_rate:g}"
+                )
+        self._train_seconds += time.perf_counter() - start
+        self._train_memory_gb = max(self._train_memory_gb, self._meter.read_gb())
+        self._steps_done += 1
+        if not is_leader():
+            return Measurement({})
+        scoring = dataclasses.replace(self._scoring, surface_metrics=SurfaceMetrics.none)
+        choose = self._task.choose_quick
+        shift = {name: choose(cases) for name, cases in self._dataset.shift_cases(Split.VALIDATION).items()}
+        cases = choose(self._dataset.cases(Split.VALIDATION))
+        return self._summarise(self._measure(self._task.quick_battery(tuple(shift)), cases, shift, scoring).rows)
+
+    def evaluate(self, split: Split) -> Evaluation:
+        """Objectives on the cases of a split over the whole battery, the rows they are made of, and the costs."""
+        shift = self._dataset.shift_cases(split)
+        start = time.perf_counter()
+        battery = self._task.battery(tuple(shift), split)
+        scores = self._measure(battery, self._dataset.cases(split), shift, self._scoring)
+        battery_seconds = time.perf_counter() - start
+        rows = name_objectives(scores.rows, self._task.metric, self._task.rule)
+        image = to_tensor(self._dataset.cases(split)[0].image).to(self._assignment.device)
+        costs = measure_costs(self._network, image, self._recipe.patch)
+        costs |= {TAKEN_MEMORY: self._train_memory_gb, ESTIMATED_MEMORY: self._estimated_memory_gb}
+        costs |= {"train_seconds": self._train_seconds, "battery_seconds": battery_seconds}
+        return Evaluation(self._summarise(rows), costs, rows, scores.degenerate, self._device_name)
+
+    def save(self, folder: Path) -> None:
+        """Writes `weights.pt` (the network alone) and `training.pt` (all else that going on needs)."""
+        state = {
+            "candidate": self._assignment.candidate.short_hash,
+            "seed": self._assignment.seed,
+            "steps_done": self._steps_done,
+            "train_seconds": self._train_seconds,
+            "train_memory_gb": self._train_memory_gb,
+            "estimated_memory_gb": self._estimated_memory_gb,
+            "learner": self._learner.state_dict(),
+            "patch_generator": self._patch_generator.get_state(),
+            "augmentation_generator": self._augmentation_generator.get_state(),
+        }
+        _write(self._network.state_dict(), folder / WEIGHTS_FILE)
+        _write(state, folder / STATE_FILE)
+
+    def load(self, folder: Path) -> None:
+        """Goes on from what `save` wrote, bit by bit as without the interruption.
+
+        Raises:
+            ValueError: if another candidate or seed was saved there.
+        """
+        state = torch.load(folder / STATE_FILE, weights_only=True, map_location="cpu")
+        mine = (self._assignment.candidate.short_hash, self._assignment.seed)
+        if (state["candidate"], state["seed"]) != mine:
+            raise ValueError(
+                f"checkpoint must hold candidate {mine[0]} with seed {mine[1]}, got {state['candidate']} with seed "
+                f"{state['seed']} in '{folder}'; name the folder of this trial"
+            )
+        weights = torch.load(folder / WEIGHTS_FILE, weights_only=True, map_location="cpu")
+        self._network.load_state_dict(weights)
+        self._learner.load_state_dict(state["learner"])
+        self._patch_generator.set_state(state["patch_generator"])
+        self._augmentation_generator.set_state(state["augmentation_generator"])
+        self._steps_done, self._train_seconds = state["steps_done"], state["train_seconds"]
+        self._train_memory_gb = state["train_memory_gb"]
+        # Checkpoints of before it was kept hold no estimate.
+        self._estimated_memory_gb = state.get("estimated_memory_gb", 0.0)
+
+    @property
+    def _device_name(self) -> str:
+        return name_device(self._assignment.device, self._assignment.num_threads)
+
+    def _plan_memory(self) -> None:
+        """Refuses a training that is hopeless, and has batches go through in parts where that makes one fit.
+
+        The estimate is corrected by what earlier trainings took of theirs; kept it is as it was, to learn from it.
+        """
+        there = self._task.memory_gb * BYTES_PER_GB or available_bytes(self._assignment.device)
+        size = [self._recipe.patch] * self._dataset.spatial_dims
+        # Of a batch that is spread over processes, each one holds its share, and does not divide it further.
+        share, is_alone = -(-self._batch_size // count_workers()), count_workers() == 1
+        need = self._learner.estimate_need((share, self._dataset.num_channels, *size))
+        factor = self._assignment.memory_factors.get(self._device_name, 1.0)
+        most_parts = min(2, share) if is_alone else 1
+        if factor * need.total(most_parts) > there:
+            taken = "" if factor == 1.0 else f" ({factor:.2g} times the estimate, as trials before it)"
+            raise MemoryError(
+                f"infeasible: needs about {factor * need.total(most_parts) / BYTES_PER_GB:.2g} GB of "
+                f"{there / BYTES_PER_GB:.2g} GB{taken}; narrow the space, or lower task.pixels_per_batch"
+            )
+        if factor * need.total() > there:
+            self._learner.num_parts = most_parts
+        self._estimated_memory_gb = need.total(self._learner.num_parts) / BYTES_PER_GB
+
+    def _train_once(self, iteration: int) -> Tensor:
+        """The loss of one optimiser iteration, still on the device."""
+        images, labels = self._sampler.sample(self._batch_size, self._patch_generator)
+        draw = draw_augmentation(
+            self._batch_size,
+            self._dataset.spatial_dims,
+            self._recipe.augmentation_strength,
+            self._augmentation_generator,
+        )
+        images, labels = augment(images, labels, self._recipe, draw)
+        return self._learner.learn(images, labels, iteration)
+
+    def _measure(
+        self, battery: Battery, cases: Sequence[Case], shift: Mapping[str, Sequence[Case]], scoring: Scoring
+    ) -> Scores:
+        return measure(
+            self._network,
+            cases,
+            battery,
+            patch=self._recipe.patch,
+            scoring=scoring,
+            device=self._assignment.device,
+            shift=shift,
+        )
+
+    def _summarise(self, rows: Sequence[CaseScore]) -> Measurement:
+        return summarise(rows, MEASURES[self._task.metric], self._task.rule)
+
+
+def _generator(stream: str, seed: int) -> torch.Generator:
+    """A CPU generator for one stream of a trial: equal on every device."""
+    return torch.Generator().manual_seed(derive_seed(stream, seed))
+
+
+def _write(state: object, path: Path) -> None:
+    """Under a temporary name first: a crash leaves the old file or the new one, never half of one."""
+    unfinished = path.with_name(path.name + ".part")
+    with unfinished.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)

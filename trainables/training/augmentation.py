@@ -1,0 +1,267 @@
+"""Training transforms, batched on the device: randomness is drawn first, then applied.
+
+`Recipe.mirroring` flips and turns every patch. Three more kinds are switched on by `Recipe.augmentation` and scaled by
+`Recipe.augmentation_strength`:
+
+    spatial      rotation and scaling of some patches
+    intensity    gain, offset and gamma of every patch
+    noise_blur   Gaussian noise on some patches, Gaussian blur of some
+
+The last kind is also in the robustness battery (`corruptions.py`). A score on corruptions that were trained on says how
+well they were learned: `paretoseg.spaces.recipe.augmentation_families` tells which ones those are.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+from torch.nn import functional
+
+from paretoseg.spaces.recipe import AUGMENTATIONS, Recipe
+
+MAX_GAIN = 0.6
+"""Furthest that the factor on intensities lies from 1, uniform, at full strength as all of these."""
+
+MAX_OFFSET = 0.3
+"""Most that is added to intensities, in units of the range [0, 1], uniform."""
+
+MAX_LOG_GAMMA = 0.8
+"""Largest natural logarithm of the exponent on intensities, uniform."""
+
+MAX_ANGLE = math.pi / 6
+"""Furthest rotation in radians, uniform; in three dimensions about each axis in turn."""
+
+MAX_LOG_SCALE = 0.4
+"""Largest natural logarithm of the magnification, uniform."""
+
+MAX_NOISE = 0.2
+"""Largest standard deviation of the noise, in units of the range [0, 1], uniform."""
+
+MAX_BLUR = 2.0
+"""Largest standard deviation of the blur, in pixels, uniform."""
+
+AFFINE_SHARE, NOISE_SHARE, BLUR_SHARE = 0.25, 0.5, 0.25
+"""Shares of the patches that are rotated and scaled, that get noise, and that are blurred."""
+
+
+LEAST_ALONE = 1024
+"""Pixels of a patch from which on a CPU flips and turns patches one by one; smaller ones are faster all together."""
+
+
+@dataclass(frozen=True)
+class AugmentationDraw:
+    """The random numbers for one batch of b patches in d spatial axes, on the CPU."""
+
+    flips: Bool[Tensor, "b d"]
+    """Whether to mirror each axis."""
+
+    turns: Int64[Tensor, " b"]
+    """Right angles to turn by in the plane of the last two axes, 0 to 3."""
+
+    matrices: Float[Tensor, "b d d"]
+    """From places in the patch after rotation and scaling to those before, both from its middle; identity for most."""
+
+    gains: Float[Tensor, " b"]
+    offsets: Float[Tensor, " b"]
+    gammas: Float[Tensor, " b"]
+
+    noises: Float[Tensor, " b"]
+    """Standard deviation of the noise; 0 for none."""
+
+    noise_seed: int
+    """The noise itself is drawn where the images are: a number a pixel is too much to draw here."""
+
+    blurs: Float[Tensor, " b"]
+    """Standard deviation of the blur in pixels; 0 for none."""
+
+
+def draw_augmentation(
+    num_patches: int, spatial_dims: int, strength: float, generator: torch.Generator
+) -> AugmentationDraw:
+    """Everything that any augmentation needs.
+
+    The generator, of the CPU, advances alike for all kinds and strengths, so that candidates stay paired.
+
+    Args:
+        num_patches: The size of the batch.
+        spatial_dims: 2 or 3.
+        strength: In [0, 1]: scales the ranges of all but flips and right-angle turns.
+        generator: Advanced.
+    """
+    num_angles = 1 if spatial_dims == 2 else 3
+    # All numbers at once, and arrays for the arithmetic on a few of them: tensors would take several times as long.
+    uniform = iter(torch.rand(spatial_dims + num_angles + 9, num_patches, generator=generator).numpy())
+
+    def spread(reach: float) -> np.ndarray:
+        values: np.ndarray = np.float32(strength * reach) * (2 * next(uniform) - 1)
+        return values
+
+    def some(reach: float, share: float) -> np.ndarray:
+        is_chosen = next(uniform) < share
+        values: np.ndarray = np.float32(strength * reach) * next(uniform) * is_chosen
+        return values
+
+    return AugmentationDraw(
+        flips=torch.from_numpy(np.stack([next(uniform) < 0.5 for _ in range(spatial_dims)], axis=1)),
+        turns=torch.randint(4, (num_patches,), generator=generator),
+        gains=torch.from_numpy(1 + spread(MAX_GAIN)),
+        offsets=torch.from_numpy(spread(MAX_OFFSET)),
+        gammas=torch.from_numpy(np.exp(spread(MAX_LOG_GAMMA))),
+        matrices=_to_matrices(
+            next(uniform) < AFFINE_SHARE,
+            np.stack([spread(MAX_ANGLE) for _ in range(num_angles)]),
+            spread(MAX_LOG_SCALE),
+        ),
+        noises=torch.from_numpy(some(MAX_NOISE, NOISE_SHARE)),
+        noise_seed=int(torch.randint(2**62, (1,), generator=generator)),
+        blurs=torch.from_numpy(some(MAX_BLUR, BLUR_SHARE)),
+    )
+
+
+def augment(
+    images: Float[Tensor, "b c *patch"], labels: Int64[Tensor, "b *patch"], recipe: Recipe, draw: AugmentationDraw
+) -> tuple[Float[Tensor, "b c *patch"], Int64[Tensor, "b *patch"]]:
+    """Images in [0, 1] and their labels after the augmentation of a recipe.
+
+    Args:
+        images: Square or cubic patches with intensities in [0, 1].
+        labels: They move along with the image.
+        recipe: Says which kinds there are; how far they reach is in the draw.
+        draw: From `draw_augmentation` for a batch of this size.
+    """
+    kinds = AUGMENTATIONS[recipe.augmentation]
+    if recipe.mirroring == "on":
+        images, labels = move(images, draw), move(labels, draw)
+    if "spatial" in kinds:
+        images, labels = rotate_and_scale(images, labels, draw)
+    if "intensity" in kinds:
+        images = change_intensity(images, draw)
+    if "noise_blur" in kinds:
+        images = add_noise(blur(images, draw), draw)
+    return images, labels
+
+
+def move(batch: Tensor, draw: AugmentationDraw) -> Tensor:
+    """The batch, images or labels, flipped and turned; every value stays, only places change."""
+    num_dims = draw.flips.shape[1]
+    if batch.device.type == "cpu" and batch[0].numel() >= LEAST_ALONE:
+        return _move_each(batch, draw)
+    first = batch.ndim - num_dims
+    for axis in range(num_dims):
+        batch = torch.where(_per_item(draw.flips[:, axis], batch), batch.flip(first + axis), batch)
+    turned = batch
+    for quarter in (1, 2, 3):
+        is_turned = _per_item(draw.turns == quarter, batch)
+        turned = torch.where(is_turned, torch.rot90(batch, quarter, dims=(-2, -1)), turned)
+    return turned
+
+
+def _move_each(batch: Tensor, draw: AugmentationDraw) -> Tensor:
+    """As `move`, on a CPU: array views of one item after the other, so that every value is copied once."""
+    moved = torch.empty_like(batch)
+    draws = draw.flips.tolist(), draw.turns.tolist()
+    for source, target, flips, turns in zip(batch.numpy(), moved.numpy(), *draws, strict=True):
+        # A quarter turn is a flip of one axis, and then the two change places.
+        flips[-1] ^= turns in (1, 2)
+        flips[-2] ^= turns in (2, 3)
+        view = source[(..., *(slice(None, None, -1 if is_flipped else 1) for is_flipped in flips))]
+        target[...] = view.swapaxes(-2, -1) if turns % 2 else view
+    return moved
+
+
+def rotate_and_scale(
+    images: Float[Tensor, "b c *patch"], labels: Int64[Tensor, "b *patch"], draw: AugmentationDraw
+) -> tuple[Float[Tensor, "b c *patch"], Int64[Tensor, "b *patch"]]:
+    """Both under the draw's matrices: images between pixels linearly, labels by the nearest; mirrored at the border."""
+    num_dims = draw.matrices.shape[1]
+    is_identity = (draw.matrices == torch.eye(num_dims)).flatten(1).all(dim=1)
+    chosen = (~is_identity).nonzero()[:, 0]
+    if not len(chosen):
+        return images, labels
+    # Torch names places in the order x, y, z: the reverse of the axes.
+    affine = functional.pad(draw.matrices[chosen].flip(1, 2), (0, 1)).to(images.device)
+    chosen = chosen.to(images.device)
+    grid = functional.affine_grid(affine, [len(chosen), 1, *images.shape[2:]], align_corners=False)
+    how = {"padding_mode": "reflection", "align_corners": False}
+    moved_images = functional.grid_sample(images[chosen], grid, mode="bilinear", **how)  # type: ignore[arg-type]
+    moved_labels = functional.grid_sample(labels[chosen, None].float(), grid, mode="nearest", **how)  # type: ignore[arg-type]
+    return images.index_copy(0, chosen, moved_images), labels.index_copy(0, chosen, moved_labels[:, 0].long())
+
+
+def change_intensity(images: Float[Tensor, "b c *patch"], draw: AugmentationDraw) -> Float[Tensor, "b c *patch"]:
+    """clip(gain * image + offset) ** gamma, clipped to [0, 1]."""
+    changed: Tensor = images * _per_item(draw.gains, images)
+    changed = changed.add_(_per_item(draw.offsets, images)).clamp_(0.0, 1.0)
+    gammas = _per_item(draw.gammas, images)
+    if changed.device.type != "cpu":
+        return changed.pow_(gammas)
+    # On a CPU, torch's power takes more than twice the time of the logarithm and the exponential; 0 stays 0.
+    return changed if (draw.gammas == 1.0).all() else changed.log_().mul_(gammas).exp_()
+
+
+def add_noise(images: Float[Tensor, "b c *patch"], draw: AugmentationDraw) -> Float[Tensor, "b c *patch"]:
+    """Image plus normal noise of each item's own spread, clipped to [0, 1]; equal on every device of a kind."""
+    if not draw.noises.any():
+        return images
+    generator = torch.Generator(images.device).manual_seed(draw.noise_seed)
+    normal = torch.randn(images.shape, generator=generator, device=images.device)
+    return (images + _per_item(draw.noises, images) * normal).clamp(0.0, 1.0)
+
+
+def blur(images: Float[Tensor, "b c *patch"], draw: AugmentationDraw) -> Float[Tensor, "b c *patch"]:
+    """Convolution with a Gaussian of each item's own width, axis by axis; the border is continued."""
+    chosen = draw.blurs.nonzero()[:, 0]
+    if not len(chosen):
+        return images
+    widths = draw.blurs[chosen, None]
+    reach = math.ceil(3.0 * float(widths.max()))
+    taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / widths) ** 2)
+    taps = (taps / taps.sum(dim=1, keepdim=True)).to(images.device)
+    chosen = chosen.to(images.device)
+    blurred = images[chosen]
+    for axis in range(2, images.ndim):
+        blurred = _convolve(blurred, taps, axis)
+    return images.index_copy(0, chosen, blurred.clamp(0.0, 1.0))
+
+
+def _convolve(
+    images: Float[Tensor, "b c *patch"], taps: Float[Tensor, "b k"], axis: int
+) -> Float[Tensor, "b c *patch"]:
+    """Every image with its own taps along one axis: a sum of shifted images, as a convolution a group is slower."""
+    extent, reach = images.shape[axis], taps.shape[1] // 2
+    places = torch.arange(-reach, extent + reach, device=images.device).clamp(0, extent - 1)
+    padded = images.index_select(axis, places)
+    total = torch.zeros_like(images)
+    for tap in range(taps.shape[1]):
+        total.addcmul_(padded.narrow(axis, tap, extent), _per_item(taps[:, tap], images))
+    return total
+
+
+def _to_matrices(is_chosen: np.ndarray, angles: np.ndarray, log_scales: np.ndarray) -> Float[Tensor, "b d d"]:
+    """Rotations in the planes of the axes, one after the other, and a magnification; identity where not chosen.
+
+    Args:
+        is_chosen: By patch.
+        angles: In radians, (planes, patches).
+        log_scales: Natural logarithms of the magnification, by patch.
+    """
+    num_dims = 2 if len(angles) == 1 else 3
+    matrices = np.tile(np.eye(num_dims, dtype=np.float32), (len(is_chosen), 1, 1))
+    for item in np.flatnonzero(is_chosen):
+        for angle, (one, other) in zip(angles[:, item].tolist(), ((-2, -1), (-3, -1), (-3, -2)), strict=False):
+            turn = np.eye(num_dims)
+            turn[one, one] = turn[other, other] = math.cos(angle)
+            turn[one, other], turn[other, one] = math.sin(angle), -math.sin(angle)
+            matrices[item] = matrices[item] @ turn
+        matrices[item] *= math.exp(-float(log_scales[item]))
+    return torch.from_numpy(matrices)
+
+
+def _per_item(values: Tensor, batch: Tensor) -> Tensor:
+    """One value per item of a batch, shaped to broadcast over it, on its device."""
+    return values.reshape(-1, *[1] * (batch.ndim - 1)).to(batch.device)

@@ -1,0 +1,187 @@
+"""One iteration of training: forward, loss, backward, a step of the optimiser.
+
+A batch that does not fit into the memory goes through in parts, with the same result: first all parts forward, without
+keeping anything for the way back; then the loss of the whole batch and its gradient by the logits, which are small;
+then each part forward again and backward from its part of that gradient (the gradient cache of Gao et al., 2021). The
+loss cannot be split: the Dice of a batch is no mean of the Dices of its parts.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from paretoseg.spaces.recipe import Recipe
+from paretoseg.trainables.seeds import derive_seed
+from paretoseg.trainables.training.losses import LOSSES, supervise
+from paretoseg.trainables.training.memory import MemoryNeed, estimate_need, flatten_outputs, is_out_of_memory
+from paretoseg.trainables.training.optimisers import OPTIMISERS, STATE_PER_WEIGHT, learning_rate_factor
+from paretoseg.trainables.training.parallel import announce, count_workers, gather, replicate, take_share
+
+MAX_GRADIENT_NORM = 12.0
+"""Longer gradients are shortened to this: one odd batch must not throw a short training off its course."""
+
+LOGGER = logging.getLogger(__name__)
+
+
+class Learner:
+    """Fits a network's weights.
+
+    Args:
+        network: On its device; trained in place.
+        recipe: Loss, optimiser, learning rate and schedule.
+        num_iterations: The whole budget.
+        seed: Decides what dropout drops.
+        has_auxiliary: Whether the network is to be asked for auxiliary outputs, for deep supervision.
+        is_half: Whether the network computes in bfloat16, where torch's autocast finds that safe.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        *,
+        num_iterations: int,
+        seed: int,
+        has_auxiliary: bool = False,
+        is_half: bool = False,
+    ) -> None:
+        self._network, self._recipe, self._num_iterations, self._seed = network, recipe, num_iterations, seed
+        self._device = next(network.parameters()).device
+        self._options = {"auxiliary": True} if has_auxiliary else {}
+        self._is_half = is_half
+        self._is_random = any(_is_random(module) for module in network.modules())
+        self._replica: nn.Module | None = None
+        self._loss = LOSSES[recipe.loss]()
+        self._optimiser = OPTIMISERS[recipe.optimiser](network.parameters(), recipe)
+        self.num_parts = 1
+        """In how many parts a batch goes through the network."""
+
+    def learn(
+        self, images: Float[Tensor, "b c *spatial"], labels: Int64[Tensor, "b *spatial"], iteration: int
+    ) -> Float[Tensor, ""]:
+        """The loss of one iteration before its step, still on the device.
+
+        If the memory does not suffice, the iteration is repeated with the batch in two parts, and so go all later
+        ones.
+
+        Raises:
+            MemoryError: if half a batch does not fit either, or the batch is a single patch or spread over processes.
+        """
+        for group in self._optimiser.param_groups:
+            factor = learning_rate_factor(iteration, self._num_iterations, self._recipe.schedule)
+            group["lr"] = self._recipe.learning_rate * factor
+        if self._replica is None:
+            # Not earlier: a trial that is only measured trains nothing, and then no other process takes part.
+            self._replica = replicate(self._network)
+        loss = self._find_gradient(images, labels, iteration)
+        torch.nn.utils.clip_grad_norm_(self._network.parameters(), MAX_GRADIENT_NORM)
+        self._optimiser.step()
+        return loss
+
+    def estimate_need(self, images: tuple[int, ...]) -> MemoryNeed:
+        """What learning from batches of this shape, (b, c, ...spatial), needs."""
+        labels = torch.empty(images[0], *images[2:], dtype=torch.int64, device="meta")
+        return estimate_need(
+            self._network,
+            lambda outputs: supervise(self._loss, outputs, labels),
+            images,
+            state_per_weight=STATE_PER_WEIGHT[self._recipe.optimiser],
+            is_half=self._is_half,
+            options=self._options,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """What going on needs beside the weights."""
+        return {"optimiser": self._optimiser.state_dict(), "num_parts": self.num_parts}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from a `state_dict`."""
+        self._optimiser.load_state_dict(state["optimiser"])
+        # The fused steps go through memory in its order, so the state must lie there as its weight does: a training
+        # that began where another layout is faster would otherwise go on with the wrong numbers.
+        for weight, kept in self._optimiser.state.items():
+            for name, value in kept.items():
+                if isinstance(value, Tensor) and value.shape == weight.shape:
+                    kept[name] = torch.empty_like(weight).copy_(value)
+        self.num_parts = state["num_parts"]
+
+    def _find_gradient(self, images: Tensor, labels: Tensor, iteration: int) -> Tensor:
+        try:
+            return self._try(images, labels, iteration)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if count_workers() > 1 or self.num_parts > 1 or len(images) == 1:
+                raise MemoryError(
+                    f"out of memory, with {-(-len(images) // self.num_parts)} patches of edge {images.shape[-1]} at a "
+                    f"time: {str(error).splitlines()[0]}"
+                ) from error
+        # Outside of the handler: the error holds on to every tensor of the failed attempt.
+        LOGGER.warning("out of memory: from iteration %d on, batches go through in two parts", iteration)
+        self.num_parts = 2
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        return self._find_gradient(images, labels, iteration)
+
+    def _try(self, images: Tensor, labels: Tensor, iteration: int) -> Tensor:
+        self._optimiser.zero_grad(set_to_none=True)
+        if self.num_parts > 1:
+            return self._go_in_parts(images, labels, iteration)
+        announce(self._network, len(images))
+        outputs = [gather(output, len(images)) for output in self._forward(take_share(images), iteration, 0)]
+        loss = supervise(self._loss, outputs, labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def _go_in_parts(self, images: Tensor, labels: Tensor, iteration: int) -> Tensor:
+        parts = list(enumerate(images.chunk(self.num_parts)))
+        with torch.no_grad():
+            outputs = [self._forward(part, iteration, number) for number, part in parts]
+        whole = [torch.cat(level).requires_grad_() for level in zip(*outputs, strict=True)]
+        loss = supervise(self._loss, whole, labels)
+        gradients = torch.autograd.grad(loss, whole)
+        shares = [gradient.chunk(self.num_parts) for gradient in gradients]
+        for number, part in parts:
+            torch.autograd.backward(self._forward(part, iteration, number), [share[number] for share in shares])
+        return loss.detach()
+
+    def _forward(self, images: Tensor, iteration: int, part: int) -> list[Tensor]:
+        assert self._replica is not None
+        with self._draws(iteration, part), torch.autocast(self._device.type, torch.bfloat16, enabled=self._is_half):
+            return flatten_outputs(self._replica(images, **self._options))
+
+    @contextmanager
+    def _draws(self, iteration: int, part: int) -> Iterator[None]:
+        """Dropout knows the global generator only: it is seeded for the while, and then as it was."""
+        if not self._is_random:
+            yield
+            return
+        with torch.random.fork_rng([self._device] if self._device.type == "cuda" else []):
+            torch.manual_seed(derive_seed("dropout", self._seed, iteration, part))
+            yield
+
+
+def _is_random(module: nn.Module) -> bool:
+    """True for all kinds of dropout that drop anything, stochastic depth included."""
+    rate = getattr(module, "p", getattr(module, "drop_prob", 1.0))
+    return "drop" in type(module).__name__.lower() and rate > 0.0
+
+
+def find_half(precision: str, device: str) -> bool:
+    """Whether to train in bfloat16: 'auto' does where the device gains by it."""
+    if precision == "auto":
+        return torch.device(device).type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return precision == "bfloat16"
+
+
+def lay_out(network: nn.Module, spatial_dims: int) -> nn.Module:
+    """The network with channels last in memory, which the convolutions of a GPU want in half precision."""
+    formats: Sequence[torch.memory_format] = (torch.channels_last, torch.channels_last_3d)
+    return network.to(memory_format=formats[spatial_dims - 2])  # type: ignore[call-overload,no-any-return]

@@ -1,0 +1,65 @@
+"""Who takes the steps of a training, and how long they are: optimisers and schedules by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+from torch import nn
+
+from paretoseg.spaces.recipe import Recipe
+
+MOMENTUM = 0.9
+"""Of `sgd`, after Nesterov. nnU-Net's 0.99 averages over more iterations than a short trial has."""
+
+WARM_UP = 0.1
+"""Share of the budget over which the learning rate rises."""
+
+POLYNOMIAL_POWER = 0.9
+"""Exponent of the polynomial schedule, as in nnU-Net (Isensee et al., 2021)."""
+
+Weights = Iterable[nn.Parameter]
+
+# Fused: one pass over all weights, on a CPU as on a GPU.
+OPTIMISERS: Mapping[str, Callable[[Weights, Recipe], torch.optim.Optimizer]] = {
+    "adamw": lambda weights, recipe: torch.optim.AdamW(
+        weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+    ),
+    "adam": lambda weights, recipe: torch.optim.Adam(
+        weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+    ),
+    "sgd": lambda weights, recipe: torch.optim.SGD(
+        weights,
+        lr=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        momentum=MOMENTUM,
+        nesterov=True,
+        fused=True,
+    ),
+}
+"""Every option of `Recipe.optimiser` with its builder."""
+
+STATE_PER_WEIGHT: Mapping[str, int] = {"adamw": 2, "adam": 2, "sgd": 1}
+"""How many numbers an optimiser keeps for every weight."""
+
+SCHEDULES: Mapping[str, Callable[[float], float]] = {
+    "cosine": lambda progress: 0.5 * (1.0 + math.cos(math.pi * progress)),
+    "polynomial": lambda progress: float((1.0 - progress) ** POLYNOMIAL_POWER),
+    "constant": lambda progress: 1.0,
+}
+"""Every option of `Recipe.schedule`: from the progress after the warm-up, 0 to 1, to the share of the peak."""
+
+
+def learning_rate_factor(iteration: int, num_iterations: int, schedule: str = "cosine") -> float:
+    """Share of the peak learning rate: rises linearly over the warm-up, then follows the schedule.
+
+    Args:
+        iteration: 0 to num_iterations - 1.
+        num_iterations: The whole budget, not a step's.
+        schedule: An option of `Recipe.schedule`.
+    """
+    num_warm_up = max(1, round(WARM_UP * num_iterations))
+    if iteration < num_warm_up:
+        return (iteration + 1) / num_warm_up
+    return SCHEDULES[schedule]((iteration - num_warm_up) / max(num_iterations - num_warm_up, 1))

@@ -1,0 +1,130 @@
+"""Training patches: where they lie, however the sizes of the images differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from paretoseg.trainables.data.datasets import Case, DataConfig, load_once
+from paretoseg.trainables.training.image_store import ImageStore, store_images
+
+
+class ForegroundIndex:
+    """Where the foreground of some cases is, by class: four bytes a pixel of foreground."""
+
+    def __init__(self, cases: Sequence[Case]) -> None:
+        groups = [_group_by_class(case.label) for case in cases]
+        counts = [[len(places) for places in group] for group in groups]
+        most = max([1, *map(len, counts)])
+        self._num_classes = torch.tensor([len(group) for group in groups])
+        self._counts = torch.tensor([[*row, *[0] * (most - len(row))] for row in counts])
+        ends = self._counts.flatten().cumsum(dim=0).reshape(self._counts.shape)
+        self._offsets = ends - self._counts
+        self._places = torch.from_numpy(np.concatenate([np.empty(0, np.int32), *(item for g in groups for item in g)]))
+        shapes = torch.tensor([case.label.shape for case in cases])
+        self._strides = torch.cat([shapes, torch.ones_like(shapes[:, :1])], dim=1)[:, 1:].flip(1).cumprod(1).flip(1)
+        self._shapes = shapes
+
+    def has_foreground(self, cases: Int64[Tensor, " b"]) -> Tensor:
+        """Which of the cases have any, shape (b,)."""
+        return self._num_classes[cases] > 0
+
+    def find(self, cases: Int64[Tensor, " b"], which: Float[Tensor, " b"]) -> Int64[Tensor, "b d"]:
+        """A place on the foreground of each case; any for a case without foreground.
+
+        Every class that a case has is equally likely, and within it every pixel: a rare class is met as often as a
+        common one.
+
+        Args:
+            cases: Positions of the cases.
+            which: float64 in [0, 1), uniform: decides the class and, by what is left, the pixel.
+        """
+        if not len(self._places):
+            return torch.zeros(len(cases), self._shapes.shape[1], dtype=torch.int64)
+        scaled = which * self._num_classes[cases]
+        classes = scaled.long()
+        counts = self._counts[cases, classes]
+        places = self._offsets[cases, classes] + ((scaled - classes) * counts).long()
+        flat = self._places[places.clamp(max=len(self._places) - 1)].long()
+        return flat[:, None] // self._strides[cases] % self._shapes[cases]
+
+
+class TrainingCases:
+    """The cases that a network is trained on, kept on its device; shared by all trials of a process.
+
+    Args:
+        cases: At least one, all with the same number of channels and axes.
+        device: Where patches are made.
+    """
+
+    def __init__(self, cases: Sequence[Case], device: str = "cpu") -> None:
+        self.shapes = torch.tensor([case.label.shape for case in cases])
+        self.images: ImageStore = store_images(cases, device)
+        self.foreground = ForegroundIndex(cases)
+
+
+@lru_cache(maxsize=1)
+def load_training_cases_once(data: DataConfig, device: str) -> TrainingCases:
+    """The training cases of a config on a device, kept by this process: they are moved there once, not once a trial."""
+    return TrainingCases(load_once(data).train, device)
+
+
+class PatchSampler:
+    """Draws square or cubic patches from a set of cases.
+
+    A share of `foreground_ratio` of the patches is centred on foreground of its case, as far as the window then fits
+    into the image: on a class that the case has, all equally likely, and a random pixel of it. The others lie anywhere
+    with equal probability, as do the patches of a case without foreground. Every case is equally likely. Images smaller
+    than the patch are padded with zeros (label: background) on both sides.
+
+    Args:
+        cases: Where patches come from.
+        patch: Edge of the patches, in pixels or voxels.
+        foreground_ratio: Probability in [0, 1] that a patch is centred on foreground.
+    """
+
+    def __init__(self, cases: TrainingCases, *, patch: int, foreground_ratio: float) -> None:
+        self._cases, self._patch, self._foreground_ratio = cases, patch, foreground_ratio
+        shapes = cases.shapes.numpy()
+        self._margins = np.maximum(patch - shapes, 0) // 2
+        self._slack = np.maximum(shapes - patch, 0)
+
+    def sample(
+        self, num_patches: int, generator: torch.Generator
+    ) -> tuple[Float[Tensor, "b c *patch"], Int64[Tensor, "b *patch"]]:
+        """Images and labels of so many patches, on the device of the cases.
+
+        Args:
+            num_patches: How many.
+            generator: Lives on the CPU, whatever the device: equal states draw equal patches everywhere. It is advanced
+                alike for every `foreground_ratio`, so that candidates stay paired.
+        """
+        num_dims = self._slack.shape[1]
+        cases = torch.randint(len(self._slack), (num_patches,), generator=generator)
+        is_centred = torch.rand(num_patches, generator=generator) < self._foreground_ratio
+        which = torch.rand(num_patches, generator=generator, dtype=torch.float64)
+        anywhere = torch.rand(num_patches, num_dims, generator=generator, dtype=torch.float64)
+        foreground = self._cases.foreground
+        is_centred &= foreground.has_foreground(cases)
+        # Arrays from here on, as on so few numbers tensors take several times as long. All starts count from the border
+        # of the padded image.
+        slack, margins = self._slack[cases.numpy()], self._margins[cases.numpy()]
+        centres = foreground.find(cases, which).numpy() + margins
+        centred = np.minimum(np.maximum(centres - self._patch // 2, 0), slack)
+        random = (anywhere.numpy() * (slack + 1)).astype(np.int64)
+        starts = np.where(is_centred.numpy()[:, None], centred, random) - margins
+        return self._cases.images.cut(cases, torch.from_numpy(starts), self._patch)
+
+
+def _group_by_class(label: np.ndarray) -> list[np.ndarray]:
+    """The flat places of every class that is there, background aside, in the order of the classes."""
+    flat = np.asarray(label).reshape(-1)
+    assert flat.size < 2**31, "places are kept in 32 bits"
+    foreground = np.flatnonzero(flat).astype(np.int32)
+    classes = flat[foreground]
+    return [foreground[classes == name] for name in np.unique(classes)]
