@@ -14,7 +14,9 @@ from typing import Protocol, runtime_checkable
 
 from paretoseg.spaces.objective import Measurement, Objective
 from paretoseg.spaces.search_space import Candidate, SearchSpace
-from paretoseg.trainables.severities.levels import CLEAN
+
+CLEAN = "none"
+"""Name under which results on the untouched image are kept, with severity 0."""
 
 
 class Split(StrEnum):
@@ -26,6 +28,9 @@ class Split(StrEnum):
 
 ESTIMATED_MEMORY, TAKEN_MEMORY = "estimated_memory_gb", "train_memory_gb"
 """Costs of a task that says what its training was estimated to take, and what it took: the search compares the two."""
+
+BYTES_PER_GB = 1e9
+"""Memory is given in gigabytes of 10^9 bytes everywhere."""
 
 MEAN = "mean"
 """Stands in place of a class where a score is the mean over all foreground classes."""

@@ -21,8 +21,7 @@ from paretoseg.search.trials.trial import State, Trial
 from paretoseg.trainables.data.datasets import DataConfig, Dataset, describe_shift_sets
 from paretoseg.trainables.data.files_config import FilesConfig
 from paretoseg.trainables.scoring.measures import MEASURES
-from paretoseg.trainables.severities.levels import CLEAN
-from paretoseg.trainables.trainable import CaseScore, Split
+from paretoseg.trainables.trainable import CLEAN, CaseScore, Split
 
 _USAGE = {
     "bundle": """\

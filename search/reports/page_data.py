@@ -17,8 +17,7 @@ from paretoseg.spaces.objective import Direction, Objective
 from paretoseg.spaces.search_space import DIMENSIONS
 from paretoseg.trainables.scoring.measures import MEASURES, measure_of_unit
 from paretoseg.trainables.scoring.objectives import select_means
-from paretoseg.trainables.severities.levels import CLEAN
-from paretoseg.trainables.trainable import MEAN, CaseScore
+from paretoseg.trainables.trainable import CLEAN, MEAN, CaseScore
 
 _OPERATIONS = {"name": "flops", "label": "operations per window", "unit": "FLOP"}
 _UNITS = {"_ms": "ms", "_seconds": "s", "_min": "min", "_gb": "GB", "_mm": "mm"}

@@ -12,8 +12,7 @@ from PIL import Image
 from skimage.measure import approximate_polygon, find_contours
 
 from paretoseg.trainables.scoring.objectives import select_means
-from paretoseg.trainables.severities.levels import CLEAN
-from paretoseg.trainables.trainable import CaseScore, Split
+from paretoseg.trainables.trainable import CLEAN, CaseScore, Split
 
 if TYPE_CHECKING:
     from paretoseg.trainables.segmentation.gallery import Answer, Scene, View

@@ -10,8 +10,8 @@ from paretoseg.search.trials.trial import Trial
 from paretoseg.spaces.objective import Objective
 from paretoseg.spaces.recipe import augmentation_families
 from paretoseg.trainables.scoring.objectives import select_means
-from paretoseg.trainables.severities.levels import CLEAN, LEVELS
-from paretoseg.trainables.trainable import CaseScore
+from paretoseg.trainables.severities.levels import LEVELS
+from paretoseg.trainables.trainable import CLEAN, CaseScore
 
 
 def describe_loss(trial: Trial, objectives: Sequence[Objective]) -> dict[str, Any]:

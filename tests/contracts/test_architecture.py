@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("spaces", "trainables", "search", "cluster")
+PACKAGES = ("paretoseg", "spaces", "trainables", "search", "cluster")
 FACES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("__init__.py"))
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 GRAB_BAGS = {"utils", "util", "common", "helpers", "core", "base", "misc"}
@@ -54,4 +54,4 @@ def test_everything_is_caught_only_where_a_process_meets_code_that_is_not_ours()
                 node.type is None or ast.unparse(node.type) in ("Exception", "BaseException")
             ):
                 places.append(name_of(path))
-    assert places == ["search/running/data_parallel.py", "search/tracking/process.py", "search/running/worker.py"]
+    assert places == ["search/running/data_parallel.py", "search/running/worker.py", "search/tracking/process.py"]

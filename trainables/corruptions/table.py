@@ -46,7 +46,8 @@ from paretoseg.trainables.corruptions.noise import (
     speckle_noise,
 )
 from paretoseg.trainables.seeds import derive_seed
-from paretoseg.trainables.severities.levels import CLEAN, LEVELS, check_corruption
+from paretoseg.trainables.severities.levels import LEVELS, check_corruption
+from paretoseg.trainables.trainable import CLEAN
 
 ImageCorruption = Callable[[Tensor, float, Generators], Tensor]
 """Images, strength and a generator for each of them: the images after it."""

@@ -6,21 +6,19 @@ import platform
 import statistics
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
 
 from paretoseg.trainables.evaluation.measuring import predict
-from paretoseg.trainables.training.memory import BYTES_PER_GB
+from paretoseg.trainables.networks.size import count_flops, count_parameters, in_evaluation
+from paretoseg.trainables.trainable import BYTES_PER_GB
 
 NUM_TIMINGS = 5
 """Timed passes; one more goes before them to warm up."""
@@ -36,7 +34,7 @@ def measure_costs(network: nn.Module, image: Float[Tensor, "c *spatial"], patch:
         image: A whole image on the same device.
         patch: Edge of the sliding window.
     """
-    with _in_evaluation(network):
+    with in_evaluation(network):
         return {
             "parameters": float(count_parameters(network)),
             "flops": float(count_flops(network, image, patch)),
@@ -45,37 +43,13 @@ def measure_costs(network: nn.Module, image: Float[Tensor, "c *spatial"], patch:
         }
 
 
-def count_parameters(network: nn.Module) -> int:
-    """How many numbers training fits."""
-    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-
-
-def count_flops(network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int) -> int:
-    """Floating-point operations of one forward pass of one window, a multiplication and its addition counted as two.
-
-    Convolutions, matrix products and attention are counted, as PyTorch's FLOP counter does; norms, activations and
-    interpolation are not. The number is the same on every device.
-    """
-    window = image.new_zeros(1, len(image), *[patch] * (image.ndim - 1))
-    has_fast_path = torch.backends.mha.get_fastpath_enabled()
-    # Fused attention is one operation that the counter may not know; its parts are all known.
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        counter = FlopCounterMode(display=False)
-        with _in_evaluation(network), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-            network(window)
-    finally:
-        torch.backends.mha.set_fastpath_enabled(has_fast_path)
-    return int(counter.get_total_flops())
-
-
 def measure_latency_ms(network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int) -> float:
     """Median time from a whole image to its logits, sliding window included, in milliseconds.
 
     Holds for the device that the image and the network are on, a CPU with as many threads as the trial was assigned or
     one GPU. Compare numbers of one machine only.
     """
-    with _in_evaluation(network):
+    with in_evaluation(network):
         timings = [_time_once(network, image[None], patch) for _ in range(NUM_TIMINGS + 1)][1:]
     return 1e3 * statistics.median(timings)
 
@@ -87,7 +61,7 @@ def measure_memory_gb(network: nn.Module, image: Float[Tensor, "c *spatial"], pa
     library takes inside of an operation.
     """
     weights = sum(tensor.nbytes for tensor in (*network.parameters(), *network.buffers()))
-    with _in_evaluation(network):
+    with in_evaluation(network):
         return (weights + _measure_peak(lambda: predict(network, image[None], patch), image)) / BYTES_PER_GB
 
 
@@ -96,16 +70,6 @@ def name_device(device: str, num_threads: int) -> str:
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{_read_processor()}, {num_threads} thread{'s' * (num_threads != 1)}"
-
-
-@contextmanager
-def _in_evaluation(network: nn.Module) -> Iterator[None]:
-    was_training = network.training
-    network.eval()
-    try:
-        yield
-    finally:
-        network.train(was_training)
 
 
 def _time_once(network: nn.Module, images: Tensor, patch: int) -> float:

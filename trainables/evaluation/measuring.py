@@ -25,8 +25,8 @@ from paretoseg.trainables.scoring.battery import CLEAN_CONDITION, Battery, Condi
 from paretoseg.trainables.scoring.measures import DICE, HD95, NSD, Measure, Scoring
 from paretoseg.trainables.scoring.windows import WINDOW_OVERLAP
 from paretoseg.trainables.seeds import derive_seed
-from paretoseg.trainables.severities.levels import CLEAN, find_strength
-from paretoseg.trainables.trainable import MEAN, CaseScore
+from paretoseg.trainables.severities.levels import find_strength
+from paretoseg.trainables.trainable import CLEAN, MEAN, CaseScore
 
 PIXELS_PER_PASS = 2**17
 """Pixels or voxels that go through the network at once: bounds the memory, whatever the size of images and windows."""

@@ -29,9 +29,14 @@ SCHEMA = "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/downlo
 BUNDLE_VERSION = "0.1.0"
 _UNSTATED = "Not stated; fill in before the bundle is passed on."
 
-NETWORK_MODULE, NETWORK_BUILDER, INFERENCE_MODULE = "networks", "build_network", "bundle_inference"
+_NETWORK_SOURCE = "paretoseg.trainables.networks.encoder_decoder"
+_INFERENCE_SOURCE = "paretoseg.trainables.export.bundle_inference"
+_TRANSFORMS_SOURCE = "paretoseg.trainables.export.bundle_transforms"
+"""Our own modules that a bundle carries, with all that they import; in `scripts/` they lie side by side."""
+
+NETWORK_MODULE, NETWORK_BUILDER, INFERENCE_MODULE = "encoder_decoder", "build_network", "bundle_inference"
 TRANSFORMS_MODULE, PREPROCESSING_MODULE = "bundle_transforms", "preprocessing"
-"""Names in `scripts/`, those of our own modules."""
+"""Their names in `scripts/`."""
 
 
 def write_bundle(folder: Path, model: TrainedModel) -> None:
@@ -44,9 +49,9 @@ def write_bundle(folder: Path, model: TrainedModel) -> None:
     torch.save(dict(model.weights), buffer)
     # torch itself would turn a full disk into a RuntimeError without a reason.
     (folder / "models" / "model.pt").write_bytes(buffer.getvalue())
-    sources = collect_sources(f"trainables.{NETWORK_MODULE}") | collect_sources(f"trainables.{INFERENCE_MODULE}")
+    sources = collect_sources(_NETWORK_SOURCE) | collect_sources(_INFERENCE_SOURCE)
     if model.preparation is not None:
-        readers = collect_sources(f"trainables.{TRANSFORMS_MODULE}", READERS)
+        readers = collect_sources(_TRANSFORMS_SOURCE, READERS)
         assert not set(sources) & set(readers), f"modules of one name: {sorted(set(sources) & set(readers))}"
         sources |= readers
     for name, text in sources.items():

@@ -12,7 +12,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-_OURS = ("spaces", "trainables")
+_OURS = "paretoseg"
 _FOREIGN = ("torch", "monai", "numpy")
 """What the code of a network may import besides Python's own library."""
 
@@ -48,7 +48,8 @@ def read_source(module: str) -> str:
     spec = importlib.util.find_spec(module)
     assert spec is not None, f"there is no module {module}"
     assert spec.origin is not None, f"{module} is no file"
-    header = f"# SPDX-License-Identifier: Apache-2.0. Copied by paretoseg from {module.replace('.', '/')}.py.\n"
+    place = module.removeprefix(f"{_OURS}.").replace(".", "/")
+    header = f"# SPDX-License-Identifier: Apache-2.0. Copied by paretoseg from {place}.py.\n"
     return header + Path(spec.origin).read_text()
 
 
@@ -66,7 +67,7 @@ def _make_relative(module: str, besides: tuple[str, ...]) -> tuple[str, set[str]
         assert node.level == 0, f"{module} imports relatively"
         assert node.end_lineno is not None
         span = slice(node.lineno - 1, node.end_lineno)
-        if source.partition(".")[0] in _OURS:
+        if source.partition(".")[0] == _OURS:
             imported.add(source)
             names = ", ".join(alias.name + (f" as {alias.asname}" if alias.asname else "") for alias in node.names)
             relative = f"{' ' * node.col_offset}from .{source.rpartition('.')[2]} import {names}"

@@ -19,8 +19,8 @@ from paretoseg.spaces.canonical import FAMILY_DIMENSIONS
 from paretoseg.spaces.network_size import NetworkSize
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Dataset
-from paretoseg.trainables.evaluation.costs import count_flops, count_parameters
 from paretoseg.trainables.networks.encoder_decoder import build_network
+from paretoseg.trainables.networks.size import count_flops, count_parameters
 
 MIN_WIDTH = 2
 """Fewest channels of the first level that all attention blocks can halve."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, runtime_checkable
 
 from paretoseg.trainables.seeds import derive_seed
-from paretoseg.trainables.severities.levels import CLEAN, SeverityTable, default_strengths
+from paretoseg.trainables.severities.levels import SeverityTable, default_strengths
+from paretoseg.trainables.trainable import CLEAN
 
 
 @runtime_checkable

@@ -19,8 +19,7 @@ from paretoseg.trainables.scoring.battery import CLEAN_CONDITION, Condition
 from paretoseg.trainables.scoring.measures import DICE, Measure
 from paretoseg.trainables.scoring.robustness_kinds import ROBUSTNESS, ROBUSTNESS_KINDS, Robustness, Times
 from paretoseg.trainables.scoring.score_table import ScoreTable, tabulate
-from paretoseg.trainables.severities.levels import CLEAN
-from paretoseg.trainables.trainable import MEAN, CaseScore
+from paretoseg.trainables.trainable import CLEAN, MEAN, CaseScore
 
 ACCURACY = "accuracy"
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from paretoseg.trainables.scoring.battery import Condition
 from paretoseg.trainables.scoring.robustness_kinds import ErrorTable, Robustness
-from paretoseg.trainables.severities.levels import CLEAN
+from paretoseg.trainables.trainable import CLEAN
 
 _HOW = "task.reference=STUDY/cases/trial-00000-validation.parquet"
 

@@ -13,7 +13,8 @@ from paretoseg.trainables.scoring.measures import ObjectiveMetric, SurfaceMetric
 from paretoseg.trainables.scoring.objectives import RobustnessOver
 from paretoseg.trainables.scoring.reference_errors import parse_errors
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
-from paretoseg.trainables.segmentation.task import Precision, SegmentationTask
+from paretoseg.trainables.segmentation.settings import Precision
+from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.severities.calibration import settle_strengths
 from paretoseg.trainables.severities.levels import expand_corruptions
 from paretoseg.trainables.severities.shipped import AUTO, locate_calibration

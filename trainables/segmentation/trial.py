@@ -38,11 +38,19 @@ from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.measures import MEASURES, Scoring, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import name_objectives, summarise
 from paretoseg.trainables.seeds import derive_seed
-from paretoseg.trainables.segmentation.task import SegmentationTask
-from paretoseg.trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Assignment, CaseScore, Evaluation, Split
+from paretoseg.trainables.segmentation.settings import SegmentationSettings
+from paretoseg.trainables.trainable import (
+    BYTES_PER_GB,
+    ESTIMATED_MEMORY,
+    TAKEN_MEMORY,
+    Assignment,
+    CaseScore,
+    Evaluation,
+    Split,
+)
 from paretoseg.trainables.training.augmentation import augment, draw_augmentation
 from paretoseg.trainables.training.learner import Learner, find_half, lay_out
-from paretoseg.trainables.training.memory import BYTES_PER_GB, PeakMeter, available_bytes, keep_freed_memory
+from paretoseg.trainables.training.memory import PeakMeter, available_bytes, keep_freed_memory
 from paretoseg.trainables.training.parallel import count_workers, is_leader
 from paretoseg.trainables.training.sampling import PatchSampler, load_training_cases_once
 
@@ -52,7 +60,7 @@ WEIGHTS_FILE, STATE_FILE = "weights.pt", "training.pt"
 class SegmentationTrainable:
     """A candidate in training on a segmentation task. Implements `Trainable`."""
 
-    def __init__(self, task: SegmentationTask, assignment: Assignment) -> None:
+    def __init__(self, task: SegmentationSettings, assignment: Assignment) -> None:
         torch.set_num_threads(assignment.num_threads)
         keep_freed_memory()
         self._task, self._assignment = task, assignment

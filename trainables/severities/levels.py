@@ -12,9 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-CLEAN = "none"
-"""Name under which results on the untouched image are kept, with severity 0."""
-
 NUM_SEVERITIES = 5
 
 Strengths = tuple[float, float, float, float, float]

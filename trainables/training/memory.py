@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-BYTES_PER_GB = 1e9
+from paretoseg.trainables.trainable import BYTES_PER_GB
 
 HALF_SIZE = 0.5
 """Size of activations in bfloat16, relative to float32. Norms keep more, so that this errs on the hopeful side."""

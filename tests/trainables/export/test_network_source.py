@@ -17,7 +17,7 @@ from tests.trainables.exports import answer, build_network, draw
 
 def test_the_sources_of_the_network_import_only_each_other_torch_and_monai() -> None:
     sources = collect_sources("paretoseg.trainables.networks.encoder_decoder")
-    assert {"networks.py", "skips.py", "attention.py", "architecture.py"} <= set(sources)
+    assert {"encoder_decoder.py", "skips.py", "attention.py", "architecture.py"} <= set(sources)
     for text in sources.values():
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.ImportFrom) and node.level:
@@ -37,7 +37,7 @@ def test_the_copied_package_gives_the_same_logits(tmp_path: Path, monkeypatch: p
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "copied", importlib.util.module_from_spec(spec))
     monkeypatch.syspath_prepend(tmp_path)
-    networks = importlib.import_module("copied.networks")
+    networks = importlib.import_module("copied.encoder_decoder")
     blueprint = draw()
     blueprint = dataclasses.replace(blueprint, architecture=dataclasses.replace(blueprint.architecture, family=family))
     network = build_network(blueprint)

@@ -13,11 +13,11 @@ from paretoseg.spaces.network_size import NetworkSize
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import load_once
 from paretoseg.trainables.data.textures import TexturesConfig
-from paretoseg.trainables.evaluation.costs import count_flops, count_parameters
 from paretoseg.trainables.export.writing import draw_blueprint
 from paretoseg.trainables.networks.attention import ATTENTION
 from paretoseg.trainables.networks.capacity import build_matched, match_width
 from paretoseg.trainables.networks.encoder_decoder import build_network
+from paretoseg.trainables.networks.size import count_flops, count_parameters
 from paretoseg.trainables.networks.skips import SKIPS
 from paretoseg.trainables.segmentation.config import SegmentationConfig
 from paretoseg.trainables.trainable import Assignment

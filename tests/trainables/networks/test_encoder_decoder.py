@@ -9,11 +9,11 @@ import torch
 
 from paretoseg.spaces.architecture import Architecture
 from paretoseg.spaces.search_space import DIMENSIONS
-from paretoseg.trainables.evaluation.costs import count_parameters
 from paretoseg.trainables.networks.attention import ATTENTION
 from paretoseg.trainables.networks.blocks import BLOCKS
 from paretoseg.trainables.networks.encoder_decoder import build_network, initialise_weights
 from paretoseg.trainables.networks.layers import ACTIVATIONS, UPSAMPLING
+from paretoseg.trainables.networks.size import count_parameters
 from paretoseg.trainables.networks.skips import SKIPS, AttentionGate, NoSkip
 
 

@@ -10,9 +10,9 @@ from torch import nn
 
 from paretoseg.spaces.architecture import Architecture
 from paretoseg.spaces.search_space import DIMENSIONS
-from paretoseg.trainables.evaluation.costs import count_parameters
 from paretoseg.trainables.networks.encoder_decoder import build_network
 from paretoseg.trainables.networks.monai_families import FAMILIES
+from paretoseg.trainables.networks.size import count_parameters
 
 STUDY_2D = {"width": 16, "norm": "batch", "activation": "relu"}
 

@@ -20,7 +20,7 @@ from paretoseg.trainables.scoring.measures import ObjectiveMetric, SurfaceMetric
 from paretoseg.trainables.scoring.objectives import RobustnessOver
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
 from paretoseg.trainables.segmentation.config import SegmentationConfig
-from paretoseg.trainables.segmentation.task import Precision
+from paretoseg.trainables.segmentation.settings import Precision
 from paretoseg.trainables.trainable import Split, Task
 
 

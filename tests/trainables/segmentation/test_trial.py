@@ -16,10 +16,10 @@ from paretoseg.trainables.evaluation.costs import name_device
 from paretoseg.trainables.scoring.measures import ObjectiveMetric, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import measure_accuracy, measure_robustness, select_means
 from paretoseg.trainables.segmentation.config import SegmentationConfig
-from paretoseg.trainables.segmentation.task import Precision, SegmentationTask
+from paretoseg.trainables.segmentation.settings import Precision
+from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.segmentation.trial import SegmentationTrainable
-from paretoseg.trainables.trainable import Assignment, Split, Trainable
-from paretoseg.trainables.training.memory import BYTES_PER_GB
+from paretoseg.trainables.trainable import BYTES_PER_GB, Assignment, Split, Trainable
 from paretoseg.trainables.training.optimisers import learning_rate_factor
 
 CANDIDATE = Candidate(

@@ -1,0 +1,47 @@
+"""How large a network is: numbers that training fits, and operations of one forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def count_parameters(network: nn.Module) -> int:
+    """How many numbers training fits."""
+    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+
+
+def count_flops(network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int) -> int:
+    """Floating-point operations of one forward pass of one window, a multiplication and its addition counted as two.
+
+    Convolutions, matrix products and attention are counted, as PyTorch's FLOP counter does; norms, activations and
+    interpolation are not. The number is the same on every device.
+    """
+    window = image.new_zeros(1, len(image), *[patch] * (image.ndim - 1))
+    has_fast_path = torch.backends.mha.get_fastpath_enabled()
+    # Fused attention is one operation that the counter may not know; its parts are all known.
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        counter = FlopCounterMode(display=False)
+        with in_evaluation(network), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+            network(window)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(has_fast_path)
+    return int(counter.get_total_flops())
+
+
+@contextmanager
+def in_evaluation(network: nn.Module) -> Iterator[None]:
+    """Puts a network into evaluation mode for the while."""
+    was_training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(was_training)
