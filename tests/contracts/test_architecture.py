@@ -27,7 +27,7 @@ def test_a_face_holds_a_docstring_and_nothing_else(path):
 def test_a_module_says_what_it_is_and_stays_readable(path):
     text = path.read_text()
     assert ast.get_docstring(ast.parse(text))
-    assert len(text.splitlines()) <= 300
+    assert len(text.splitlines()) <= 400
     assert path.stem not in GRAB_BAGS
 
 

@@ -177,7 +177,7 @@ def test_yaml_keeps_texts_that_look_like_something_else():
 
 
 def test_every_manifest_on_the_page_is_one_that_a_server_takes(schemas):
-    page = (Path(__file__).parents[2] / "docs" / "kubernetes.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "kubernetes.md").read_text()
     blocks = [
         textwrap.dedent(block) for block in re.findall(r"^ *```yaml\n(.*?)^ *```", page, re.MULTILINE | re.DOTALL)
     ]

@@ -58,7 +58,7 @@ def test_a_full_disk_stops_cleanly_and_the_search_goes_on_when_there_is_room():
     code = "import sys; from paretoseg.search.commands.cli import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run(
         [sys.executable, "-c", code, *TOY],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (11000, resource.RLIM_INFINITY)),
         capture_output=True,
         text=True,
@@ -129,7 +129,7 @@ def test_a_search_that_nobody_reads_any_more_goes_on():
     code = "import sys; from paretoseg.search.commands.cli import main; sys.exit(main(sys.argv[1:]))"
     with subprocess.Popen(
         [sys.executable, "-c", code, *TOY],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

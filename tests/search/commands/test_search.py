@@ -78,7 +78,7 @@ def test_nothing_is_written_when_a_part_of_the_search_cannot_be_built(monkeypatc
     def refuse(*arguments):
         raise ValueError("it cannot be built")
 
-    monkeypatch.setattr(f"search.strategies.{config}.build", refuse)
+    monkeypatch.setattr(f"paretoseg.search.strategies.{config}.build", refuse)
     with pytest.raises(ValueError, match="it cannot be built"):
         search(*TOY)
     assert not Path("studies").exists()

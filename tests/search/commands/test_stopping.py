@@ -21,7 +21,7 @@ except BaseException as error:  # as a library does that makes an error of its o
 
 def send_itself(number, moment):
     words = [sys.executable, "-c", CODE, str(int(number)), moment]
-    return subprocess.run(words, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    return subprocess.run(words, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("number", SIGNALS)

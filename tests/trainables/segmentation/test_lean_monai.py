@@ -11,7 +11,7 @@ import pytest
 
 from paretoseg.trainables.segmentation.lean_monai import SPARED
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 TRIAL = """
 import json, sys
