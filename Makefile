@@ -17,11 +17,12 @@ quickstart: $(STAMP) ## search 24 small networks on real textures, about 2 minut
 test: lint ## the whole test suite: lint, types, import contracts, tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(PYTEST_ARGS)
 
-lint: $(STAMP) tree ## style, types, import contracts
+lint: $(STAMP) tree ## style, types, import contracts, dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	cd $(TREE) && $(ROOT)$(BIN)/mypy --config-file $(ROOT)pyproject.toml --cache-dir $(ROOT).mypy_cache
 	cd $(TREE) && PYTHONPATH=. $(ROOT)$(BIN)/lint-imports --config $(ROOT)pyproject.toml --no-cache
+	cd $(TREE) && $(ROOT)$(BIN)/deptry . --config $(ROOT)pyproject.toml --no-ansi
 
 # The folders as they are imported, hard-linked: mypy and import-linter find packages by their place on the disk.
 tree:
