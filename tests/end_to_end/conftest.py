@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
 _FOLDER = Path(__file__).parent
 
 
@@ -35,7 +34,7 @@ class Command:
         process = subprocess.Popen(
             [sys.executable, "-m", "paretoseg", *words],
             cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"},
+            env=os.environ | {"COLUMNS": "200"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -81,3 +81,15 @@ def test_a_trial_that_hangs_is_ended_after_its_time(command: Command) -> None:
     failed = trials[trials.foreground_ratio < 0.4]
     assert len(failed) >= 1
     assert set(failed.failure) == {"timeout"}
+
+
+def test_a_search_runs_beside_modules_of_the_users_own_with_the_names_of_our_folders(command: Command) -> None:
+    """In the command itself and in Ray's workers; each module here would end whatever imports it."""
+    for name in ("spaces", "cluster", "trainables", "calibration"):
+        (command.folder / f"{name}.py").write_text("raise SystemExit('the module of the user was imported')\n")
+    (command.folder / "search").mkdir()
+    (command.folder / "search" / "__init__.py").write_text("raise SystemExit('the package of the user was imported')\n")
+    code, output = command.run("search", "study=toy", "task=toy", "budget.trials=4")
+    assert code == 0, output
+    trials = pd.read_parquet(command.folder / "studies" / "toy" / "trials.parquet")
+    assert set(trials.state) == {"FINISHED"}

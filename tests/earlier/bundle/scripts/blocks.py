@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0. Copied by paretoseg from trainables/blocks.py.
+"""Convolution blocks: what a level of the encoder-decoder does at its resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+
+from monai.networks.layers.factories import Conv
+from torch import Tensor, nn
+
+from .architecture import Architecture
+from .attention import ATTENTION
+from .layers import build_activation, build_norm
+
+EXPANSION = 2
+"""Channels inside an inverted bottleneck, relative to those outside; 2 is the least of MedNeXt."""
+
+
+def build_level(
+    in_channels: int, out_channels: int, architecture: Architecture, *, spatial_dims: int, is_bottleneck: bool = False
+) -> nn.Module:
+    """The blocks of one level in a row: (b, in_channels, ...spatial) to (b, out_channels, ...spatial)."""
+    build = BLOCKS[architecture.block]
+    attention = architecture.attention
+    if attention == "self_attention" and not is_bottleneck:
+        attention = "none"
+    blocks = []
+    for index in range(architecture.blocks):
+        last = ATTENTION[attention](out_channels, spatial_dims)
+        blocks.append(build(out_channels if index else in_channels, out_channels, architecture, spatial_dims, last))
+    return nn.Sequential(*blocks) if len(blocks) > 1 else blocks[0]
+
+
+class ResidualBlock(nn.Sequential):
+    """Two convolutions around which the input is led; attention weighs the branch, as in SE-ResNet.
+
+    After He et al., 'Deep residual learning' (CVPR 2016), figure 2; where the channels differ, a pointwise convolution
+    leads the input around. The layers have the names of the plain block's.
+    """
+
+    def __init__(self, branch: nn.Sequential, in_channels: int, out_channels: int, spatial_dims: int) -> None:
+        super().__init__(*branch)
+        self.shortcut = _match_channels(in_channels, out_channels, spatial_dims)
+
+    def forward(self, images: Float[Tensor, "b c *spatial"]) -> Float[Tensor, "b c2 *spatial"]:
+        """The second nonlinearity of branch plus shortcut."""
+        first, first_norm, activation, second, second_norm, last_activation, attention, shortcut = self
+        branch = activation(first_norm(first(images)))
+        branch = attention(second_norm(second(branch)))
+        features: Tensor = last_activation(branch + shortcut(images))
+        return features
+
+
+class InvertedBottleneck(nn.Module):
+    """Depthwise convolution, norm, wider, nonlinearity, narrower, and the input led around.
+
+    After Liu et al., 'A ConvNet for the 2020s' (CVPR 2022), and Roy et al., 'MedNeXt' (MICCAI 2023), figure 1.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, architecture: Architecture, spatial_dims: int, attention: nn.Module
+    ) -> None:
+        super().__init__()
+        convolution, wide = Conv[Conv.CONV, spatial_dims], EXPANSION * out_channels
+        kernel = architecture.kernel
+        # Channels are matched before: depthwise filters of a single input channel would be far too few.
+        self.shortcut = _match_channels(in_channels, out_channels, spatial_dims)
+        self.depthwise = convolution(
+            out_channels, out_channels, kernel_size=kernel, padding=kernel // 2, groups=out_channels, bias=False
+        )
+        self.norm = build_norm(architecture.norm, out_channels, spatial_dims)
+        self.widen = convolution(out_channels, wide, kernel_size=1)
+        self.activation = build_activation(architecture.activation, architecture.dropout)
+        self.narrow = convolution(wide, out_channels, kernel_size=1)
+        self.attention = attention
+
+    def forward(self, images: Float[Tensor, "b c *spatial"]) -> Float[Tensor, "b c2 *spatial"]:
+        """Branch plus shortcut."""
+        features = self.shortcut(images)
+        branch = self.activation(self.widen(self.norm(self.depthwise(features))))
+        joined: Tensor = features + self.attention(self.narrow(branch))
+        return joined
+
+
+def _plain(
+    in_channels: int, out_channels: int, architecture: Architecture, spatial_dims: int, attention: nn.Module
+) -> nn.Sequential:
+    """Twice convolution, norm and nonlinearity, then attention. Keeps the spatial extents."""
+    layers: list[nn.Module] = []
+    for before in (in_channels, out_channels):
+        layers += [_convolve(before, out_channels, architecture, spatial_dims)]
+        layers += [build_norm(architecture.norm, out_channels, spatial_dims)]
+        layers += [build_activation(architecture.activation, architecture.dropout)]
+    return nn.Sequential(*layers, attention)
+
+
+def _residual(
+    in_channels: int, out_channels: int, architecture: Architecture, spatial_dims: int, attention: nn.Module
+) -> nn.Module:
+    branch = _plain(in_channels, out_channels, architecture, spatial_dims, attention)
+    return ResidualBlock(branch, in_channels, out_channels, spatial_dims)
+
+
+def _convolve(before: int, after: int, architecture: Architecture, spatial_dims: int) -> nn.Module:
+    """A convolution without bias, as the norm that follows would take it away again.
+
+    Separable ones are pointwise first (Haase and Amthor, 'Rethinking depthwise separable convolutions', CVPR 2020), so
+    that an image of one channel is looked at with more than one filter.
+    """
+    convolution, kernel = Conv[Conv.CONV, spatial_dims], architecture.kernel
+    if architecture.block != "separable":
+        whole: nn.Module = convolution(before, after, kernel_size=kernel, padding=kernel // 2, bias=False)
+        return whole
+    pointwise = convolution(before, after, kernel_size=1, bias=False)
+    return nn.Sequential(
+        pointwise, convolution(after, after, kernel_size=kernel, padding=kernel // 2, groups=after, bias=False)
+    )
+
+
+def _match_channels(before: int, after: int, spatial_dims: int) -> nn.Module:
+    if before == after:
+        return nn.Identity()
+    convolution: nn.Module = Conv[Conv.CONV, spatial_dims](before, after, kernel_size=1, bias=False)
+    return convolution
+
+
+BLOCKS: Mapping[str, Callable[[int, int, Architecture, int, nn.Module], nn.Module]] = {
+    "plain": _plain,
+    "residual": _residual,
+    "separable": _plain,
+    "convnext": InvertedBottleneck,
+}
+"""By option of `Architecture.block`: (in_channels, out_channels, architecture, spatial_dims, attention) -> block."""

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0. Copied by paretoseg from spaces/domain.py.
+"""What one dimension of the search space may be, and its only encoding.
+
+Every domain maps its values to the unit interval and back, so that samplers, genetic operators and surrogates see the
+same numbers. `Float` is continuous there, `Int` and `Choice` cut it into equal cells and stand in the middle of theirs.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+Value = bool | int | float | str
+"""A value of a dimension: plain, hashable, and the same in JSON, YAML and Parquet."""
+
+
+@runtime_checkable
+class Domain(Protocol):
+    """The values that one dimension may take. All implementations are frozen and hashable."""
+
+    def contains(self, value: object) -> bool:
+        """True if `value` is of the right type and allowed."""
+        ...
+
+    def to_unit(self, value: Value) -> float:
+        """The place of `value` in [0, 1]. Raises ValueError if it is not contained."""
+        ...
+
+    def from_unit(self, unit: float) -> Value:
+        """The value at `unit`, which is clipped to [0, 1] first. Inverse of `to_unit`."""
+        ...
+
+    def neighbours(self, value: Value) -> tuple[Value, ...]:
+        """The values one step away, in ascending order; for a Choice all the others."""
+        ...
+
+    def restrict(self, wish: object) -> Domain:
+        """The part of this domain that a user asks for: a single value, or a list of bounds or options.
+
+        Raises:
+            ValueError: if the wish is not contained in this domain; the message names what is.
+        """
+        ...
+
+    def describe(self) -> str:
+        """The allowed values in words for messages, such as '2..6' or 'none, concatenation'."""
+        ...
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _pair(wish: object, domain: Domain) -> tuple[object, object]:
+    """The bounds of a wish: a value stands for both; a list must hold exactly two."""
+    if not isinstance(wish, list | tuple):
+        return wish, wish
+    if len(wish) != 2:
+        raise ValueError(f"needs one value or [low, high] within {domain.describe()}, got {list(wish)}")
+    return wish[0], wish[1]
+
+
+@dataclass(frozen=True)
+class Float:
+    """A continuous dimension in [low, high]; with `log`, uniform in the logarithm.
+
+    Raises:
+        ValueError: if low > high, or log is asked for and low <= 0.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.high:
+            raise ValueError(f"`low <= high` must hold, but got (low={self.low}, high={self.high})")
+        if self.log and self.low <= 0:
+            raise ValueError(f"`low > 0` must hold for a logarithmic range, but got (low={self.low})")
+
+    def contains(self, value: object) -> bool:
+        """True for a finite number in [low, high]."""
+        return _is_number(value) and self.low <= float(value) <= self.high  # type: ignore[arg-type]
+
+    def to_unit(self, value: Value) -> float:
+        """The place of `value` in [0, 1], linear or logarithmic."""
+        if not self.contains(value):
+            raise ValueError(f"must lie in {self.describe()}, got {value!r}")
+        if self.low == self.high:
+            return 0.5
+        low, high, place = self._scale(self.low), self._scale(self.high), self._scale(float(value))
+        return min(max((place - low) / (high - low), 0.0), 1.0)
+
+    def from_unit(self, unit: float) -> float:
+        """The number at `unit`, rounded to four significant digits and clipped to the bounds."""
+        low, high = self._scale(self.low), self._scale(self.high)
+        place = low + (high - low) * min(max(unit, 0.0), 1.0)
+        rounded = float(f"{math.exp(place) if self.log else place:.4g}")
+        return min(max(rounded, self.low), self.high)
+
+    def neighbours(self, value: Value) -> tuple[float, ...]:
+        """The numbers a tenth of the range below and above, as far as they are inside."""
+        unit = self.to_unit(value)
+        if self.low == self.high:
+            return ()
+        return tuple(self.from_unit(place) for place in (unit - 0.1, unit + 0.1) if 0.0 <= place <= 1.0)
+
+    def restrict(self, wish: object) -> Float:
+        """`0.5` pins the dimension, `[0.1, 0.5]` narrows it."""
+        low, high = _pair(wish, self)
+        for bound in (low, high):
+            if not self.contains(bound):
+                raise ValueError(f"must lie in {self.describe()}, got {bound!r}")
+        return Float(float(low), float(high), log=self.log)  # type: ignore[arg-type]
+
+    def describe(self) -> str:
+        """The range in words."""
+        return f"{self.low:g}..{self.high:g}"
+
+    def _scale(self, value: float) -> float:
+        return math.log(value) if self.log else value
+
+
+@dataclass(frozen=True)
+class Int:
+    """A whole number in low..high, both included, that differs from `low` by a multiple of `step`.
+
+    Raises:
+        ValueError: if low > high, the step is below 1, or the step does not lead from low to high.
+    """
+
+    low: int
+    high: int
+    step: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.high:
+            raise ValueError(f"`low <= high` must hold, but got (low={self.low}, high={self.high})")
+        if self.step < 1 or (self.high - self.low) % self.step:
+            raise ValueError(f"`step` must lead from {self.low} to {self.high}, but got (step={self.step})")
+
+    def contains(self, value: object) -> bool:
+        """True for a whole number on the grid."""
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        return is_whole and self.low <= value <= self.high and (value - self.low) % self.step == 0  # type: ignore[operator]
+
+    def to_unit(self, value: Value) -> float:
+        """The middle of the value's cell."""
+        if not self.contains(value):
+            raise ValueError(f"must lie in {self.describe()}, got {value!r}")
+        return ((int(value) - self.low) // self.step + 0.5) / self.num_values
+
+    def from_unit(self, unit: float) -> int:
+        """The value whose cell holds `unit`."""
+        cell = min(int(min(max(unit, 0.0), 1.0) * self.num_values), self.num_values - 1)
+        return self.low + cell * self.step
+
+    def neighbours(self, value: Value) -> tuple[int, ...]:
+        """One step below and above, as far as they are inside."""
+        if not self.contains(value):
+            raise ValueError(f"must lie in {self.describe()}, got {value!r}")
+        return tuple(near for near in (int(value) - self.step, int(value) + self.step) if self.contains(near))
+
+    def restrict(self, wish: object) -> Int:
+        """`3` pins the dimension, `[2, 4]` narrows it."""
+        low, high = _pair(wish, self)
+        for bound in (low, high):
+            if not self.contains(bound):
+                raise ValueError(f"must lie in {self.describe()}, got {bound!r}")
+        return Int(low, high, step=self.step)  # type: ignore[arg-type]
+
+    def describe(self) -> str:
+        """The range in words."""
+        return f"{self.low}..{self.high}" + (f" in steps of {self.step}" if self.step > 1 else "")
+
+    @property
+    def num_values(self) -> int:
+        """How many values there are."""
+        return (self.high - self.low) // self.step + 1
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several named options; their order means nothing.
+
+    Raises:
+        ValueError: if there is no option, or one is listed twice.
+    """
+
+    options: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.options or len(set(self.options)) != len(self.options):
+            raise ValueError(f"options must be distinct and at least one, but got {self.options}")
+
+    def contains(self, value: object) -> bool:
+        """True for the name of an option."""
+        return isinstance(value, str) and value in self.options
+
+    def to_unit(self, value: Value) -> float:
+        """The middle of the option's cell."""
+        if not self.contains(value):
+            raise ValueError(f"must be one of {self.describe()}, got {value!r}")
+        return (self.options.index(str(value)) + 0.5) / len(self.options)
+
+    def from_unit(self, unit: float) -> str:
+        """The option whose cell holds `unit`."""
+        return self.options[min(int(min(max(unit, 0.0), 1.0) * len(self.options)), len(self.options) - 1)]
+
+    def neighbours(self, value: Value) -> tuple[str, ...]:
+        """All other options."""
+        if not self.contains(value):
+            raise ValueError(f"must be one of {self.describe()}, got {value!r}")
+        return tuple(option for option in self.options if option != value)
+
+    def restrict(self, wish: object) -> Choice:
+        """`concatenation` pins the dimension, `[none, concatenation]` narrows it."""
+        wishes = list(wish) if isinstance(wish, list | tuple) else [wish]
+        for option in wishes:
+            if not self.contains(option):
+                raise ValueError(f"must be one of {self.describe()}, got {option!r}")
+        return Choice(tuple(option for option in self.options if option in wishes)) if wishes else self._refuse()
+
+    def describe(self) -> str:
+        """The options in words."""
+        return ", ".join(self.options)
+
+    def _refuse(self) -> Choice:
+        raise ValueError(f"needs at least one of {self.describe()}, got []")

@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: Apache-2.0. Copied by paretoseg from trainables/families.py.
+"""Reference families: MONAI's networks behind the same face as ours, set up as studies of robustness used them.
+
+Imported when built: most searches need none of them, and the transformers are slow to import.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+
+from torch import Tensor, nn
+
+from .architecture import Architecture
+from .layers import ACTIVATIONS, check_extents, count_groups
+
+VNET_CHANNELS = 16
+"""Channels of the first level of MONAI's V-Net, to which those of the image are repeated."""
+
+_UPSAMPLING = {"transposed": "deconv", "interpolation": "nontrainable", "pixel_shuffle": "pixelshuffle"}
+
+
+class Family(nn.Module, ABC):
+    """A network of MONAI's, called `network`, that refuses extents it cannot take."""
+
+    def __init__(self, architecture: Architecture, *, spatial_dims: int, in_channels: int, num_classes: int) -> None:
+        super().__init__()
+        self._total_stride = architecture.total_stride
+        self._is_supervised = architecture.deep_supervision == "on"
+        self.network = self._build(architecture, spatial_dims, in_channels, num_classes)
+
+    def forward(
+        self, images: Float[Tensor, "b c *spatial"], auxiliary: bool = False
+    ) -> Tensor | tuple[Tensor, list[Tensor]]:
+        """Logits at the resolution of the images; with `auxiliary`, also those that deep supervision trains.
+
+        Raises:
+            ValueError: if a spatial extent is not divisible by the total stride.
+        """
+        check_extents(images, self._total_stride)
+        logits, others = self._segment(images)
+        return (logits, others) if auxiliary else logits
+
+    @staticmethod
+    @abstractmethod
+    def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+        """MONAI's network."""
+
+    def _segment(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Logits, and those of deep supervision, finest first."""
+        return self.network(images), []
+
+
+class Unet(Family):
+    """Kerfoot et al., 'Left-ventricle quantification using residual U-Net' (STACOM 2018); strided convolutions.
+
+    Plain blocks are studies A and B's network, residual ones with two units study C's.
+    """
+
+    @staticmethod
+    def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+        from monai.networks.nets.unet import UNet
+
+        from .skipless import UnetWithoutSkips
+
+        is_residual = architecture.block == "residual"
+        # The last unit of a residual network normalises the logits, so its groups must divide the classes too.
+        groups = count_groups(architecture.width, num_classes) if is_residual else count_groups(architecture.width)
+        build = UnetWithoutSkips if architecture.skip == "none" else UNet
+        network: nn.Module = build(
+            spatial_dims,
+            in_channels,
+            num_classes,
+            channels=_channels(architecture),
+            strides=[2] * (architecture.depth - 1),
+            kernel_size=architecture.kernel,
+            up_kernel_size=architecture.kernel,
+            num_res_units=2 * architecture.blocks if is_residual else 0,
+            act=ACTIVATIONS[architecture.activation],
+            norm=("group", {"num_groups": groups}) if architecture.norm == "group" else architecture.norm,
+            dropout=architecture.dropout,
+            bias=architecture.bias == "on",
+        )
+        return network
+
+
+class AttentionUnet(Family):
+    """Oktay et al., 'Attention U-Net' (MIDL 2018); norm and nonlinearity are MONAI's: batch norm and ReLU."""
+
+    @staticmethod
+    def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+        from monai.networks.nets.attentionunet import AttentionUnet as MonaiAttentionUnet
+
+        network: nn.Module = MonaiAttentionUnet(
+            spatial_dims,
+            in_channels,
+            num_classes,
+            channels=_channels(architecture),
+            strides=[2] * (architecture.depth - 1),
+            kernel_size=architecture.kernel,
+            dropout=architecture.dropout,
+        )
+        return network
+
+
+class UnetPlusPlus(Family):
+    """Zhou et al., 'UNet++' (IEEE TMI 39(6), 2020), with five levels."""
+
+    @staticmethod
+    def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+        from monai.networks.nets.basic_unetplusplus import BasicUNetPlusPlus
+
+        width = architecture.width
+        last = width if architecture.head == "narrow" else 32 * width
+        network: nn.Module = BasicUNetPlusPlus(
+            spatial_dims,
+            in_channels,
+            num_classes,
+            features=[*(width * 2**level for level in range(5)), last],
+            deep_supervision=architecture.deep_supervision == "on",
+            act=ACTIVATIONS[architecture.activation],
+            norm=_affine_norm(architecture),
+            bias=architecture.bias == "on",
+            dropout=architecture.dropout,
+            upsample=_UPSAMPLING[architecture.upsampling],
+        )
+        if architecture.deep_supervision == "off":
+            # MONAI builds these heads all the same; weights that nothing trains would stop a training on several GPUs.
+            for column in (1, 2, 3):
+                setattr(network, f"final_conv_0_{column}", nn.Identity())
+        return network
+
+    def _segment(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        *others, logits = self.network(images)
+        return logits, others[::-1]
+
+
+class Vnet(Family):
+    """Milletari et al., 'V-Net' (3DV 2016); five levels from 16 channels, kernels of 5 and batch norm.
+
+    MONAI alone would drop half of what the two finest skips bring across in training, whatever its arguments say; here
+    they follow `dropout` as the coarser ones do.
+    """
+
+    @staticmethod
+    def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+        from monai.networks.layers.factories import Conv
+        from monai.networks.nets.vnet import VNet
+
+        from .skipless import cut_skips
+
+        fits = VNET_CHANNELS % in_channels == 0
+        network: Any = VNet(
+            spatial_dims,
+            in_channels if fits else VNET_CHANNELS,
+            num_classes,
+            act=ACTIVATIONS[architecture.activation],
+            dropout_prob_down=architecture.dropout or None,
+            dropout_prob_up=(architecture.dropout or None, architecture.dropout),
+            dropout_dim=spatial_dims,
+        )
+        for level in (network.up_tr64, network.up_tr32):
+            level.dropout2.p = architecture.dropout
+        if architecture.skip == "none":
+            cut_skips(network, architecture, spatial_dims)
+        if fits:
+            whole: nn.Module = network
+            return whole
+        return nn.Sequential(Conv[Conv.CONV, spatial_dims](in_channels, VNET_CHANNELS, kernel_size=1), network)
+
+
+class SegResNet(Family):
+    """Myronenko, '3D MRI brain tumor segmentation using autoencoder regularization' (BrainLes 2018), without it.
+
+    Levels have 1, 2, ..., 2 and 4 residual blocks down, times `blocks`, and `blocks` up.
+    """
+
+    @staticmethod
+    def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+        from monai.networks.nets.segresnet import SegResNet as MonaiSegResNet
+
+        repeats = [1, *[2] * (architecture.depth - 2), 4]
+        network: nn.Module = MonaiSegResNet(
+            spatial_dims,
+            architecture.width,
+            in_channels,
+            num_classes,
+            dropout_prob=architecture.dropout or None,
+            act=ACTIVATIONS[architecture.activation],
+            norm=_plain_norm(architecture),
+            blocks_down=tuple(architecture.blocks * repeat for repeat in repeats),
+            blocks_up=(architecture.blocks,) * (architecture.depth - 1),
+            upsample_mode=_UPSAMPLING[architecture.upsampling],
+        )
+        return network
+
+
+class DynUnet(Family):
+    """The network of nnU-Net: Isensee et al., Nature Methods 18, 2021."""
+
+    @staticmethod
+    def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+        from monai.networks.nets.dynunet import DynUNet as MonaiDynUnet
+
+        strides = [1, *[2] * (architecture.depth - 1)]
+        is_supervised = architecture.deep_supervision == "on"
+        network: nn.Module = MonaiDynUnet(
+            spatial_dims,
+            in_channels,
+            num_classes,
+            kernel_size=[architecture.kernel] * architecture.depth,
+            strides=strides,
+            upsample_kernel_size=strides[1:],
+            filters=_channels(architecture),
+            dropout=architecture.dropout or None,
+            norm_name=_affine_norm(architecture),
+            act_name=ACTIVATIONS[architecture.activation],
+            deep_supervision=is_supervised,
+            deep_supr_num=architecture.depth - 2 if is_supervised else 1,
+            res_block=architecture.block == "residual",
+        )
+        # MONAI registers every level twice; `skip_layers` holds them all, and torch.func wants one name a weight.
+        for name in ("input_block", "downsamples", "bottleneck", "upsamples", "deep_supervision_heads"):
+            if hasattr(network, name):
+                delattr(network, name)
+        return network
+
+    def _segment(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        if not self._is_supervised:
+            return self.network(images), []
+        network: Any = self.network
+        features = network.skip_layers(images)
+        others = list(network.heads)
+        # MONAI keeps them in the module, from where they would go along when it is copied.
+        network.heads[:] = [images.new_empty(0) for _ in others]
+        return network.output_block(features), others
+
+
+class Unetr(Family):
+    """Hatamizadeh et al., 'UNETR' (WACV 2022); hidden size 48 x width in 12 heads, 768 at the default width."""
+
+    @staticmethod
+    def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+        from .transformers import build_unetr
+
+        return build_unetr(architecture, spatial_dims, in_channels, num_classes, _plain_norm(architecture))
+
+
+class SwinUnetr(Family):
+    """Hatamizadeh et al., 'Swin UNETR' (BrainLes 2021); feature size 3 x width, 48 at the default width."""
+
+    @staticmethod
+    def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+        from .transformers import build_swin_unetr
+
+        return build_swin_unetr(architecture, spatial_dims, in_channels, num_classes, _plain_norm(architecture))
+
+
+def _channels(architecture: Architecture) -> list[int]:
+    return [architecture.width * 2**level for level in range(architecture.depth)]
+
+
+def _plain_norm(architecture: Architecture) -> tuple[str, dict[str, Any]]:
+    """The norm as MONAI's networks have it: of an instance without scale and offset."""
+    groups = {"num_groups": count_groups(architecture.width)}
+    return architecture.norm, groups if architecture.norm == "group" else {}
+
+
+def _affine_norm(architecture: Architecture) -> tuple[str, dict[str, Any]]:
+    """The norm with scale and offset."""
+    name, settings = _plain_norm(architecture)
+    return name, settings | {"affine": True}
+
+
+FAMILIES: Mapping[str, type[Family]] = {
+    "unet": Unet,
+    "attention_unet": AttentionUnet,
+    "basic_unet_plus_plus": UnetPlusPlus,
+    "vnet": Vnet,
+    "segresnet": SegResNet,
+    "dynunet": DynUnet,
+    "unetr": Unetr,
+    "swin_unetr": SwinUnetr,
+}
+"""By option of `Architecture.family`, beside our own."""

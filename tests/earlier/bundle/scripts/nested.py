@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0. Copied by paretoseg from trainables/nested.py.
+"""The nested decoder of UNet++: nodes between encoder and decoder that refine what comes across."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from torch import Tensor, nn
+
+from .architecture import Architecture
+from .blocks import build_level
+from .layers import UPSAMPLING
+
+Place = tuple[int, int]
+"""Level, 0 for the finest, and column: 0 for the encoder, depth - 1 - level for the decoder, nested between."""
+
+
+def plan_nodes(skip_levels: Sequence[bool]) -> tuple[Place, ...]:
+    """The nested nodes that the output depends on, in an order in which they can be computed.
+
+    A node sees what is one column before and one level below it and, if its level has a skip, all columns before it on
+    its level (Zhou et al., 'UNet++', IEEE TMI 39(6), 2020, equation 1). A level without a skip keeps the nodes that the
+    level above asks for.
+    """
+    needed: set[Place] = set()
+    depth = len(skip_levels) + 1
+
+    def ask(level: int, column: int) -> None:
+        if column == 0 or (level, column) in needed:
+            return
+        needed.add((level, column))
+        ask(level + 1, column - 1)
+        if skip_levels[level]:
+            for before in range(1, column):
+                ask(level, before)
+
+    ask(0, depth - 1)
+    nested = (place for place in needed if sum(place) < depth - 1)
+    return tuple(sorted(nested, key=lambda place: (place[1], place[0])))
+
+
+class NestedNode(nn.Module):
+    """Raises what comes from below, and joins it with what is there already at its resolution."""
+
+    def __init__(
+        self, here: int, below: int, *, num_before: int, architecture: Architecture, spatial_dims: int
+    ) -> None:
+        super().__init__()
+        self.grow = UPSAMPLING[architecture.upsampling](below, here, spatial_dims)
+        self.block = build_level(here * (1 + num_before), here, architecture, spatial_dims=spatial_dims)
+
+    def forward(
+        self, from_below: Float[Tensor, "b below *coarse"], before: list[Tensor]
+    ) -> Float[Tensor, "b here *spatial"]:
+        """The node's features, from those below and those before it on its level."""
+        features: Tensor = self.block(torch.cat((self.grow(from_below), *before), dim=1))
+        return features

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0. Copied by paretoseg from trainables/networks.py.
+"""The segmentation networks: one encoder-decoder, composed from an `Architecture`, in two or three dimensions."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import torch
+
+from monai.networks.layers.factories import Conv, Pool
+from torch import Tensor, nn
+
+from .architecture import Architecture
+from .blocks import build_level
+from .families import FAMILIES
+from .layers import UPSAMPLING, check_extents
+from .nested import NestedNode, Place, plan_nodes
+from .seeds import derive_seed
+from .skips import SKIPS, Skip
+
+_EMBEDDINGS = ("position_embeddings", "relative_position_bias_table")
+_EMBEDDING_DEVIATION = 0.02
+"""Standard deviation of learned positions, as the transformers' authors draw them: there is no fan-in to go by."""
+
+
+def build_network(architecture: Architecture, *, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+    """A network from images (b, in_channels, ...spatial) to logits (b, num_classes, ...spatial).
+
+    Every spatial extent of the input must be divisible by `architecture.total_stride`. The weights are torch's default
+    draw; `initialise_weights` replaces them by one that depends on a seed alone.
+
+    `network(images, auxiliary=True)` returns the logits and a list of what deep supervision trains besides, finest
+    first: logits at the resolution of the images or lower. Without deep supervision the list is empty.
+    """
+    build = FAMILIES.get(architecture.family, EncoderDecoder)
+    return build(architecture, spatial_dims=spatial_dims, in_channels=in_channels, num_classes=num_classes)
+
+
+def initialise_weights(network: nn.Module, seed: int) -> None:
+    """Draws all weights anew, in place: uniform in +-1 / sqrt(fan_in); biases become 0, scales of norms stay 1.
+
+    The draw of a weight depends on the seed, its name and its shape only: two candidates that share a layer start it
+    alike, whatever else differs between them. The variance is a sixth of He's, which saturates the sigmoids of the
+    attention blocks and makes small networks with attention settle on background for good.
+    """
+    for name, parameter in network.named_parameters():
+        generator = torch.Generator().manual_seed(derive_seed("weights", seed, name))
+        if name.endswith(_EMBEDDINGS):
+            nn.init.normal_(parameter, std=_EMBEDDING_DEVIATION, generator=generator)
+        elif parameter.ndim > 1:
+            nn.init.kaiming_uniform_(parameter, a=math.sqrt(5.0), generator=generator)
+        elif name.endswith("bias"):
+            nn.init.zeros_(parameter)
+
+
+class EncoderDecoder(nn.Module):
+    """An encoder of `depth` resolutions, a decoder back to the first, and up to a skip per resolution but the last."""
+
+    def __init__(self, architecture: Architecture, *, spatial_dims: int, in_channels: int, num_classes: int) -> None:
+        super().__init__()
+        self._total_stride = architecture.total_stride
+        self._is_nested = architecture.skip == "dense"
+        self._skip_levels = architecture.skip_levels
+        channels = [architecture.width * 2**level for level in range(architecture.depth)]
+        self.encoders = nn.ModuleList(
+            build_level(
+                channels[level - 1] if level else in_channels,
+                channels[level],
+                architecture,
+                spatial_dims=spatial_dims,
+                is_bottleneck=level == architecture.depth - 1,
+            )
+            for level in range(architecture.depth)
+        )
+        self.shrink = Pool[Pool.MAX, spatial_dims](kernel_size=2)
+        self.grow, self.skips, self.decoders = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        # Modules are kept by level, finest first, so that a level has the same name in networks of any depth.
+        for level, (here, below) in enumerate(itertools.pairwise(channels)):
+            skip: Skip = SKIPS[architecture.skip if self._skip_levels[level] else "none"](here, spatial_dims)
+            joined = here * (architecture.depth - level) if self._joins_all(level) else skip.out_channels
+            self.grow.append(UPSAMPLING[architecture.upsampling](below, here, spatial_dims))
+            self.skips.append(skip)
+            self.decoders.append(build_level(joined, here, architecture, spatial_dims=spatial_dims))
+        self.head = Conv[Conv.CONV, spatial_dims](channels[0], num_classes, kernel_size=1)
+        self._places = plan_nodes(self._skip_levels) if self._is_nested else ()
+        self.nested = nn.ModuleDict(
+            {
+                _name(place): NestedNode(
+                    channels[place[0]],
+                    channels[place[0] + 1],
+                    num_before=place[1] if self._skip_levels[place[0]] else 0,
+                    architecture=architecture,
+                    spatial_dims=spatial_dims,
+                )
+                for place in self._places
+            }
+        )
+        self.auxiliary_heads = nn.ModuleDict(
+            {
+                str(level): Conv[Conv.CONV, spatial_dims](channels[level], num_classes, kernel_size=1)
+                for level in range(1, architecture.depth - 1)
+                if architecture.deep_supervision == "on"
+            }
+        )
+
+    def forward(
+        self, images: Float[Tensor, "b c *spatial"], auxiliary: bool = False
+    ) -> Tensor | tuple[Tensor, list[Tensor]]:
+        """Logits at the resolution of the images; with `auxiliary`, also those of coarser levels, finest first.
+
+        Raises:
+            ValueError: if a spatial extent is not divisible by the total stride.
+        """
+        check_extents(images, self._total_stride)
+        found = self._encode(images)
+        features, others = found[len(self.decoders), 0], []
+        for level in reversed(range(len(self.decoders))):
+            grown = self.grow[level](features)
+            if self._joins_all(level):
+                joined = torch.cat((grown, *self._before(found, (level, len(self.decoders) - level))), dim=1)
+            else:
+                joined = self.skips[level](grown, found[level, 0])
+            features = self.decoders[level](joined)
+            if auxiliary and str(level) in self.auxiliary_heads:
+                others.append(self.auxiliary_heads[str(level)](features))
+        logits: Tensor = self.head(features)
+        return (logits, others[::-1]) if auxiliary else logits
+
+    def _encode(self, images: Tensor) -> dict[Place, Tensor]:
+        """The features of every level of the encoder, and of the nodes nested between encoder and decoder."""
+        found, features = {}, images
+        for level, encoder in enumerate(self.encoders):
+            features = encoder(self.shrink(features) if level else features)
+            found[level, 0] = features
+        for level, column in self._places:
+            below = found[level + 1, column - 1]
+            found[level, column] = self.nested[_name((level, column))](below, self._before(found, (level, column)))
+        return found
+
+    def _before(self, found: dict[Place, Tensor], place: Place) -> list[Tensor]:
+        """What comes across to a place of the nested decoder: everything before it on its level, or nothing."""
+        level, column = place
+        return [found[level, before] for before in range(column)] if self._skip_levels[level] else []
+
+    def _joins_all(self, level: int) -> bool:
+        return self._is_nested and self._skip_levels[level]
+
+
+def _name(place: Place) -> str:
+    return "level_{}_column_{}".format(*place)

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0. Copied by paretoseg from trainables/skips.py.
+"""Skip connections: how an encoder level reaches the decoder level of its resolution."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import torch
+
+from monai.networks.layers.factories import Conv
+from torch import Tensor, nn
+
+
+class Skip(nn.Module, ABC):
+    """Joins what comes up the decoder with what comes across, both of shape (b, channels, ...spatial)."""
+
+    def __init__(self, channels: int, spatial_dims: int) -> None:
+        super().__init__()
+        self.out_channels = channels
+
+    @abstractmethod
+    def forward(
+        self, decoded: Float[Tensor, "b c *spatial"], encoded: Float[Tensor, "b c *spatial"]
+    ) -> Float[Tensor, "b c2 *spatial"]:
+        """The joined features, with `out_channels` channels."""
+
+
+class NoSkip(Skip):
+    """Nothing comes across: the decoder sees the bottleneck alone."""
+
+    def forward(
+        self, decoded: Float[Tensor, "b c *spatial"], encoded: Float[Tensor, "b c *spatial"]
+    ) -> Float[Tensor, "b c2 *spatial"]:
+        """The decoder's features as they are."""
+        return decoded
+
+
+class Concatenation(Skip):
+    """Channels side by side, as in the U-Net (Ronneberger et al., MICCAI 2015)."""
+
+    def __init__(self, channels: int, spatial_dims: int) -> None:
+        super().__init__(channels, spatial_dims)
+        self.out_channels = 2 * channels
+
+    def forward(
+        self, decoded: Float[Tensor, "b c *spatial"], encoded: Float[Tensor, "b c *spatial"]
+    ) -> Float[Tensor, "b c2 *spatial"]:
+        """Decoder channels first, then encoder channels."""
+        return torch.cat((decoded, encoded), dim=1)
+
+
+class Addition(Skip):
+    """The sum, as in LinkNet (Chaurasia and Culurciello, VCIP 2017): no channels more than without a skip."""
+
+    def forward(
+        self, decoded: Float[Tensor, "b c *spatial"], encoded: Float[Tensor, "b c *spatial"]
+    ) -> Float[Tensor, "b c2 *spatial"]:
+        """Decoder plus encoder."""
+        return decoded + encoded
+
+
+class AttentionGate(Skip):
+    """Concatenation of what a gate lets through (Oktay et al., 'Attention U-Net', MIDL 2018, equation 1).
+
+    The gate is one weight in [0, 1] per place: sigmoid(psi(relu(W_x encoded + W_g decoded))).
+    """
+
+    def __init__(self, channels: int, spatial_dims: int) -> None:
+        super().__init__(channels, spatial_dims)
+        self.out_channels = 2 * channels
+        hidden = max(channels // 2, 1)
+        convolution = Conv[Conv.CONV, spatial_dims]
+        self.from_decoded = convolution(channels, hidden, kernel_size=1)
+        self.from_encoded = convolution(channels, hidden, kernel_size=1, bias=False)
+        self.psi = convolution(hidden, 1, kernel_size=1)
+
+    def forward(
+        self, decoded: Float[Tensor, "b c *spatial"], encoded: Float[Tensor, "b c *spatial"]
+    ) -> Float[Tensor, "b c2 *spatial"]:
+        """Decoder channels first, then the gated encoder channels."""
+        gate = torch.sigmoid(self.psi(torch.relu(self.from_decoded(decoded) + self.from_encoded(encoded))))
+        return torch.cat((decoded, encoded * gate), dim=1)
+
+
+SKIPS: Mapping[str, type[Skip]] = {
+    "none": NoSkip,
+    "concatenation": Concatenation,
+    "addition": Addition,
+    "attention_gate": AttentionGate,
+    "dense": Concatenation,
+}
+"""By option of `Architecture.skip`; what else a dense skip brings across is in `nested.py`."""

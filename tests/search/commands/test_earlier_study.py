@@ -1,0 +1,110 @@
+"""A study, an export and a rescoring that an earlier version wrote are opened, resumed and reported."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from paretoseg.trainables.export.blueprint import read_blueprint, rebuild_network
+from tests.search.command_line import run
+
+EARLIER = Path(__file__).parents[2] / "earlier"
+STUDY = Path("studies") / "earlier"
+
+
+@pytest.fixture
+def earlier(elsewhere: None) -> list[str]:
+    """The study, copied to where a test may write; the lines of its journal."""
+    shutil.copytree(EARLIER / "study", STUDY)
+    return journal_lines()
+
+
+def journal_lines() -> list[str]:
+    return [line for path in sorted((STUDY / "journal").glob("*.jsonl")) for line in path.read_text().splitlines()]
+
+
+def test_its_front_and_state_are_those_that_it_kept(earlier: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("status", STUDY) == 0
+    assert "4 finished" in capsys.readouterr().out.replace("FINISHED", "finished")
+    assert run("front", STUDY, "--json") == 0
+    shown = pd.DataFrame(json.loads(capsys.readouterr().out)).set_index("trial_id")
+    kept = pd.read_csv(STUDY / "front.csv").set_index("trial_id")
+    columns = ["candidate", "accuracy", "robustness", "test_accuracy", "test_robustness", "parameters"]
+    pd.testing.assert_frame_equal(shown[columns], kept[columns], check_like=True, check_dtype=False)
+    assert journal_lines() == earlier
+
+
+def test_it_is_resumed_where_it_stopped_and_proposes_what_it_would_have(
+    earlier: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("search", "study=earlier") == 0
+    lines = journal_lines()
+    assert lines[: len(earlier)] == earlier
+    added = [json.loads(line) for line in lines[len(earlier) :]]
+    assert [record["trial_id"] for record in added if record["kind"] == "resumed"] == [4]
+    reports = [record for record in added if record["kind"] == "reported" and record["trial_id"] == 4]
+    assert [record["step"] for record in reports] == [1, 2, 3]
+    # The checkpoint's own values are reported again: the first step was not trained a second time.
+    assert reports[0]["values"] == json.loads(earlier[-1])["values"]
+    [started] = [record for record in added if record["kind"] == "started"]
+    assert (started["trial_id"], started["candidate"]["foreground_ratio"]) == (5, 0.2139)
+    assert started["candidate"]["learning_rate"] == 0.002264
+    assert [record["trial_id"] for record in added if record["kind"] == "finished"] == [4, 5]
+    assert "1 interrupted ones run again" in capsys.readouterr().out
+
+
+def test_it_is_reported_and_its_rescoring_with_it(earlier: list[str]) -> None:
+    assert run("report", STUDY, "--output", "report.html") == 0
+    page = Path("report.html").read_text()
+    assert "impulse" in page
+    assert "earlier" in page
+
+
+def test_its_rescoring_is_complete_and_another_can_be_made(
+    earlier: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in (STUDY / "rescores" / "impulse" / "cases").iterdir()}
+    words = ("corruptions=[impulse_noise]", "severities=[3]", "cluster=serial")
+    assert run("rescore", STUDY, *words, "--name", "impulse") == 0
+    assert {path: path.read_bytes() for path in before} == before
+    assert "[1/" not in capsys.readouterr().out
+    assert run("rescore", STUDY, "corruptions=[gaussian_noise]", "severities=[5]", "cluster=serial") == 0
+
+
+def test_a_member_of_its_front_is_exported(earlier: list[str]) -> None:
+    assert run("export", STUDY, "--pick", "1", "--format", "onnx", "--output", "exported") == 0
+    assert (Path("exported") / "model.onnx").is_file()
+
+
+def test_the_network_of_its_bundle_is_built_again_and_gives_the_logits_of_the_bundle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bundle = EARLIER / "bundle"
+    spec = importlib.util.spec_from_file_location("scripts", bundle / "scripts" / "__init__.py")
+    assert spec is not None
+    monkeypatch.setitem(sys.modules, "scripts", importlib.util.module_from_spec(spec))
+    monkeypatch.setattr(sys.modules["scripts"], "__path__", [str(bundle / "scripts")], raising=False)
+    carried = importlib.import_module("scripts.networks")
+    blueprint = read_blueprint(bundle / "architecture.yaml")
+    ours = rebuild_network(bundle / "architecture.yaml").eval()
+    theirs = carried.build_network(
+        blueprint.architecture,
+        spatial_dims=blueprint.spatial_dims,
+        in_channels=blueprint.in_channels,
+        num_classes=blueprint.num_classes,
+    ).eval()
+    weights = torch.load(bundle / "models" / "model.pt", weights_only=True)
+    ours.load_state_dict(weights)
+    theirs.load_state_dict(weights)
+    images = torch.randn(1, blueprint.in_channels, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert torch.equal(ours(images), theirs(images))
+    for name in [name for name in sys.modules if name.startswith("scripts.")]:
+        monkeypatch.delitem(sys.modules, name)
