@@ -23,6 +23,7 @@ COPY constraints.txt ./
 RUN pip install --constraint constraints.txt --index-url "$TORCH_INDEX" torch
 
 COPY pyproject.toml README.md LICENSE ./
+COPY paretoseg ./paretoseg
 COPY cluster ./cluster
 COPY search ./search
 COPY spaces ./spaces

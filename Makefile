@@ -27,9 +27,10 @@ lint: $(STAMP) tree ## style, types, import contracts, dependencies
 # The folders as they are imported, hard-linked: mypy and import-linter find packages by their place on the disk.
 tree:
 	rm -rf $(TREE)
-	mkdir -p $(TREE)
+	mkdir -p $(TREE)/docs
 	cp -rl paretoseg $(TREE)/
 	cp -rl spaces trainables cluster search $(TREE)/paretoseg/
+	cp -rl docs/pages $(TREE)/docs/
 
 format: $(STAMP) ## put the code into shape
 	$(BIN)/ruff check --fix .

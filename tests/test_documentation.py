@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,37 @@ def test_every_link_leads_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
         if not target.startswith("http"):
             assert (path.parent / target).exists(), f"{page} links to {target}"
+
+
+def list_rooms() -> list[str]:
+    """Every folder that is installed, and the one of the docs' own code, as the table of rooms names them."""
+    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    packages = settings["tool"]["setuptools"]["packages"]
+    rooms = [name.removeprefix("paretoseg.").replace(".", "/") + "/" for name in packages]
+    return [*rooms, "docs/pages/"]
+
+
+@pytest.mark.parametrize("room", list_rooms())
+def test_every_room_has_one_row_that_names_where_to_start(room: str) -> None:
+    page = (REPOSITORY / "docs" / "architecture.md").read_text()
+    [row] = [line for line in page.splitlines() if line.startswith(f"| `{room}` |")]
+    files = re.findall(r"`([^`]+)`", row.split("|")[-2])
+    assert files
+    for file in files:
+        assert (REPOSITORY / room / file).is_file()
+
+
+def test_the_table_of_rooms_names_no_room_that_is_gone() -> None:
+    page = (REPOSITORY / "docs" / "architecture.md").read_text()
+    named = re.findall(r"^\| `([a-z_/]+/)` \|", page, re.MULTILINE)
+    assert sorted(named) == sorted(list_rooms())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_that_a_page_names_is_there(page: str) -> None:
+    """Paths from the top of the repository, such as `search/study/study.py`."""
+    named = re.findall(
+        r"`((?:search|spaces|trainables|cluster|tests|benchmarks|docs)/[a-z_/]+\.[a-z]+)`",
+        (REPOSITORY / page).read_text(),
+    )
+    assert [name for name in named if not (REPOSITORY / name).exists()] == []

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("paretoseg", "spaces", "trainables", "search", "cluster")
+PACKAGES = ("paretoseg", "spaces", "trainables", "search", "cluster", "docs/pages")
 FACES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("__init__.py"))
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 GRAB_BAGS = {"utils", "util", "common", "helpers", "core", "base", "misc"}

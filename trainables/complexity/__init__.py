@@ -1,4 +1,4 @@
 """How hard a dataset is before any network has seen it.
 
-Imports data; free of torch. Start with `complexity.py`.
+Imports data and scoring; free of torch. Start with `complexity.py`.
 """

@@ -1,4 +1,4 @@
 """One iteration of training and all it needs: patches, augmentation, loss, optimiser, memory, several processes.
 
-Imports networks; measures nothing. Start with `learner.py`.
+Imports data; builds no network and measures nothing. Start with `learner.py`.
 """
