@@ -7,7 +7,6 @@ make it stored, shown, and searched by the presets that hold it.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 import itertools
 import json
@@ -23,6 +22,7 @@ from paretoseg.spaces.canonical import FAMILY_DIMENSIONS, MIN_DEPTHS, canonicali
 from paretoseg.spaces.domain import Choice, Domain, Float, Int, Value
 from paretoseg.spaces.presets import UNNAMED, read_preset
 from paretoseg.spaces.recipe import Recipe
+from paretoseg.spaces.suggestion import suggest
 
 _FIRST = frozenset(
     {"skip", "depth", "width", "attention", "patch", "foreground_ratio", "augmentation", "learning_rate"}
@@ -90,9 +90,7 @@ DIMENSIONS: Mapping[str, Domain] = _read_dimensions()
 
 def _check_name(name: str) -> None:
     if name not in DIMENSIONS:
-        near = difflib.get_close_matches(name, DIMENSIONS, n=1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        raise ValueError(f"unknown dimension '{name}'; {hint}known: {', '.join(DIMENSIONS)}")
+        raise ValueError(f"unknown dimension '{name}'; {suggest(name, DIMENSIONS)}known: {', '.join(DIMENSIONS)}")
 
 
 class SearchSpace:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from paretoseg.search.store.case_files import CaseFiles
-from paretoseg.search.store.folder import NO_SPACE, Folder, StorageError, as_storage_error
+from paretoseg.search.store.folder import Folder, StorageError, as_storage_error
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.trials.trial import Failure, FailureKind
+from paretoseg.spaces.atomic_file import NO_SPACE
 from paretoseg.spaces.objective import Measurement
 from paretoseg.trainables.trainable import Assignment, Evaluation, Split, Task, Trainable
 

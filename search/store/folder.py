@@ -5,9 +5,7 @@ Writing is whole files only, each moved into place when it is complete, so that 
 
 from __future__ import annotations
 
-import errno
 import os
-import uuid
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,9 +13,7 @@ from pyarrow import ArrowException
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSystem
 
 from paretoseg.cluster.uri_keys import is_secret
-
-NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
-"""What a write fails with when the disk, and not the writer, is to blame."""
+from paretoseg.spaces.atomic_file import NO_SPACE, write_atomically
 
 
 class StorageError(Exception):
@@ -100,7 +96,8 @@ class Folder:
         """
         try:
             if self.local_path:
-                _write_locally(self.local_path / name, content)
+                self.local_path.mkdir(parents=True, exist_ok=True)
+                write_atomically(self.local_path / name, content)
             else:
                 with self._filesystem.open_output_stream(str(self._path / name)) as stream:
                     stream.write(content)
@@ -164,34 +161,3 @@ def as_storage_error(error: OSError, place: str) -> StorageError:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _write_locally(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-        sync_names(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def sync_names(folder: Path) -> None:
-    """Waits until the names in a folder are on disk: without, a power cut can take a file away that was synced itself.
-
-    Raises:
-        OSError: if the disk fails. File systems that cannot do it for folders are left to their own ways.
-    """
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        if error.errno in NO_SPACE:
-            raise

@@ -13,8 +13,9 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from paretoseg.search.store.folder import Folder, StorageError, as_storage_error, sync_names
+from paretoseg.search.store.folder import Folder, StorageError, as_storage_error
 from paretoseg.search.trials.events import Event, from_record, to_record
+from paretoseg.spaces.atomic_file import sync_names
 
 
 class Journal:

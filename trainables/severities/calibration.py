@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from paretoseg.spaces.atomic_file import write_atomically
 from paretoseg.trainables.severities.levels import LEVELS, Strengths
 from paretoseg.trainables.severities.response import Point, Span, choose_strengths, skip_idle, trace_response
 from paretoseg.trainables.severities.shipped import list_shipped
@@ -175,14 +175,9 @@ def hash_splits(rows: Sequence[SplitRow]) -> str:
 
 
 def write_calibration(path: Path, calibration: Calibration) -> None:
-    """Writes the file, under a temporary name first."""
+    """Writes the file, complete or not at all."""
     content = {"schema": CALIBRATION_SCHEMA, "targets": TARGETS, **asdict(calibration)}
-    unfinished = path.with_name(path.name + ".part")
-    with unfinished.open("w") as file:
-        file.write(_to_json(content))
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    write_atomically(path, _to_json(content).encode())
 
 
 def read_calibration(path: Path) -> Calibration:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from paretoseg.search.store.folder import Folder, StorageError, as_storage_error, hide_secrets, sync_names
+from paretoseg.search.store.folder import Folder, StorageError, as_storage_error, hide_secrets
+from paretoseg.spaces.atomic_file import sync_names
 
 
 @pytest.fixture(params=["path", "file-uri", "s3"])
