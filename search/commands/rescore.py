@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 
 from paretoseg.cluster.cluster import ClusterConfig
+from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.cluster.resources import Resources
-from paretoseg.search.commands.stopping import WORK_LEFT
 from paretoseg.search.reports.drift_text import describe_drift, drift_table, drift_to_csv
 from paretoseg.search.reports.text import describe_seconds
 from paretoseg.search.rescoring.code_version import name_version
@@ -220,4 +220,4 @@ def _conclude(plan: _Plan, agenda: Rescoring, console: Console) -> int:
             markup=False,
             soft_wrap=True,
         )
-    return WORK_LEFT if left else 0
+    return ExitCode.WORK_LEFT if left else ExitCode.DONE

@@ -6,8 +6,9 @@ import os
 import signal
 from types import FrameType
 
+from paretoseg.cluster.exit_codes import ExitCode
+
 INTERRUPTED_EARLY = "interrupted before the search began; the same command begins it"
-WORK_LEFT = 75
 
 # Slurm announces the end of a job's time with SIGUSR1: it stops a search as Ctrl-C does, however early it comes.
 _SIGNALS = (signal.SIGINT, signal.SIGUSR1)
@@ -32,4 +33,4 @@ def end_in_order() -> None:
 def _leave(number: int, frame: FrameType | None) -> None:
     # Not print: the signal may have come in the middle of one.
     os.write(2, f"paretoseg: {INTERRUPTED_EARLY}\n".encode())
-    os._exit(WORK_LEFT)
+    os._exit(ExitCode.WORK_LEFT)
