@@ -47,7 +47,7 @@ from paretoseg.trainables.evaluation.measuring import predict
 from paretoseg.trainables.networks.encoder_decoder import build_network, initialise_weights
 from paretoseg.trainables.scoring.windows import WINDOW_OVERLAP
 from paretoseg.trainables.training.augmentation import augment, draw_augmentation
-from paretoseg.trainables.training.learner import Learner, find_half, lay_out
+from paretoseg.trainables.training.learner import Learner, use_channels_last, uses_bfloat16
 from paretoseg.trainables.training.memory import keep_freed_memory
 from paretoseg.trainables.training.sampling import PatchSampler, TrainingCases
 
@@ -89,10 +89,10 @@ def build_learner(setting: Setting) -> Learner:
     network = build_network(setting.architecture, spatial_dims=setting.spatial_dims, in_channels=1, num_classes=2)
     initialise_weights(network, 0)
     network.to(setting.device)
-    is_half = find_half("auto", setting.device)
-    if is_half:
-        lay_out(network, setting.spatial_dims)
-    return Learner(network, RECIPE, num_iterations=10**6, seed=0, is_half=is_half)
+    is_bfloat16 = uses_bfloat16("auto", setting.device)
+    if is_bfloat16:
+        use_channels_last(network, setting.spatial_dims)
+    return Learner(network, RECIPE, num_iterations=10**6, seed=0, is_bfloat16=is_bfloat16)
 
 
 def prepare_batches(setting: Setting, cases: list[Case]) -> Callable[[], tuple[Tensor, Tensor]]:

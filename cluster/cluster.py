@@ -43,7 +43,7 @@ class ClusterConfig:
 
 
 @dataclass(frozen=True)
-class Order:
+class Submission:
     """A search that is to run elsewhere."""
 
     study: str
@@ -102,7 +102,7 @@ class BatchConfig(ClusterConfig):
         """True if a path means the same here and there; where not, a study at a path is begun by the job itself."""
         return True
 
-    def render(self, order: Order) -> str:
+    def render(self, submission: Submission) -> str:
         """The job as text, exactly as `submit` would hand it in.
 
         Raises:
@@ -110,14 +110,14 @@ class BatchConfig(ClusterConfig):
         """
         raise AssertionError(f"{type(self).__name__} must say how a job reads")
 
-    def reach(self) -> None:
+    def check_reachable(self) -> None:
         """Looks whether the place can be reached from here, before anything is begun.
 
         Raises:
             ValueError: if it cannot.
         """
 
-    def submit(self, order: Order) -> Ticket:
+    def submit(self, submission: Submission) -> Ticket:
         """Hands the job in.
 
         Raises:
@@ -133,6 +133,6 @@ class BatchConfig(ClusterConfig):
             show: Takes one line for the user, whenever something changes.
 
         Raises:
-            ValueError: if the place is out of reach for long or refuses to tell; the job itself goes on.
+            ValueError: if the place is out of check_reachable for long or refuses to tell; the job itself goes on.
         """
         return None

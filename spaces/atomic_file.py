@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 """What a write fails with when the disk, and not the writer, is to blame."""
 
 UNFINISHED = ".tmp"
@@ -38,7 +38,7 @@ def open_atomically(path: Path, permissions: int = 0o666) -> Iterator[BinaryIO]:
             stream.flush()
             os.fsync(stream.fileno())
         unfinished.replace(path)
-        sync_names(path.parent)
+        sync_folder(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -49,7 +49,7 @@ def write_atomically(path: Path, content: bytes, permissions: int = 0o666) -> No
         stream.write(content)
 
 
-def sync_names(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Waits until the names in a folder are on disk: without, a power cut can take a file away that was synced itself.
 
     Raises:
@@ -62,5 +62,5 @@ def sync_names(folder: Path) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        if error.errno in NO_SPACE:
+        if error.errno in DISK_ERRORS:
             raise

@@ -31,7 +31,7 @@ PRESETS: Mapping[str, frozenset[str]] = {
 _HELD_OUT = "noise_blur"
 """The kind of augmentation that does to training images what the battery does to test images."""
 
-UNNAMED: Mapping[str, tuple[str, ...]] = {
+PRESET_RESTRICTIONS: Mapping[str, tuple[str, ...]] = {
     "augmentation": tuple(name for name, kinds in AUGMENTATIONS.items() if _HELD_OUT not in kinds)
 }
 """What a preset opens of a dimension, where that is not all of it: whoever wants the rest names it.

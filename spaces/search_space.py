@@ -20,11 +20,11 @@ import numpy as np
 from paretoseg.spaces.architecture import MIN_BOTTLENECK, Architecture
 from paretoseg.spaces.canonical import FAMILY_DIMENSIONS, MIN_DEPTHS, canonicalise
 from paretoseg.spaces.domain import Choice, Domain, Float, Int, Value
-from paretoseg.spaces.presets import UNNAMED, read_preset
+from paretoseg.spaces.presets import PRESET_RESTRICTIONS, read_preset
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.suggestion import suggest
 
-_FIRST = frozenset(
+_ALWAYS_HASHED = frozenset(
     {"skip", "depth", "width", "attention", "patch", "foreground_ratio", "augmentation", "learning_rate"}
 )
 """The dimensions of the first studies, which every hash tells."""
@@ -66,7 +66,9 @@ class Candidate:
         A new dimension that stands at its default changes nothing, so that hashes outlast a growing space.
         """
         defaults = _DEFAULTS.as_dict()
-        told = {name: value for name, value in self.as_dict().items() if name in _FIRST or value != defaults[name]}
+        told = {
+            name: value for name, value in self.as_dict().items() if name in _ALWAYS_HASHED or value != defaults[name]
+        }
         text = json.dumps(told, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
@@ -254,7 +256,7 @@ def _restrict(name: str, wish: object) -> Domain:
 
 def _open(name: str) -> Domain:
     """What a preset opens of a dimension."""
-    return DIMENSIONS[name].restrict(UNNAMED[name]) if name in UNNAMED else DIMENSIONS[name]
+    return DIMENSIONS[name].restrict(PRESET_RESTRICTIONS[name]) if name in PRESET_RESTRICTIONS else DIMENSIONS[name]
 
 
 def _pin(name: str) -> Domain:

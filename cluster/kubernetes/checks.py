@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from paretoseg.cluster.cluster import Order
+from paretoseg.cluster.cluster import Submission
 from paretoseg.cluster.kubernetes.manifest import RayJob
 from paretoseg.cluster.kubernetes.pod_rules import is_label, is_subdomain
 from paretoseg.cluster.kubernetes.quantity import parse_quantity
@@ -25,32 +25,32 @@ _TOKEN_VERSION = (2, 52)
 
 
 @dataclass(frozen=True)
-class Ask:
+class JobRequest:
     """A job with the search that it is for."""
 
     job: RayJob
-    order: Order
+    submission: Submission
 
 
-def find_faults_of_ask(ask: Ask) -> list[str]:
+def find_request_faults(request: JobRequest) -> list[str]:
     """Everything that is missing or wrong, each with the key to set; empty if nothing is."""
     checks = (_check_image, _check_storage, _check_names, _check_placement, _check_workers, _check_memory)
-    return [fault for check in checks for fault in check(ask)]
+    return [fault for check in checks for fault in check(request)]
 
 
-def _check_image(ask: Ask) -> Iterator[str]:
-    image, ray = ask.job.surroundings.image, _VERSION.fullmatch(ask.job.ray_version)
+def _check_image(request: JobRequest) -> Iterator[str]:
+    image, ray = request.job.pod_settings.image, _VERSION.fullmatch(request.job.ray_version)
     if not image:
         yield "cluster.image is missing, set cluster.image=<registry>/<name>:<tag>"
     elif not _IMAGE.fullmatch(image):
         yield f"cluster.image must be <registry>/<name>:<tag>, got {image!r}"
     if ray is None or (int(ray[1]), int(ray[2])) < _TOKEN_VERSION:
-        yield f"cluster.ray_version must be 2.52.0 or later, for token authentication, got {ask.job.ray_version!r}"
+        yield f"cluster.ray_version must be 2.52.0 or later, for token authentication, got {request.job.ray_version!r}"
 
 
-def _check_storage(ask: Ask) -> Iterator[str]:
+def _check_storage(request: JobRequest) -> Iterator[str]:
     """Exactly one place for the study, which all pods see."""
-    location, shared = ask.order.location, ask.job.surroundings
+    location, shared = request.submission.location, request.job.pod_settings
     is_uri = "://" in location and not location.startswith("file:")
     if is_uri and shared.claim:
         yield "the study can lie in cluster.claim or at the URI in storage, but both are given; leave one out"
@@ -59,7 +59,7 @@ def _check_storage(ask: Ask) -> Iterator[str]:
             "pods cannot see this machine's disk, so the study needs a place; set cluster.claim=<name of a "
             "PersistentVolumeClaim> or storage=<URI>, such as s3://bucket/studies"
         )
-    elif shared.claim and location != os.path.abspath(os.path.join("studies", ask.order.study)):
+    elif shared.claim and location != os.path.abspath(os.path.join("studies", request.submission.study)):
         yield "with cluster.claim studies lie at cluster.mount, so leave storage out"
     if is_uri and holds_key(location):
         yield "storage holds a key, which everybody who may read the job would see; give it by cluster.storage_secret"
@@ -69,8 +69,8 @@ def _check_storage(ask: Ask) -> Iterator[str]:
             yield f"cluster.mount must be an absolute path of its own, such as /studies, got {shared.mount!r}"
 
 
-def _check_names(ask: Ask) -> Iterator[str]:
-    job, shared = ask.job, ask.job.surroundings
+def _check_names(request: JobRequest) -> Iterator[str]:
+    job, shared = request.job, request.job.pod_settings
     if not is_label(job.namespace):
         yield f"cluster.namespace must be at most 63 small letters, digits or '-', got {job.namespace!r}"
     for key in ("claim", "storage_secret", "wandb_secret", "pull_secret", "service_account"):
@@ -79,12 +79,12 @@ def _check_names(ask: Ask) -> Iterator[str]:
             yield f"cluster.{key} must be small letters, digits, '-' or '.', got {name!r}"
     if job.queue and (len(job.queue) > 63 or not is_subdomain(job.queue)):
         yield f"cluster.queue must be at most 63 small letters, digits, '-' or '.', got {job.queue!r}"
-    if ask.order.is_tracked_online and not shared.wandb_secret:
+    if request.submission.is_tracked_online and not shared.wandb_secret:
         yield "tracking.mode=online needs the key of Weights & Biases, set cluster.wandb_secret=<name of a Secret>"
 
 
-def _check_placement(ask: Ask) -> Iterator[str]:
-    shared = ask.job.surroundings
+def _check_placement(request: JobRequest) -> Iterator[str]:
+    shared = request.job.pod_settings
     for name, value in shared.node_selector:
         if not _QUALIFIED.fullmatch(name) or not _LABEL_VALUE.fullmatch(value):
             label = f"{name}:{value}" if name else value
@@ -97,8 +97,8 @@ def _check_placement(ask: Ask) -> Iterator[str]:
             yield f"cluster.tolerations must hold keys of taints, such as nvidia.com/gpu, got {name!r}"
 
 
-def _check_workers(ask: Ask) -> Iterator[str]:
-    job, wanted = ask.job, ask.order.resources
+def _check_workers(request: JobRequest) -> Iterator[str]:
+    job, wanted = request.job, request.submission.resources
     fewest, most = job.num_workers
     floors = (
         ("cpus", job.worker.cpus, 1),
@@ -120,10 +120,10 @@ def _check_workers(ask: Ask) -> Iterator[str]:
         yield f"a trial needs resources.gpus={wanted.gpus:g}, but a worker has cluster.gpus={job.worker.gpus}; raise it"
 
 
-def _check_memory(ask: Ask) -> Iterator[str]:
-    job = ask.job
+def _check_memory(request: JobRequest) -> Iterator[str]:
+    job = request.job
     amounts: dict[str, Decimal] = {}
-    shared = job.surroundings.shared_memory
+    shared = job.pod_settings.shared_memory
     texts = {"memory": job.worker.memory, "head_memory": job.head.memory, "shared_memory": shared}
     for key, text in texts.items():
         try:

@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
-from paretoseg.cluster.cluster import BatchConfig, Order, Ticket
+from paretoseg.cluster.cluster import BatchConfig, Submission, Ticket
 from paretoseg.cluster.kubernetes.api import RayJobs
-from paretoseg.cluster.kubernetes.checks import Ask, find_faults_of_ask
+from paretoseg.cluster.kubernetes.checks import JobRequest, find_request_faults
 from paretoseg.cluster.kubernetes.job_status import follow_job, read_status
 from paretoseg.cluster.kubernetes.manifest import (
-    Machine,
     Manifest,
+    PodResources,
+    PodSettings,
     RayJob,
-    Surroundings,
     build_manifest,
     is_same,
     name_job,
@@ -110,21 +110,21 @@ class KubernetesConfig(BatchConfig):
         """False: the pods see their own disks."""
         return False
 
-    def render(self, order: Order) -> str:
+    def render(self, submission: Submission) -> str:
         """The RayJob as YAML.
 
         Raises:
             ValueError: if something is missing or wrong; everything that is, in one message.
         """
-        return to_yaml(self._build(order))
+        return to_yaml(self._build(submission))
 
-    def submit(self, order: Order) -> Ticket:
+    def submit(self, submission: Submission) -> Ticket:
         """Applies the RayJob; one of the same study that has ended makes room, one that runs is left alone.
 
         Raises:
             ValueError: if the cluster cannot be reached or refuses, or another search of the study runs there.
         """
-        manifest = self._build(order)
+        manifest = self._build(submission)
         name = manifest["metadata"]["name"]
         jobs = RayJobs(self.namespace, self.context)
         found = jobs.find(name)
@@ -155,34 +155,34 @@ class KubernetesConfig(BatchConfig):
             f"kubectl -n {self.namespace} delete rayjob {name}"
         )
 
-    def _build(self, order: Order) -> Manifest:
-        job = self._to_job(order)
-        faults = find_faults_of_ask(Ask(job, order))
+    def _build(self, submission: Submission) -> Manifest:
+        job = self._to_job(submission)
+        faults = find_request_faults(JobRequest(job, submission))
         manifest = build_manifest(job) if not faults else {}
         faults = faults or find_faults(manifest)
         if faults:
             raise ValueError("cluster=kubernetes cannot send this job: " + "; ".join(faults))
         return manifest
 
-    def _to_job(self, order: Order) -> RayJob:
-        place = order.location if "://" in order.location else f"{self.claim}:{self.mount}"
+    def _to_job(self, submission: Submission) -> RayJob:
+        place = submission.location if "://" in submission.location else f"{self.claim}:{self.mount}"
         return RayJob(
-            name=name_job(order.study, f"{self.namespace}\0{place}"),
+            name=name_job(submission.study, f"{self.namespace}\0{place}"),
             namespace=self.namespace,
-            study=order.study,
-            entrypoint=self._write_entrypoint(order),
+            study=submission.study,
+            entrypoint=self._write_entrypoint(submission),
             ray_version=self.ray_version or version("ray"),
-            head=Machine(self.head_cpus, 0, self.head_memory),
-            worker=Machine(self.cpus, self.gpus, self.memory),
+            head=PodResources(self.head_cpus, 0, self.head_memory),
+            worker=PodResources(self.cpus, self.gpus, self.memory),
             num_workers=(self.min_workers, self.max_workers),
-            surroundings=self._surroundings(),
+            pod_settings=self._pod_settings(),
             queue=self.queue,
             retries=self.retries,
             keep_s=self.keep_min * 60,
         )
 
-    def _surroundings(self) -> Surroundings:
-        return Surroundings(
+    def _pod_settings(self) -> PodSettings:
+        return PodSettings(
             image=self.image,
             shared_memory=self.shared_memory,
             claim=self.claim,
@@ -195,9 +195,9 @@ class KubernetesConfig(BatchConfig):
             tolerations=tuple(self.tolerations),
         )
 
-    def _write_entrypoint(self, order: Order) -> str:
+    def _write_entrypoint(self, submission: Submission) -> str:
         """The same command, attached to the job's Ray; every word is quoted for the shell that runs it."""
-        words = [word for word in order.overrides if not (self.claim and word.startswith("storage="))]
+        words = [word for word in submission.overrides if not (self.claim and word.startswith("storage="))]
         if self.claim:
             words.append(f"storage={self.mount}")
         attached = (

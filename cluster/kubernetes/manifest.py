@@ -31,7 +31,7 @@ _WANDB_KEY = "api-key"
 
 
 @dataclass(frozen=True)
-class Machine:
+class PodResources:
     """What one pod asks for."""
 
     cpus: int
@@ -41,7 +41,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class PodSettings:
     """What all pods of the job share."""
 
     image: str
@@ -77,12 +77,12 @@ class RayJob:
     """One line for a POSIX shell."""
 
     ray_version: str
-    head: Machine
-    worker: Machine
+    head: PodResources
+    worker: PodResources
     num_workers: tuple[int, int]
     """Fewest and most worker pods."""
 
-    surroundings: Surroundings
+    pod_settings: PodSettings
     queue: str = ""
     """Name of Kueue's LocalQueue, or ''."""
 
@@ -187,8 +187,8 @@ def _ray_start() -> dict[str, str]:
     return {"object-store-memory": str(OBJECT_STORE_BYTES)}
 
 
-def _build_pod(job: RayJob, name: str, machine: Machine) -> Manifest:
-    shared = job.surroundings
+def _build_pod(job: RayJob, name: str, machine: PodResources) -> Manifest:
+    shared = job.pod_settings
     spec: Manifest = {
         "restartPolicy": "Never",
         "securityContext": {
@@ -214,7 +214,7 @@ def _build_pod(job: RayJob, name: str, machine: Machine) -> Manifest:
     return {"spec": spec}
 
 
-def _place(shared: Surroundings) -> Manifest:
+def _place(shared: PodSettings) -> Manifest:
     place: Manifest = {}
     if shared.node_selector:
         place["nodeSelector"] = dict(shared.node_selector)
@@ -223,7 +223,7 @@ def _place(shared: Surroundings) -> Manifest:
     return place
 
 
-def _build_container(shared: Surroundings, name: str, machine: Machine) -> Manifest:
+def _build_container(shared: PodSettings, name: str, machine: PodResources) -> Manifest:
     amounts = {
         "cpu": str(machine.cpus),
         "memory": machine.memory,
@@ -248,7 +248,7 @@ def _build_container(shared: Surroundings, name: str, machine: Machine) -> Manif
     return container
 
 
-def _build_environment(shared: Surroundings) -> list[Manifest]:
+def _build_environment(shared: PodSettings) -> list[Manifest]:
     """The variables of every container; a secret is named, never written."""
     plain = {"PYTHONUNBUFFERED": "1", **RAY_ENVIRONMENT}
     environment: list[Manifest] = [{"name": name, "value": value} for name, value in plain.items()]

@@ -53,7 +53,7 @@ def submit_script(script: Path) -> str:
     return answer.output.strip().splitlines()[-1]
 
 
-def number_of(job: str) -> str:
+def job_number(job: str) -> str:
     """The number alone of what `submit_script` gave."""
     return job.partition(";")[0]
 
@@ -63,7 +63,7 @@ def find_job(job: str) -> JobState:
     if shutil.which("squeue") is None:
         return JobState("state unknown: there is no squeue here; ask on a login node of the cluster", is_live=None)
     columns = ",".join(f"{name}:{_WIDTH}|" for name in _COLUMNS)
-    words = ["squeue", "--noheader", "--states=all", f"--jobs={number_of(job)}", f"--Format={columns}"]
+    words = ["squeue", "--noheader", "--states=all", f"--jobs={job_number(job)}", f"--Format={columns}"]
     cluster = job.partition(";")[2]
     answer = _call(_ASK_SECONDS, *words, *([f"--clusters={cluster}"] if cluster else []))
     if answer.code and "Invalid job id" not in answer.error:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 
-from paretoseg.cluster.cluster import OBJECT_STORE_BYTES, RAY_ENVIRONMENT, BatchConfig, Order, Ticket
+from paretoseg.cluster.cluster import OBJECT_STORE_BYTES, RAY_ENVIRONMENT, BatchConfig, Submission, Ticket
 from paretoseg.cluster.resources import Resources
-from paretoseg.cluster.slurm.commands import number_of, require_slurm, submit_script
+from paretoseg.cluster.slurm.commands import job_number, require_slurm, submit_script
 from paretoseg.cluster.slurm.script import write_script
 from paretoseg.cluster.uri_keys import holds_key
 from paretoseg.spaces.atomic_file import write_atomically
@@ -123,21 +123,21 @@ class SlurmConfig(BatchConfig):
         if self.python and shutil.which(self.python) is None:
             raise ValueError(f"cluster.python must be a Python that can be run, and '{self.python}' cannot")
 
-    def render(self, order: Order) -> str:
+    def render(self, submission: Submission) -> str:
         """The batch script.
 
         Raises:
             ValueError: if there is no folder for it that the nodes can see, or a text cannot stand in a script.
         """
-        if holds_key(order.location):
+        if holds_key(submission.location):
             raise ValueError(
                 "storage holds a key, which everybody on the nodes could read in the list of processes; give it as "
                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in the environment that you submit from or in "
                 "cluster.setup"
             )
-        run_dir = self._find_run_dir(order)
+        run_dir = self._find_run_dir(submission)
         _check_text("the working directory", str(Path.cwd()))
-        for override in order.overrides:
+        for override in submission.overrides:
             _check_text("an override", override)
         if re.search(r"[%\\]", str(run_dir)) or not str(run_dir).isprintable():
             raise ValueError(
@@ -156,11 +156,11 @@ class SlurmConfig(BatchConfig):
             **RAY_ENVIRONMENT,
         }
         attached = ("cluster=attached", f"cluster.num_nodes={self.nodes}", f"cluster.wait_s={_WAIT_SECONDS}")
-        command = (self._find_python(), "-m", "paretoseg", "search", *order.overrides, *attached)
-        comment = f"Study {order.study}: this job brings up Ray, searches, and requeues itself while work is left."
-        return write_script(comment, self._options(order, run_dir), variables, command)
+        command = (self._find_python(), "-m", "paretoseg", "search", *submission.overrides, *attached)
+        comment = f"Study {submission.study}: this job brings up Ray, searches, and requeues itself while work is left."
+        return write_script(comment, self._options(submission, run_dir), variables, command)
 
-    def reach(self) -> None:
+    def check_reachable(self) -> None:
         """Looks for sbatch.
 
         Raises:
@@ -168,13 +168,13 @@ class SlurmConfig(BatchConfig):
         """
         require_slurm()
 
-    def submit(self, order: Order) -> Ticket:
+    def submit(self, submission: Submission) -> Ticket:
         """Writes the script into the run folder and hands it to sbatch.
 
         Raises:
             ValueError: if the folder cannot be written, there is no sbatch, or it refuses.
         """
-        text, run_dir = self.render(order), self._find_run_dir(order)
+        text, run_dir = self.render(submission), self._find_run_dir(submission)
         script = run_dir / "search.sbatch"
         try:
             run_dir.mkdir(parents=True, exist_ok=True)
@@ -182,12 +182,12 @@ class SlurmConfig(BatchConfig):
         except OSError as error:
             raise ValueError(f"cannot write '{script}': {error.strerror}; see cluster.run_dir") from None
         job = submit_script(script)
-        log = run_dir / f"job-{number_of(job)}.log"
+        log = run_dir / f"job-{job_number(job)}.log"
         return Ticket("slurm", job, socket.gethostname(), time.time(), str(log))
 
-    def _options(self, order: Order, run_dir: Path) -> list[str]:
+    def _options(self, submission: Submission, run_dir: Path) -> list[str]:
         options = [
-            f"--job-name={order.study}",
+            f"--job-name={submission.study}",
             f"--chdir={Path.cwd()}",
             f"--output={run_dir}/job-%j.log",
             "--open-mode=append",
@@ -205,15 +205,15 @@ class SlurmConfig(BatchConfig):
         options += [f"--account={self.account}"] if self.account else []
         return options + self.options
 
-    def _find_run_dir(self, order: Order) -> Path:
+    def _find_run_dir(self, submission: Submission) -> Path:
         if self.run_dir:
-            return Path(self.run_dir).absolute() / order.study
-        if "://" in order.location:
+            return Path(self.run_dir).absolute() / submission.study
+        if "://" in submission.location:
             raise ValueError(
                 "cluster=slurm needs a folder for its script and logs, and the study lies at a URI; "
                 "add cluster.run_dir=<path on a disk that all nodes share>"
             )
-        return Path(order.location) / "slurm"
+        return Path(submission.location) / "slurm"
 
     def _find_python(self) -> str:
         # Not resolved: a virtual environment is known by the link to its Python.

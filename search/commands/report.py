@@ -213,7 +213,7 @@ def _draw(
 
     progress.update(waiting, visible=False)
     shown = gallery.find_cases(task, split, [name for name, _ in cases])
-    scenes = gallery.show_scenes(task, shown, conditions)
+    scenes = gallery.render_cases(task, shown, conditions)
     answers, gaps = {}, []
     for trial in progress.track(members, description="drawing pictures"):
         assignment = Assignment(trial.candidate, trial.seed)
@@ -221,7 +221,7 @@ def _draw(
             try:
                 if path is None:
                     raise ValueError("its checkpoint is gone; restore it")
-                answers[trial.trial_id] = gallery.show_answers(task, assignment, path, shown, conditions)
+                answers[trial.trial_id] = gallery.render_predictions(task, assignment, path, shown, conditions)
             except ValueError as error:
                 gaps.append(f"trial {trial.trial_id} has no pictures: {error}")
     if not answers:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from paretoseg.cluster.cluster import BatchConfig, Order, Ticket
+from paretoseg.cluster.cluster import BatchConfig, Submission, Ticket
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.cluster.jobs import find_job
 from paretoseg.search.config.overrides import quote
@@ -18,7 +18,7 @@ from paretoseg.search.store.lock import hold_lock
 from paretoseg.search.store.study_folder import StudyFolder
 
 
-def make_order(study: str, overrides: Sequence[str], storage: str, location: str) -> Order:
+def make_order(study: str, overrides: Sequence[str], storage: str, location: str) -> Submission:
     """The search as the job is to begin it: the same overrides, but for the cluster and a storage that is absolute.
 
     Args:
@@ -31,11 +31,11 @@ def make_order(study: str, overrides: Sequence[str], storage: str, location: str
     is_uri = "://" in location
     storage = storage if is_uri else os.path.abspath(storage)
     words = (f"study={study}", f"storage={_quote(storage)}", *here)
-    return Order(study, words, location if is_uri else os.path.abspath(location))
+    return Submission(study, words, location if is_uri else os.path.abspath(location))
 
 
 def submit(
-    cluster: BatchConfig, order: Order, folder: StudyFolder, begin: Callable[[], None], console: Console
+    cluster: BatchConfig, order: Submission, folder: StudyFolder, begin: Callable[[], None], console: Console
 ) -> None:
     """Begins the study if it is new, and hands the job in.
 
@@ -52,7 +52,7 @@ def submit(
         StorageError: if the study's folder cannot be written.
     """
     cluster.render(order)  # refuses what cannot be submitted, before anything is written
-    cluster.reach()
+    cluster.check_reachable()
     _refuse_second(folder)
     with hold_lock(folder.folder):
         is_new = not folder.exists()
@@ -68,7 +68,7 @@ def submit(
     _announce(ticket, folder, console)
 
 
-def send(cluster: BatchConfig, order: Order, console: Console) -> int:
+def send(cluster: BatchConfig, order: Submission, console: Console) -> int:
     """Hands the job to a place with disks of its own, and follows it where the place can be watched from here.
 
     Returns:

@@ -15,7 +15,7 @@ from paretoseg.trainables.scoring.objectives import select_means
 from paretoseg.trainables.trainable import CLEAN, CaseScore, Split
 
 if TYPE_CHECKING:
-    from paretoseg.trainables.segmentation.gallery import Answer, Scene, View
+    from paretoseg.trainables.segmentation.gallery import CasePicture, PictureKey, PredictionPicture
 
 MAX_CASES = 3
 """A hard, a typical and an easy one."""
@@ -61,8 +61,8 @@ def spread(trial_ids: Sequence[int], count: int) -> list[int]:
 def describe_pictures(
     cases: Sequence[tuple[str, str]],
     conditions: Sequence[tuple[str, int]],
-    scenes: Mapping[View, Scene],
-    answers: Mapping[int, Mapping[View, Answer]],
+    scenes: Mapping[PictureKey, CasePicture],
+    answers: Mapping[int, Mapping[PictureKey, PredictionPicture]],
     split: Split,
     class_names: Sequence[str],
 ) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _trace_one(mask: np.ndarray) -> str:
     return "".join(parts)
 
 
-def _describe_scene(scene: Scene, num_classes: int) -> dict[str, Any]:
+def _describe_scene(scene: CasePicture, num_classes: int) -> dict[str, Any]:
     height, width = scene.reference.shape
     return {
         "uri": to_data_uri(scene.image),
@@ -125,5 +125,5 @@ def _describe_scene(scene: Scene, num_classes: int) -> dict[str, Any]:
     }
 
 
-def _describe_answer(answer: Answer, num_classes: int) -> dict[str, Any]:
+def _describe_answer(answer: PredictionPicture, num_classes: int) -> dict[str, Any]:
     return {"predicted": trace(answer.predicted, num_classes), "dice": answer.dice}

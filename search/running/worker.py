@@ -15,7 +15,7 @@ from paretoseg.search.store.case_files import CaseFiles
 from paretoseg.search.store.folder import Folder, StorageError, as_storage_error
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.trials.trial import Failure, FailureKind
-from paretoseg.spaces.atomic_file import NO_SPACE
+from paretoseg.spaces.atomic_file import DISK_ERRORS
 from paretoseg.spaces.objective import Measurement
 from paretoseg.trainables.trainable import Assignment, Evaluation, Split, Task, Trainable
 
@@ -127,7 +127,7 @@ class Work:
         except StorageError as error:
             return Halted(str(error))
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in NO_SPACE:
+            if isinstance(error, OSError) and error.errno in DISK_ERRORS:
                 return Halted(str(as_storage_error(error, "the disk of the worker")))
             return Broken(_describe(error))
 

@@ -13,7 +13,7 @@ from pyarrow import ArrowException
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSystem
 
 from paretoseg.cluster.uri_keys import is_secret
-from paretoseg.spaces.atomic_file import NO_SPACE, write_atomically
+from paretoseg.spaces.atomic_file import DISK_ERRORS, write_atomically
 
 
 class StorageError(Exception):
@@ -155,7 +155,7 @@ def as_storage_error(error: OSError, place: str) -> StorageError:
     """The error in words that say what to do; keys in a URI are left out."""
     cause = _first_line(error).replace(place, hide_secrets(place))
     place = hide_secrets(place)
-    way_out = "free some space" if error.errno in NO_SPACE else "mend the storage"
+    way_out = "free some space" if error.errno in DISK_ERRORS else "mend the storage"
     return StorageError(f"cannot use {place}: {cause}; {way_out} and run the same command again")
 
 

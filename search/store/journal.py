@@ -15,7 +15,7 @@ from typing import Any
 
 from paretoseg.search.store.folder import Folder, StorageError, as_storage_error
 from paretoseg.search.trials.events import Event, from_record, to_record
-from paretoseg.spaces.atomic_file import sync_names
+from paretoseg.spaces.atomic_file import sync_folder
 
 
 class Journal:
@@ -99,7 +99,7 @@ class Journal:
                 self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
                 # The folders above may be as new as the segment: the journal's, the study's, and that of all studies.
                 for folder in (path.parent, *path.parents[1:3]):
-                    sync_names(folder)
+                    sync_folder(folder)
             written = os.write(self._descriptor, line)
             while written < len(line):
                 written += os.write(self._descriptor, line[written:])

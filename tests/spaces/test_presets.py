@@ -2,7 +2,7 @@
 
 import pytest
 
-from paretoseg.spaces.presets import CORE, PRESETS, UNNAMED
+from paretoseg.spaces.presets import CORE, PRESET_RESTRICTIONS, PRESETS
 from paretoseg.spaces.recipe import Recipe, augmentation_families
 from paretoseg.spaces.search_space import DIMENSIONS, Candidate, SearchSpace
 
@@ -17,7 +17,11 @@ def test_a_preset_opens_its_dimensions_and_pins_the_others(preset, names):
     assert set(space.searched) == names
     for name, domain in space.domains.items():
         if name in names:
-            assert domain == (DIMENSIONS[name].restrict(UNNAMED[name]) if name in UNNAMED else DIMENSIONS[name])
+            assert domain == (
+                DIMENSIONS[name].restrict(PRESET_RESTRICTIONS[name])
+                if name in PRESET_RESTRICTIONS
+                else DIMENSIONS[name]
+            )
         else:
             assert domain == DIMENSIONS[name].restrict(defaults[name])
 

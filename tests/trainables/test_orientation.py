@@ -19,7 +19,7 @@ from paretoseg.trainables.data.decathlon import DecathlonConfig
 from paretoseg.trainables.evaluation.measuring import predict
 from paretoseg.trainables.export.blueprint import Blueprint
 from paretoseg.trainables.export.bundle import configure
-from paretoseg.trainables.export.proof import _write_nifti, is_telling
+from paretoseg.trainables.export.proof import _write_nifti, is_asymmetric
 from paretoseg.trainables.training.image_store import DeviceImages, HostImages
 from tests.trainables.data_files import write_list, write_picture, write_volume
 
@@ -36,7 +36,7 @@ def draw_arrow(shape: tuple[int, ...]) -> np.ndarray:
         window = [slice(start, start + 2) for start in corner]
         window[axis] = slice(4, 4 + length)
         mask[tuple(window)] = 1
-    assert is_telling(mask)
+    assert is_asymmetric(mask)
     return mask
 
 

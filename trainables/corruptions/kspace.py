@@ -150,10 +150,10 @@ def _move(image: Images, plane: tuple[int, int], strength: float, drawn: Float[T
     num_lines = flat.shape[-2]
     middle = int((find_first_lines(times, num_lines) <= num_lines // 2).sum())
     poses = torch.cat((moved[:middle], flat, moved[middle:]))
-    return from_planes(put_together(poses, times)[None], plane, tuple(image.shape))
+    return from_planes(combine_poses(poses, times)[None], plane, tuple(image.shape))
 
 
-def put_together(
+def combine_poses(
     poses: Float[Tensor, "poses slices p q"], times: Float[Tensor, " moves"]
 ) -> Float[Tensor, "slices p q"]:
     """The image of a k-space whose lines along the first axis of the planes are measured in one pose after the other.
@@ -162,7 +162,7 @@ def put_together(
         poses: The image in each of them.
         times: When the next one begins, as shares of all lines; one less than poses.
     """
-    filters = torch.stack([line_filter(gains) for gains in measure_when(times, poses.shape[2])]).to(poses)
+    filters = torch.stack([line_filter(gains) for gains in select_lines(times, poses.shape[2])]).to(poses)
     return filters.movedim(0, 1).flatten(1) @ poses.movedim(0, 1).flatten(1, 2)
 
 
@@ -171,7 +171,7 @@ def find_first_lines(times: Float[Tensor, " moves"], num_lines: int) -> Int64[Te
     return (times * num_lines).long()
 
 
-def measure_when(times: Float[Tensor, " moves"], num_lines: int) -> Float[Tensor, "poses n"]:
+def select_lines(times: Float[Tensor, " moves"], num_lines: int) -> Float[Tensor, "poses n"]:
     """Which lines of k-space are measured between moves, 0 or 1, the constant first; times are shares in [0, 1]."""
     ends = [0, *find_first_lines(times, num_lines).tolist(), num_lines]
     gains = torch.zeros(len(ends) - 1, num_lines)

@@ -26,7 +26,7 @@ from paretoseg.trainables.data.listing import (
     find_subject,
     shorten_names,
 )
-from paretoseg.trainables.data.prepared_cases import CaseCache, FileHashes, allow_many_files, default_cache, key_of
+from paretoseg.trainables.data.prepared_cases import CaseCache, FileHashes, default_cache, key_of, raise_open_file_limit
 from paretoseg.trainables.data.preprocessing import Prepared, Preprocessing, find_other_spacings
 from paretoseg.trainables.data.shift_sets import (
     HeldOut,
@@ -38,7 +38,7 @@ from paretoseg.trainables.data.shift_sets import (
     read_sites,
     resolve_path,
 )
-from paretoseg.trainables.data.splits import place
+from paretoseg.trainables.data.splits import assign_splits
 from paretoseg.trainables.trainable import SplitRow
 
 PROGRESS_SECONDS = 5.0
@@ -140,7 +140,7 @@ class FilesConfig(DataConfig):
         """
         listing, findings = self._gather()
         _refuse(findings)
-        allow_many_files()
+        raise_open_file_limit()
         hashes, cache = self._hashes(), CaseCache(self.cache_folder)
         inspector = self._inspector(listing, hashes, cache)
         prepared = {entry.name: _prepare(entry, inspector) for entry in listing.entries}
@@ -222,7 +222,7 @@ class FilesConfig(DataConfig):
         held_out = hold_out_strata(listing.entries, find_strata(self.shift, listing.entries), shares=shares)
         of_splits = {"validation": self.validation_share, "test": self.test_share}
         of_splits["train"] = 1.0 - sum(of_splits.values())
-        return place(held_out, of_splits, self.split_seed)
+        return assign_splits(held_out, of_splits, self.split_seed)
 
     def _read_share(self, entry: Entry, case: Prepared) -> dict[str, float]:
         """The foreground share of a case that may be in a stratum; nothing where none is asked for."""

@@ -154,7 +154,7 @@ def _remove(place: Path) -> None:
     shutil.rmtree(going, ignore_errors=True)
 
 
-def allow_many_files() -> None:
+def raise_open_file_limit() -> None:
     """Lets this process hold as many files open as the system permits: every mapped case is one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:

@@ -16,7 +16,7 @@ from paretoseg.trainables.data.shift_sets import HeldOut
 from paretoseg.trainables.seeds import derive_seed
 
 
-def place(held_out: HeldOut, shares: Mapping[str, float], seed: int) -> HeldOut:
+def assign_splits(held_out: HeldOut, shares: Mapping[str, float], seed: int) -> HeldOut:
     """The cases each with its split, those of shift sets last, and what is wrong with that besides what was found.
 
     Args:

@@ -53,7 +53,9 @@ def find_degeneracy(
     return ""
 
 
-def find_indifference(predictions: Sequence[Integer[Tensor, "..."]], shuffled: Sequence[Integer[Tensor, "..."]]) -> str:
+def find_ignored_images(
+    predictions: Sequence[Integer[Tensor, "..."]], shuffled: Sequence[Integer[Tensor, "..."]]
+) -> str:
     """Why a network that was asked twice does not look at its images, or '' if it does.
 
     Who looks answers otherwise when the pixels of an image have changed places. Unlike the comparison of masks with

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from paretoseg.trainables.corruptions.table import corrupt, corruption_generator
 from paretoseg.trainables.data.datasets import Case
-from paretoseg.trainables.evaluation.degeneracy import find_degeneracy, find_indifference
+from paretoseg.trainables.evaluation.degeneracy import find_degeneracy, find_ignored_images
 from paretoseg.trainables.evaluation.metrics import compare_surfaces, describe_emptiness, dice
 from paretoseg.trainables.scoring.battery import CLEAN_CONDITION, Battery, Condition
 from paretoseg.trainables.scoring.measures import DICE, HD95, NSD, Measure, Scoring
@@ -45,7 +45,7 @@ MAX_PROBED = 4
 
 
 @dataclass(frozen=True)
-class Scores:
+class NetworkScores:
     """What a network reached on some cases."""
 
     rows: tuple[CaseScore, ...]
@@ -81,7 +81,7 @@ def measure(
     scoring: Scoring,
     device: str = "cpu",
     shift: Mapping[str, Sequence[Case]] | None = None,
-) -> Scores:
+) -> NetworkScores:
     """The scores of every case under every condition, by measure and foreground class.
 
     The network is put into evaluation mode for the while. A corrupted image depends on case, corruption, severity and
@@ -117,7 +117,7 @@ def measure(
         degenerate = find_degeneracy([*predicted.values()], [*actual.values()], scoring.class_names)
         degenerate = degenerate or _probe(network, cases, predicted, patch, device)
     network.train(was_training)
-    return Scores(tuple(row for of_condition in rows.values() for row in of_condition), degenerate)
+    return NetworkScores(tuple(row for of_condition in rows.values() for row in of_condition), degenerate)
 
 
 def _share_out(
@@ -214,7 +214,7 @@ def _probe(network: nn.Module, cases: Sequence[Case], masks: Mapping[str, Tensor
         images = torch.stack([_shuffle(case) for case in batch]).to(device)
         shuffled += list(predict(network, images, patch).argmax(dim=1).to(torch.uint8).cpu())
         plain += [masks[case.name] for case in batch]
-    return find_indifference(plain, shuffled)
+    return find_ignored_images(plain, shuffled)
 
 
 def _shuffle(case: Case) -> Float[Tensor, "c *spatial"]:

@@ -81,10 +81,14 @@ def make_reference(network: nn.Module, cases: Sequence[Case], window: int) -> Re
     network.eval()
     references = (Reference(case, predict(network, to_tensor(case.image)[None], window)[0].numpy()) for case in cases)
     first = next(references)
-    return first if is_telling(first.mask) else next((found for found in references if is_telling(found.mask)), first)
+    return (
+        first
+        if is_asymmetric(first.mask)
+        else next((found for found in references if is_asymmetric(found.mask)), first)
+    )
 
 
-def is_telling(mask: np.ndarray) -> bool:
+def is_asymmetric(mask: np.ndarray) -> bool:
     """True if the mask is no longer itself when any axis is mirrored or any two are swapped."""
     mirrored = (np.flip(mask, axis) for axis in range(mask.ndim))
     swapped = (np.swapaxes(mask, *axes) for axes in itertools.combinations(range(mask.ndim), 2))

@@ -35,7 +35,7 @@ _UNREADABLE = (RuntimeError, UnpicklingError, EOFError, OSError, TypeError, Valu
 
 
 @dataclass(frozen=True)
-class Scene:
+class CasePicture:
     """A case under a condition, as every network meets it."""
 
     image: UInt8[np.ndarray, "h w *rgb"]
@@ -49,7 +49,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Answer:
+class PredictionPicture:
     """What one network made of a scene."""
 
     predicted: UInt8[np.ndarray, "h w"]
@@ -59,7 +59,7 @@ class Answer:
     """Mean Dice over foreground classes, 0 to 1, of the whole case."""
 
 
-View = tuple[str, str, int]
+PictureKey = tuple[str, str, int]
 """What is looked at: name of the case, corruption, severity; 'none' and 0 for the clean image."""
 
 
@@ -78,22 +78,22 @@ def find_cases(task: SegmentationTask, split: Split, names: Sequence[str]) -> li
     return [known[name] for name in names]
 
 
-def show_scenes(
+def render_cases(
     task: SegmentationTask, cases: Sequence[Case], conditions: Sequence[tuple[str, int]]
-) -> Mapping[View, Scene]:
+) -> Mapping[PictureKey, CasePicture]:
     """Every case under every condition (corruption and severity), as it was measured."""
     return {
         (case.name, *condition): _scene(case, Condition(*condition), task) for case in cases for condition in conditions
     }
 
 
-def show_answers(
+def render_predictions(
     task: SegmentationTask,
     assignment: Assignment,
     checkpoint: Path,
     cases: Sequence[Case],
     conditions: Sequence[tuple[str, int]],
-) -> Mapping[View, Answer]:
+) -> Mapping[PictureKey, PredictionPicture]:
     """What a trained network predicts.
 
     Args:
@@ -117,7 +117,7 @@ def show_answers(
         masks = predict(network, images.to(assignment.device), patch).argmax(dim=1).cpu()
         scores = dice(masks, labels, load_once(task.data).num_classes).mean(dim=1).tolist()
         for condition, mask, score in zip(conditions, masks, scores, strict=True):
-            answers[case.name, *condition] = Answer(_to_picture(mask.numpy().astype(np.uint8), case), score)
+            answers[case.name, *condition] = PredictionPicture(_to_picture(mask.numpy().astype(np.uint8), case), score)
     return answers
 
 
@@ -135,14 +135,14 @@ def _load_network(task: SegmentationTask, assignment: Assignment, checkpoint: Pa
     return network.eval().to(assignment.device)
 
 
-def _scene(case: Case, condition: Condition, task: SegmentationTask) -> Scene:
+def _scene(case: Case, condition: Condition, task: SegmentationTask) -> CasePicture:
     images, labels = degrade([case], condition, task.battery())
     image, label = images[0], labels[0].numpy()
     shown = image if image.shape[0] == 3 else image[:1]
     channels = [_to_picture(_to_bytes(channel), case) for channel in shown]
     picture = channels[0] if len(channels) == 1 else np.stack(channels, axis=-1)
     place = f"slice {_choose_slice(case) + 1} of {len(case.label)}" if case.label.ndim == 3 else ""
-    return Scene(picture, _to_picture(label, case), place)
+    return CasePicture(picture, _to_picture(label, case), place)
 
 
 def _to_bytes(channel: Tensor) -> UInt8[np.ndarray, "..."]:

@@ -16,7 +16,7 @@ import torch
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Case, load_once
-from paretoseg.trainables.evaluation.measuring import Scores, measure
+from paretoseg.trainables.evaluation.measuring import NetworkScores, measure
 from paretoseg.trainables.networks.capacity import build_matched
 from paretoseg.trainables.scoring.battery import CLEAN_CONDITION, Battery, Condition
 from paretoseg.trainables.scoring.measures import DICE, ObjectiveMetric, SurfaceMetrics
@@ -112,7 +112,7 @@ class ReferenceNetwork:
         by_severity = {severity: [row for row in rows if row.severity == severity] for severity in severities}
         return [POINTS * (self.clean_dice - _mean_dice(by_severity[severity])) for severity in severities]
 
-    def _measure(self, battery: Battery) -> Scores:
+    def _measure(self, battery: Battery) -> NetworkScores:
         return measure(
             self._network,
             self._cases,

@@ -31,7 +31,7 @@ from paretoseg.spaces.atomic_file import open_atomically
 from paretoseg.spaces.objective import Measurement
 from paretoseg.trainables.data.datasets import Case, load_once
 from paretoseg.trainables.evaluation.costs import measure_costs, name_device
-from paretoseg.trainables.evaluation.measuring import Scores, measure, to_tensor
+from paretoseg.trainables.evaluation.measuring import NetworkScores, measure, to_tensor
 from paretoseg.trainables.networks.capacity import build_matched
 from paretoseg.trainables.networks.encoder_decoder import initialise_weights
 from paretoseg.trainables.scoring.battery import Battery
@@ -49,7 +49,7 @@ from paretoseg.trainables.trainable import (
     Split,
 )
 from paretoseg.trainables.training.augmentation import augment, draw_augmentation
-from paretoseg.trainables.training.learner import Learner, find_half, lay_out
+from paretoseg.trainables.training.learner import Learner, use_channels_last, uses_bfloat16
 from paretoseg.trainables.training.memory import PeakMeter, available_bytes, keep_freed_memory
 from paretoseg.trainables.training.parallel import count_workers, is_leader
 from paretoseg.trainables.training.sampling import PatchSampler, load_training_cases_once
@@ -76,9 +76,9 @@ class SegmentationTrainable:
         self._network = build_matched(assignment.candidate, task.network_size, self._dataset)
         initialise_weights(self._network, assignment.seed)
         self._network.to(assignment.device)
-        is_half = find_half(task.precision, assignment.device)
-        if is_half:
-            lay_out(self._network, self._dataset.spatial_dims)
+        is_bfloat16 = uses_bfloat16(task.precision, assignment.device)
+        if is_bfloat16:
+            use_channels_last(self._network, self._dataset.spatial_dims)
         self._batch_size = task.batch_size(self._recipe, self._dataset.spatial_dims)
         self._iterations_per_step = task.iterations(self._recipe, self._dataset.spatial_dims)
         self._learner = Learner(
@@ -87,7 +87,7 @@ class SegmentationTrainable:
             num_iterations=task.num_steps * self._iterations_per_step,
             seed=assignment.seed,
             has_auxiliary=assignment.candidate.architecture.deep_supervision == "on",
-            is_half=is_half,
+            is_bfloat16=is_bfloat16,
         )
         self._patch_generator = _generator("patches", assignment.seed)
         self._augmentation_generator = _generator("augmentation", assignment.seed)
@@ -201,20 +201,20 @@ class SegmentationTrainable:
 
         The estimate is corrected by what earlier trainings took of theirs; kept it is as it was, to learn from it.
         """
-        there = self._task.memory_gb * BYTES_PER_GB or available_bytes(self._assignment.device)
+        available = self._task.memory_gb * BYTES_PER_GB or available_bytes(self._assignment.device)
         size = [self._recipe.patch] * self._dataset.spatial_dims
         # Of a batch that is spread over processes, each one holds its share, and does not divide it further.
         share, is_alone = -(-self._batch_size // count_workers()), count_workers() == 1
         need = self._learner.estimate_need((share, self._dataset.num_channels, *size))
         factor = self._assignment.memory_factors.get(self._device_name, 1.0)
         most_parts = min(2, share) if is_alone else 1
-        if factor * need.total(most_parts) > there:
+        if factor * need.total(most_parts) > available:
             taken = "" if factor == 1.0 else f" ({factor:.2g} times the estimate, as trials before it)"
             raise MemoryError(
                 f"infeasible: needs about {factor * need.total(most_parts) / BYTES_PER_GB:.2g} GB of "
-                f"{there / BYTES_PER_GB:.2g} GB{taken}; narrow the space, or lower task.pixels_per_batch"
+                f"{available / BYTES_PER_GB:.2g} GB{taken}; narrow the space, or lower task.pixels_per_batch"
             )
-        if factor * need.total() > there:
+        if factor * need.total() > available:
             self._learner.num_parts = most_parts
         self._estimated_memory_gb = need.total(self._learner.num_parts) / BYTES_PER_GB
 
@@ -232,7 +232,7 @@ class SegmentationTrainable:
 
     def _measure(
         self, battery: Battery, cases: Sequence[Case], shift: Mapping[str, Sequence[Case]], scoring: Scoring
-    ) -> Scores:
+    ) -> NetworkScores:
         return measure(
             self._network,
             cases,

@@ -49,7 +49,7 @@ AFFINE_SHARE, NOISE_SHARE, BLUR_SHARE = 0.25, 0.5, 0.25
 """Shares of the patches that are rotated and scaled, that get noise, and that are blurred."""
 
 
-LEAST_ALONE = 1024
+MIN_PIXELS_ONE_BY_ONE = 1024
 """Pixels of a patch from which on a CPU flips and turns patches one by one; smaller ones are faster all together."""
 
 
@@ -136,7 +136,7 @@ def augment(
     """
     kinds = AUGMENTATIONS[recipe.augmentation]
     if recipe.mirroring == "on":
-        images, labels = move(images, draw), move(labels, draw)
+        images, labels = flip_and_turn(images, draw), flip_and_turn(labels, draw)
     if "spatial" in kinds:
         images, labels = rotate_and_scale(images, labels, draw)
     if "intensity" in kinds:
@@ -146,11 +146,11 @@ def augment(
     return images, labels
 
 
-def move(batch: Tensor, draw: AugmentationDraw) -> Tensor:
+def flip_and_turn(batch: Tensor, draw: AugmentationDraw) -> Tensor:
     """The batch, images or labels, flipped and turned; every value stays, only places change."""
     num_dims = draw.flips.shape[1]
-    if batch.device.type == "cpu" and batch[0].numel() >= LEAST_ALONE:
-        return _move_each(batch, draw)
+    if batch.device.type == "cpu" and batch[0].numel() >= MIN_PIXELS_ONE_BY_ONE:
+        return _flip_and_turn_each(batch, draw)
     first = batch.ndim - num_dims
     for axis in range(num_dims):
         batch = torch.where(_per_item(draw.flips[:, axis], batch), batch.flip(first + axis), batch)
@@ -161,8 +161,8 @@ def move(batch: Tensor, draw: AugmentationDraw) -> Tensor:
     return turned
 
 
-def _move_each(batch: Tensor, draw: AugmentationDraw) -> Tensor:
-    """As `move`, on a CPU: array views of one item after the other, so that every value is copied once."""
+def _flip_and_turn_each(batch: Tensor, draw: AugmentationDraw) -> Tensor:
+    """As `flip_and_turn`, on a CPU: array views of one item after the other, so that every value is copied once."""
     moved = torch.empty_like(batch)
     draws = draw.flips.tolist(), draw.turns.tolist()
     for source, target, flips, turns in zip(batch.numpy(), moved.numpy(), *draws, strict=True):

@@ -71,11 +71,13 @@ class HostImages:
                 inside = tuple(slice(first, first + patch) for first in start)
                 image_rows[position], label_rows[position] = case.image[(slice(None), *inside)], case.label[inside]
                 continue
-            there = tuple(slice(max(first, 0), max(first + patch, 0)) for first in start)
-            found = case.label[there]
-            here = tuple(slice(max(-first, 0), max(-first, 0) + n) for first, n in zip(start, found.shape, strict=True))
-            image_rows[position][(slice(None), *here)] = case.image[(slice(None), *there)]
-            label_rows[position][here] = found
+            source = tuple(slice(max(first, 0), max(first + patch, 0)) for first in start)
+            found = case.label[source]
+            target = tuple(
+                slice(max(-first, 0), max(-first, 0) + n) for first, n in zip(start, found.shape, strict=True)
+            )
+            image_rows[position][(slice(None), *target)] = case.image[(slice(None), *source)]
+            label_rows[position][target] = found
         images = images.to(self._device, non_blocking=True)
         return images, labels.to(self._device, non_blocking=True).long()
 

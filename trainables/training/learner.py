@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.trainables.seeds import derive_seed
-from paretoseg.trainables.training.losses import LOSSES, supervise
+from paretoseg.trainables.training.losses import LOSSES, deep_supervision_loss
 from paretoseg.trainables.training.memory import MemoryNeed, estimate_need, flatten_outputs, is_out_of_memory
 from paretoseg.trainables.training.optimisers import OPTIMISERS, STATE_PER_WEIGHT, learning_rate_factor
-from paretoseg.trainables.training.parallel import announce, count_workers, gather, replicate, take_share
+from paretoseg.trainables.training.parallel import count_workers, gather, replicate, set_batch_size, take_share
 
 MAX_GRADIENT_NORM = 12.0
 """Longer gradients are shortened to this: one odd batch must not throw a short training off its course."""
@@ -39,7 +39,7 @@ class Learner:
         num_iterations: The whole budget.
         seed: Decides what dropout drops.
         has_auxiliary: Whether the network is to be asked for auxiliary outputs, for deep supervision.
-        is_half: Whether the network computes in bfloat16, where torch's autocast finds that safe.
+        is_bfloat16: Whether the network computes in bfloat16, where torch's autocast finds that safe.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class Learner:
         num_iterations: int,
         seed: int,
         has_auxiliary: bool = False,
-        is_half: bool = False,
+        is_bfloat16: bool = False,
     ) -> None:
         self._network, self._recipe, self._num_iterations, self._seed = network, recipe, num_iterations, seed
         self._device = next(network.parameters()).device
         self._options = {"auxiliary": True} if has_auxiliary else {}
-        self._is_half = is_half
+        self._is_bfloat16 = is_bfloat16
         self._is_random = any(_is_random(module) for module in network.modules())
         self._replica: nn.Module | None = None
         self._loss = LOSSES[recipe.loss]()
@@ -90,10 +90,10 @@ class Learner:
         labels = torch.empty(images[0], *images[2:], dtype=torch.int64, device="meta")
         return estimate_need(
             self._network,
-            lambda outputs: supervise(self._loss, outputs, labels),
+            lambda outputs: deep_supervision_loss(self._loss, outputs, labels),
             images,
             state_per_weight=STATE_PER_WEIGHT[self._recipe.optimiser],
-            is_half=self._is_half,
+            is_bfloat16=self._is_bfloat16,
             options=self._options,
         )
 
@@ -134,9 +134,9 @@ class Learner:
         self._optimiser.zero_grad(set_to_none=True)
         if self.num_parts > 1:
             return self._go_in_parts(images, labels, iteration)
-        announce(self._network, len(images))
+        set_batch_size(self._network, len(images))
         outputs = [gather(output, len(images)) for output in self._forward(take_share(images), iteration, 0)]
-        loss = supervise(self._loss, outputs, labels)
+        loss = deep_supervision_loss(self._loss, outputs, labels)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
@@ -145,7 +145,7 @@ class Learner:
         with torch.no_grad():
             outputs = [self._forward(part, iteration, number) for number, part in parts]
         whole = [torch.cat(level).requires_grad_() for level in zip(*outputs, strict=True)]
-        loss = supervise(self._loss, whole, labels)
+        loss = deep_supervision_loss(self._loss, whole, labels)
         gradients = torch.autograd.grad(loss, whole)
         shares = [gradient.chunk(self.num_parts) for gradient in gradients]
         for number, part in parts:
@@ -154,7 +154,7 @@ class Learner:
 
     def _forward(self, images: Tensor, iteration: int, part: int) -> list[Tensor]:
         assert self._replica is not None
-        with self._draws(iteration, part), torch.autocast(self._device.type, torch.bfloat16, enabled=self._is_half):
+        with self._draws(iteration, part), torch.autocast(self._device.type, torch.bfloat16, enabled=self._is_bfloat16):
             return flatten_outputs(self._replica(images, **self._options))
 
     @contextmanager
@@ -174,14 +174,14 @@ def _is_random(module: nn.Module) -> bool:
     return "drop" in type(module).__name__.lower() and rate > 0.0
 
 
-def find_half(precision: str, device: str) -> bool:
+def uses_bfloat16(precision: str, device: str) -> bool:
     """Whether to train in bfloat16: 'auto' does where the device gains by it."""
     if precision == "auto":
         return torch.device(device).type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return precision == "bfloat16"
 
 
-def lay_out(network: nn.Module, spatial_dims: int) -> nn.Module:
+def use_channels_last(network: nn.Module, spatial_dims: int) -> nn.Module:
     """The network with channels last in memory, which the convolutions of a GPU want in half precision."""
     formats: Sequence[torch.memory_format] = (torch.channels_last, torch.channels_last_3d)
     return network.to(memory_format=formats[spatial_dims - 2])  # type: ignore[call-overload,no-any-return]

@@ -50,7 +50,7 @@ LOSSES: Mapping[str, Callable[[], nn.Module]] = {
 """Every option of `Recipe.loss` with its builder."""
 
 
-def supervise(
+def deep_supervision_loss(
     loss: nn.Module, logits: Sequence[Float[Tensor, "b classes ..."]], labels: Int64[Tensor, "b *spatial"]
 ) -> Float[Tensor, ""]:
     """The loss of a network's output and of its auxiliary outputs, as a weighted mean.

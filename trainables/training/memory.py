@@ -51,7 +51,7 @@ def estimate_need(
     images: tuple[int, ...],
     *,
     state_per_weight: int,
-    is_half: bool = False,
+    is_bfloat16: bool = False,
     options: Mapping[str, bool] | None = None,
 ) -> MemoryNeed:
     """What a training of this network needs; nothing is computed, and the network is left as it is.
@@ -61,7 +61,7 @@ def estimate_need(
         learn: The loss, from all outputs of the network.
         images: Shape of a batch, (b, c, ...spatial).
         state_per_weight: Numbers that the optimiser keeps for every weight.
-        is_half: Whether activations are in bfloat16.
+        is_bfloat16: Whether activations are in bfloat16.
         options: Passed on to the network.
     """
     weights = {name: value.to("meta") for name, value in network.named_parameters()}
@@ -82,7 +82,7 @@ def estimate_need(
     del loss
     fixed = float((2 + state_per_weight) * sum(value.nbytes for value in weights.values()))
     activations = sum(sizes) + WAY_BACK * max(sizes, default=0)
-    return MemoryNeed(fixed, activations * (HALF_SIZE if is_half else 1.0))
+    return MemoryNeed(fixed, activations * (HALF_SIZE if is_bfloat16 else 1.0))
 
 
 def flatten_outputs(outputs: Tensor | tuple[Tensor, Sequence[Tensor]]) -> list[Tensor]:

@@ -29,7 +29,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from paretoseg.trainables.training.synced_norm import sync_norms, tell_own
+from paretoseg.trainables.training.synced_norm import set_num_own, sync_norms
 
 
 def count_workers() -> int:
@@ -59,11 +59,11 @@ def replicate(network: nn.Module) -> nn.Module:
     return DistributedDataParallel(network, gradient_as_bucket_view=True)
 
 
-def announce(network: nn.Module, num_items: int) -> None:
+def set_batch_size(network: nn.Module, num_items: int) -> None:
     """Tells the network how many items the batch has that its next share comes from."""
     num_workers = count_workers()
     if num_workers > 1:
-        tell_own(network, len(range(find_rank(), num_items, num_workers)))
+        set_num_own(network, len(range(find_rank(), num_items, num_workers)))
 
 
 def take_share(batch: Float[Tensor, "b c *spatial"]) -> Float[Tensor, "share c *spatial"]:

@@ -30,7 +30,7 @@ def sync_norms(network: nn.Module) -> None:
                 setattr(parent, name, SyncedBatchNorm(layer))
 
 
-def tell_own(network: nn.Module, num_own: int) -> None:
+def set_num_own(network: nn.Module, num_own: int) -> None:
     """Says how many of this process's items count, the first ones; the others are known to another process too."""
     for layer in network.modules():
         if isinstance(layer, SyncedBatchNorm):

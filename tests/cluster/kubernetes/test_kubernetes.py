@@ -6,7 +6,7 @@ import yaml
 
 from paretoseg.cluster.resources import Resources
 from tests.cluster.api_server import serve, status
-from tests.cluster.orders import config, order
+from tests.cluster.submissions import config, submission
 
 S3 = "s3://bucket/studies"
 
@@ -20,7 +20,7 @@ def server(tmp_path, monkeypatch):
 
 def refuse(settings, asked=None):
     with pytest.raises(ValueError, match=r"^cluster=kubernetes cannot send this job: ") as refusal:
-        config(**settings).render(order(**(asked or {})))
+        config(**settings).render(submission(**(asked or {})))
     assert "\n" not in str(refusal.value)
     return str(refusal.value).removeprefix("cluster=kubernetes cannot send this job: ")
 
@@ -89,7 +89,7 @@ def test_all_that_is_wrong_is_said_at_once():
 
 
 def test_tracking_online_needs_the_secret():
-    online = replace(order(), is_tracked_online=True)
+    online = replace(submission(), is_tracked_online=True)
     with pytest.raises(ValueError, match=r"set cluster\.wandb_secret=<name of a Secret>"):
         config().render(online)
     config(wandb_secret="wandb").render(online)
@@ -97,28 +97,28 @@ def test_tracking_online_needs_the_secret():
 
 def test_a_study_is_sent_as_it_is_shown(server):
     settings = config(namespace="lab")
-    ticket = settings.submit(order())
+    ticket = settings.submit(submission())
     (name,) = server.jobs
-    assert server.jobs[name] == yaml.safe_load(settings.render(order()))
+    assert server.jobs[name] == yaml.safe_load(settings.render(submission()))
     assert (ticket.cluster, ticket.job) == ("kubernetes", name)
     assert ticket.log == f"kubectl -n lab describe rayjob {name}"
 
 
 def test_the_same_command_while_the_job_runs_sends_nothing_and_follows(server):
     settings = config()
-    first = settings.submit(order())
+    first = settings.submit(submission())
     server.jobs[first.job]["status"] = {"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"}
     server.requests.clear()
-    assert settings.submit(order()).job == first.job
+    assert settings.submit(submission()).job == first.job
     assert [request.verb for request in server.requests] == ["GET"]
 
 
 def test_another_search_of_the_same_study_is_refused_while_one_runs(server):
     settings = config()
-    name = settings.submit(order()).job
+    name = settings.submit(submission()).job
     server.jobs[name]["status"] = {"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"}
     with pytest.raises(ValueError, match=f"is RayJob {name}, which runs; wait for it, or end it with kubectl"):
-        settings.submit(order("mine", "budget.trials=100"))
+        settings.submit(submission("mine", "budget.trials=100"))
 
 
 @pytest.mark.parametrize(
@@ -126,20 +126,20 @@ def test_another_search_of_the_same_study_is_refused_while_one_runs(server):
     [{"image": "registry.example/paretoseg:2"}, {"memory": "32Gi"}, {"retries": 0}, {"queue": "other"}, {"gpus": 1}],
 )
 def test_other_settings_for_a_search_that_runs_are_refused_and_not_passed_over(server, changed):
-    name = config(queue="gpus").submit(order()).job
+    name = config(queue="gpus").submit(submission()).job
     server.jobs[name]["spec"]["added"] = "by the server"
     server.jobs[name]["status"] = {"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"}
-    assert config(queue="gpus").submit(order()).job == name
+    assert config(queue="gpus").submit(submission()).job == name
     with pytest.raises(ValueError, match=f"(other settings in cluster,|another search of this study) is RayJob {name}"):
-        config(**{"queue": "gpus"} | changed).submit(order())
+        config(**{"queue": "gpus"} | changed).submit(submission())
 
 
 def test_a_job_that_has_ended_makes_room_for_the_next(server):
     settings = config()
-    name = settings.submit(order()).job
+    name = settings.submit(submission()).job
     server.jobs[name]["status"] = {"jobDeploymentStatus": "Complete", "jobStatus": "SUCCEEDED"}
     server.requests.clear()
-    settings.submit(order("mine", "budget.trials=100"))
+    settings.submit(submission("mine", "budget.trials=100"))
     assert [request.verb for request in server.requests] == ["GET", "DELETE", "GET", "PATCH"]
     assert "budget.trials=100" in server.jobs[name]["spec"]["entrypoint"]
     assert "status" not in server.jobs[name]
@@ -147,7 +147,7 @@ def test_a_job_that_has_ended_makes_room_for_the_next(server):
 
 def test_following_ends_with_the_job(server):
     settings = config()
-    ticket = settings.submit(order())
+    ticket = settings.submit(submission())
     server.jobs[ticket.job]["status"] = {"jobDeploymentStatus": "Complete", "jobStatus": "SUCCEEDED"}
     lines = []
     assert settings.follow(ticket, lines.append) == 0
@@ -158,10 +158,10 @@ def test_following_ends_with_the_job(server):
 def test_a_refusal_of_the_server_is_one_line(server):
     server.answers = [status(403, "rayjobs.ray.io is forbidden")]
     with pytest.raises(ValueError, match="forbids it: rayjobs"):
-        config().submit(order())
+        config().submit(submission())
 
 
 def test_nothing_is_sent_when_something_is_wrong(server):
     with pytest.raises(ValueError, match=r"cluster\.image is missing"):
-        config(image="").submit(order())
+        config(image="").submit(submission())
     assert server.requests == []

@@ -12,7 +12,7 @@ from paretoseg.cluster.kubernetes.manifest import MAX_NAME_LENGTH, name_job, to_
 from paretoseg.cluster.kubernetes.manifest_rules import find_faults
 from paretoseg.cluster.resources import Resources
 from tests.cluster.crd_schemas import CORE_VERSION, find_rule_faults
-from tests.cluster.orders import IMAGE, config, order
+from tests.cluster.submissions import IMAGE, config, submission
 
 GPU_RESOURCES = Resources(cpus=2, gpus=0.5)
 S3 = "s3://bucket/studies?region=eu-west-1"
@@ -49,7 +49,7 @@ HOSTILE = [
 
 
 def build(settings, asked):
-    return yaml.safe_load(config(**settings).render(order(**asked)))
+    return yaml.safe_load(config(**settings).render(submission(**asked)))
 
 
 def pods(manifest):
@@ -107,7 +107,7 @@ def test_every_pod_has_shared_memory_of_its_own_and_the_studies():
 def test_secrets_are_named_and_never_written(monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "0123456789abcdef")
     settings = {"wandb_secret": "wandb", "storage_secret": "s3-keys", "claim": ""}
-    text = config(**settings).render(order(storage=S3))
+    text = config(**settings).render(submission(storage=S3))
     assert "0123456789abcdef" not in text
     for pod in pods(yaml.safe_load(text)):
         (container,) = pod["containers"]
@@ -147,7 +147,7 @@ def test_object_storage_reaches_the_entrypoint_as_it_was_given():
 
 @pytest.mark.parametrize("override", HOSTILE)
 def test_whatever_an_override_holds_it_stays_one_word_and_one_string(override):
-    text = config().render(order("mine", override))
+    text = config().render(submission("mine", override))
     manifest = yaml.safe_load(text)
     assert override in shlex.split(manifest["spec"]["entrypoint"])
     assert set(manifest) == {"apiVersion", "kind", "metadata", "spec"}
@@ -173,7 +173,7 @@ def test_no_two_studies_share_a_name():
 def test_yaml_keeps_texts_that_look_like_something_else():
     odd = {"a": "yes", "b": "1.0", "c": "null", "d": "0x10", "e": "- x: {", "f": "2026-01-01", "g": "a\n---\nb: c"}
     assert yaml.safe_load(to_yaml(odd)) == odd
-    assert IMAGE in config().render(order())
+    assert IMAGE in config().render(submission())
 
 
 def test_every_manifest_on_the_page_is_one_that_a_server_takes(schemas):

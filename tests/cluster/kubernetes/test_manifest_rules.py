@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from paretoseg.cluster.kubernetes.manifest_rules import find_faults
-from tests.cluster.orders import config, order
+from tests.cluster.submissions import config, submission
 
 SPEC = "spec"
 CLUSTER = "spec.rayClusterSpec"
@@ -18,7 +18,7 @@ CONTAINER = f"{POD}.containers.0"
 
 @pytest.fixture(scope="module")
 def manifest():
-    return yaml.safe_load(config(gpus=1, wandb_secret="wandb").render(order()))
+    return yaml.safe_load(config(gpus=1, wandb_secret="wandb").render(submission()))
 
 
 def damage(manifest, changes):

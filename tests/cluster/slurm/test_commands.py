@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from paretoseg.cluster.cluster import Order
+from paretoseg.cluster.cluster import Submission
 from paretoseg.cluster.slurm.commands import find_job, submit_script
 from paretoseg.cluster.slurm.slurm import SlurmConfig
 
-ORDER = Order("mine", ("study=mine",), "studies/mine")
+SUBMISSION = Submission("mine", ("study=mine",), "studies/mine")
 
 
 def test_a_script_is_handed_in_and_its_number_comes_back(slurm, tmp_path):
@@ -19,7 +19,7 @@ def test_a_script_is_handed_in_and_its_number_comes_back(slurm, tmp_path):
 def test_on_a_site_of_several_clusters_a_job_is_found_again_on_its_own(slurm, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     slurm.answer("sbatch", "4711;north\n")
-    ticket = SlurmConfig().submit(ORDER)
+    ticket = SlurmConfig().submit(SUBMISSION)
     assert ticket.job == "4711;north"
     assert Path(ticket.log).name == "job-4711.log"
     slurm.answer("squeue", "CLUSTER: north\nRUNNING|0|n1|None|\n")
@@ -47,11 +47,11 @@ def test_a_refusal_gives_the_reason_of_slurm_in_one_line(slurm):
 def test_a_submission_leaves_its_script_for_the_owner_alone(slurm, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     slurm.answer("sbatch", "5\n")
-    order = Order("mine", ("study=mine",), str(tmp_path / "studies" / "mine"))
+    submission = Submission("mine", ("study=mine",), str(tmp_path / "studies" / "mine"))
     config = SlurmConfig()
-    ticket = config.submit(order)
+    ticket = config.submit(submission)
     script = tmp_path / "studies" / "mine" / "slurm" / "search.sbatch"
-    assert script.read_text() == config.render(order)
+    assert script.read_text() == config.render(submission)
     assert script.stat().st_mode & 0o777 == 0o600
     assert (ticket.cluster, ticket.job, ticket.log) == ("slurm", "5", str(script.with_name("job-5.log")))
     assert slurm.calls == [["sbatch", "--parsable", str(script)]]
@@ -65,7 +65,7 @@ def test_a_script_that_others_could_read_is_replaced_by_one_that_they_cannot(slu
     script.write_text("old")
     script.chmod(0o644)
     with script.open() as opened:
-        SlurmConfig().submit(Order("mine", ("study=mine",), str(tmp_path / "mine")))
+        SlurmConfig().submit(Submission("mine", ("study=mine",), str(tmp_path / "mine")))
         assert opened.read() == "old"
     assert script.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in script.parent.iterdir()] == ["search.sbatch"]
@@ -74,7 +74,7 @@ def test_a_script_that_others_could_read_is_replaced_by_one_that_they_cannot(slu
 def test_a_folder_that_cannot_be_written_is_named(slurm, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"cannot write '.*search\.sbatch': Not a directory; see cluster\.run_dir"):
-        SlurmConfig().submit(Order("mine", ("study=mine",), str(tmp_path / "file" / "mine")))
+        SlurmConfig().submit(Submission("mine", ("study=mine",), str(tmp_path / "file" / "mine")))
 
 
 @pytest.mark.parametrize(

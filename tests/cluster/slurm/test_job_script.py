@@ -10,10 +10,10 @@ import time
 
 import pytest
 
-from paretoseg.cluster.cluster import RAY_ENVIRONMENT, Order
+from paretoseg.cluster.cluster import RAY_ENVIRONMENT, Submission
 from paretoseg.cluster.slurm.slurm import SlurmConfig
 
-ORDER = ("study=mine", "task=toy")
+OVERRIDES = ("study=mine", "task=toy")
 # Stands for Python: as Ray it sleeps until it is ended, as the search it does what $SEARCH says.
 PYTHON = """#!/bin/bash
 case "$2" in
@@ -44,7 +44,7 @@ def job(tmp_path, monkeypatch):
     def start(search, *, restarts=0, early="", **settings):
         config = SlurmConfig(python=str(commands / "python"), run_dir=str(tmp_path / "runs"), **settings)
         script = run_dir / "search.sbatch"
-        text = config.render(Order("mine", ORDER, str(tmp_path / "mine")))
+        text = config.render(Submission("mine", OVERRIDES, str(tmp_path / "mine")))
         assert text.count("  driver=$!\n") == 1
         script.write_text(text.replace("  driver=$!\n", f"  {early or ':'}\n  driver=$!\n"))
         env = os.environ | {

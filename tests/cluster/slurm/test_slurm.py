@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paretoseg.cluster.cluster import Order
+from paretoseg.cluster.cluster import Submission
 from paretoseg.cluster.resources import Resources
 from paretoseg.cluster.slurm.slurm import SlurmConfig
 
@@ -18,8 +18,8 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def order(location="/disk/studies/mine", overrides=("study=mine", "storage=/disk/studies", "task=toy")):
-    return Order("mine", tuple(overrides), location)
+def submission(location="/disk/studies/mine", overrides=("study=mine", "storage=/disk/studies", "task=toy")):
+    return Submission("mine", tuple(overrides), location)
 
 
 def options(script):
@@ -44,7 +44,7 @@ def test_the_options_say_what_was_asked(tmp_path):
         nodes=3, cpus=8, gpus=2, memory_gb=1.5, time_min=90, partition="gpu,long", account="lab_1",
         options=["--qos=high", "--exclusive", "--constraint=a100|h100"],
     )  # fmt: skip
-    assert options(config.render(order())) == [
+    assert options(config.render(submission())) == [
         "--job-name=mine",
         f"--chdir={tmp_path}",
         "--output=/disk/studies/mine/slurm/job-%j.log",
@@ -66,12 +66,12 @@ def test_the_options_say_what_was_asked(tmp_path):
 
 
 def test_what_is_not_asked_is_left_to_the_site():
-    names = {option.split("=")[0] for option in options(SlurmConfig().render(order()))}
+    names = {option.split("=")[0] for option in options(SlurmConfig().render(submission()))}
     assert not names & {"--gres", "--mem", "--time", "--partition", "--account"}
 
 
 def test_the_search_in_the_job_is_the_same_one_attached_to_its_ray():
-    script = SlurmConfig(nodes=2, python="bash").render(order())
+    script = SlurmConfig(nodes=2, python="bash").render(submission())
     words = evaluate(script, 'printf "%s\\n" "${search[@]}"').splitlines()
     assert Path(words[0]).name == "bash"
     assert words[1:] == [
@@ -81,19 +81,22 @@ def test_the_search_in_the_job_is_the_same_one_attached_to_its_ray():
 
 
 def test_all_scripts_are_the_same_but_for_their_head():
-    one, other = SlurmConfig().render(order()), SlurmConfig(nodes=4, gpus=1, cpus=2).render(order("/other/mine"))
+    one, other = (
+        SlurmConfig().render(submission()),
+        SlurmConfig(nodes=4, gpus=1, cpus=2).render(submission("/other/mine")),
+    )
     assert one.removeprefix(head(one)) == other.removeprefix(head(other))
 
 
 def test_a_script_is_valid_bash():
-    script = SlurmConfig(nodes=2, setup=HOSTILE).render(order(HOSTILE))
+    script = SlurmConfig(nodes=2, setup=HOSTILE).render(submission(HOSTILE))
     done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False, timeout=20)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_no_text_of_a_user_is_ever_run_by_the_shell(tmp_path):
     overrides = ("study=mine", f"storage='{HOSTILE}'", "data.root=$(touch stolen)")
-    script = SlurmConfig(setup=HOSTILE, run_dir=HOSTILE).render(order(HOSTILE, overrides))
+    script = SlurmConfig(setup=HOSTILE, run_dir=HOSTILE).render(submission(HOSTILE, overrides))
     told = evaluate(script, 'printf "%s\\n" "$run_dir" "$setup" "${search[5]}" "${search[6]}"').splitlines()
     assert told == [f"{HOSTILE}/mine", HOSTILE, *overrides[1:]]
     assert list(tmp_path.iterdir()) == []
@@ -102,7 +105,7 @@ def test_no_text_of_a_user_is_ever_run_by_the_shell(tmp_path):
 
 
 def test_ray_is_private_and_stops_before_the_time_limit():
-    script = SlurmConfig(grace_s=60).render(order())
+    script = SlurmConfig(grace_s=60).render(submission())
     assert "RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$run_dir/ray-token" in script
     assert "umask 077" in script
     assert "--node-ip-address=" in script
@@ -113,7 +116,7 @@ def test_ray_is_private_and_stops_before_the_time_limit():
 
 
 def test_a_study_at_a_uri_needs_a_folder_for_its_script():
-    at_uri = order("s3://bucket/studies/mine")
+    at_uri = submission("s3://bucket/studies/mine")
     with pytest.raises(ValueError, match=r"add cluster\.run_dir=<path on a disk that all nodes share>"):
         SlurmConfig().render(at_uri)
     script = SlurmConfig(run_dir="/disk/runs").render(at_uri)
@@ -155,7 +158,7 @@ def test_a_mistake_is_refused_in_one_line(settings, message):
 @pytest.mark.parametrize("location", ["/disk/100%/mine", "/disk/a\\b/mine", "/disk/a\nb/mine"])
 def test_a_path_that_slurm_reads_in_its_own_way_is_refused(location):
     with pytest.raises(ValueError, match=r"set cluster\.run_dir") as error:
-        SlurmConfig().render(order(location))
+        SlurmConfig().render(submission(location))
     assert "\n" not in str(error.value)
 
 
@@ -197,11 +200,11 @@ def test_a_shortened_option_is_named_in_full_with_the_key_to_use():
 
 @pytest.mark.parametrize("option", ["--exclusive", "--exclude=n1", "--time-min=5", "--mem-per-cpu=1G", "--nodelist=n1"])
 def test_other_options_that_begin_alike_are_taken(option):
-    assert option in options(SlurmConfig(options=[option]).render(order()))
+    assert option in options(SlurmConfig(options=[option]).render(submission()))
 
 
 def test_little_memory_is_not_taken_for_all_of_it():
-    assert "--mem=1M" in options(SlurmConfig(memory_gb=0.0002).render(order()))
+    assert "--mem=1M" in options(SlurmConfig(memory_gb=0.0002).render(submission()))
 
 
 @pytest.mark.parametrize("uri", ["s3://KEY:SECRET@bucket/x", "s3://bucket/x?secret_key=SECRET"])
@@ -209,5 +212,5 @@ def test_a_key_in_the_storage_is_refused_as_every_user_of_a_node_would_see_it(ur
     with pytest.raises(
         ValueError, match=r"storage holds a key, .*AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     ) as error:
-        SlurmConfig(run_dir="/disk/runs").render(order(f"{uri}/mine"))
+        SlurmConfig(run_dir="/disk/runs").render(submission(f"{uri}/mine"))
     assert "SECRET" not in str(error.value).replace("AWS_SECRET", "")

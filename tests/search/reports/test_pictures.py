@@ -14,7 +14,7 @@ from paretoseg.search.reports.pictures import (
     to_data_uri,
     trace,
 )
-from paretoseg.trainables.segmentation.gallery import Answer, Scene
+from paretoseg.trainables.segmentation.gallery import CasePicture, PredictionPicture
 from paretoseg.trainables.trainable import CaseScore, Split
 
 
@@ -102,8 +102,10 @@ def test_a_data_uri_holds_the_very_pixels():
 def test_pictures_are_ordered_by_case_and_condition():
     mask = np.eye(4, dtype=np.uint8)
     views = [("a", "none", 0), ("a", "blur", 3), ("b", "none", 0), ("b", "blur", 3)]
-    scenes = {view: Scene(np.full((4, 4), index, np.uint8), mask, "slice 2 of 5") for index, view in enumerate(views)}
-    answers = {5: {view: Answer(mask, index / 10) for index, view in enumerate(views)}}
+    scenes = {
+        view: CasePicture(np.full((4, 4), index, np.uint8), mask, "slice 2 of 5") for index, view in enumerate(views)
+    }
+    answers = {5: {view: PredictionPicture(mask, index / 10) for index, view in enumerate(views)}}
     cases = [("b", "harder case"), ("a", "easier case")]
     shown = describe_pictures(
         cases, [("none", 0), ("blur", 3)], scenes, answers, Split.TEST, ("background", "left", "right")

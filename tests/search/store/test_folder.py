@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from paretoseg.search.store.folder import Folder, StorageError, as_storage_error, hide_secrets
-from paretoseg.spaces.atomic_file import sync_names
+from paretoseg.spaces.atomic_file import sync_folder
 
 
 @pytest.fixture(params=["path", "file-uri", "s3"])
@@ -51,14 +51,14 @@ def test_a_file_system_that_cannot_sync_names_is_left_to_its_ways(tmp_path, monk
         raise OSError(errno.EINVAL, "Invalid argument")
 
     monkeypatch.setattr("os.fsync", refuse)
-    sync_names(tmp_path)
+    sync_folder(tmp_path)
 
     def fail(descriptor):
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(OSError, match="Input/output error"):
-        sync_names(tmp_path)
+        sync_folder(tmp_path)
 
 
 def test_an_absent_folder_is_empty(folder):

@@ -11,7 +11,13 @@ import torchio as tio
 from monai.transforms import GibbsNoise, KSpaceSpikeNoise
 
 from paretoseg.trainables.corruptions.axis_maps import apply_along
-from paretoseg.trainables.corruptions.kspace import add_waves, find_first_lines, line_filter, measure_when, put_together
+from paretoseg.trainables.corruptions.kspace import (
+    add_waves,
+    combine_poses,
+    find_first_lines,
+    line_filter,
+    select_lines,
+)
 from paretoseg.trainables.corruptions.table import corrupt, corruption_generator
 
 pytestmark = pytest.mark.usefixtures("plain_tensors")
@@ -85,12 +91,12 @@ def test_motion_puts_k_space_together_as_torchio_does() -> None:
     poses = [torch.roll(image[0], (shift[0], shift[1], -shift[2]), (0, 1, 2)) for shift in shifts]
     # TorchIO lets the pose before the middle of k-space, here the second move's, change places with no move at all.
     order = torch.stack([poses[1], poses[0], image[0], poses[2]])
-    ours = put_together(order.movedim(3, 2), torch.tensor(times, dtype=torch.float32)).movedim(1, 2)
+    ours = combine_poses(order.movedim(3, 2), torch.tensor(times, dtype=torch.float32)).movedim(1, 2)
     assert torch.allclose(ours, there[0], atol=1e-5)
 
 
 def test_poses_share_all_lines_and_each_has_its_own() -> None:
-    gains = measure_when(torch.tensor([0.25, 0.5]), 8)
+    gains = select_lines(torch.tensor([0.25, 0.5]), 8)
     assert gains.sum(dim=0).tolist() == [1.0] * 8
     assert torch.fft.fftshift(gains, dim=1).tolist() == [[1, 1] + [0] * 6, [0, 0, 1, 1] + [0] * 4, [0] * 4 + [1] * 4]
 
@@ -98,7 +104,7 @@ def test_poses_share_all_lines_and_each_has_its_own() -> None:
 def test_a_move_just_after_half_of_the_time_may_still_come_before_the_middle_line() -> None:
     times = torch.tensor([0.2, 0.51, 0.7])
     assert find_first_lines(times, 48).tolist() == [9, 24, 33]
-    assert measure_when(times, 48)[:, 0].tolist() == [0, 0, 1, 0]
+    assert select_lines(times, 48)[:, 0].tolist() == [0, 0, 1, 0]
 
 
 @pytest.mark.parametrize("size", [32, 48, 35])

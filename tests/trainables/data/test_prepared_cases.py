@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from paretoseg.trainables.data.decathlon import DecathlonConfig
-from paretoseg.trainables.data.prepared_cases import CaseCache, FileHashes, allow_many_files, default_cache, key_of
+from paretoseg.trainables.data.prepared_cases import CaseCache, FileHashes, default_cache, key_of, raise_open_file_limit
 from paretoseg.trainables.data.preprocessing import Prepared
 from tests.trainables.data_files import draw_mask, draw_picture, write_list, write_volume, write_volumes
 
@@ -145,7 +145,7 @@ def test_the_default_lies_below_the_users_cache_folder(monkeypatch: pytest.Monke
 
 def test_many_files_may_be_open_afterwards() -> None:
     resource = pytest.importorskip("resource")
-    allow_many_files()
+    raise_open_file_limit()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert soft == hard
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from paretoseg.trainables.data.textures import draw_shape
-from paretoseg.trainables.evaluation.degeneracy import find_degeneracy, find_indifference, measure_sameness
+from paretoseg.trainables.evaluation.degeneracy import find_degeneracy, find_ignored_images, measure_sameness
 
 
 @pytest.fixture
@@ -67,9 +67,9 @@ def test_a_class_of_its_own_counts_as_foreground(labels: list[torch.Tensor]) -> 
 def test_masks_that_stay_when_pixels_change_places_are_caught_and_those_that_move_are_not(
     labels: list[torch.Tensor],
 ) -> None:
-    assert "does not look at the image (Dice 1.000" in find_indifference(labels, labels)
-    assert find_indifference(labels, [label.roll(9, dims=0) for label in labels]) == ""
-    assert find_indifference(labels, [torch.zeros_like(label) for label in labels]) == ""
+    assert "does not look at the image (Dice 1.000" in find_ignored_images(labels, labels)
+    assert find_ignored_images(labels, [label.roll(9, dims=0) for label in labels]) == ""
+    assert find_ignored_images(labels, [torch.zeros_like(label) for label in labels]) == ""
 
 
 def test_a_nearly_full_image_is_no_sign_of_indifference() -> None:
@@ -77,7 +77,7 @@ def test_a_nearly_full_image_is_no_sign_of_indifference() -> None:
     nearly = [mask.clone() for mask in full]
     for index, mask in enumerate(nearly):
         mask[:3, index : index + 3] = 0
-    assert find_indifference(nearly, full) == ""
+    assert find_ignored_images(nearly, full) == ""
 
 
 def test_a_second_class_that_moves_is_a_look_at_the_image(labels: list[torch.Tensor]) -> None:
@@ -86,7 +86,7 @@ def test_a_second_class_that_moves_is_a_look_at_the_image(labels: list[torch.Ten
     for index, (mask, moved) in enumerate(zip(both, other, strict=True)):
         mask[0, index] = 2
         moved[1, index] = 2
-    assert find_indifference(both, other) == ""
+    assert find_ignored_images(both, other) == ""
 
 
 NAMES = ("background", "head", "tail")

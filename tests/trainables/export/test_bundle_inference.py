@@ -12,7 +12,7 @@ from PIL import Image
 
 from paretoseg.trainables.evaluation.measuring import predict
 from paretoseg.trainables.export.bundle_inference import list_images
-from paretoseg.trainables.export.proof import is_telling
+from paretoseg.trainables.export.proof import is_asymmetric
 from tests.trainables import exports
 from tests.trainables.bundle_runs import run_without_us, write
 
@@ -43,7 +43,7 @@ def test_pictures_arrays_and_volumes_give_one_mask_where_nothing_of_ours_can_be_
     done = run_without_us(tmp_path / "bundle", "--images", "images", "--intensity_range", "[0,255]")
     assert done.returncode == 0, done.stderr
     expected = predict(network, torch.from_numpy(image / np.float32(255))[None, None], 32).argmax(dim=1)[0].numpy()
-    assert is_telling(expected)
+    assert is_asymmetric(expected)
     for name in ("picture", "array", "volume"):
         mask = nibabel.load(tmp_path / "masks" / f"{name}_mask.nii.gz")
         assert np.array_equal(np.asarray(mask.dataobj), expected), name
@@ -59,7 +59,7 @@ def test_a_colour_picture_keeps_its_axes_and_one_with_other_channels_is_refused(
     done = run_without_us(tmp_path / "bundle", "--images", "images", "--intensity_range", "[0,255]")
     assert done.returncode == 0, done.stderr
     expected = predict(network, torch.from_numpy(image / np.float32(255))[None], 32).argmax(dim=1)[0].numpy()
-    assert is_telling(expected)
+    assert is_asymmetric(expected)
     assert np.array_equal(np.asarray(nibabel.load(tmp_path / "masks" / "picture_mask.nii.gz").dataobj), expected)
     Image.fromarray(np.moveaxis(image, 0, -1)).convert("RGBA").save(tmp_path / "images" / "picture.png")
     refused = run_without_us(tmp_path / "bundle", "--images", "images", "--intensity_range", "[0,255]")

@@ -13,7 +13,7 @@ from PIL import Image
 from paretoseg.trainables.data.decathlon import DecathlonConfig
 from paretoseg.trainables.data.raw_images import Preparation
 from paretoseg.trainables.export.bundle import write_bundle
-from paretoseg.trainables.export.proof import ProofError, is_telling, make_reference, prove_bundle_on_file
+from paretoseg.trainables.export.proof import ProofError, is_asymmetric, make_reference, prove_bundle_on_file
 from tests.trainables import exports
 from tests.trainables.bundle_runs import run_without_us
 from tests.trainables.data_files import draw_mask, write_list, write_volume
@@ -58,7 +58,7 @@ def test_a_raw_scan_of_any_orientation_and_spacing_is_answered_as_by_the_evaluat
     bundle.mkdir()
     write_bundle(bundle, model)
     reference = make_reference(model.build_network(), dataset.test, blueprint.window)
-    assert is_telling(reference.mask)
+    assert is_asymmetric(reference.mask)
     file = data.find_image(reference.case.name)
     scan = nibabel.load(file)
     (tmp_path / "first").mkdir()

@@ -13,7 +13,7 @@ from paretoseg.trainables.export.proof import (
     Reference,
     check_score,
     find_cause,
-    is_telling,
+    is_asymmetric,
     make_reference,
 )
 from tests.trainables.exports import build_case, build_network, draw
@@ -66,20 +66,20 @@ def test_a_class_that_does_not_exist_fails(reference: Reference) -> None:
 
 def test_masks_that_look_alike_from_two_sides_tell_nothing() -> None:
     mask = np.zeros((4, 4), int)
-    assert not is_telling(mask)
+    assert not is_asymmetric(mask)
     mask[1, 2] = 1
-    assert is_telling(mask)
+    assert is_asymmetric(mask)
     mask[2, 1] = 1
-    assert not is_telling(mask)
-    assert not is_telling(np.eye(4, dtype=int))
+    assert not is_asymmetric(mask)
+    assert not is_asymmetric(np.eye(4, dtype=int))
 
 
 def test_a_volume_that_looks_alike_with_its_first_and_last_axis_swapped_tells_nothing() -> None:
     volume = np.zeros((4, 5, 4), int)
     volume[0, 1, 2] = volume[2, 1, 0] = 1
-    assert not is_telling(volume)
+    assert not is_asymmetric(volume)
     volume[3, 4, 1] = 2
-    assert is_telling(volume)
+    assert is_asymmetric(volume)
 
 
 def test_the_reference_is_the_evaluations_prediction() -> None:

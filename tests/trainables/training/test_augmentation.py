@@ -24,7 +24,7 @@ from paretoseg.trainables.training.augmentation import (
     blur,
     change_intensity,
     draw_augmentation,
-    move,
+    flip_and_turn,
     rotate_and_scale,
 )
 
@@ -54,10 +54,10 @@ def build_draw(
 
 def test_a_flip_and_a_turn_by_hand() -> None:
     image = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
-    assert move(image, build_draw(flips=(True, False))).flatten().tolist() == [3, 4, 1, 2]
-    assert move(image, build_draw(flips=(False, True))).flatten().tolist() == [2, 1, 4, 3]
-    assert move(image, build_draw(turns=1)).flatten().tolist() == [2, 4, 1, 3]
-    assert move(image, build_draw(turns=2)).flatten().tolist() == [4, 3, 2, 1]
+    assert flip_and_turn(image, build_draw(flips=(True, False))).flatten().tolist() == [3, 4, 1, 2]
+    assert flip_and_turn(image, build_draw(flips=(False, True))).flatten().tolist() == [2, 1, 4, 3]
+    assert flip_and_turn(image, build_draw(turns=1)).flatten().tolist() == [2, 4, 1, 3]
+    assert flip_and_turn(image, build_draw(turns=2)).flatten().tolist() == [4, 3, 2, 1]
 
 
 def test_intensity_by_hand() -> None:
@@ -70,10 +70,10 @@ def test_patches_move_alike_one_by_one_and_all_together(spatial_dims: int, monke
     generator = torch.Generator().manual_seed(0)
     batch = torch.rand(40, 2, *[8] * spatial_dims, generator=generator)
     draw = draw_augmentation(40, spatial_dims, 1.0, generator)
-    together = move(batch, draw)
-    monkeypatch.setattr(augmentation, "LEAST_ALONE", 1)
-    assert torch.equal(move(batch, draw), together)
-    assert torch.equal(move(batch[:, 0], draw), together[:, 0])
+    together = flip_and_turn(batch, draw)
+    monkeypatch.setattr(augmentation, "MIN_PIXELS_ONE_BY_ONE", 1)
+    assert torch.equal(flip_and_turn(batch, draw), together)
+    assert torch.equal(flip_and_turn(batch[:, 0], draw), together[:, 0])
 
 
 def test_labels_move_with_their_images() -> None:
@@ -90,7 +90,7 @@ def test_labels_move_with_their_images() -> None:
 def test_all_eight_positions_turn_up_equally_often() -> None:
     image = torch.arange(4.0).reshape(1, 1, 2, 2).expand(800, 1, 2, 2) / 4
     draw = draw_augmentation(800, 2, 1.0, torch.Generator().manual_seed(0))
-    positions = [tuple(item.flatten().tolist()) for item in move(image, draw)]
+    positions = [tuple(item.flatten().tolist()) for item in flip_and_turn(image, draw)]
     counts = [positions.count(position) for position in set(positions)]
     assert len(counts) == 8
     assert min(counts) > 60
@@ -170,8 +170,8 @@ def test_at_no_strength_only_flips_and_turns_are_left() -> None:
     after_images, after_labels = augment(
         images, labels, Recipe(mirroring="on", augmentation="spatial_intensity_noise_blur"), draw
     )
-    torch.testing.assert_close(after_images, move(images, draw))
-    assert torch.equal(after_labels, move(labels, draw))
+    torch.testing.assert_close(after_images, flip_and_turn(images, draw))
+    assert torch.equal(after_labels, flip_and_turn(labels, draw))
 
 
 def test_the_ranges_scale_with_the_strength_and_the_generator_advances_alike() -> None:

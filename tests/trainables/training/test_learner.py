@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from paretoseg.spaces.architecture import Architecture
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.trainables.networks.encoder_decoder import build_network, initialise_weights
-from paretoseg.trainables.training.learner import Learner, find_half, lay_out
+from paretoseg.trainables.training.learner import Learner, use_channels_last, uses_bfloat16
 
 
 def build(recipe: Recipe | None = None, *, architecture: Architecture | None = None, **options: bool) -> Learner:
@@ -129,7 +129,7 @@ def test_deep_supervision_trains_what_the_output_alone_does_not() -> None:
 
 
 def test_bfloat16_ends_near_float32_and_the_weights_stay_float32() -> None:
-    exact, half = build(), build(is_half=True)
+    exact, half = build(), build(is_bfloat16=True)
     for iteration in range(3):
         losses = [learner.learn(*batch(), iteration).item() for learner in (exact, half)]
         assert losses[0] == pytest.approx(losses[1], abs=0.02)
@@ -138,9 +138,9 @@ def test_bfloat16_ends_near_float32_and_the_weights_stay_float32() -> None:
 
 
 def test_a_cpu_trains_in_float32_unless_told_otherwise() -> None:
-    assert not find_half("auto", "cpu")
-    assert not find_half("float32", "cpu")
-    assert find_half("bfloat16", "cpu")
+    assert not uses_bfloat16("auto", "cpu")
+    assert not uses_bfloat16("float32", "cpu")
+    assert uses_bfloat16("bfloat16", "cpu")
 
 
 def test_learning_goes_on_from_a_state() -> None:
@@ -162,7 +162,7 @@ def test_learning_goes_on_from_a_state() -> None:
 def test_learning_goes_on_where_channels_lie_in_another_order(optimiser: str, is_last_at_first: bool) -> None:
     recipe = Recipe(optimiser=optimiser)
     whole, first, second = build(recipe), build(recipe), build(recipe)
-    lay_out((first if is_last_at_first else second)._network, 2)
+    use_channels_last((first if is_last_at_first else second)._network, 2)
     for iteration in range(4):
         whole.learn(*batch(), iteration)
     for iteration in range(2):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from paretoseg.spaces.search_space import DIMENSIONS
-from paretoseg.trainables.training.losses import LOSSES, shrink_labels, supervise
+from paretoseg.trainables.training.losses import LOSSES, deep_supervision_loss, shrink_labels
 
 
 def certain(labels: torch.Tensor, num_classes: int, certainty: float = 20.0) -> torch.Tensor:
@@ -26,12 +26,12 @@ def test_the_table_holds_the_options_of_the_search_space() -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_falls_to_zero_with_the_right_answer_and_has_a_gradient(name: str, shape: tuple[int, ...]) -> None:
     labels, loss = random_labels(*shape), LOSSES[name]()
-    right = supervise(loss, [certain(labels, 3)], labels)
-    wrong = supervise(loss, [certain((labels + 1) % 3, 3)], labels)
+    right = deep_supervision_loss(loss, [certain(labels, 3)], labels)
+    wrong = deep_supervision_loss(loss, [certain((labels + 1) % 3, 3)], labels)
     assert right.item() == pytest.approx(0.0, abs=1e-3)
     assert wrong.item() > 0.9
     logits = torch.zeros(shape[0], 3, *shape[1:], requires_grad=True)
-    supervise(loss, [logits], labels).backward()
+    deep_supervision_loss(loss, [logits], labels).backward()
     assert logits.grad is not None
     assert logits.grad.abs().min() > 0
 
@@ -43,7 +43,9 @@ def test_dice_by_hand() -> None:
     answer = labels.clone()
     answer[0, 0, 2:] = 0
     expected = 1.0 - (2 * 2 / (2 + 4) + 2 * 12 / (14 + 12)) / 2
-    assert supervise(LOSSES["dice"](), [certain(answer, 2, 100.0)], labels).item() == pytest.approx(expected, abs=1e-5)
+    assert deep_supervision_loss(LOSSES["dice"](), [certain(answer, 2, 100.0)], labels).item() == pytest.approx(
+        expected, abs=1e-5
+    )
 
 
 def test_tversky_weighs_what_is_missed_more_than_what_is_too_much() -> None:
@@ -55,7 +57,9 @@ def test_tversky_weighs_what_is_missed_more_than_what_is_too_much() -> None:
     loss = LOSSES["tversky"]()
     # Of the foreground alone: for the background, what is too much is what is missed.
     loss.include_background = False
-    assert supervise(loss, [certain(small, 2)], labels) > supervise(loss, [certain(large, 2)], labels)
+    assert deep_supervision_loss(loss, [certain(small, 2)], labels) > deep_supervision_loss(
+        loss, [certain(large, 2)], labels
+    )
 
 
 @pytest.mark.parametrize("name", ["dice", "tversky"])
@@ -63,8 +67,8 @@ def test_overlaps_are_counted_over_the_batch(name: str) -> None:
     labels = random_labels(4, 8, 8)
     labels[0] = 0
     logits = certain(random_labels(4, 8, 8).flip(0), 3, 1.0)
-    whole = supervise(LOSSES[name](), [logits], labels)
-    laid_side_by_side = supervise(
+    whole = deep_supervision_loss(LOSSES[name](), [logits], labels)
+    laid_side_by_side = deep_supervision_loss(
         LOSSES[name](), [torch.cat(list(logits), dim=-1)[None]], torch.cat(list(labels), dim=-1)[None]
     )
     assert whole.item() == pytest.approx(laid_side_by_side.item(), abs=1e-6)
@@ -75,11 +79,11 @@ def test_auxiliary_outputs_weigh_half_as_much_each() -> None:
     labels[0, :4] = 1
     outputs = [certain(shrink_labels(labels, (extent, extent)), 2) for extent in (8, 4, 2)]
     loss = LOSSES["dice"]()
-    assert supervise(loss, outputs, labels).item() == pytest.approx(0.0, abs=1e-4)
+    assert deep_supervision_loss(loss, outputs, labels).item() == pytest.approx(0.0, abs=1e-4)
     for level, share in enumerate((4 / 7, 2 / 7, 1 / 7)):
         changed = [*outputs]
         changed[level] = -changed[level]
-        assert supervise(loss, changed, labels).item() == pytest.approx(share, abs=1e-3)
+        assert deep_supervision_loss(loss, changed, labels).item() == pytest.approx(share, abs=1e-3)
 
 
 def test_labels_shrink_to_the_nearest_and_stay_classes() -> None:
@@ -93,6 +97,6 @@ def test_labels_shrink_to_the_nearest_and_stay_classes() -> None:
 def test_half_precision_logits_are_judged_in_float32() -> None:
     labels = random_labels(2, 8, 8)
     logits = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1)).bfloat16()
-    loss = supervise(LOSSES["dice_cross_entropy"](), [logits], labels)
+    loss = deep_supervision_loss(LOSSES["dice_cross_entropy"](), [logits], labels)
     assert loss.dtype == torch.float32
-    assert loss == supervise(LOSSES["dice_cross_entropy"](), [logits.float()], labels)
+    assert loss == deep_supervision_loss(LOSSES["dice_cross_entropy"](), [logits.float()], labels)

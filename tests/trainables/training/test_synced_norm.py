@@ -16,7 +16,7 @@ from paretoseg.trainables.data.textures import TexturesConfig
 from paretoseg.trainables.segmentation.config import SegmentationConfig
 from paretoseg.trainables.segmentation.trial import SegmentationTrainable
 from paretoseg.trainables.trainable import Assignment
-from paretoseg.trainables.training.synced_norm import SyncedBatchNorm, sync_norms, tell_own
+from paretoseg.trainables.training.synced_norm import SyncedBatchNorm, set_num_own, sync_norms
 from tests.trainables.processes import join, run_together
 
 FAMILIES = {
@@ -72,7 +72,7 @@ def normalise(rank: int, num_workers: int, port: int) -> None:
     sync_norms(whole)
     # The second process was given the first item as well, and must not count it.
     share, own = (batch[[0, 2]], 2) if rank == 0 else (batch[[1, 0]], 1)
-    tell_own(whole, own)
+    set_num_own(whole, own)
     found, expected = whole(share), plain(batch)
     torch.testing.assert_close(found, expected[[0, 2]] if rank == 0 else expected[[1, 0]])
     layer = whole[0]
