@@ -1,4 +1,4 @@
-"""A Ray that is up already: inside a Slurm job, in a pod of Kubernetes, or on machines that somebody set up."""
+"""A Ray cluster that already runs: in a Slurm job, in Kubernetes pods, or on machines that the user set up."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ _PROBE_SECONDS = 2.0
 
 @dataclass(unsafe_hash=True)
 class AttachedConfig(ClusterConfig):
-    """A Ray that somebody else brought up and takes down; the search only uses it."""
+    """A running Ray cluster; the search connects to it and leaves it running."""
 
     address: str = ""
-    """host:port of its head; empty for what the environment variable RAY_ADDRESS says."""
+    """host:port of its head; empty for the environment variable RAY_ADDRESS."""
 
     num_nodes: int = 1
-    """How many Ray nodes to wait for before the search begins."""
+    """How many Ray nodes to wait for before the search starts."""
 
     wait_s: float = 120.0
     """How long to wait for them, in seconds."""
 
     max_nodes: int = 0
-    """How many nodes for trials to count on, where an autoscaler brings them; 0 for the nodes that are there."""
+    """How many nodes an autoscaler may add for trials; 0 for the nodes that are up."""
 
     cpus: float = 0.0
-    """Cores of each node that an autoscaler brings."""
+    """CPU cores of each node that an autoscaler adds."""
 
     gpus: float = 0.0
-    """GPUs of each node that an autoscaler brings."""
+    """GPUs of each node that an autoscaler adds."""
 
     def __post_init__(self) -> None:
         if self.num_nodes < 1:
@@ -56,21 +56,21 @@ class AttachedConfig(ClusterConfig):
             raise ValueError(
                 "cluster.max_nodes and cluster.cpus must be given together, got "
                 f"{self.max_nodes} and {self.cpus:g} with cluster.gpus={self.gpus:g}; they are for nodes that an "
-                "autoscaler brings, so set both or none"
+                "autoscaler adds, so set both or none"
             )
 
     def check(self, resources: Resources) -> None:
-        """Looks whether there is an address, and whether a trial fits what is counted on.
+        """Checks that there is an address, and that a trial fits on a node that the autoscaler adds.
 
         Raises:
-            ValueError: if the address is missing or cannot be read, or a trial does not fit.
+            ValueError: if the address is missing or malformed, or a trial does not fit.
         """
         self.locate()
         if self.max_nodes:
             resources.count_slots(self._nodes_to_come())
 
     def locate(self) -> tuple[str, int]:
-        """Host and port of the head.
+        """Host name and port of the head.
 
         Raises:
             ValueError: if there is no address, or it is not host:port.
@@ -78,7 +78,7 @@ class AttachedConfig(ClusterConfig):
         address = self.address or os.environ.get("RAY_ADDRESS", "")
         if not address:
             raise ValueError(
-                "cluster=attached needs a Ray that is up; set cluster.address=<host>:<port> or RAY_ADDRESS, "
+                "cluster=attached needs a running Ray; set cluster.address=<host>:<port> or RAY_ADDRESS, "
                 "or use cluster=local"
             )
         try:
@@ -92,16 +92,16 @@ class AttachedConfig(ClusterConfig):
 
     @contextmanager
     def connect(self) -> Iterator[Sequence[Node]]:
-        """Joins the Ray and waits for its nodes; gives those to count on, and leaves Ray up at the end.
+        """Connects to Ray, waits for its nodes and yields the nodes for trials; disconnects at the end.
 
         Raises:
-            ValueError: if Ray does not answer, refuses the token, or its nodes do not come.
+            ValueError: if Ray does not answer, refuses the token, or has too few nodes after `wait_s`.
         """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         host, port = self.locate()
         deadline = time.monotonic() + self.wait_s
-        # The port first: Ray's own retries are slow, and its failure is a wall of text.
+        # Check the port first: Ray's own retries are slow, and its error message is long.
         self._wait_for_port(host, port, deadline)
         self._join(f"{host}:{port}" if ":" not in host else f"[{host}]:{port}")
         try:

@@ -1,4 +1,4 @@
-"""The contract of the places where a search can run."""
+"""The interface of the places where a search can run."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from types import MappingProxyType
 from paretoseg.cluster.resources import Node, Resources
 
 OBJECT_STORE_BYTES = 256 * 1024**2
-"""Ray's shared memory on each node; trials keep their data to themselves, so little is enough."""
+"""Ray's shared memory on each node; trials do not share data through it, so little is enough."""
 
 RAY_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
     {
         "RAY_USAGE_STATS_ENABLED": "0",
-        # Tune's workers have an environment of their own: those that Ray starts ahead would never be used.
+        # Tune's workers have their own environment, so workers that Ray starts ahead would never be used.
         "RAY_prestart_worker_first_driver": "0",
     }
 )
-"""Settings of every Ray that is brought up here."""
+"""Environment variables of every Ray that paretoseg starts."""
 
 
 @dataclass(unsafe_hash=True)
 class ClusterConfig:
-    """Settings of a place to run; every place's config derives from it and stands in a module of its own."""
+    """Settings of a place to run; each place has a subclass in its own module."""
 
     def check(self, resources: Resources) -> None:
-        """Looks, before anything is begun, whether a trial can fit.
+        """Checks, before anything is started, that a trial fits.
 
         Raises:
-            ValueError: if it cannot; the message names what there is.
+            ValueError: if it does not; the message says what is available.
         """
 
     def connect(self) -> AbstractContextManager[Sequence[Node]]:
-        """Brings Ray up and gives its nodes; leaving the block takes it down again.
+        """Starts Ray and yields its nodes; stops Ray at the end of the block.
 
         Raises:
             ValueError: if the settings do not fit this machine.
@@ -44,13 +44,13 @@ class ClusterConfig:
 
 @dataclass(frozen=True)
 class Submission:
-    """A search that is to run elsewhere."""
+    """A search that is submitted as a job."""
 
     study: str
     """Name of the study."""
 
     overrides: tuple[str, ...]
-    """What follows `paretoseg search` there, `storage` made absolute; the place adds the `cluster` keys."""
+    """The arguments of `paretoseg search` in the job, with an absolute `storage`; the place adds the `cluster` keys."""
 
     location: str
     """The study's folder: an absolute path, or a URI."""
@@ -59,66 +59,66 @@ class Submission:
     """What one trial gets."""
 
     is_tracked_online: bool = False
-    """True if the search will insist on a server of Weights & Biases."""
+    """True if the search needs a Weights & Biases server."""
 
 
 @dataclass(frozen=True)
 class Ticket:
-    """What a place gives for an order; kept in the study's folder, so that the job can be found again."""
+    """The receipt for a submission; kept in the study's folder, so that the job can be found again."""
 
     cluster: str
     """Name of the place, as in `cluster=slurm`."""
 
     job: str
-    """The job's name or number there."""
+    """The job's name or number at that place."""
 
     host: str
-    """Where it was submitted."""
+    """Host name of the machine that submitted it."""
 
     submitted_at: float
-    """When, in seconds since the epoch."""
+    """Time of submission, in seconds since the epoch."""
 
     log: str = ""
-    """Where to read what it prints: a path, or a command."""
+    """Where to read its output: a path, or a command."""
 
 
 @dataclass(frozen=True)
 class JobState:
-    """Where a submitted job stands."""
+    """The state of a submitted job."""
 
     words: str
-    """For people."""
+    """The state in words, for messages."""
 
     is_live: bool | None
-    """True if it waits or runs, False if it is over, None if that cannot be known from here."""
+    """True if it waits or runs, False if it has ended, None if that cannot be found out from here."""
 
 
 @dataclass(unsafe_hash=True)
 class BatchConfig(ClusterConfig):
-    """A place that takes the whole search as a job; the search then runs there, attached to the job's Ray."""
+    """A place that runs the whole search as a job; in the job, the search connects to the job's Ray."""
 
     @property
     def has_local_paths(self) -> bool:
-        """True if a path means the same here and there; where not, a study at a path is begun by the job itself."""
+        """True if the job sees the same paths as this machine; if not, the job itself creates a study at a path."""
         return True
 
     def render(self, submission: Submission) -> str:
-        """The job as text, exactly as `submit` would hand it in.
+        """The job as text, exactly as `submit` would send it.
 
         Raises:
-            ValueError: if the order does not fit the place.
+            ValueError: if the submission does not fit the place.
         """
         raise AssertionError(f"{type(self).__name__} must say how a job reads")
 
     def check_reachable(self) -> None:
-        """Looks whether the place can be reached from here, before anything is begun.
+        """Checks, before anything is started, that jobs can be submitted from here.
 
         Raises:
             ValueError: if it cannot.
         """
 
     def submit(self, submission: Submission) -> Ticket:
-        """Hands the job in.
+        """Submits the job and returns its ticket.
 
         Raises:
             ValueError: if the place refuses it or cannot be reached.
@@ -126,13 +126,13 @@ class BatchConfig(ClusterConfig):
         raise AssertionError(f"{type(self).__name__} must say how a job is submitted")
 
     def follow(self, ticket: Ticket, show: Callable[[str], None]) -> int | None:
-        """Waits for the end of a job, where the command stays to do so; returns the exit code of its search, or None.
+        """Waits for the end of a job and returns the exit code of its search; None if this place does not wait.
 
         Args:
             ticket: The job.
-            show: Takes one line for the user, whenever something changes.
+            show: Called with one line for the user whenever the state changes.
 
         Raises:
-            ValueError: if the place is out of check_reachable for long or refuses to tell; the job itself goes on.
+            ValueError: if the place cannot be reached for a long time or refuses the request; the job itself continues.
         """
         return None

@@ -1,4 +1,4 @@
-"""What the exit code of a command says: the one table of them, for the search, its jobs and whoever follows those."""
+"""The meaning of exit codes: one table for the search, its jobs and the commands that follow them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """How a command ended; the codes from 64 to 78 are those of sysexits.h, 130 is that of a shell."""
+    """How a command ended; codes 64 to 78 are as in sysexits.h, 130 is as in a shell."""
 
     DONE = 0
     BUG = 1
@@ -26,9 +26,9 @@ MEANINGS = {
     ExitCode.WORK_LEFT: "stopped with work left (Ctrl-C, SIGUSR1); the same command resumes",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C) in any command but search and calibrate; nothing was left behind",
 }
-"""What each one says to a user."""
+"""The meaning of each code, for users."""
 
 
 def list_exit_codes() -> str:
-    """The table as lines of a help text."""
+    """The table as the lines of a help text, one per code."""
     return "".join(f"  {code.value:<3} {meaning}\n" for code, meaning in MEANINGS.items())

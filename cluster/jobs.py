@@ -1,4 +1,4 @@
-"""Finds again what was submitted, whatever took it. Free of Ray, so that a look at a study stays quick."""
+"""Finds the state of a submitted job. Free of Ray, so that commands that only read a study stay fast."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _FINDERS: Mapping[str, Callable[[str], JobState]] = {"slurm": slurm_commands.fin
 
 
 def find_job(ticket: Ticket) -> JobState:
-    """Where the job of a ticket stands, as far as can be known from here."""
+    """The state of a ticket's job, as far as this machine can find it out."""
     if ticket.cluster not in _FINDERS:
         return JobState("state unknown to this version of paretoseg", is_live=None)
     return _FINDERS[ticket.cluster](ticket.job)

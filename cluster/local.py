@@ -1,4 +1,4 @@
-"""Ray on this machine, for the time of one search."""
+"""Ray on this machine for one search."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _NVIDIA_GPUS, _AMD_GPUS = Path("/proc/driver/nvidia/gpus"), Path("/dev/kfd")
 
 @dataclass(unsafe_hash=True)
 class LocalConfig(ClusterConfig):
-    """This machine alone."""
+    """This machine only."""
 
     cpus: int = 0
-    """How many cores the search may use; 0 for all that this process may use."""
+    """How many CPU cores the search may use; 0 for all that this process may use."""
 
     gpus: int = -1
     """How many GPUs the search may use; -1 for all that Ray finds."""
@@ -35,7 +35,7 @@ class LocalConfig(ClusterConfig):
             raise ValueError(f"cluster.gpus must be -1 or more, got {self.gpus}")
 
     def check(self, resources: Resources) -> None:
-        """Counts cores, and GPUs as far as can be seen without Ray.
+        """Checks that a trial fits: counts cores, and GPUs as far as is possible without Ray.
 
         Raises:
             ValueError: if a trial does not fit.
@@ -52,7 +52,7 @@ class LocalConfig(ClusterConfig):
 
     @contextmanager
     def connect(self) -> Iterator[Sequence[Node]]:
-        """A Ray of our own, never one that happens to run here; gives its one node."""
+        """Starts a new Ray, even if another one runs here, and yields its one node; stops it at the end."""
         for name, value in RAY_ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         # Ray warns of a future default for trials without GPUs; the new behaviour is the one we want.

@@ -1,4 +1,4 @@
-"""What a trial and a study ask of the machines."""
+"""The resources that a trial and a study need."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Node:
-    """What trials can use of one machine."""
+    """The resources of one machine that trials can use."""
 
     cpus: float
     gpus: float = 0.0
@@ -22,19 +22,19 @@ class Resources:
     """What one trial gets."""
 
     cpus: float = 1.0
-    """CPU cores per trial, shared out evenly among its workers; each takes as many threads as it has whole cores."""
+    """CPU cores per trial, divided evenly among its workers; each uses as many threads as it has whole cores."""
 
     gpus: float = 0.0
-    """GPUs per trial; a fraction packs several trials on one GPU and is bookkeeping only, memory is not fenced."""
+    """GPUs per trial; a fraction puts several trials on one GPU. It is bookkeeping only: GPU memory is not limited."""
 
     workers: int = 0
-    """Processes that train one trial together, each on a share of every batch; 0 for one per GPU, at least one."""
+    """Processes that train one trial together, each on a share of every batch; 0 for one per GPU, and at least one."""
 
     max_concurrent: int = 0
-    """How many trials run at a time at most; 0 for as many as the cluster holds."""
+    """Largest number of trials that run at the same time; 0 for as many as fit on the cluster."""
 
     timeout_min: float = 1440.0
-    """How long a trial may take, in minutes; then it is recorded as failed."""
+    """How long a trial may take, in minutes; after that it is recorded as failed."""
 
     def __post_init__(self) -> None:
         if not 0 < self.cpus < inf:
@@ -55,27 +55,27 @@ class Resources:
 
     @property
     def num_workers(self) -> int:
-        """Processes of one trial."""
+        """Number of processes of one trial."""
         return self.workers or self.num_workers_of_gpus
 
     @property
     def num_workers_of_gpus(self) -> int:
-        """Processes that the GPUs of one trial ask for: one each, and one in all without a whole GPU."""
+        """Processes of one trial by its GPUs: one per GPU, and one if it has no whole GPU."""
         return max(1, int(self.gpus))
 
     @property
     def num_threads(self) -> int:
-        """CPU threads of one process of a trial."""
+        """CPU threads per process of a trial."""
         return max(1, int(self.cpus / self.num_workers + _ROUNDING))
 
     def count_slots(self, nodes: Sequence[Node]) -> int:
-        """How many trials fit on the nodes of a cluster at a time.
+        """How many trials fit on the nodes of a cluster at the same time.
 
-        A process finds all that it needs on one node, and its share of a GPU on one GPU; the processes of a trial may
+        Each process gets all its resources on one node, and its share of a GPU on one GPU. The processes of a trial may
         be on several nodes.
 
         Raises:
-            ValueError: if not one trial fits.
+            ValueError: if no trial fits.
         """
         slots = sum(self._count_processes(node) for node in nodes) // self.num_workers
         if slots < 1:

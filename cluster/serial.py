@@ -1,4 +1,4 @@
-"""No cluster: every trial runs in the process of the search, one after the other, where a debugger can stop."""
+"""No cluster: trials run one after the other in the process of the search, where a debugger can stop."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from paretoseg.cluster.resources import Node, Resources
 
 @dataclass(unsafe_hash=True)
 class SerialConfig(ClusterConfig):
-    """This process alone; `resources` only sets the number of threads."""
+    """This process only; `resources` sets only the number of threads."""
 
     def check(self, resources: Resources) -> None:
-        """Sees to it that one process is enough.
+        """Checks that one process is enough.
 
         Raises:
-            ValueError: if a trial is to have several.
+            ValueError: if a trial needs several processes.
         """
         if resources.num_workers > 1:
             raise ValueError(
@@ -28,5 +28,5 @@ class SerialConfig(ClusterConfig):
 
     @contextmanager
     def connect(self) -> Iterator[Sequence[Node]]:
-        """Nothing to bring up."""
+        """Yields no node: nothing has to be started."""
         yield [Node(1.0)]

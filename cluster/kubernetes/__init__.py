@@ -1,4 +1,4 @@
-"""`cluster=kubernetes`: a search as a KubeRay RayJob. Owns the client of Kubernetes, in `api.py`.
+"""`cluster=kubernetes`: a search as a KubeRay RayJob. Owns the Kubernetes client, in `api.py`.
 
 Start with `kubernetes.py`, then `manifest.py`.
 """

@@ -1,6 +1,6 @@
-"""Talking to a Kubernetes cluster about RayJobs: four calls, and every refusal in one line.
+"""Calls of the Kubernetes API for RayJobs; every error becomes a message of one line.
 
-The official client is an optional extra and imported only when a job is sent.
+The official client is an optional dependency and imported only when a job is sent.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ T = TypeVar("T")
 _GROUP, _VERSION, _PLURAL = "ray.io", "v1", "rayjobs"
 _MANAGER = "paretoseg"
 _TIMEOUT_SECONDS = (5.0, 30.0)
-"""For the connection, and for an answer."""
+"""For the connection, and for the answer."""
 
 _DELETE_SECONDS = 120.0
 _POLL_SECONDS = 1.0
 
 
 class UnreachableError(ValueError):
-    """The cluster gave no answer, or an answer that may pass: worth another try while a job is followed."""
+    """The cluster gave no answer or reported a temporary error; following a job retries."""
 
 
 class RayJobs:
     """The RayJobs of one namespace.
 
     Args:
-        namespace: Where they lie.
+        namespace: Their namespace.
         context: Which context of the kubeconfig; '' for the current one.
-        sleep: Waits for some seconds.
+        sleep: Called with the number of seconds to wait.
 
     Raises:
         ValueError: if the client is not installed, or no cluster is configured.
@@ -52,7 +52,7 @@ class RayJobs:
         self._sleep = sleep
 
     def find(self, name: str) -> Manifest | None:
-        """The job as the server has it, with its status, or None.
+        """The job as the server stores it, with its status; None if there is none.
 
         Raises:
             UnreachableError: if the server cannot be reached.
@@ -77,10 +77,10 @@ class RayJobs:
         )
 
     def delete(self, name: str) -> None:
-        """Removes a job, and returns when it is gone.
+        """Deletes a job, and returns when it is gone.
 
         Raises:
-            ValueError: if the server refuses, cannot be reached, or the job does not go.
+            ValueError: if the server refuses or cannot be reached, or the job is still there after two minutes.
         """
         self._call(self._client.delete_namespaced_custom_object, name=name, missing=None)
         for _ in range(int(_DELETE_SECONDS / _POLL_SECONDS)):
@@ -88,11 +88,12 @@ class RayJobs:
                 return
             self._sleep(_POLL_SECONDS)
         raise ValueError(
-            f"the ended RayJob {name} does not go away; see kubectl -n {self._namespace} describe rayjob {name}"
+            f"the ended RayJob {name} was not deleted within two minutes; "
+            f"see kubectl -n {self._namespace} describe rayjob {name}"
         )
 
     def _call(self, method: Callable[..., T], *, name: str, **arguments: Any) -> T | None:
-        """Calls the server; `missing`, if given, is the answer for what does not exist."""
+        """Calls the server; with `missing` given, returns None for an object that does not exist."""
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
@@ -124,7 +125,7 @@ class RayJobs:
         host = self._client.api_client.configuration.host
         return UnreachableError(
             f"the Kubernetes cluster at {host} does not answer ({reason}); "
-            "is it up, and is this the right context? `kubectl cluster-info` tells, cluster.context chooses another"
+            "check with `kubectl cluster-info` that it is up, or choose another context with cluster.context"
         )
 
 
@@ -146,19 +147,19 @@ def _load_client(context: str) -> Any:
                 f"no Kubernetes cluster is configured ({_first_line(error)}); set KUBECONFIG to the file that kubectl "
                 "uses, or name one of its contexts with cluster.context=<name>; --dry-run needs no cluster"
             ) from None
-    # One try each; following a job has its own patience, and the library's would only log.
+    # One attempt per call: following a job retries by itself, and the library's retries would only log.
     configuration.retries = False
     return client.CustomObjectsApi(client.ApiClient(configuration))
 
 
 def _load_kubeconfig(config: Any, configuration: Any, context: str) -> None:
-    # Read now: the library looks at the variable only once, when it is imported.
+    # Read the variable here: the library reads it only once, when it is imported.
     path = os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
     said: list[str] = []
     try:
         with _listen_to_errors(said):
             config.load_kube_config(config_file=path, context=context or None, client_configuration=configuration)
-    except ValueError as error:  # what is not the base64 or UTF-8 that it should be
+    except ValueError as error:  # invalid base64 or UTF-8
         raise ValueError(
             f"the kubeconfig '{path}' is damaged ({_first_line(error)}); get a new one for your cluster, "
             "or set KUBECONFIG to the file that kubectl uses; --dry-run needs no cluster"
@@ -171,7 +172,7 @@ def _load_kubeconfig(config: Any, configuration: Any, context: str) -> None:
 
 
 def _load_from_pod(config: Any, configuration: Any) -> bool:
-    """Uses the service account of the pod that this runs in, if it does."""
+    """Uses the pod's service account; returns False if this process does not run in a pod."""
     try:
         config.load_incluster_config(client_configuration=configuration)
     except config.ConfigException:
@@ -181,7 +182,7 @@ def _load_from_pod(config: Any, configuration: Any) -> bool:
 
 @contextmanager
 def _listen_to_errors(said: list[str]) -> Iterator[None]:
-    """Takes down what the library logs on the root logger, which is how it tells that a login failed."""
+    """Collects the errors that the library logs on the root logger, which is how it reports a failed login."""
     root = logging.getLogger()
 
     class Listener(logging.Handler):
@@ -197,7 +198,7 @@ def _listen_to_errors(said: list[str]) -> Iterator[None]:
 
 
 def _read_message(body: Any) -> str:
-    """What a server says in its answer: the message of a Status, or plain text."""
+    """The message of a server's answer: that of a Status object, or the first line of plain text."""
     text = body.decode(errors="replace") if isinstance(body, bytes) else str(body or "")
     if not text.strip():
         return ""
@@ -211,7 +212,7 @@ def _read_message(body: Any) -> str:
 
 
 def _explain(status: int, message: str, namespace: str) -> ValueError:
-    """A refusal in words that say what to do."""
+    """The error for a status code, with what to do about it."""
     said = f": {message}" if message else ""
     match status:
         case 401:
@@ -229,7 +230,7 @@ def _explain(status: int, message: str, namespace: str) -> ValueError:
                 "its administrator must install the KubeRay operator"
             )
         case 409:
-            return ValueError(f"somebody else changes the job at the same time{said}; run the same command again")
+            return ValueError(f"another client changed the job at the same time{said}; run the same command again")
         case 400 | 422:
             return ValueError(f"the Kubernetes cluster refuses the job{said}")
     if status == 429 or status >= 500:
@@ -238,7 +239,7 @@ def _explain(status: int, message: str, namespace: str) -> ValueError:
 
 
 def _last_line(reason: object) -> str:
-    """The cause: the client puts the kind of an error on a line before it."""
+    """The cause of an error: the client puts the error's kind on the line before it."""
     lines = [line.strip() for line in str(reason or "").splitlines() if line.strip()]
     return lines[-1][:600] if lines else "no reason given"
 

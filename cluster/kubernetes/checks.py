@@ -1,4 +1,4 @@
-"""What the user asked of Kubernetes, looked at in the user's own words before a manifest is made of it."""
+"""Checks the settings of a Kubernetes job before a manifest is made of them; messages name the config keys."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _TOKEN_VERSION = (2, 52)
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A job with the search that it is for."""
+    """A job and the search that it runs."""
 
     job: RayJob
     submission: Submission
 
 
 def find_request_faults(request: JobRequest) -> list[str]:
-    """Everything that is missing or wrong, each with the key to set; empty if nothing is."""
+    """All missing or wrong settings, one message each with the key to set; empty if there are none."""
     checks = (_check_image, _check_storage, _check_names, _check_placement, _check_workers, _check_memory)
     return [fault for check in checks for fault in check(request)]
 
@@ -49,20 +49,20 @@ def _check_image(request: JobRequest) -> Iterator[str]:
 
 
 def _check_storage(request: JobRequest) -> Iterator[str]:
-    """Exactly one place for the study, which all pods see."""
+    """The study needs exactly one location that all pods see."""
     location, shared = request.submission.location, request.job.pod_settings
     is_uri = "://" in location and not location.startswith("file:")
     if is_uri and shared.claim:
-        yield "the study can lie in cluster.claim or at the URI in storage, but both are given; leave one out"
+        yield "the study can be in cluster.claim or at the URI in storage, but both are given; leave one out"
     elif not is_uri and not shared.claim:
         yield (
-            "pods cannot see this machine's disk, so the study needs a place; set cluster.claim=<name of a "
+            "pods cannot see this machine's disk, so the study needs a location; set cluster.claim=<name of a "
             "PersistentVolumeClaim> or storage=<URI>, such as s3://bucket/studies"
         )
     elif shared.claim and location != os.path.abspath(os.path.join("studies", request.submission.study)):
-        yield "with cluster.claim studies lie at cluster.mount, so leave storage out"
+        yield "with cluster.claim studies are stored at cluster.mount, so leave storage out"
     if is_uri and holds_key(location):
-        yield "storage holds a key, which everybody who may read the job would see; give it by cluster.storage_secret"
+        yield "storage contains a key, which every user who may read the job would see; use cluster.storage_secret"
     if shared.claim:
         is_owned = any(f"{shared.mount}/".startswith(f"{place}/") for place in _OWNED_FOLDERS)
         if not _MOUNT.fullmatch(shared.mount) or is_owned or shared.mount in _OWNED_MOUNTS:
@@ -72,13 +72,13 @@ def _check_storage(request: JobRequest) -> Iterator[str]:
 def _check_names(request: JobRequest) -> Iterator[str]:
     job, shared = request.job, request.job.pod_settings
     if not is_label(job.namespace):
-        yield f"cluster.namespace must be at most 63 small letters, digits or '-', got {job.namespace!r}"
+        yield f"cluster.namespace must be at most 63 lower-case letters, digits or '-', got {job.namespace!r}"
     for key in ("claim", "storage_secret", "wandb_secret", "pull_secret", "service_account"):
         name = getattr(shared, key)
         if name and not is_subdomain(name):
-            yield f"cluster.{key} must be small letters, digits, '-' or '.', got {name!r}"
+            yield f"cluster.{key} must be lower-case letters, digits, '-' or '.', got {name!r}"
     if job.queue and (len(job.queue) > 63 or not is_subdomain(job.queue)):
-        yield f"cluster.queue must be at most 63 small letters, digits, '-' or '.', got {job.queue!r}"
+        yield f"cluster.queue must be at most 63 lower-case letters, digits, '-' or '.', got {job.queue!r}"
     if request.submission.is_tracked_online and not shared.wandb_secret:
         yield "tracking.mode=online needs the key of Weights & Biases, set cluster.wandb_secret=<name of a Secret>"
 
@@ -88,13 +88,13 @@ def _check_placement(request: JobRequest) -> Iterator[str]:
     for name, value in shared.node_selector:
         if not _QUALIFIED.fullmatch(name) or not _LABEL_VALUE.fullmatch(value):
             label = f"{name}:{value}" if name else value
-            yield f"cluster.node_selector must hold labels of machines, such as disk:ssd, got {label!r}"
+            yield f"cluster.node_selector must be labels of nodes, such as disk:ssd, got {label!r}"
     names = [name for name, _ in shared.node_selector]
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         yield f"cluster.node_selector must name each label once, got {name!r} more than once"
     for name in shared.tolerations:
         if not _QUALIFIED.fullmatch(name):
-            yield f"cluster.tolerations must hold keys of taints, such as nvidia.com/gpu, got {name!r}"
+            yield f"cluster.tolerations must be keys of taints, such as nvidia.com/gpu, got {name!r}"
 
 
 def _check_workers(request: JobRequest) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Following a RayJob to its end, and what its end means for the one who waits."""
+"""Follows a RayJob to its end and derives the exit code of its search."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from paretoseg.cluster.kubernetes.manifest import Manifest
 
 _POLL_SECONDS = 5.0
 _PATIENCE_SECONDS = 300.0
-"""How long the cluster may be out of reach before following is given up; the job itself goes on."""
+"""How long, in seconds, the cluster may be unreachable before following stops; the job itself continues."""
 
 _ENDED = ("Complete", "Failed", "ValidationFailed")
 _CODES = set(ExitCode) - {ExitCode.DONE, ExitCode.INTERRUPTED}
-"""What a search that did not end well exits with."""
+"""The exit code of a search that did not succeed."""
 
 _SENTENCES = {
     "": "waits for the KubeRay operator",
     "Initializing": "starts its pods",
     "Running": "runs",
-    "Retrying": "failed and is tried again; finished trials are kept",
+    "Retrying": "failed and is retried; finished trials are kept",
     "Suspending": "is being suspended",
     "Suspended": "waits in its queue",
     "Waiting": "waits",
@@ -35,7 +35,7 @@ _SENTENCES = {
 
 
 class Jobs(Protocol):
-    """Where the state of a job is read."""
+    """Reads the state of jobs."""
 
     def find(self, name: str) -> Manifest | None:
         """The job with its status, or None."""
@@ -43,30 +43,30 @@ class Jobs(Protocol):
 
 @dataclass(frozen=True)
 class JobStatus:
-    """What the operator says of a job."""
+    """The status of a job as the operator reports it."""
 
     phase: str
     """State of the deployment, such as Running or Complete; '' before the operator has seen it."""
 
     outcome: str
-    """State of the command: PENDING, RUNNING, SUCCEEDED, FAILED or STOPPED; '' before it began."""
+    """State of the command: PENDING, RUNNING, SUCCEEDED, FAILED or STOPPED; '' before it starts."""
 
     message: str
     reason: str
 
     @property
     def is_over(self) -> bool:
-        """True if nothing will change any more."""
+        """True if the state is final."""
         return self.phase in _ENDED
 
     @property
     def exit_code(self) -> int:
-        """The search's exit code; 75 where the job ended without one, since the study can then go on."""
+        """The search's exit code; 75 if the job ended without one, because the study can then be resumed."""
         if self.phase == "ValidationFailed":
             return ExitCode.REFUSED
         if self.outcome == "SUCCEEDED":
             return ExitCode.DONE
-        # Ray tells the code of a command in this sentence alone.
+        # Ray reports a command's exit code only in this sentence.
         match = re.search(r"failed with exit code (\d+)", self.message)
         if match is None:
             return ExitCode.WORK_LEFT
@@ -74,14 +74,14 @@ class JobStatus:
         return code if code in _CODES else ExitCode.BUG if code < 128 else ExitCode.WORK_LEFT
 
     def describe(self) -> str:
-        """One sentence without a subject."""
+        """The state in words, without a subject, such as 'waits in its queue'."""
         said = _SENTENCES.get(self.phase, f"is {self.phase}")
         cause = next((line.strip() for line in self.message.splitlines() if line.strip()), "") or self.reason
         return f"{said}: {cause}" if cause and self.phase in ("Retrying", "Failed", "ValidationFailed") else said
 
 
 def read_status(job: Mapping[str, Any]) -> JobStatus:
-    """The status of a RayJob as the server has it."""
+    """The status of a RayJob as the server stores it."""
     status = job.get("status") or {}
     names = ("jobDeploymentStatus", "jobStatus", "message", "reason")
     return JobStatus(*(str(status.get(name) or "") for name in names))
@@ -94,19 +94,19 @@ def follow_job(
     *,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Waits for the end of a job and says whenever something changes.
+    """Waits for the end of a job and shows every change of its state.
 
     Args:
-        jobs: Where it lies.
+        jobs: Where its state is read.
         name: Name of the RayJob.
-        show: Takes one line for the user.
-        sleep: Waits for some seconds.
+        show: Called with one line for the user.
+        sleep: Called with the number of seconds to wait.
 
     Returns:
-        The exit code of the search; 75 if somebody deletes the job meanwhile.
+        The exit code of the search; 75 if the job is deleted meanwhile.
 
     Raises:
-        ValueError: if the cluster is out of reach for long, or refuses to tell.
+        ValueError: if the cluster cannot be reached for a long time, or refuses the request.
     """
     shown, silent_s = "", 0.0
     while True:
@@ -120,7 +120,7 @@ def follow_job(
             sleep(_POLL_SECONDS)
             continue
         if job is None:
-            show(f"RayJob {name} was deleted; run the same command again to go on with the study.")
+            show(f"RayJob {name} was deleted; run the same command again to resume the study.")
             return ExitCode.WORK_LEFT
         status = read_status(job)
         if status.describe() != shown:

@@ -1,4 +1,4 @@
-"""A Kubernetes cluster with the KubeRay operator: the search is sent as one RayJob, which brings up a Ray of pods."""
+"""A Kubernetes cluster with the KubeRay operator: the search is sent as one RayJob, which starts Ray in pods."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from paretoseg.cluster.kubernetes.manifest import (
 from paretoseg.cluster.kubernetes.manifest_rules import find_faults
 
 _WAIT_SECONDS = 600
-"""How long the search waits for the head of its own Ray."""
+"""How long the search waits for the head of its Ray, in seconds."""
 
 
 @dataclass(unsafe_hash=True)
 class KubernetesConfig(BatchConfig):
-    """Pods of a Kubernetes cluster; the command runs wherever kubectl does."""
+    """Pods of a Kubernetes cluster; run the command where kubectl works."""
 
     image: str = ""
     """Container image with paretoseg, as <registry>/<name>:<tag>."""
@@ -43,19 +43,19 @@ class KubernetesConfig(BatchConfig):
     """Context of the kubeconfig; empty for the current one."""
 
     claim: str = ""
-    """PersistentVolumeClaim that keeps the studies; empty where storage is a URI."""
+    """PersistentVolumeClaim that holds the studies; empty if storage is a URI."""
 
     mount: str = "/studies"
-    """Where the claim is mounted, and studies lie, in the pods."""
+    """Where the claim is mounted in the pods; the studies' folder."""
 
     storage_secret: str = ""
     """Secret whose keys become environment variables, such as AWS_ACCESS_KEY_ID; empty for none."""
 
     min_workers: int = 0
-    """Worker pods that are always there."""
+    """Smallest number of worker pods."""
 
     max_workers: int = 2
-    """Worker pods at most; they come when trials wait and go when idle."""
+    """Largest number of worker pods; pods are added when trials wait and removed when idle."""
 
     cpus: int = 4
     """CPU cores of a worker."""
@@ -67,7 +67,7 @@ class KubernetesConfig(BatchConfig):
     """Memory of a worker."""
 
     head_cpus: int = 2
-    """CPU cores of the head, which runs the search itself and no trial."""
+    """CPU cores of the head, which runs the search but no trials."""
 
     head_memory: str = "8Gi"
     """Memory of the head."""
@@ -76,7 +76,7 @@ class KubernetesConfig(BatchConfig):
     """Size of /dev/shm in every pod; part of its memory."""
 
     queue: str = ""
-    """Kueue's LocalQueue to wait in; the number of workers is then max_workers throughout. Empty for none."""
+    """Kueue's LocalQueue to wait in; there are then always max_workers workers. Empty for none."""
 
     wandb_secret: str = ""
     """Secret that holds the key of Weights & Biases as api-key; empty for none."""
@@ -88,38 +88,38 @@ class KubernetesConfig(BatchConfig):
     """Secret for pulling the image; empty for none."""
 
     node_selector: list[str] = field(default_factory=list)
-    """Labels of the machines for workers, such as disk:ssd."""
+    """Labels of the nodes for workers, such as disk:ssd."""
 
     tolerations: list[str] = field(default_factory=list)
     """Keys of taints that workers tolerate, such as nvidia.com/gpu."""
 
     retries: int = 3
-    """How often the operator begins anew when the head dies; finished trials are kept."""
+    """How often the operator restarts the job when the head dies; finished trials are kept."""
 
     keep_min: int = 10
-    """How long the pods stay after the end, in minutes, for a look at their logs."""
+    """How long the pods stay after the end, in minutes, so that their logs can be read."""
 
     ray_version: str = ""
-    """Ray in the image; empty for the version here."""
+    """Ray version in the image; empty for the version on this machine."""
 
     wait: bool = True
-    """Whether the command follows the job to its end."""
+    """Whether the command waits for the end of the job."""
 
     @property
     def has_local_paths(self) -> bool:
-        """False: the pods see their own disks."""
+        """False: pods do not see this machine's disk."""
         return False
 
     def render(self, submission: Submission) -> str:
         """The RayJob as YAML.
 
         Raises:
-            ValueError: if something is missing or wrong; everything that is, in one message.
+            ValueError: with all missing or wrong settings in one message.
         """
         return to_yaml(self._build(submission))
 
     def submit(self, submission: Submission) -> Ticket:
-        """Applies the RayJob; one of the same study that has ended makes room, one that runs is left alone.
+        """Applies the RayJob; deletes an ended job of the same study first, and leaves a running one alone.
 
         Raises:
             ValueError: if the cluster cannot be reached or refuses, or another search of the study runs there.
@@ -144,7 +144,7 @@ class KubernetesConfig(BatchConfig):
         return follow_job(RayJobs(self.namespace, self.context), ticket.job, show)
 
     def _refuse_second(self, found: Manifest, manifest: Manifest) -> None:
-        """Passes if the very same job runs: then there is nothing to send, only to follow."""
+        """Raises ValueError unless the running job is the same: then there is nothing to send, only to follow."""
         if is_same(found, manifest):
             return
         name = manifest["metadata"]["name"]
@@ -196,7 +196,7 @@ class KubernetesConfig(BatchConfig):
         )
 
     def _write_entrypoint(self, submission: Submission) -> str:
-        """The same command, attached to the job's Ray; every word is quoted for the shell that runs it."""
+        """The search command with cluster=attached; every word is quoted for the shell that runs it."""
         words = [word for word in submission.overrides if not (self.claim and word.startswith("storage="))]
         if self.claim:
             words.append(f"storage={self.mount}")
@@ -211,6 +211,6 @@ class KubernetesConfig(BatchConfig):
 
 
 def _split_label(text: str) -> tuple[str, str]:
-    """Name and value; the checks refuse what has no name."""
+    """Name and value of a label; the checks refuse an empty name."""
     name, colon, value = text.partition(":")
     return (name, value) if colon else ("", text)

@@ -1,6 +1,6 @@
 """A KubeRay RayJob as a plain dict: a Ray cluster of pods, and the command that runs on it.
 
-Only dicts are built here and a YAML library writes them, so that no name or value can break out of its place.
+Only dicts are built here, and a YAML library writes them, so that no name or value can inject YAML.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 _DIGEST = "paretoseg/digest"
 GPU = "nvidia.com/gpu"
 MAX_NAME_LENGTH = 47
-"""The operator's limit for a RayJob: it appends to the name, and the result must still be a host name."""
+"""The operator's limit for the name of a RayJob: it appends to the name, and the result must be a host name."""
 
 _USER = 1000
 """Numeric user of the image; the group may write to the volume."""
@@ -32,7 +32,7 @@ _WANDB_KEY = "api-key"
 
 @dataclass(frozen=True)
 class PodResources:
-    """What one pod asks for."""
+    """The resources of one pod."""
 
     cpus: int
     gpus: int
@@ -42,7 +42,7 @@ class PodResources:
 
 @dataclass(frozen=True)
 class PodSettings:
-    """What all pods of the job share."""
+    """The settings that all pods of the job share."""
 
     image: str
     shared_memory: str
@@ -52,7 +52,7 @@ class PodSettings:
     """Name of the PersistentVolumeClaim that holds the studies, or ''."""
 
     mount: str = ""
-    """Where it is mounted."""
+    """Where the claim is mounted."""
 
     storage_secret: str = ""
     """Name of a Secret whose keys become environment variables, or ''."""
@@ -68,7 +68,7 @@ class PodSettings:
 
 @dataclass(frozen=True)
 class RayJob:
-    """Everything that the manifest says."""
+    """Everything that goes into the manifest."""
 
     name: str
     namespace: str
@@ -92,11 +92,11 @@ class RayJob:
 
 
 def name_job(study: str, place: str) -> str:
-    """A name that Kubernetes and KubeRay accept; two studies never share one, however alike their names are.
+    """A job name that Kubernetes and KubeRay accept; a hash tells studies with similar names apart.
 
     Args:
         study: Name of the study.
-        place: What else tells it apart: namespace and storage.
+        place: What else identifies the study: namespace and storage.
     """
     digest = hashlib.sha256(f"{place}\0{study}".encode()).hexdigest()[:8]
     room = MAX_NAME_LENGTH - len(f"paretoseg--{digest}")
@@ -105,7 +105,7 @@ def name_job(study: str, place: str) -> str:
 
 
 def build_manifest(job: RayJob) -> Manifest:
-    """The RayJob, ready to be sent or written."""
+    """The RayJob as a dict, ready to be sent or written."""
     metadata: Manifest = {
         "name": job.name,
         "namespace": job.namespace,
@@ -114,12 +114,13 @@ def build_manifest(job: RayJob) -> Manifest:
             "app.kubernetes.io/managed-by": "paretoseg",
             **({QUEUE_LABEL: job.queue} if job.queue else {}),
         },
-        # A label could not hold every study's name.
+        # Labels allow fewer characters than study names.
         "annotations": {"paretoseg/study": job.study},
     }
     spec: Manifest = {
         "entrypoint": job.entrypoint,
-        # The operator posts the entrypoint. A submitter pod would pass it through a second shell, which undoes quotes.
+        # The operator submits the entrypoint by HTTP. A submitter pod would pass it through a second shell, which
+        # removes quotes.
         "submissionMode": "HTTPMode",
         "shutdownAfterJobFinishes": True,
         "ttlSecondsAfterFinished": job.keep_s,
@@ -127,14 +128,14 @@ def build_manifest(job: RayJob) -> Manifest:
         **({"suspend": True} if job.queue else {}),
         "rayClusterSpec": _build_cluster(job),
     }
-    # What the server has carries its defaults as well, so that only this tells whether it was sent like this.
+    # The server adds its defaults to what it stores, so only this digest says whether the manifests are equal.
     sent = json.dumps([metadata["labels"], spec], sort_keys=True)
     metadata["annotations"][_DIGEST] = hashlib.sha256(sent.encode()).hexdigest()[:16]
     return {"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": metadata, "spec": spec}
 
 
 def is_same(found: Manifest, manifest: Manifest) -> bool:
-    """True if a RayJob, as the server has it, was sent as this manifest."""
+    """True if a RayJob, as the server stores it, was sent as this manifest."""
     annotations = found.get("metadata", {}).get("annotations") or {}
     return bool(annotations.get(_DIGEST) == manifest["metadata"]["annotations"][_DIGEST])
 
@@ -145,7 +146,7 @@ def to_yaml(manifest: Manifest) -> str:
 
 
 def _build_cluster(job: RayJob) -> Manifest:
-    # Kueue reserves a fixed number of pods and refuses jobs that scale themselves.
+    # Kueue reserves a fixed number of pods and refuses jobs that autoscale.
     scaling: Manifest = (
         {}
         if job.queue
@@ -163,7 +164,7 @@ def _build_cluster(job: RayJob) -> Manifest:
         **scaling,
         "authOptions": {"mode": "token"},
         "headGroupSpec": {
-            # No trial on the head: when it runs out of memory, the whole search goes with it.
+            # No trial runs on the head: if the head runs out of memory, the whole search ends.
             "rayStartParams": {**_ray_start(), "num-cpus": "0", "num-gpus": "0", "dashboard-host": "0.0.0.0"},
             "template": _build_pod(job, "ray-head", job.head),
         },
@@ -209,7 +210,7 @@ def _build_pod(job: RayJob, name: str, machine: PodResources) -> Manifest:
     if shared.pull_secret:
         spec["imagePullSecrets"] = [{"name": shared.pull_secret}]
     if machine.gpus or not job.worker.gpus:
-        # The head needs no GPU, so it stays off the machines that have one.
+        # The head needs no GPU, so it must not run on a node with one.
         spec |= _place(shared)
     return {"spec": spec}
 
@@ -249,7 +250,7 @@ def _build_container(shared: PodSettings, name: str, machine: PodResources) -> M
 
 
 def _build_environment(shared: PodSettings) -> list[Manifest]:
-    """The variables of every container; a secret is named, never written."""
+    """The environment variables of every container; secrets are references, never values."""
     plain = {"PYTHONUNBUFFERED": "1", **RAY_ENVIRONMENT}
     environment: list[Manifest] = [{"name": name, "value": value} for name, value in plain.items()]
     if shared.wandb_secret:

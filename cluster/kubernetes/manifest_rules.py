@@ -1,7 +1,7 @@
-"""What a RayJob must satisfy beyond its schema, looked at before anything is sent.
+"""Rules for a RayJob beyond its schema, checked before anything is sent.
 
-Three authorities: the API server for the RayJob itself; the same server for the pods, whose templates it looks at only
-when pods are made of them, minutes later; and the KubeRay operator.
+They come from the API server for the RayJob itself; from the same server for the pods, whose templates it checks only
+when it creates pods, minutes later; and from the KubeRay operator.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from paretoseg.cluster.kubernetes.manifest import MAX_NAME_LENGTH, Manifest
 from paretoseg.cluster.kubernetes.pod_rules import find_pod_faults
 
-# Lists whose entries are told apart by these fields; the server refuses a second one.
+# Lists whose entries are identified by these fields; the server refuses duplicates.
 _LIST_KEYS: Mapping[str, tuple[str, ...]] = {
     "containers": ("name",),
     "env": ("name",),
@@ -30,12 +30,12 @@ _TOKEN_VERSION = (2, 52)
 
 
 def find_faults(manifest: Manifest) -> list[str]:
-    """Everything that is wrong with a RayJob, one sentence each; empty if nothing is."""
+    """All faults of a RayJob, one sentence each; empty if there are none."""
     return [*find_server_faults(manifest), *_find_template_faults(manifest), *find_operator_faults(manifest)]
 
 
 def find_server_faults(manifest: Manifest) -> list[str]:
-    """What the API server refuses although the types of all fields are right."""
+    """Faults that the API server refuses although all fields have the right types."""
     spec = manifest.get("spec") or {}
     faults = [
         f"label {key}={value!r} must be at most 63 letters, digits, '-', '_' or '.'"
@@ -52,13 +52,13 @@ def find_server_faults(manifest: Manifest) -> list[str]:
 
 
 def find_operator_faults(manifest: Manifest) -> list[str]:
-    """What the server stores and the KubeRay operator then refuses, or should."""
+    """Faults that the server accepts but the KubeRay operator refuses, or should refuse."""
     name = str(manifest["metadata"].get("name", ""))
     spec = manifest.get("spec") or {}
     faults = []
     if len(name) > MAX_NAME_LENGTH or not re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name):
         faults.append(
-            f"the name must be at most {MAX_NAME_LENGTH} small letters, digits or '-' and begin with a letter, "
+            f"the name must be at most {MAX_NAME_LENGTH} lower-case letters, digits or '-' and start with a letter, "
             f"got '{name}'"
         )
     faults += _find_job_faults(spec)
@@ -73,7 +73,7 @@ def _labels(manifest: Manifest) -> dict[str, Any]:
 
 
 def _find_twins(node: Any, path: str) -> list[str]:
-    """Entries of a list that share what tells entries apart."""
+    """Duplicate entries of lists."""
     if isinstance(node, list):
         return [fault for index, item in enumerate(node) for fault in _find_twins(item, f"{path}[{index}]")]
     if not isinstance(node, dict):
@@ -106,7 +106,7 @@ def _find_deletion_faults(strategy: Mapping[str, Any]) -> list[str]:
 
 
 def _pods(spec: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every pod template of the cluster with its place."""
+    """Yields every pod template of the cluster with the name of its group."""
     cluster = spec.get("rayClusterSpec") or {}
     if "headGroupSpec" in cluster:
         yield "head", cluster["headGroupSpec"].get("template", {}).get("spec") or {}
@@ -161,7 +161,7 @@ def _find_cluster_faults(cluster: Mapping[str, Any]) -> list[str]:
     for group in (cluster.get("headGroupSpec") or {}, *groups):
         amounts = {"num-cpus", "num-gpus", "memory", "resources"} & set(group.get("rayStartParams") or {})
         if amounts and group.get("resources"):
-            faults.append("resources stand either in rayStartParams or in resources, not in both")
+            faults.append("resources must be either in rayStartParams or in resources, not in both")
     for group in groups:
         faults += _find_group_faults(group, scales)
     return [*faults, *_find_auth_faults(cluster)]

@@ -1,4 +1,4 @@
-"""What a pod must satisfy beyond its schema: the server's own checks, which it makes only when the pod is created."""
+"""Rules for a pod beyond its schema: the server checks them only when it creates the pod."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def is_subdomain(text: str) -> bool:
 
 
 def find_pod_faults(pod: Mapping[str, Any]) -> list[str]:
-    """Everything that is wrong with the spec of a pod, one sentence each."""
+    """All faults of a pod's spec, one sentence each; empty if there are none."""
     faults = []
     policy = pod.get("restartPolicy", "Always")
     if policy not in _RESTART_POLICIES:
@@ -68,7 +68,7 @@ def _find_container_faults(container: Mapping[str, Any]) -> list[str]:
         if not 1 <= number <= 65535:
             faults.append(f"a port must be between 1 and 65535, got {number}")
         if "name" in port and not _PORT_NAME.fullmatch(port["name"]):
-            faults.append(f"the name of a port must be at most 15 small letters, digits or '-', got '{port['name']}'")
+            faults.append(f"a port's name must be at most 15 lower-case letters, digits or '-', got '{port['name']}'")
     return [*faults, *_find_amount_faults(container.get("resources") or {})]
 
 
@@ -102,7 +102,7 @@ def _find_variable_faults(variable: Mapping[str, Any]) -> list[str]:
 
 
 def _find_amount_faults(resources: Mapping[str, Any]) -> list[str]:
-    """Requests above limits, amounts that are none, and devices that are shared or requested without a limit."""
+    """Requests above limits, invalid amounts, and devices that are fractional or requested without a limit."""
     faults: list[str] = []
     limits = {}
     for name, amount in (resources.get("limits") or {}).items():

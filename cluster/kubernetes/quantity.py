@@ -14,7 +14,7 @@ def parse_quantity(text: str) -> Decimal:
     """The amount in units: cores, bytes or devices.
 
     Raises:
-        ValueError: if the text is no quantity; the message says what one looks like.
+        ValueError: if the text is not a quantity; the message gives examples.
     """
     match = _PATTERN.fullmatch(text)
     if match is None:
@@ -28,6 +28,6 @@ def parse_quantity(text: str) -> Decimal:
 
 
 def _suggest(text: str) -> str:
-    """A hint for the usual slips: 16GB, 16 Gi, 16gb."""
+    """A suggestion for common mistakes: 16GB, 16 Gi, 16gb."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt])i?b?", text.strip(), re.IGNORECASE)
     return f"; did you mean {match[1]}{match[2].upper()}i?" if match else ""

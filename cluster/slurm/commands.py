@@ -1,4 +1,4 @@
-"""What is asked of Slurm's own commands: hand a script in, and find a job again."""
+"""Calls Slurm's commands: submits a script and finds a job."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from paretoseg.cluster.cluster import JobState
 
 _SUBMIT_SECONDS, _ASK_SECONDS = 60.0, 10.0
-"""How long to wait for an answer: without its controller, Slurm keeps trying for a minute."""
+"""How long to wait for an answer, in seconds: without its controller, Slurm retries for a minute."""
 
 _OVER = {
     "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "REVOKED",
@@ -28,10 +28,10 @@ class _Answer:
 
 
 def require_slurm() -> None:
-    """Looks for Slurm's commands.
+    """Checks that Slurm's commands are installed.
 
     Raises:
-        ValueError: if they are not here.
+        ValueError: if they are not.
     """
     if shutil.which("sbatch") is None:
         raise ValueError(
@@ -41,10 +41,10 @@ def require_slurm() -> None:
 
 
 def submit_script(script: Path) -> str:
-    """Hands a batch script in; the number of its job, with several clusters as <number>;<cluster>.
+    """Submits a batch script and returns its job number, or <number>;<cluster> where there are several clusters.
 
     Raises:
-        ValueError: if there is no Slurm here, or it refuses; its reason is in the message.
+        ValueError: if there is no Slurm here, or it refuses; the message gives its reason.
     """
     require_slurm()
     answer = _call(_SUBMIT_SECONDS, "sbatch", "--parsable", str(script))
@@ -54,12 +54,12 @@ def submit_script(script: Path) -> str:
 
 
 def job_number(job: str) -> str:
-    """The number alone of what `submit_script` gave."""
+    """The number without the cluster of what `submit_script` returned."""
     return job.partition(";")[0]
 
 
 def find_job(job: str) -> JobState:
-    """Where a job stands, as far as can be known from here."""
+    """The state of a job, as far as this machine can find it out."""
     if shutil.which("squeue") is None:
         return JobState("state unknown: there is no squeue here; ask on a login node of the cluster", is_live=None)
     columns = ",".join(f"{name}:{_WIDTH}|" for name in _COLUMNS)
@@ -68,10 +68,10 @@ def find_job(job: str) -> JobState:
     answer = _call(_ASK_SECONDS, *words, *([f"--clusters={cluster}"] if cluster else []))
     if answer.code and "Invalid job id" not in answer.error:
         return JobState(f"state unknown: {_reason(answer)}", is_live=None)
-    # Asked about a cluster by name, squeue says that name on a line of its own.
+    # With --clusters, squeue prints the cluster's name on a separate line.
     lines = [line for line in answer.output.splitlines() if "|" in line]
     if answer.code or not lines:
-        return JobState("over, and no longer in Slurm's queue", is_live=False)
+        return JobState("ended, and no longer in Slurm's queue", is_live=False)
     cells = [cell.strip() for cell in lines[0].split("|")]
     state, restarts, nodes, reason = (cells + [""] * len(_COLUMNS))[: len(_COLUMNS)]
     return JobState(_describe(state, restarts, nodes, reason), is_live=state not in _OVER)
@@ -97,6 +97,6 @@ def _call(timeout_s: float, *words: str) -> _Answer:
 
 
 def _reason(answer: _Answer) -> str:
-    """The last line of what a command complained about: the ones before say where, it says what."""
+    """The last line of a command's error output: earlier lines say where, the last one says what."""
     lines = [line.strip() for line in answer.error.splitlines() if line.strip()]
     return lines[-1] if lines else f"it ended with exit code {answer.code}"

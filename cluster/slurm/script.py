@@ -1,6 +1,6 @@
-"""The batch script of a search: Slurm's options and a few variables, then `slurm_job.sh` as it stands.
+"""The batch script of a search: Slurm's options and a few variables, then `slurm_job.sh` unchanged.
 
-All that varies stands at the top, each text through `shlex.quote`; the rest is the same for every search.
+Everything that varies is at the top, quoted with `shlex.quote`; the rest is the same for every search.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ def write_script(
     """The text of the script.
 
     Args:
-        comment: What it is, in one line.
-        options: Slurm's options, such as '--nodes=2'; their values may hold anything but line breaks.
-        variables: What `slurm_job.sh` reads.
-        command: The search, word by word.
+        comment: What the script does, in one line.
+        options: Slurm's options, such as '--nodes=2'; their values may contain anything but line breaks.
+        variables: The shell variables that `slurm_job.sh` reads.
+        command: The search command as a list of words.
     """
     lines = ["#!/bin/bash", f"# {comment}"]
     lines += [f"#SBATCH {_quote_value(option)}" for option in options]

@@ -1,4 +1,4 @@
-"""A Slurm cluster: the search is submitted as one job, which brings up a Ray over its nodes and resumes by itself."""
+"""A Slurm cluster: the search is submitted as one job, which starts Ray on its nodes and requeues itself."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _WAIT_SECONDS = 300
 """How long the search waits for the Ray nodes of its job."""
 
 _PRIVATE = 0o600
-"""Permissions of the script: overrides are nobody else's business."""
+"""Permissions of the script: only its owner may read the overrides."""
 
 _LEAST = {"nodes": 1, "cpus": 1, "gpus": 0, "memory_gb": 0, "time_min": 0, "max_restarts": 0, "grace_s": 30}
 _LEAST_SECONDS = 300
-"""What a start of the job must have beside its grace: Ray needs half a minute, and Slurm may signal a minute early."""
+"""Shortest time in seconds beside the grace time: Ray needs half a minute, and Slurm may signal a minute early."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._,-]*")
 _OPTION = re.compile(r"--([a-z][a-z-]*)(=[A-Za-z0-9._,:/@+&|*()\[\]%-]+)?")
@@ -43,7 +43,7 @@ _OWNED = {
 
 @dataclass(unsafe_hash=True)
 class SlurmConfig(BatchConfig):
-    """A job of whole nodes' shares; type the command on a login node."""
+    """A job with equal resources on each node; run the command on a login node."""
 
     nodes: int = 1
     """How many nodes the job gets."""
@@ -55,25 +55,25 @@ class SlurmConfig(BatchConfig):
     """GPUs on each node."""
 
     memory_gb: float = 0.0
-    """Memory on each node, in GiB; 0 for what the site gives."""
+    """Memory on each node, in GiB; 0 for the site's default."""
 
     time_min: int = 0
     """Time limit of one start of the job, in minutes; 0 for the partition's. The job requeues itself until done."""
 
     partition: str = ""
-    """Partition, or several with commas; empty for the site's default."""
+    """Partition, or several separated by commas; empty for the site's default."""
 
     account: str = ""
-    """Account that pays; empty for yours."""
+    """Account to charge; empty for your default."""
 
     options: list[str] = field(default_factory=list)
-    """More options of sbatch, such as --qos=long."""
+    """Additional options of sbatch, such as --qos=long."""
 
     setup: str = ""
-    """A shell file that the job reads before anything else, for modules and proxies; empty for none."""
+    """A shell file that the job sources first, for modules and proxies; empty for none."""
 
     python: str = ""
-    """Python on the nodes that has paretoseg; empty for the one that submits."""
+    """Python on the nodes with paretoseg installed; empty for the one that runs this command."""
 
     max_restarts: int = 20
     """How often the job may requeue itself."""
@@ -108,7 +108,7 @@ class SlurmConfig(BatchConfig):
             raise ValueError(f"cluster.run_dir must be a path on a disk that all nodes share, got {self.run_dir!r}")
 
     def check(self, resources: Resources) -> None:
-        """Compares a trial with a node, and looks for the files that are named.
+        """Checks that a trial fits on a node, and that the files named in the settings exist.
 
         Raises:
             ValueError: if a trial does not fit on a node, or a file is missing.
@@ -119,7 +119,7 @@ class SlurmConfig(BatchConfig):
                 f"cluster.cpus={self.cpus} and cluster.gpus={self.gpus}; raise these or lower resources"
             )
         if self.setup and not Path(self.setup).is_file():
-            raise ValueError(f"cluster.setup must be a file, and there is none at '{self.setup}'")
+            raise ValueError(f"cluster.setup must be an existing file, got '{self.setup}'")
         if self.python and shutil.which(self.python) is None:
             raise ValueError(f"cluster.python must be a Python that can be run, and '{self.python}' cannot")
 
@@ -127,11 +127,11 @@ class SlurmConfig(BatchConfig):
         """The batch script.
 
         Raises:
-            ValueError: if there is no folder for it that the nodes can see, or a text cannot stand in a script.
+            ValueError: if the nodes would see no folder for it, or a text cannot be written into a script.
         """
         if holds_key(submission.location):
             raise ValueError(
-                "storage holds a key, which everybody on the nodes could read in the list of processes; give it as "
+                "storage contains a key, which every user of the nodes could read in the list of processes; give it as "
                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in the environment that you submit from or in "
                 "cluster.setup"
             )
@@ -141,7 +141,7 @@ class SlurmConfig(BatchConfig):
             _check_text("an override", override)
         if re.search(r"[%\\]", str(run_dir)) or not str(run_dir).isprintable():
             raise ValueError(
-                f"Slurm reads %, \\ and control characters in the path of a log in its own way, got {str(run_dir)!r}; "
+                f"Slurm interprets %, \\ and control characters in the path of a log, got {str(run_dir)!r}; "
                 "set cluster.run_dir"
             )
         variables: dict[str, str | int] = {
@@ -161,15 +161,15 @@ class SlurmConfig(BatchConfig):
         return write_script(comment, self._options(submission, run_dir), variables, command)
 
     def check_reachable(self) -> None:
-        """Looks for sbatch.
+        """Checks that sbatch is installed.
 
         Raises:
-            ValueError: if it is not here.
+            ValueError: if it is not.
         """
         require_slurm()
 
     def submit(self, submission: Submission) -> Ticket:
-        """Writes the script into the run folder and hands it to sbatch.
+        """Writes the script into the run folder and submits it with sbatch.
 
         Raises:
             ValueError: if the folder cannot be written, there is no sbatch, or it refuses.
@@ -198,7 +198,7 @@ class SlurmConfig(BatchConfig):
             f"--cpus-per-task={self.cpus}",
         ]
         options += [f"--gres=gpu:{self.gpus}"] if self.gpus else []
-        # 0 would mean all of the node's.
+        # --mem=0 would mean all of the node's memory.
         options += [f"--mem={max(1, round(self.memory_gb * 1024))}M"] if self.memory_gb else []
         options += [f"--time={self.time_min}"] if self.time_min else []
         options += [f"--partition={self.partition}"] if self.partition else []
@@ -210,13 +210,13 @@ class SlurmConfig(BatchConfig):
             return Path(self.run_dir).absolute() / submission.study
         if "://" in submission.location:
             raise ValueError(
-                "cluster=slurm needs a folder for its script and logs, and the study lies at a URI; "
+                "cluster=slurm needs a folder for its script and logs, and the study is at a URI; "
                 "add cluster.run_dir=<path on a disk that all nodes share>"
             )
         return Path(submission.location) / "slurm"
 
     def _find_python(self) -> str:
-        # Not resolved: a virtual environment is known by the link to its Python.
+        # Not resolved: Python finds its virtual environment by the path of the link.
         return str(Path(shutil.which(self.python) or self.python).absolute()) if self.python else sys.executable
 
 
@@ -224,7 +224,7 @@ def _check_option(option: str) -> None:
     match = _OPTION.fullmatch(option)
     if match is None:
         raise ValueError(f"an option in cluster.options reads --name or --name=value, without blanks, got {option!r}")
-    # sbatch takes the beginning of an option for the option.
+    # sbatch accepts abbreviated options.
     owned = next((name for name in (match[1], *_OWNED) if name in _OWNED and name.startswith(match[1])), None)
     if owned is not None:
         meant = f" (--{owned})" if owned != match[1] else ""
@@ -233,6 +233,6 @@ def _check_option(option: str) -> None:
 
 
 def _check_text(name: str, text: str) -> None:
-    """Refuses what Slurm itself would read in its own way: quoting does not help against that."""
+    """Refuses characters that Slurm itself interprets: quoting does not protect them."""
     if not text.isprintable():
         raise ValueError(f"{name} must not hold line breaks or other control characters, got {text!r}")

@@ -55,7 +55,7 @@ def test_a_job_is_deleted_and_waited_for(server, jobs):
 def test_a_job_that_does_not_go_away_is_named(server, jobs):
     server.jobs["mine"] = dict(MANIFEST)
     server.answers = [(200, "{}")]
-    with pytest.raises(ValueError, match="the ended RayJob mine does not go away; see kubectl -n lab describe"):
+    with pytest.raises(ValueError, match="the ended RayJob mine was not deleted within two minutes; see kubectl"):
         jobs.delete("mine")
 
 
@@ -72,7 +72,7 @@ def test_a_job_that_does_not_go_away_is_named(server, jobs):
             (404, "404 page not found\n"),
             "does not know RayJobs: 404 page not found; .* install the KubeRay operator",
         ),
-        (status(409, 'conflict with "kubectl": .spec'), 'somebody else changes the job .*conflict with "kubectl"'),
+        (status(409, 'conflict with "kubectl": .spec'), 'another client changed the job .*conflict with "kubectl"'),
         (status(422, 'RayJob.ray.io "mine" is invalid: spec.x: bad'), "refuses the job: .*spec.x: bad"),
         (status(400, 'strict decoding error: unknown field "spec.y"'), 'refuses the job: .*unknown field "spec.y"'),
         (status(418, "odd"), "answers 418: odd"),
@@ -107,7 +107,7 @@ def test_a_handshake_that_fails_is_no_answer_and_its_cause_is_said(server, tmp_p
     path.write_text(server.write_kubeconfig(tmp_path).read_text().replace("http://", "https://"))
     monkeypatch.setenv("KUBECONFIG", str(path))
     with pytest.raises(
-        UnreachableError, match=r"cluster at https://.* does not answer \(.*SSL.*\); is it up"
+        UnreachableError, match=r"cluster at https://.* does not answer \(.*SSL.*\); check with `kubectl"
     ) as refusal:
         RayJobs("lab").find("mine")
     assert "\n" not in str(refusal.value)

@@ -83,7 +83,7 @@ def test_a_cluster_that_stays_out_of_reach_is_given_up():
 def test_a_job_that_somebody_deletes_is_said_with_the_way_out():
     lines = []
     assert follow_job(Jobs(job("Running"), None), "mine", lines.append, sleep=lambda seconds: None) == 75
-    assert lines[-1] == "RayJob mine was deleted; run the same command again to go on with the study."
+    assert lines[-1] == "RayJob mine was deleted; run the same command again to resume the study."
 
 
 def test_a_job_that_the_operator_has_not_seen_has_an_empty_status():

@@ -44,7 +44,7 @@ def test_what_we_build_breaks_no_rule(manifest):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"metadata.name": "1st"}, "at most 47 small letters"),
+        ({"metadata.name": "1st"}, "at most 47 lower-case letters"),
         ({"metadata.labels.exp": "a b"}, "label exp='a b' must be at most 63"),
         ({f"{SPEC}.managedBy": "me"}, "spec.managedBy must be one of ray.io/kuberay-operator"),
         ({f"{SPEC}.deletionStrategy": {}}, "needs deletionRules, or both onSuccess and onFailure"),

@@ -169,7 +169,7 @@ def test_a_trial_must_fit_on_a_node(resources):
 
 
 def test_files_that_are_named_must_be_there():
-    with pytest.raises(ValueError, match=r"cluster\.setup must be a file, and there is none at 'modules\.sh'"):
+    with pytest.raises(ValueError, match=r"cluster\.setup must be an existing file, got 'modules\.sh'"):
         SlurmConfig(setup="modules.sh").check(Resources())
     with pytest.raises(ValueError, match=r"cluster\.python must be a Python that can be run, and 'nowhere/python'"):
         SlurmConfig(python="nowhere/python").check(Resources())
@@ -210,7 +210,7 @@ def test_little_memory_is_not_taken_for_all_of_it():
 @pytest.mark.parametrize("uri", ["s3://KEY:SECRET@bucket/x", "s3://bucket/x?secret_key=SECRET"])
 def test_a_key_in_the_storage_is_refused_as_every_user_of_a_node_would_see_it(uri):
     with pytest.raises(
-        ValueError, match=r"storage holds a key, .*AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        ValueError, match=r"storage contains a key, .*AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     ) as error:
         SlurmConfig(run_dir="/disk/runs").render(submission(f"{uri}/mine"))
     assert "SECRET" not in str(error.value).replace("AWS_SECRET", "")

@@ -123,7 +123,7 @@ def test_a_job_that_can_no_longer_be_looked_at_goes_on_and_the_command_says_so(s
 def test_a_job_that_is_deleted_while_it_is_followed_leaves_work(server, capsys):
     server.before_get = lambda: server.jobs.clear()
     assert main([*TOY, *PLACE]) == 75
-    assert "was deleted; run the same command again to go on with the study." in capsys.readouterr().out
+    assert "was deleted; run the same command again to resume the study." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("mode", ["online", "'online'"])
