@@ -8,14 +8,15 @@ from typing import Annotated
 from paretoseg.spaces.domain import Choice, Float, Int
 
 MIN_BOTTLENECK = 4
-"""Fewest pixels per axis that may reach the bottleneck: below, normalisation statistics mean nothing."""
+"""Fewest pixels per axis that may reach the bottleneck: with fewer, normalisation statistics mean nothing."""
 
 NUM_SKIP_LEVELS = 5
-"""Skips of the deepest network there is."""
+"""Number of skips of the deepest network."""
 
 _FIXED_STRIDES = {"basic_unet_plus_plus": 16, "vnet": 16, "unetr": 16, "swin_unetr": 32}
 _SMALLEST_EXTENTS = {"swin_unetr": 64}
-"""The Swin transformer's coarsest features are half as fine as other families'; two places an axis are left there."""
+"""The Swin transformer's coarsest features have half the resolution of other families'; 64 pixels leave two per axis.
+"""
 
 _OnOff = Choice(("on", "off"))
 
@@ -24,21 +25,21 @@ _OnOff = Choice(("on", "off"))
 class Architecture:
     """A segmentation network, in two or three spatial dimensions.
 
-    The family `composable` is our encoder-decoder, and hears every field but `bias` and `head`; the other families are
-    MONAI's, and hear the fields that `paretoseg.spaces.canonical.FAMILY_DIMENSIONS` names.
+    The family `composable` is our encoder-decoder. It uses every field but `bias` and `head`. The other families are
+    MONAI's networks and use the fields listed in `paretoseg.spaces.canonical.FAMILY_DIMENSIONS`.
     """
 
     skip: Annotated[str, Choice(("none", "concatenation", "addition", "attention_gate", "dense"))] = "concatenation"
-    """How an encoder level reaches the decoder level of its resolution; dense is the nested decoder of UNet++."""
+    """How an encoder level connects to the decoder level of its resolution; dense is the nested decoder of UNet++."""
 
     depth: Annotated[int, Int(2, 6)] = 4
     """Number of resolution levels, the bottleneck included; the total stride is 2^(depth - 1)."""
 
     width: Annotated[int, Int(4, 64, step=4)] = 16
-    """Channels of the first level; they double with every level down."""
+    """Channels of the first level; the number doubles with every level down."""
 
     attention: Annotated[str, Choice(("none", "squeeze_excitation", "cbam", "self_attention"))] = "none"
-    """Attention that ends every convolution block; self-attention ends the bottleneck alone."""
+    """Attention at the end of every convolution block; self-attention is at the end of the bottleneck only."""
 
     family: Annotated[
         str,
@@ -56,19 +57,19 @@ class Architecture:
             )
         ),
     ] = "composable"
-    """Our composable encoder-decoder, or a network of MONAI's."""
+    """Our composable encoder-decoder, or one of MONAI's networks."""
 
     block: Annotated[str, Choice(("plain", "residual", "separable", "convnext"))] = "plain"
-    """Two convolutions; with a shortcut; each split into pointwise and depthwise; or an inverted bottleneck."""
+    """Two convolutions; two with a shortcut; two split into pointwise and depthwise; or an inverted bottleneck."""
 
     blocks: Annotated[int, Int(1, 3)] = 1
-    """Blocks of every level, in encoder and decoder."""
+    """Number of blocks per level, in encoder and decoder."""
 
     kernel: Annotated[int, Int(3, 7, step=2)] = 3
-    """Edge of the convolutions' kernels."""
+    """Edge of the convolution kernels, in pixels or voxels."""
 
     norm: Annotated[str, Choice(("instance", "batch", "group"))] = "instance"
-    """Normalisation that follows convolutions; group norm has up to eight groups of channels."""
+    """Normalisation after convolutions; group norm has up to eight groups of channels."""
 
     activation: Annotated[str, Choice(("relu", "leaky_relu", "prelu", "gelu", "silu"))] = "relu"
     """Nonlinearity."""
@@ -80,7 +81,7 @@ class Architecture:
     """How the decoder doubles the resolution."""
 
     deep_supervision: Annotated[str, Choice(("off", "on"))] = "off"
-    """Whether coarser decoder levels are trained to segment too."""
+    """Whether coarser decoder levels also get a segmentation loss."""
 
     skip_level_1: Annotated[str, _OnOff] = "on"
     """Whether the finest level has a skip (Wilm et al. 2024: dropping it alone can beat both all and none)."""
@@ -98,14 +99,14 @@ class Architecture:
     """Whether the fifth level has a skip."""
 
     bias: Annotated[str, Choice(("off", "on"))] = "off"
-    """Whether convolutions before a norm have a bias; ours have none, as the norm would take it away again."""
+    """Whether convolutions before a norm have a bias; ours have none, because the norm would remove it."""
 
     head: Annotated[str, Choice(("narrow", "wide"))] = "narrow"
     """Channels before the last layer of UNet++: `width`, or 32 x `width` as in Kamath et al. (2025)."""
 
     @property
     def total_stride(self) -> int:
-        """Factor by which the extents of the input must be divisible, per axis."""
+        """Number by which every spatial extent of the input must be divisible."""
         return _FIXED_STRIDES.get(self.family, 1 << (self.depth - 1))
 
     @property
@@ -115,6 +116,6 @@ class Architecture:
 
     @property
     def skip_levels(self) -> tuple[bool, ...]:
-        """Whether the levels have skips, finest first, shape (depth - 1,); none has where `skip` is none."""
+        """Whether each level has a skip, finest first, length depth - 1; all are False if `skip` is none."""
         kept = [getattr(self, f"skip_level_{level}") == "on" for level in range(1, NUM_SKIP_LEVELS + 1)]
         return tuple(is_on and self.skip != "none" for is_on in kept[: self.depth - 1])

@@ -1,4 +1,4 @@
-"""Writing a file so that it is there as a whole or not at all, on a local disk."""
+"""Writes files on a local disk atomically: a reader sees the whole file or none."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from pathlib import Path
 from typing import BinaryIO
 
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
-"""What a write fails with when the disk, and not the writer, is to blame."""
+"""Error numbers of a write that failed because of the disk."""
 
 UNFINISHED = ".tmp"
-"""How the name of a file ends that is still being written; it starts with a dot."""
+"""Suffix of a file that is still being written; its name also starts with a dot."""
 
 
 @contextmanager
 def open_atomically(path: Path, permissions: int = 0o666) -> Iterator[BinaryIO]:
-    """A file to write bytes into; when the block ends well it is at `path`, and any reader there meets all of it.
+    """Yields a binary file; when the block ends without an error, the file is moved to `path` in one step.
 
-    It has a temporary name first and is on disk before it is moved: a crash leaves the old file or the new one.
+    Until then it has a temporary name. It is synced to disk before it is moved, so a crash leaves the old file or the
+    new one.
 
     Args:
-        path: Where the file will be, in a folder that is there.
-        permissions: Of the file, less what the process's umask takes away.
+        path: Where the file will be; its folder must exist.
+        permissions: Of the file; the process's umask applies.
 
     Raises:
-        OSError: if it cannot be written; what was there before stays, and nothing is left beside it.
+        OSError: if it cannot be written; an earlier file at `path` stays, and no temporary file is left.
     """
     unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
     try:
@@ -44,16 +45,16 @@ def open_atomically(path: Path, permissions: int = 0o666) -> Iterator[BinaryIO]:
 
 
 def write_atomically(path: Path, content: bytes, permissions: int = 0o666) -> None:
-    """Writes a file as `open_atomically` does."""
+    """Writes `content` to `path` as `open_atomically` does. Raises OSError if it cannot be written."""
     with open_atomically(path, permissions) as stream:
         stream.write(content)
 
 
 def sync_folder(folder: Path) -> None:
-    """Waits until the names in a folder are on disk: without, a power cut can take a file away that was synced itself.
+    """Waits until a folder's list of names is on disk: a power cut could otherwise lose a file that was itself synced.
 
     Raises:
-        OSError: if the disk fails. File systems that cannot do it for folders are left to their own ways.
+        OSError: if the disk fails. File systems that cannot sync folders are ignored.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -1,7 +1,7 @@
-"""Which dimensions a network hears, so that two genomes of one network become equal.
+"""Which dimensions a network uses, so that two candidates for the same network become equal.
 
-A dimension that changes nothing takes a resting value, and an option that a network does not know becomes the one that
-it builds instead. Both stay inside the space that is searched.
+A dimension that has no effect takes its resting value. An option that a network does not know is replaced by the option
+that it builds instead. Both stay inside the search space.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from paretoseg.spaces.architecture import NUM_SKIP_LEVELS
 from paretoseg.spaces.domain import Domain, Value
 
 SKIP_LEVELS = tuple(f"skip_level_{level}" for level in range(1, NUM_SKIP_LEVELS + 1))
-"""The mask of the skips, finest level first."""
+"""The dimensions that switch skips on and off, finest level first."""
 
 FAMILY_ONLY = ("bias", "head")
-"""Dimensions that our own network does not hear."""
+"""Dimensions that our own network ignores."""
 
 MIN_DEPTHS: Mapping[str, int] = {"dynunet": 3}
-"""Fewest levels of a family, where two are too few."""
+"""Smallest depth of families that need more than two levels."""
 
 _LEVELS = ("depth", "width")
 
@@ -38,7 +38,7 @@ FAMILY_DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "unetr": ("width", "block", "norm", "dropout"),
     "swin_unetr": ("width", "norm", "dropout"),
 }
-"""What decides the shape of a network of each family, beside the family."""
+"""The dimensions that each family uses, apart from `family` itself."""
 
 FAMILY_OPTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "unet": {"skip": ("concatenation", "none"), "block": ("plain", "residual")},
@@ -46,18 +46,18 @@ FAMILY_OPTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "dynunet": {"block": ("plain", "residual")},
     "unetr": {"block": ("residual", "plain")},
 }
-"""The options that a family knows of a choice; every other one builds the first."""
+"""The options that a family supports; any other option builds the first one listed."""
 
 
 def canonicalise(
     values: Mapping[str, Value], resting: Mapping[str, Value], domains: Mapping[str, Domain]
 ) -> dict[str, Value]:
-    """The values with everything at rest that the network does not hear.
+    """The values, with every dimension that the network ignores at its resting value.
 
     Args:
         values: Every dimension of a candidate, inside the domains.
-        resting: What a dimension is that changes nothing, inside the domains.
-        domains: The space that is searched.
+        resting: The value of each dimension when it has no effect, inside the domains.
+        domains: The search space.
     """
     found = dict(values)
     family = str(found["family"])
@@ -70,7 +70,7 @@ def canonicalise(
 
 
 def _find_unheard(values: Mapping[str, Value]) -> Iterator[str]:
-    """The dimensions of the architecture that change nothing."""
+    """The dimensions of the architecture that have no effect."""
     family, depth = str(values["family"]), int(values["depth"])
     heard = FAMILY_DIMENSIONS[family]
     for names in FAMILY_DIMENSIONS.values():
@@ -90,7 +90,7 @@ def _settle_options(
     resting: Mapping[str, Value],
     domains: Mapping[str, Domain],
 ) -> None:
-    """Options that a family does not know become the one that it builds, as far as the space has it."""
+    """Replaces, in place, options that a family does not support by the option it builds, if the space contains it."""
     for name, options in known.items():
         if values[name] in options:
             continue
@@ -100,7 +100,7 @@ def _settle_options(
 
 
 def _settle_skips(values: dict[str, Value], *, resting: Mapping[str, Value], domains: Mapping[str, Domain]) -> None:
-    """No level with a skip is no skip; a nested decoder needs a skip above the deepest one to be nested."""
+    """Sets `skip`, in place, to none if no level has one, and dense to concatenation if only the deepest has one."""
     levels = SKIP_LEVELS[: int(values["depth"]) - 1]
     if values["skip"] == "none":
         return
@@ -111,6 +111,6 @@ def _settle_skips(values: dict[str, Value], *, resting: Mapping[str, Value], dom
 
 
 def _list(domain: Domain) -> tuple[Value, ...]:
-    """The options of a choice."""
+    """All options of a choice."""
     first = domain.from_unit(0.0)
     return (first, *domain.neighbours(first))

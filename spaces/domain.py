@@ -1,7 +1,8 @@
-"""What one dimension of the search space may be, and its only encoding.
+"""The values of one dimension of the search space, and their encoding in the unit interval.
 
 Every domain maps its values to the unit interval and back, so that samplers, genetic operators and surrogates see the
-same numbers. `Float` is continuous there, `Int` and `Choice` cut it into equal cells and stand in the middle of theirs.
+same numbers. `Float` is continuous there. `Int` and `Choice` divide it into equal cells; a value maps to the middle of
+its cell.
 """
 
 from __future__ import annotations
@@ -23,22 +24,22 @@ class Domain(Protocol):
         ...
 
     def to_unit(self, value: Value) -> float:
-        """The place of `value` in [0, 1]. Raises ValueError if it is not contained."""
+        """The position of `value` in [0, 1]. Raises ValueError if the domain does not contain it."""
         ...
 
     def from_unit(self, unit: float) -> Value:
-        """The value at `unit`, which is clipped to [0, 1] first. Inverse of `to_unit`."""
+        """The value at position `unit`, which is clipped to [0, 1] first. Inverse of `to_unit`."""
         ...
 
     def neighbours(self, value: Value) -> tuple[Value, ...]:
-        """The values one step away, in ascending order; for a Choice all the others."""
+        """The values one step away, in ascending order; all other options of a Choice."""
         ...
 
-    def restrict(self, wish: object) -> Domain:
-        """The part of this domain that a user asks for: a single value, or a list of bounds or options.
+    def restrict(self, requested: object) -> Domain:
+        """The part of this domain that a user asks for.
 
         Raises:
-            ValueError: if the wish is not contained in this domain; the message names what is.
+            ValueError: if it is not inside this domain; the message lists the allowed values.
         """
         ...
 
@@ -51,13 +52,13 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _pair(wish: object, domain: Domain) -> tuple[object, object]:
-    """The bounds of a wish: a value stands for both; a list must hold exactly two."""
-    if not isinstance(wish, list | tuple):
-        return wish, wish
-    if len(wish) != 2:
-        raise ValueError(f"needs one value or [low, high] within {domain.describe()}, got {list(wish)}")
-    return wish[0], wish[1]
+def _pair(requested: object, domain: Domain) -> tuple[object, object]:
+    """The lower and upper bound that a user asks for: one value for both, or a list of exactly two."""
+    if not isinstance(requested, list | tuple):
+        return requested, requested
+    if len(requested) != 2:
+        raise ValueError(f"needs one value or [low, high] within {domain.describe()}, got {list(requested)}")
+    return requested[0], requested[1]
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Float:
         return _is_number(value) and self.low <= float(value) <= self.high  # type: ignore[arg-type]
 
     def to_unit(self, value: Value) -> float:
-        """The place of `value` in [0, 1], linear or logarithmic."""
+        """The position of `value` in [0, 1], linear or logarithmic. Raises ValueError if it is outside the range."""
         if not self.contains(value):
             raise ValueError(f"must lie in {self.describe()}, got {value!r}")
         if self.low == self.high:
@@ -99,22 +100,22 @@ class Float:
         return min(max(rounded, self.low), self.high)
 
     def neighbours(self, value: Value) -> tuple[float, ...]:
-        """The numbers a tenth of the range below and above, as far as they are inside."""
+        """The numbers a tenth of the range below and above, clipped to the domain; ascending."""
         unit = self.to_unit(value)
         if self.low == self.high:
             return ()
         return tuple(self.from_unit(place) for place in (unit - 0.1, unit + 0.1) if 0.0 <= place <= 1.0)
 
-    def restrict(self, wish: object) -> Float:
+    def restrict(self, requested: object) -> Float:
         """`0.5` pins the dimension, `[0.1, 0.5]` narrows it."""
-        low, high = _pair(wish, self)
+        low, high = _pair(requested, self)
         for bound in (low, high):
             if not self.contains(bound):
                 raise ValueError(f"must lie in {self.describe()}, got {bound!r}")
         return Float(float(low), float(high), log=self.log)  # type: ignore[arg-type]
 
     def describe(self) -> str:
-        """The range in words."""
+        """The range as text, such as '2..6'."""
         return f"{self.low:g}..{self.high:g}"
 
     def _scale(self, value: float) -> float:
@@ -126,7 +127,7 @@ class Int:
     """A whole number in low..high, both included, that differs from `low` by a multiple of `step`.
 
     Raises:
-        ValueError: if low > high, the step is below 1, or the step does not lead from low to high.
+        ValueError: if low > high, the step is below 1, or no number of steps leads from low to high.
     """
 
     low: int
@@ -145,32 +146,32 @@ class Int:
         return is_whole and self.low <= value <= self.high and (value - self.low) % self.step == 0  # type: ignore[operator]
 
     def to_unit(self, value: Value) -> float:
-        """The middle of the value's cell."""
+        """The middle of the value's cell, in (0, 1). Raises ValueError if the value is not contained."""
         if not self.contains(value):
             raise ValueError(f"must lie in {self.describe()}, got {value!r}")
         return ((int(value) - self.low) // self.step + 0.5) / self.num_values
 
     def from_unit(self, unit: float) -> int:
-        """The value whose cell holds `unit`."""
+        """The value whose cell contains `unit`."""
         cell = min(int(min(max(unit, 0.0), 1.0) * self.num_values), self.num_values - 1)
         return self.low + cell * self.step
 
     def neighbours(self, value: Value) -> tuple[int, ...]:
-        """One step below and above, as far as they are inside."""
+        """The values one step below and above, where the domain contains them."""
         if not self.contains(value):
             raise ValueError(f"must lie in {self.describe()}, got {value!r}")
         return tuple(near for near in (int(value) - self.step, int(value) + self.step) if self.contains(near))
 
-    def restrict(self, wish: object) -> Int:
+    def restrict(self, requested: object) -> Int:
         """`3` pins the dimension, `[2, 4]` narrows it."""
-        low, high = _pair(wish, self)
+        low, high = _pair(requested, self)
         for bound in (low, high):
             if not self.contains(bound):
                 raise ValueError(f"must lie in {self.describe()}, got {bound!r}")
         return Int(low, high, step=self.step)  # type: ignore[arg-type]
 
     def describe(self) -> str:
-        """The range in words."""
+        """The range as text, such as '2..6'."""
         return f"{self.low}..{self.high}" + (f" in steps of {self.step}" if self.step > 1 else "")
 
     @property
@@ -181,7 +182,7 @@ class Int:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several named options; their order means nothing.
+    """One of several named options; their order has no meaning.
 
     Raises:
         ValueError: if there is no option, or one is listed twice.
@@ -198,13 +199,13 @@ class Choice:
         return isinstance(value, str) and value in self.options
 
     def to_unit(self, value: Value) -> float:
-        """The middle of the option's cell."""
+        """The middle of the option's cell, in (0, 1). Raises ValueError for an unknown option."""
         if not self.contains(value):
             raise ValueError(f"must be one of {self.describe()}, got {value!r}")
         return (self.options.index(str(value)) + 0.5) / len(self.options)
 
     def from_unit(self, unit: float) -> str:
-        """The option whose cell holds `unit`."""
+        """The option whose cell contains `unit`."""
         return self.options[min(int(min(max(unit, 0.0), 1.0) * len(self.options)), len(self.options) - 1)]
 
     def neighbours(self, value: Value) -> tuple[str, ...]:
@@ -213,16 +214,16 @@ class Choice:
             raise ValueError(f"must be one of {self.describe()}, got {value!r}")
         return tuple(option for option in self.options if option != value)
 
-    def restrict(self, wish: object) -> Choice:
+    def restrict(self, requested: object) -> Choice:
         """`concatenation` pins the dimension, `[none, concatenation]` narrows it."""
-        wishes = list(wish) if isinstance(wish, list | tuple) else [wish]
-        for option in wishes:
+        requests = list(requested) if isinstance(requested, list | tuple) else [requested]
+        for option in requests:
             if not self.contains(option):
                 raise ValueError(f"must be one of {self.describe()}, got {option!r}")
-        return Choice(tuple(option for option in self.options if option in wishes)) if wishes else self._refuse()
+        return Choice(tuple(option for option in self.options if option in requests)) if requests else self._refuse()
 
     def describe(self) -> str:
-        """The options in words."""
+        """The options as text, separated by commas."""
         return ", ".join(self.options)
 
     def _refuse(self) -> Choice:

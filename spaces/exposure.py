@@ -1,4 +1,4 @@
-"""What the candidates of a space may meet in training: a score on the like says how well it was learned."""
+"""Which image changes candidates may see in training; a score on the same changes measures what was learned."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from paretoseg.spaces.search_space import SearchSpace
 
 
 def find_exposure(space: SearchSpace) -> frozenset[str]:
-    """The families of image changes that at least one candidate of the space meets in training.
+    """The families of image changes that at least one candidate of the space sees in training.
 
     Names as in `paretoseg.spaces.recipe.FAMILIES`, or `mirroring`.
     """

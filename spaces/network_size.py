@@ -1,4 +1,4 @@
-"""What all networks of a study are made to come to, whatever else tells them apart. Free of torch."""
+"""The size that all networks of a study are scaled to, whatever their other dimensions. Free of torch."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """A number of parameters, or of operations; with neither, networks are as wide as they say."""
+    """A target number of parameters or of operations; with neither, networks keep the width of their candidate."""
 
     parameters: int = 0
-    """Weights of the network; 0 for not at all."""
+    """Number of trained weights; 0 for no target."""
 
     flops: int = 0
-    """Floating-point operations of one forward pass of one window of the training patch; 0 for not at all."""
+    """Floating-point operations of one forward pass of one window of the training patch; 0 for no target."""
 
     def __post_init__(self) -> None:
         assert not (self.parameters and self.flops), "one width cannot match two numbers"
 
     @property
     def measure(self) -> str:
-        """'parameters', 'flops', or '' if nothing is matched."""
+        """What is matched: 'parameters', 'flops', or '' for nothing."""
         return "parameters" if self.parameters else "flops" if self.flops else ""
 
     @property
     def amount(self) -> int:
-        """How many of them."""
+        """The target number of parameters or operations; 0 if nothing is matched."""
         return self.parameters or self.flops

@@ -1,4 +1,4 @@
-"""The objective space: what is measured of a trial, and in which direction it is good."""
+"""The objective space: what is measured of a trial, and whether higher or lower is better."""
 
 from __future__ import annotations
 
@@ -19,31 +19,32 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True)
 class Objective:
-    """A number that the search makes as good as it can."""
+    """A number that the search optimises."""
 
     name: str
-    """Its column in every table."""
+    """Its column name in every table."""
 
     unit: str
-    """What it is counted in, such as 'Dice'."""
+    """Its unit, such as 'Dice'."""
 
     direction: Direction
     """Whether higher or lower is better."""
 
     reference: float
-    """The worst value that still counts: the corner from which hypervolume is measured, fixed for a whole study."""
+    """The worst value that still counts: its coordinate of the hypervolume's reference point, fixed for a whole study.
+    """
 
     description: str = ""
-    """What the number says, in one sentence."""
+    """What the number means, in one sentence."""
 
     def to_loss(self, value: float) -> float:
-        """The value turned so that lower is better."""
+        """The value as a loss: negated if higher is better."""
         return -value if self.direction is Direction.MAXIMISE else value
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a trial reached: a finite number for every name.
+    """The values that a trial reached: a finite number per name.
 
     Raises:
         ValueError: if a value is NaN or infinite; the message names it.
@@ -58,7 +59,7 @@ class Measurement:
 
 
 def to_losses(objectives: Sequence[Objective], measurements: Sequence[Mapping[str, float]]) -> np.ndarray:
-    """The measurements as an array to minimise, shape (num_measurements, num_objectives).
+    """The measurements as losses (lower is better), shape (num_measurements, num_objectives).
 
     Raises:
         KeyError: if a measurement lacks an objective.

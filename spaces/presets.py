@@ -1,4 +1,4 @@
-"""Which dimensions a study searches unless it names them: a search of everything at once finds little."""
+"""Which dimensions a study searches unless it names them: a search over all dimensions at once finds little."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ PRESETS: Mapping[str, frozenset[str]] = {
     "families": frozenset(CORE) | {"family"},
     "full": frozenset(_ARCHITECTURE) | frozenset(_RECIPE),
 }
-"""By name, the dimensions that are searched; all others keep their defaults."""
+"""The dimensions that each preset searches; all others keep their defaults."""
 
 _HELD_OUT = "noise_blur"
-"""The kind of augmentation that does to training images what the battery does to test images."""
+"""The kind of augmentation that applies to training images what the battery applies to test images."""
 
 PRESET_RESTRICTIONS: Mapping[str, tuple[str, ...]] = {
     "augmentation": tuple(name for name, kinds in AUGMENTATIONS.items() if _HELD_OUT not in kinds)
 }
-"""What a preset opens of a dimension, where that is not all of it: whoever wants the rest names it.
+"""The values that presets search of a dimension, where not all of its domain; name the dimension to search the rest.
 
-A network that met noise in training is not robust to noise, it has learned it.
+A network that saw noise in training is not robust to noise: it has learned it.
 """
 
 

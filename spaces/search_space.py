@@ -1,7 +1,7 @@
 """The decision space: every dimension of a candidate, narrowed to what a study searches.
 
 The dimensions are read off the annotated fields of `Architecture` and `Recipe`; adding a field there is all it takes to
-make it stored, shown, and searched by the presets that hold it.
+store it, show it, and search it with the presets that contain it.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from paretoseg.spaces.suggestion import suggest
 _ALWAYS_HASHED = frozenset(
     {"skip", "depth", "width", "attention", "patch", "foreground_ratio", "augmentation", "learning_rate"}
 )
-"""The dimensions of the first studies, which every hash tells."""
+"""The dimensions of the first studies, which are part of every hash."""
 
 EVERYTHING = "all"
-"""The wish for the full domain of a dimension, whatever the preset says."""
+"""The restriction that opens the full domain of a dimension, whatever the preset."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A point of the decision space: a network's shape and its training."""
+    """A point of the decision space: an architecture and a training recipe."""
 
     architecture: Architecture = field(default_factory=Architecture)
     recipe: Recipe = field(default_factory=Recipe)
@@ -49,7 +49,7 @@ class Candidate:
         """The candidate with these values; missing dimensions take their defaults.
 
         Raises:
-            ValueError: for a name that is no dimension.
+            ValueError: for an unknown dimension; the message suggests the nearest name.
         """
         for name in values:
             _check_name(name)
@@ -63,7 +63,7 @@ class Candidate:
     def short_hash(self) -> str:
         """Eight hexadecimal digits that depend on the values alone, equal in every process.
 
-        A new dimension that stands at its default changes nothing, so that hashes outlast a growing space.
+        A new dimension at its default does not change it, so that old hashes stay valid when the space grows.
         """
         defaults = _DEFAULTS.as_dict()
         told = {
@@ -99,22 +99,23 @@ class SearchSpace:
     """The part of the decision space that a study searches.
 
     Args:
-        restrictions: By dimension, a value that pins it or a list that narrows it: `[low, high]` for numbers, options
-            for a choice; `all` for its full domain. Dimensions that are not named are left to the preset.
+        restrictions: By dimension, a value that fixes it, or a list that narrows it (`[low, high]` for numbers, options
+            for a choice), or `all` for its full domain. The preset decides on the other dimensions.
         preset: Which dimensions are searched unless they are named (`spaces.presets`); the others keep their defaults.
 
     Raises:
-        ValueError: for an unknown dimension or preset, a value outside its domain, or a space without any possible
-            network.
+        ValueError: for an unknown dimension or preset, a value outside its domain, or a space in which no network fits.
     """
 
     def __init__(self, restrictions: Mapping[str, object] | None = None, preset: str = "core") -> None:
-        wishes = restrictions or {}
-        for name in wishes:
+        requests = restrictions or {}
+        for name in requests:
             _check_name(name)
-        searched = read_preset(preset) | set(wishes)
+        searched = read_preset(preset) | set(requests)
         self._domains = {
-            name: _restrict(name, wishes[name]) if name in wishes else (_open(name) if name in searched else _pin(name))
+            name: _restrict(name, requests[name])
+            if name in requests
+            else (_open(name) if name in searched else _pin(name))
             for name in DIMENSIONS
         }
         self._searched = {name: domain for name, domain in self._domains.items() if name in searched}
@@ -160,10 +161,10 @@ class SearchSpace:
         return self.decode(generator.random(len(self._searched)))
 
     def encode(self, candidate: Candidate) -> np.ndarray:
-        """The candidate's place in the unit cube, shape (num_searched,), in the order of `searched`.
+        """The candidate as a point of the unit cube, shape (num_searched,), in the order of `searched`.
 
         Raises:
-            ValueError: if the candidate lies outside this space; the message names the dimension.
+            ValueError: if the candidate is outside this space; the message names the dimension.
         """
         place = {}
         for name, value in candidate.as_dict().items():
@@ -174,7 +175,7 @@ class SearchSpace:
         return np.array([place[name] for name in self._searched])
 
     def decode(self, unit: np.ndarray) -> Candidate:
-        """The repaired candidate at a place of the unit cube, shape (num_searched,)."""
+        """The repaired candidate at a point of the unit cube, shape (num_searched,)."""
         return self.complete(
             {
                 name: domain.from_unit(float(place))
@@ -183,14 +184,14 @@ class SearchSpace:
         )
 
     def complete(self, values: Mapping[str, Value]) -> Candidate:
-        """The repaired candidate with these values; the dimensions that are missing are those of the default."""
+        """The repaired candidate with these values; missing dimensions take the values of `default()`."""
         return self.repair(Candidate.from_dict({**self._resting, **values}))
 
     def canonical(self, candidate: Candidate) -> Candidate:
-        """The same network and training, with every dimension that they do not hear at rest.
+        """The same network and training, with every dimension that has no effect at its resting value.
 
-        Two candidates of this space that build the same network are equal afterwards, and it changes nothing to ask
-        twice. See `paretoseg.spaces.canonical`.
+        Two candidates of this space that build the same network become equal. A second call changes nothing. See
+        `paretoseg.spaces.canonical`.
         """
         before, after = (dataclasses.asdict(recipe) for recipe in (candidate.recipe, candidate.recipe.canonical()))
         unheard = {name: self._resting[name] for name in before if before[name] != after[name]}
@@ -198,7 +199,7 @@ class SearchSpace:
         return Candidate.from_dict(canonicalise(values, self._resting, self._domains))
 
     def repair(self, candidate: Candidate) -> Candidate:
-        """The nearest possible network, canonical: the patch, then the depth, then the family moves until they fit.
+        """The nearest possible candidate, canonical: changes the patch, then the depth, then the family until they fit.
 
         Repairing twice changes nothing.
         """
@@ -211,7 +212,7 @@ class SearchSpace:
         raise AssertionError("the constructor refuses a space without a possible network")
 
     def enumerate(self) -> Iterator[Candidate]:
-        """Every distinct candidate of a finite space, in the order of declaration.
+        """Yields every distinct candidate of a finite space; the last dimension varies fastest.
 
         Raises:
             ValueError: if the space is infinite.
@@ -226,7 +227,7 @@ class SearchSpace:
                 yield candidate
 
     def _shapes(self, wanted: Architecture) -> Iterator[Architecture]:
-        """The architecture in the depths and families of this space, the nearest depth of its own family first."""
+        """Yields the architecture in all depths and families of this space, nearest depth of its own family first."""
         others = [self._resting["family"], *_values(self._domains["family"])]
         for family in dict.fromkeys([wanted.family, *map(str, others)]):
             if "depth" not in FAMILY_DIMENSIONS[family]:
@@ -242,12 +243,14 @@ class SearchSpace:
         return [patch for patch in patches if patch % shape.total_stride == 0 and patch >= shape.smallest_extent]
 
 
-def _restrict(name: str, wish: object) -> Domain:
-    """The part of a dimension's domain that is wished for."""
-    if wish == EVERYTHING and not DIMENSIONS[name].contains(EVERYTHING):
+def _restrict(name: str, requested: object) -> Domain:
+    """The part of a dimension's domain that the user asks for."""
+    if requested == EVERYTHING and not DIMENSIONS[name].contains(EVERYTHING):
         return DIMENSIONS[name]
     # YAML reads a bare `on` as true.
-    listed = [_name_switch(item) for item in wish] if isinstance(wish, list | tuple) else _name_switch(wish)
+    listed = (
+        [_name_switch(item) for item in requested] if isinstance(requested, list | tuple) else _name_switch(requested)
+    )
     try:
         return DIMENSIONS[name].restrict(listed)
     except ValueError as error:
@@ -255,7 +258,7 @@ def _restrict(name: str, wish: object) -> Domain:
 
 
 def _open(name: str) -> Domain:
-    """What a preset opens of a dimension."""
+    """The part of a dimension's domain that presets search."""
     return DIMENSIONS[name].restrict(PRESET_RESTRICTIONS[name]) if name in PRESET_RESTRICTIONS else DIMENSIONS[name]
 
 
@@ -263,12 +266,12 @@ def _pin(name: str) -> Domain:
     return DIMENSIONS[name].restrict(_DEFAULTS.as_dict()[name])
 
 
-def _name_switch(wish: object) -> object:
-    return ("on" if wish else "off") if isinstance(wish, bool) else wish
+def _name_switch(requested: object) -> object:
+    return ("on" if requested else "off") if isinstance(requested, bool) else requested
 
 
 def _find_resting(name: str, domain: Domain) -> Value:
-    """The default of a dimension, or what is nearest to it in a narrowed domain."""
+    """The default of a dimension, or the value nearest to it in a narrowed domain."""
     default = _DEFAULTS.as_dict()[name]
     return default if domain.contains(default) else _nearest(domain, name, default)
 
@@ -286,7 +289,7 @@ def _values(domain: Domain) -> list[Value]:
 
 
 def _nearest(domain: Domain, name: str, wanted: Value) -> Value:
-    """The value of a narrowed domain that lies closest to one of the full one; of a choice, the first."""
+    """The bound of a narrowed domain nearest to a value of the full one; the first option of a choice."""
     if isinstance(domain, Choice):
         return domain.options[0]
     full = DIMENSIONS[name]

@@ -21,14 +21,14 @@ from paretoseg.spaces.search_space import DIMENSIONS, Candidate
 
 
 def write_tables() -> str:
-    """All dimensions with range, default, smallest preset and meaning, then what each family hears; Markdown."""
+    """All dimensions with range, default, smallest preset and meaning, then what each family uses; Markdown."""
     rows = ["| key | range | default | searched by | is |", "| --- | --- | --- | --- | --- |"]
     meanings = {name: text for part in (Architecture, Recipe) for name, text in read_meanings(part)}
     for name, domain in DIMENSIONS.items():
         default = Candidate().as_dict()[name]
         cells = [f"`space.{name}`", _range(domain), f"`{default}`", _list_presets(name), meanings[name]]
         rows.append(f"| {' | '.join(cells)} |")
-    rows += ["", "| family | hears |", "| --- | --- |"]
+    rows += ["", "| family | uses |", "| --- | --- |"]
     for family, names in FAMILY_DIMENSIONS.items():
         shown = [name for name in names if name not in SKIP_LEVELS]
         levels = [f"{SKIP_LEVELS[0]}..{len(SKIP_LEVELS)}"] if len(shown) < len(names) else []
