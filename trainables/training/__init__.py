@@ -1,4 +1,4 @@
-"""One iteration of training and all it needs: patches, augmentation, loss, optimiser, memory, several processes.
+"""One iteration of training and all it needs: patches, augmentation, loss, optimiser, memory, data parallelism.
 
-Imports data; builds no network and measures nothing. Start with `learner.py`.
+Imports data; builds no network and evaluates nothing. Start with `learner.py`.
 """

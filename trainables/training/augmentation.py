@@ -1,14 +1,14 @@
-"""Training transforms, batched on the device: randomness is drawn first, then applied.
+"""Training transforms, batched on the device: random numbers are drawn first, then applied.
 
-`Recipe.mirroring` flips and turns every patch. Three more kinds are switched on by `Recipe.augmentation` and scaled by
+`Recipe.mirroring` flips and turns every patch. `Recipe.augmentation` switches on three more kinds, scaled by
 `Recipe.augmentation_strength`:
 
     spatial      rotation and scaling of some patches
     intensity    gain, offset and gamma of every patch
     noise_blur   Gaussian noise on some patches, Gaussian blur of some
 
-The last kind is also in the robustness battery (`corruptions.py`). A score on corruptions that were trained on says how
-well they were learned: `paretoseg.spaces.recipe.augmentation_families` tells which ones those are.
+The last kind is also in the robustness battery (`trainables/corruptions`). A score on corruptions that a network was
+trained on measures what it learned; `paretoseg.spaces.recipe.augmentation_families` lists their families.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ from torch.nn import functional
 from paretoseg.spaces.recipe import AUGMENTATIONS, Recipe
 
 MAX_GAIN = 0.6
-"""Furthest that the factor on intensities lies from 1, uniform, at full strength as all of these."""
+"""Largest distance of the factor on intensities from 1, uniform; this and the following at full strength."""
 
 MAX_OFFSET = 0.3
-"""Most that is added to intensities, in units of the range [0, 1], uniform."""
+"""Largest offset of intensities, of the range [0, 1], uniform."""
 
 MAX_LOG_GAMMA = 0.8
 """Largest natural logarithm of the exponent on intensities, uniform."""
 
 MAX_ANGLE = math.pi / 6
-"""Furthest rotation in radians, uniform; in three dimensions about each axis in turn."""
+"""Largest rotation in radians, uniform; in three dimensions about each axis in turn."""
 
 MAX_LOG_SCALE = 0.4
 """Largest natural logarithm of the magnification, uniform."""
 
 MAX_NOISE = 0.2
-"""Largest standard deviation of the noise, in units of the range [0, 1], uniform."""
+"""Largest standard deviation of the noise, of the range [0, 1], uniform."""
 
 MAX_BLUR = 2.0
 """Largest standard deviation of the blur, in pixels, uniform."""
 
 AFFINE_SHARE, NOISE_SHARE, BLUR_SHARE = 0.25, 0.5, 0.25
-"""Shares of the patches that are rotated and scaled, that get noise, and that are blurred."""
+"""Shares of the patches that are rotated and scaled, get noise, and are blurred."""
 
 
 MIN_PIXELS_ONE_BY_ONE = 1024
-"""Pixels of a patch from which on a CPU flips and turns patches one by one; smaller ones are faster all together."""
+"""Patch size in pixels from which a CPU flips and turns patches one by one; smaller patches are faster as a batch."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,9 @@ class AugmentationDraw:
     """Right angles to turn by in the plane of the last two axes, 0 to 3."""
 
     matrices: Float[Tensor, "b d d"]
-    """From places in the patch after rotation and scaling to those before, both from its middle; identity for most."""
+    """Map positions after rotation and scaling to those before, relative to the patch's centre; identity for most
+    patches.
+    """
 
     gains: Float[Tensor, " b"]
     offsets: Float[Tensor, " b"]
@@ -74,7 +76,7 @@ class AugmentationDraw:
     """Standard deviation of the noise; 0 for none."""
 
     noise_seed: int
-    """The noise itself is drawn where the images are: a number a pixel is too much to draw here."""
+    """Seed of the noise, which is drawn on the images' device: one number per pixel is too slow to draw on the CPU."""
 
     blurs: Float[Tensor, " b"]
     """Standard deviation of the blur in pixels; 0 for none."""
@@ -83,18 +85,18 @@ class AugmentationDraw:
 def draw_augmentation(
     num_patches: int, spatial_dims: int, strength: float, generator: torch.Generator
 ) -> AugmentationDraw:
-    """Everything that any augmentation needs.
+    """The random numbers of all augmentations for one batch.
 
-    The generator, of the CPU, advances alike for all kinds and strengths, so that candidates stay paired.
+    The CPU generator advances by the same amount for all kinds and strengths, so that candidates stay paired.
 
     Args:
-        num_patches: The size of the batch.
+        num_patches: Number of patches in the batch.
         spatial_dims: 2 or 3.
         strength: In [0, 1]: scales the ranges of all but flips and right-angle turns.
         generator: Advanced.
     """
     num_angles = 1 if spatial_dims == 2 else 3
-    # All numbers at once, and arrays for the arithmetic on a few of them: tensors would take several times as long.
+    # Draw all numbers at once and compute with NumPy arrays: with so few numbers, tensors take several times as long.
     uniform = iter(torch.rand(spatial_dims + num_angles + 9, num_patches, generator=generator).numpy())
 
     def spread(reach: float) -> np.ndarray:
@@ -126,12 +128,12 @@ def draw_augmentation(
 def augment(
     images: Float[Tensor, "b c *patch"], labels: Int64[Tensor, "b *patch"], recipe: Recipe, draw: AugmentationDraw
 ) -> tuple[Float[Tensor, "b c *patch"], Int64[Tensor, "b *patch"]]:
-    """Images in [0, 1] and their labels after the augmentation of a recipe.
+    """Augmented images in [0, 1] and their labels, as the recipe says.
 
     Args:
         images: Square or cubic patches with intensities in [0, 1].
-        labels: They move along with the image.
-        recipe: Says which kinds there are; how far they reach is in the draw.
+        labels: Moved together with the images.
+        recipe: Which kinds to apply; the draw already contains their strength.
         draw: From `draw_augmentation` for a batch of this size.
     """
     kinds = AUGMENTATIONS[recipe.augmentation]
@@ -147,7 +149,7 @@ def augment(
 
 
 def flip_and_turn(batch: Tensor, draw: AugmentationDraw) -> Tensor:
-    """The batch, images or labels, flipped and turned; every value stays, only places change."""
+    """The batch (images or labels) flipped and turned; values do not change, only positions do."""
     num_dims = draw.flips.shape[1]
     if batch.device.type == "cpu" and batch[0].numel() >= MIN_PIXELS_ONE_BY_ONE:
         return _flip_and_turn_each(batch, draw)
@@ -162,11 +164,11 @@ def flip_and_turn(batch: Tensor, draw: AugmentationDraw) -> Tensor:
 
 
 def _flip_and_turn_each(batch: Tensor, draw: AugmentationDraw) -> Tensor:
-    """As `flip_and_turn`, on a CPU: array views of one item after the other, so that every value is copied once."""
+    """`flip_and_turn` on a CPU: takes array views of one item at a time, so that every value is copied once."""
     moved = torch.empty_like(batch)
     draws = draw.flips.tolist(), draw.turns.tolist()
     for source, target, flips, turns in zip(batch.numpy(), moved.numpy(), *draws, strict=True):
-        # A quarter turn is a flip of one axis, and then the two change places.
+        # A quarter turn is a flip of one axis followed by swapping the two axes.
         flips[-1] ^= turns in (1, 2)
         flips[-2] ^= turns in (2, 3)
         view = source[(..., *(slice(None, None, -1 if is_flipped else 1) for is_flipped in flips))]
@@ -177,13 +179,13 @@ def _flip_and_turn_each(batch: Tensor, draw: AugmentationDraw) -> Tensor:
 def rotate_and_scale(
     images: Float[Tensor, "b c *patch"], labels: Int64[Tensor, "b *patch"], draw: AugmentationDraw
 ) -> tuple[Float[Tensor, "b c *patch"], Int64[Tensor, "b *patch"]]:
-    """Both under the draw's matrices: images between pixels linearly, labels by the nearest; mirrored at the border."""
+    """Both under the draw's matrices: images interpolated linearly, labels by nearest; mirrored at the border."""
     num_dims = draw.matrices.shape[1]
     is_identity = (draw.matrices == torch.eye(num_dims)).flatten(1).all(dim=1)
     chosen = (~is_identity).nonzero()[:, 0]
     if not len(chosen):
         return images, labels
-    # Torch names places in the order x, y, z: the reverse of the axes.
+    # Torch orders coordinates x, y, z: the reverse of the axes.
     affine = functional.pad(draw.matrices[chosen].flip(1, 2), (0, 1)).to(images.device)
     chosen = chosen.to(images.device)
     grid = functional.affine_grid(affine, [len(chosen), 1, *images.shape[2:]], align_corners=False)
@@ -200,12 +202,12 @@ def change_intensity(images: Float[Tensor, "b c *patch"], draw: AugmentationDraw
     gammas = _per_item(draw.gammas, images)
     if changed.device.type != "cpu":
         return changed.pow_(gammas)
-    # On a CPU, torch's power takes more than twice the time of the logarithm and the exponential; 0 stays 0.
+    # On a CPU, torch's power takes more than twice as long as logarithm and exponential; 0 stays 0.
     return changed if (draw.gammas == 1.0).all() else changed.log_().mul_(gammas).exp_()
 
 
 def add_noise(images: Float[Tensor, "b c *patch"], draw: AugmentationDraw) -> Float[Tensor, "b c *patch"]:
-    """Image plus normal noise of each item's own spread, clipped to [0, 1]; equal on every device of a kind."""
+    """Images plus normal noise, one standard deviation per item, clipped to [0, 1]; equal on devices of one kind."""
     if not draw.noises.any():
         return images
     generator = torch.Generator(images.device).manual_seed(draw.noise_seed)
@@ -214,7 +216,7 @@ def add_noise(images: Float[Tensor, "b c *patch"], draw: AugmentationDraw) -> Fl
 
 
 def blur(images: Float[Tensor, "b c *patch"], draw: AugmentationDraw) -> Float[Tensor, "b c *patch"]:
-    """Convolution with a Gaussian of each item's own width, axis by axis; the border is continued."""
+    """Convolution with a Gaussian, one standard deviation per item, axis by axis; border pixels are repeated."""
     chosen = draw.blurs.nonzero()[:, 0]
     if not len(chosen):
         return images
@@ -232,7 +234,7 @@ def blur(images: Float[Tensor, "b c *patch"], draw: AugmentationDraw) -> Float[T
 def _convolve(
     images: Float[Tensor, "b c *patch"], taps: Float[Tensor, "b k"], axis: int
 ) -> Float[Tensor, "b c *patch"]:
-    """Every image with its own taps along one axis: a sum of shifted images, as a convolution a group is slower."""
+    """Every image convolved with its own taps along one axis, as a sum of shifted images: faster than a grouped one."""
     extent, reach = images.shape[axis], taps.shape[1] // 2
     places = torch.arange(-reach, extent + reach, device=images.device).clamp(0, extent - 1)
     padded = images.index_select(axis, places)
@@ -243,12 +245,12 @@ def _convolve(
 
 
 def _to_matrices(is_chosen: np.ndarray, angles: np.ndarray, log_scales: np.ndarray) -> Float[Tensor, "b d d"]:
-    """Rotations in the planes of the axes, one after the other, and a magnification; identity where not chosen.
+    """Rotations in the planes of the axes, one after the other, and a scaling; identity where not chosen.
 
     Args:
-        is_chosen: By patch.
-        angles: In radians, (planes, patches).
-        log_scales: Natural logarithms of the magnification, by patch.
+        is_chosen: Per patch, whether it is rotated and scaled.
+        angles: In radians, shape (planes, patches).
+        log_scales: Natural logarithms of the magnification, per patch.
     """
     num_dims = 2 if len(angles) == 1 else 3
     matrices = np.tile(np.eye(num_dims, dtype=np.float32), (len(is_chosen), 1, 1))

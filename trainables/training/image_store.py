@@ -1,8 +1,8 @@
-"""Where the training images are kept, and how patches are cut out of them: on the host, or on the GPU.
+"""Keeps training images and cuts patches out of them, on the host or on the GPU.
 
-On the host nothing is copied but the patches, so arrays may be memory-mapped and larger than the memory. On a GPU all
-images stand in one row and a batch of patches is one gather, if they fit; otherwise patches come from the host through
-pinned memory.
+On the host, only patches are copied, so arrays may be memory-mapped and larger than the memory. On a GPU, if they fit,
+all images are in one flat array and a batch of patches is one gather. Otherwise patches are copied from the host
+through pinned memory.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from paretoseg.trainables.data.datasets import Case
 from paretoseg.trainables.training.memory import available_bytes
 
 DEVICE_SHARE = 0.25
-"""Most of a GPU's free memory that images may take; the rest is the training's."""
+"""Largest share of a GPU's free memory that images may take; the rest is for training."""
 
 
 @runtime_checkable
 class ImageStore(Protocol):
-    """The images of some cases, ready to be cut."""
+    """The images of some cases, from which patches can be cut."""
 
     def cut(
         self, cases: Int64[Tensor, " b"], starts: Int64[Tensor, "b d"], patch: int
     ) -> tuple[Float[Tensor, "b c *patch"], Int64[Tensor, "b *patch"]]:
-        """Images and labels of the windows of edge `patch` that begin at `starts`, on the store's device.
+        """Images and labels of the windows of edge `patch` that start at `starts`, on the store's device.
 
         Args:
             cases: Position of each window's case among the cases of the store, on the CPU.
-            starts: First pixel of each window, on the CPU. Windows may reach over the border of the image: there they
-                hold zeros, and background.
+            starts: First pixel of each window, on the CPU. Windows may extend beyond the image: images are 0 and labels
+                background there.
             patch: Edge of the windows.
         """
         ...
@@ -49,7 +49,7 @@ def store_images(cases: Sequence[Case], device: str = "cpu") -> ImageStore:
 
 
 class HostImages:
-    """Images where they are, as arrays of the host; patches are copied one by one, row by row."""
+    """Images as host arrays, not copied; patches are copied one by one, row by row."""
 
     def __init__(self, cases: Sequence[Case], device: str = "cpu") -> None:
         self._cases, self._device = tuple(cases), torch.device(device)
@@ -58,7 +58,7 @@ class HostImages:
     def cut(
         self, cases: Int64[Tensor, " b"], starts: Int64[Tensor, "b d"], patch: int
     ) -> tuple[Float[Tensor, "b c *patch"], Int64[Tensor, "b *patch"]]:
-        """See `ImageStore`. Rows of pixels are copied whole: on a CPU several times as fast as a gather."""
+        """See `ImageStore`. Copies whole rows of pixels: on a CPU several times as fast as a gather."""
         num_patches, num_dims = starts.shape
         size = [patch] * num_dims
         num_channels = self._cases[0].image.shape[0]
@@ -83,7 +83,7 @@ class HostImages:
 
 
 class DeviceImages:
-    """Images on the device, all pixels of all cases in one row, so that patches of different images are one gather."""
+    """Images on the device, all cases in one flat array, so that patches of different images are one gather."""
 
     def __init__(self, cases: Sequence[Case], device: str = "cpu") -> None:
         self._device = torch.device(device)
@@ -94,7 +94,7 @@ class DeviceImages:
         self._labels = torch.empty(int(num_pixels.sum()), dtype=torch.uint8, device=self._device)
         self._shapes = shapes.to(self._device)
         self._offsets = (num_pixels.cumsum(dim=0) - num_pixels).to(self._device)
-        # One case after the other: the host never holds a second copy of them all.
+        # One case at a time, so that the host never holds a second copy of all cases.
         for case, end, extent in zip(cases, num_pixels.cumsum(dim=0).tolist(), num_pixels.tolist(), strict=True):
             self._pixels[:, end - extent : end] = torch.from_numpy(np.array(case.image)).reshape(channels, -1)
             self._labels[end - extent : end] = torch.from_numpy(np.array(case.label)).reshape(-1)

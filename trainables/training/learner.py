@@ -1,9 +1,9 @@
 """One iteration of training: forward, loss, backward, a step of the optimiser.
 
-A batch that does not fit into the memory goes through in parts, with the same result: first all parts forward, without
-keeping anything for the way back; then the loss of the whole batch and its gradient by the logits, which are small;
-then each part forward again and backward from its part of that gradient (the gradient cache of Gao et al., 2021). The
-loss cannot be split: the Dice of a batch is no mean of the Dices of its parts.
+A batch that does not fit into memory is processed in parts, with the same result (the gradient cache of Gao et al.,
+2021). First all parts go forward without keeping activations. Then the loss of the whole batch and its gradient with
+respect to the logits, which are small, are computed. Then each part goes forward again, and backward from its part of
+that gradient. The loss itself cannot be split: the Dice of a batch is not the mean of the Dices of its parts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from paretoseg.trainables.training.optimisers import OPTIMISERS, STATE_PER_WEIGH
 from paretoseg.trainables.training.parallel import count_workers, gather, replicate, set_batch_size, take_share
 
 MAX_GRADIENT_NORM = 12.0
-"""Longer gradients are shortened to this: one odd batch must not throw a short training off its course."""
+"""Largest norm of the gradient; longer gradients are clipped, so that one unusual batch cannot derail a short training.
+"""
 
 LOGGER = logging.getLogger(__name__)
 
@@ -34,12 +35,12 @@ class Learner:
     """Fits a network's weights.
 
     Args:
-        network: On its device; trained in place.
+        network: On its device; its weights are changed in place.
         recipe: Loss, optimiser, learning rate and schedule.
-        num_iterations: The whole budget.
-        seed: Decides what dropout drops.
-        has_auxiliary: Whether the network is to be asked for auxiliary outputs, for deep supervision.
-        is_bfloat16: Whether the network computes in bfloat16, where torch's autocast finds that safe.
+        num_iterations: Iterations of the whole training.
+        seed: Of dropout.
+        has_auxiliary: Whether to train auxiliary outputs too (deep supervision).
+        is_bfloat16: Whether the network computes in bfloat16, in the operations for which torch's autocast allows it.
     """
 
     def __init__(
@@ -61,24 +62,25 @@ class Learner:
         self._loss = LOSSES[recipe.loss]()
         self._optimiser = OPTIMISERS[recipe.optimiser](network.parameters(), recipe)
         self.num_parts = 1
-        """In how many parts a batch goes through the network."""
+        """Number of parts in which a batch goes through the network."""
 
     def learn(
         self, images: Float[Tensor, "b c *spatial"], labels: Int64[Tensor, "b *spatial"], iteration: int
     ) -> Float[Tensor, ""]:
-        """The loss of one iteration before its step, still on the device.
+        """Trains one iteration and returns its loss before the step, a scalar on the device.
 
-        If the memory does not suffice, the iteration is repeated with the batch in two parts, and so go all later
-        ones.
+        If memory runs out, repeats the iteration with the batch in two parts, and uses two parts from then on.
 
         Raises:
-            MemoryError: if half a batch does not fit either, or the batch is a single patch or spread over processes.
+            MemoryError: if half a batch does not fit either, or the batch is a single patch or distributed over
+                processes.
         """
         for group in self._optimiser.param_groups:
             factor = learning_rate_factor(iteration, self._num_iterations, self._recipe.schedule)
             group["lr"] = self._recipe.learning_rate * factor
         if self._replica is None:
-            # Not earlier: a trial that is only measured trains nothing, and then no other process takes part.
+            # Not in the constructor: a trial that is only evaluated does not train, and then no other process takes
+            # part.
             self._replica = replicate(self._network)
         loss = self._find_gradient(images, labels, iteration)
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), MAX_GRADIENT_NORM)
@@ -86,7 +88,7 @@ class Learner:
         return loss
 
     def estimate_need(self, images: tuple[int, ...]) -> MemoryNeed:
-        """What learning from batches of this shape, (b, c, ...spatial), needs."""
+        """The memory that training with batches of this shape, (b, c, ...spatial), needs."""
         labels = torch.empty(images[0], *images[2:], dtype=torch.int64, device="meta")
         return estimate_need(
             self._network,
@@ -98,14 +100,14 @@ class Learner:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """What going on needs beside the weights."""
+        """The state, apart from the weights, that resuming needs."""
         return {"optimiser": self._optimiser.state_dict(), "num_parts": self.num_parts}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a `state_dict`."""
+        """Restores the state from `state_dict`."""
         self._optimiser.load_state_dict(state["optimiser"])
-        # The fused steps go through memory in its order, so the state must lie there as its weight does: a training
-        # that began where another layout is faster would otherwise go on with the wrong numbers.
+        # Fused steps read memory in its order, so the state needs the memory format of its weight: a training that
+        # started with another format would otherwise resume with wrong numbers.
         for weight, kept in self._optimiser.state.items():
             for name, value in kept.items():
                 if isinstance(value, Tensor) and value.shape == weight.shape:
@@ -123,8 +125,8 @@ class Learner:
                     f"out of memory, with {-(-len(images) // self.num_parts)} patches of edge {images.shape[-1]} at a "
                     f"time: {str(error).splitlines()[0]}"
                 ) from error
-        # Outside of the handler: the error holds on to every tensor of the failed attempt.
-        LOGGER.warning("out of memory: from iteration %d on, batches go through in two parts", iteration)
+        # Outside the handler, because the error keeps all tensors of the failed attempt alive.
+        LOGGER.warning("out of memory: from iteration %d on, batches are processed in two parts", iteration)
         self.num_parts = 2
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
@@ -159,7 +161,7 @@ class Learner:
 
     @contextmanager
     def _draws(self, iteration: int, part: int) -> Iterator[None]:
-        """Dropout knows the global generator only: it is seeded for the while, and then as it was."""
+        """Seeds the global generator, the only one that dropout uses, in the block; restores its state afterwards."""
         if not self._is_random:
             yield
             return
@@ -169,19 +171,19 @@ class Learner:
 
 
 def _is_random(module: nn.Module) -> bool:
-    """True for all kinds of dropout that drop anything, stochastic depth included."""
+    """True for every kind of dropout with a probability above 0, including stochastic depth."""
     rate = getattr(module, "p", getattr(module, "drop_prob", 1.0))
     return "drop" in type(module).__name__.lower() and rate > 0.0
 
 
 def uses_bfloat16(precision: str, device: str) -> bool:
-    """Whether to train in bfloat16: 'auto' does where the device gains by it."""
+    """True if training uses bfloat16: with 'auto', if the device is faster with it."""
     if precision == "auto":
         return torch.device(device).type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return precision == "bfloat16"
 
 
 def use_channels_last(network: nn.Module, spatial_dims: int) -> nn.Module:
-    """The network with channels last in memory, which the convolutions of a GPU want in half precision."""
+    """The network in channels-last memory format, in which a GPU's bfloat16 convolutions are faster."""
     formats: Sequence[torch.memory_format] = (torch.channels_last, torch.channels_last_3d)
     return network.to(memory_format=formats[spatial_dims - 2])  # type: ignore[call-overload,no-any-return]

@@ -1,7 +1,7 @@
-"""What training minimises: MONAI's losses by name, and deep supervision over several resolutions.
+"""Training losses: MONAI's losses by name, and deep supervision over several resolutions.
 
-All of them take logits (b, classes, ...spatial) and labels (b, ...spatial), and count overlaps over the whole batch: a
-patch without a class would otherwise make that class's Dice a matter of the smoothing constant.
+All of them take logits (b, classes, ...spatial) and labels (b, ...spatial), and compute overlaps over the whole batch.
+Otherwise the Dice of a class that a patch lacks would depend only on the smoothing constant.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 TVERSKY_WEIGHTS = (0.3, 0.7)
-"""Weights of false positives and of false negatives (Salehi et al., 2017): what is missed counts more."""
+"""Weights of false positives and false negatives (Salehi et al., 2017): missed foreground counts more."""
 
 
 class DiceFocal(nn.Module):
-    """The sum of Dice and focal loss (Lin et al., 2017, gamma 2), both of the softmax.
+    """The sum of Dice and focal loss (Lin et al., 2017, gamma 2), both on softmax probabilities.
 
-    MONAI's own sum takes the focal loss of a sigmoid a class, whose optimum is another one than that of the Dice.
+    MONAI's own sum uses a sigmoid per class in the focal loss, whose optimum differs from that of the Dice.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class DiceFocal(nn.Module):
     def forward(
         self, logits: Float[Tensor, "b classes *spatial"], labels: Int64[Tensor, "b 1 *spatial"]
     ) -> Float[Tensor, ""]:
-        """The loss of a batch."""
+        """The loss of a batch, a scalar; lower is better."""
         loss: Tensor = self.dice(logits, labels) + self.focal(logits, labels)
         return loss
 
@@ -53,15 +53,15 @@ LOSSES: Mapping[str, Callable[[], nn.Module]] = {
 def deep_supervision_loss(
     loss: nn.Module, logits: Sequence[Float[Tensor, "b classes ..."]], labels: Int64[Tensor, "b *spatial"]
 ) -> Float[Tensor, ""]:
-    """The loss of a network's output and of its auxiliary outputs, as a weighted mean.
+    """The weighted mean of the losses of a network's output and its auxiliary outputs, a scalar.
 
-    The weight halves with every auxiliary output, and all weights sum to 1 (Isensee et al., 2021). In float32, whatever
-    the precision of the logits.
+    The weight halves with every auxiliary output, and all weights sum to 1 (Isensee et al., 2021). Computed in float32
+    for logits of any precision.
 
     Args:
         loss: Built by an entry of `LOSSES`.
         logits: The output at the resolution of the labels, then the auxiliary ones, finest first.
-        labels: Brought to each coarser resolution by taking the nearest pixel.
+        labels: Downsampled to each coarser resolution by nearest neighbour.
     """
     weights = [0.5**level for level in range(len(logits))]
     terms = [
@@ -72,7 +72,7 @@ def deep_supervision_loss(
 
 
 def shrink_labels(labels: Int64[Tensor, "b *spatial"], size: Sequence[int]) -> Int64[Tensor, "b *smaller"]:
-    """The labels at a lower resolution: of the pixels that become one, that nearest to the middle."""
+    """The labels at a lower resolution, by nearest neighbour of each new pixel's centre."""
     if labels.shape[1:] == tuple(size):
         return labels
     # Labels are at most 255, which float32 holds exactly; interpolation takes no integers.

@@ -1,7 +1,7 @@
-"""How much memory a training needs, how much there is, and how much it took.
+"""How much memory a training needs, how much is available, and how much it used.
 
-The need is found by running the network and its loss on torch's `meta` device, where tensors have shapes and no
-numbers, and adding up what autograd keeps for the way back: no estimate by formula, so it holds for every network.
+The need is found by running the network and its loss on torch's `meta` device, where tensors have shapes but no values,
+and adding up what autograd keeps for the backward pass. This works for every network, because no formula is involved.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from paretoseg.trainables.trainable import BYTES_PER_GB
 
 HALF_SIZE = 0.5
-"""Size of activations in bfloat16, relative to float32. Norms keep more, so that this errs on the hopeful side."""
+"""Size of activations in bfloat16, relative to float32. Norms keep more, so this is an underestimate."""
 
 WAY_BACK = 2.0
-"""Gradients and scratch space of the backward pass, in sizes of the largest activation."""
+"""Gradients and scratch space of the backward pass, in multiples of the largest activation."""
 
 
 _MALLOC_SETTINGS = ((-3, 32 * 2**20), (-1, 2**31 - 1))
@@ -32,16 +32,16 @@ _MALLOC_SETTINGS = ((-3, 32 * 2**20), (-1, 2**31 - 1))
 
 @dataclass(frozen=True)
 class MemoryNeed:
-    """What a training needs, in bytes."""
+    """The memory that a training needs, in bytes."""
 
     fixed: float
-    """Weights, their gradient, and what the optimiser keeps: whatever the batch."""
+    """Weights, gradients and optimiser state: independent of the batch."""
 
     activations: float
-    """What one batch keeps for its way back, and the way back itself."""
+    """Activations that one batch keeps for the backward pass, and the backward pass itself."""
 
     def total(self, num_parts: int = 1) -> float:
-        """All of it, if the batch goes through in so many parts."""
+        """Bytes in total if the batch is processed in this many parts."""
         return self.fixed + self.activations / num_parts
 
 
@@ -54,15 +54,15 @@ def estimate_need(
     is_bfloat16: bool = False,
     options: Mapping[str, bool] | None = None,
 ) -> MemoryNeed:
-    """What a training of this network needs; nothing is computed, and the network is left as it is.
+    """The memory that training this network needs; computes no values and does not change the network.
 
     Args:
         network: On any device.
-        learn: The loss, from all outputs of the network.
+        learn: Computes the loss from all outputs of the network.
         images: Shape of a batch, (b, c, ...spatial).
-        state_per_weight: Numbers that the optimiser keeps for every weight.
+        state_per_weight: Numbers that the optimiser keeps per weight.
         is_bfloat16: Whether activations are in bfloat16.
-        options: Passed on to the network.
+        options: Keyword arguments of the network's call.
     """
     weights = {name: value.to("meta") for name, value in network.named_parameters()}
     weights = {name: value.detach().requires_grad_() for name, value in weights.items()}
@@ -86,7 +86,7 @@ def estimate_need(
 
 
 def flatten_outputs(outputs: Tensor | tuple[Tensor, Sequence[Tensor]]) -> list[Tensor]:
-    """A network's logits, then its auxiliary logits if it gives any."""
+    """A network's logits, then its auxiliary logits if it returns any."""
     if isinstance(outputs, Tensor):
         return [outputs]
     logits, auxiliary = outputs
@@ -94,7 +94,7 @@ def flatten_outputs(outputs: Tensor | tuple[Tensor, Sequence[Tensor]]) -> list[T
 
 
 def available_bytes(device: str) -> float:
-    """Memory that this process may still take: of the GPU, or of the machine or its container."""
+    """Bytes of memory that this process can still allocate: on the GPU, or on the machine or in its container."""
     place = torch.device(device)
     if place.type == "cuda":
         free, _ = torch.cuda.mem_get_info(place)
@@ -105,14 +105,14 @@ def available_bytes(device: str) -> float:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """True if torch, or Python, did not get the memory it asked for."""
+    """True if the error says that torch or Python could not allocate memory."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 class PeakMeter:
-    """What a training takes at most, counted from the moment the meter is made.
+    """Measures the peak memory of a training, relative to the moment the meter is created.
 
-    On a GPU, what tensors take; on a CPU, how much the process grows.
+    On a GPU it counts tensors; on a CPU, the growth of the process.
     """
 
     def __init__(self, device: str) -> None:
@@ -125,16 +125,16 @@ class PeakMeter:
         self.restart()
 
     def restart(self) -> None:
-        """Forgets the highest point so far, not what there was at the beginning."""
+        """Resets the peak, but not the baseline."""
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
             return
         with contextlib.suppress(OSError):
-            # 5 sets the highest resident size to the present one: see proc(5).
+            # 5 resets the peak resident size to the current one: see proc(5).
             Path("/proc/self/clear_refs").write_text("5")
 
     def read_gb(self) -> float:
-        """The highest point since the last restart above what there was at the beginning, in gigabytes (10^9 bytes)."""
+        """The peak since the last restart minus the baseline, in gigabytes (10^9 bytes)."""
         if self._device.type == "cuda":
             highest = float(torch.cuda.max_memory_allocated(self._device))
         else:
@@ -143,7 +143,7 @@ class PeakMeter:
 
 
 def _read_status(path: str, name: str) -> float | None:
-    """A number of kilobytes that the kernel tells, in bytes; None if it does not."""
+    """A number of kilobytes from a status file of the kernel, in bytes; None if it has no such line."""
     try:
         lines = Path(path).read_text().splitlines()
     except OSError:
@@ -163,10 +163,11 @@ def _left_in_container() -> float | None:
 
 @cache
 def keep_freed_memory() -> None:
-    """Has this process keep, for its next tensors, what tensors freed; a `PeakMeter` gives it back when it is made.
+    """Makes this process keep freed memory for its next tensors; creating a `PeakMeter` gives it back.
 
-    Otherwise the C library hands the end of its heap back whenever an iteration frees its activations, and the kernel
-    must find and clear the same pages in the next one: thousands of page faults an iteration, or none, by chance.
+    Otherwise the C library returns the end of its heap to the system whenever an iteration frees its activations, and
+    the kernel must clear the same pages in the next iteration: thousands of page faults per iteration, or none, by
+    chance.
     """
     with contextlib.suppress(OSError, AttributeError):
         library = ctypes.CDLL("libc.so.6")
@@ -175,7 +176,7 @@ def keep_freed_memory() -> None:
 
 
 def _give_back() -> None:
-    """Hands what freed tensors held back to the system, so that a trial's growth does not depend on the one before."""
-    # With another C library than GNU's, growth is underestimated.
+    """Returns freed memory to the system, so that a trial's growth does not depend on the trial before it."""
+    # With a C library other than GNU's, growth is underestimated.
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)

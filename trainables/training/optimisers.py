@@ -1,4 +1,4 @@
-"""Who takes the steps of a training, and how long they are: optimisers and schedules by name."""
+"""Optimisers and learning rate schedules by name."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import nn
 from paretoseg.spaces.recipe import Recipe
 
 MOMENTUM = 0.9
-"""Of `sgd`, after Nesterov. nnU-Net's 0.99 averages over more iterations than a short trial has."""
+"""Nesterov momentum of `sgd`. nnU-Net's 0.99 averages over more iterations than a short trial has."""
 
 WARM_UP = 0.1
-"""Share of the budget over which the learning rate rises."""
+"""Share of the iterations over which the learning rate rises."""
 
 POLYNOMIAL_POWER = 0.9
 """Exponent of the polynomial schedule, as in nnU-Net (Isensee et al., 2021)."""
 
 Weights = Iterable[nn.Parameter]
 
-# Fused: one pass over all weights, on a CPU as on a GPU.
+# Fused: one pass over all weights, on CPUs and GPUs.
 OPTIMISERS: Mapping[str, Callable[[Weights, Recipe], torch.optim.Optimizer]] = {
     "adamw": lambda weights, recipe: torch.optim.AdamW(
         weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
@@ -41,22 +41,22 @@ OPTIMISERS: Mapping[str, Callable[[Weights, Recipe], torch.optim.Optimizer]] = {
 """Every option of `Recipe.optimiser` with its builder."""
 
 STATE_PER_WEIGHT: Mapping[str, int] = {"adamw": 2, "adam": 2, "sgd": 1}
-"""How many numbers an optimiser keeps for every weight."""
+"""How many numbers each optimiser keeps per weight."""
 
 SCHEDULES: Mapping[str, Callable[[float], float]] = {
     "cosine": lambda progress: 0.5 * (1.0 + math.cos(math.pi * progress)),
     "polynomial": lambda progress: float((1.0 - progress) ** POLYNOMIAL_POWER),
     "constant": lambda progress: 1.0,
 }
-"""Every option of `Recipe.schedule`: from the progress after the warm-up, 0 to 1, to the share of the peak."""
+"""Every option of `Recipe.schedule`: maps the progress after the warm-up, 0 to 1, to the share of the peak."""
 
 
 def learning_rate_factor(iteration: int, num_iterations: int, schedule: str = "cosine") -> float:
-    """Share of the peak learning rate: rises linearly over the warm-up, then follows the schedule.
+    """Share of the peak learning rate, in [0, 1]: rises linearly over the warm-up, then follows the schedule.
 
     Args:
         iteration: 0 to num_iterations - 1.
-        num_iterations: The whole budget, not a step's.
+        num_iterations: Iterations of the whole training, not of a step.
         schedule: An option of `Recipe.schedule`.
     """
     num_warm_up = max(1, round(WARM_UP * num_iterations))

@@ -1,4 +1,4 @@
-"""Training patches: where they lie, however the sizes of the images differ."""
+"""Draws training patches from images of any sizes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from paretoseg.trainables.training.image_store import ImageStore, store_images
 
 
 class ForegroundIndex:
-    """Where the foreground of some cases is, by class: four bytes a pixel of foreground."""
+    """Positions of the foreground of some cases, by class; takes four bytes per pixel of foreground."""
 
     def __init__(self, cases: Sequence[Case]) -> None:
         groups = [_group_by_class(case.label) for case in cases]
@@ -31,18 +31,18 @@ class ForegroundIndex:
         self._shapes = shapes
 
     def has_foreground(self, cases: Int64[Tensor, " b"]) -> Tensor:
-        """Which of the cases have any, shape (b,)."""
+        """Whether each case has foreground, shape (b,)."""
         return self._num_classes[cases] > 0
 
     def find(self, cases: Int64[Tensor, " b"], which: Float[Tensor, " b"]) -> Int64[Tensor, "b d"]:
-        """A place on the foreground of each case; any for a case without foreground.
+        """A random foreground pixel of each case, shape (b, d); arbitrary for a case without foreground.
 
-        Every class that a case has is equally likely, and within it every pixel: a rare class is met as often as a
+        All classes of a case are equally likely, and all pixels within a class, so a rare class is seen as often as a
         common one.
 
         Args:
-            cases: Positions of the cases.
-            which: float64 in [0, 1), uniform: decides the class and, by what is left, the pixel.
+            cases: Indices of the cases.
+            which: float64 in [0, 1), uniform; determines the class and, by its remainder, the pixel.
         """
         if not len(self._places):
             return torch.zeros(len(cases), self._shapes.shape[1], dtype=torch.int64)
@@ -55,11 +55,11 @@ class ForegroundIndex:
 
 
 class TrainingCases:
-    """The cases that a network is trained on, kept on its device; shared by all trials of a process.
+    """The training cases on their device; shared by all trials of a process.
 
     Args:
         cases: At least one, all with the same number of channels and axes.
-        device: Where patches are made.
+        device: Device of the patches.
     """
 
     def __init__(self, cases: Sequence[Case], device: str = "cpu") -> None:
@@ -70,16 +70,16 @@ class TrainingCases:
 
 @lru_cache(maxsize=1)
 def load_training_cases_once(data: DataConfig, device: str) -> TrainingCases:
-    """The training cases of a config on a device, kept by this process: they are moved there once, not once a trial."""
+    """The training cases of a config on a device; cached, so that a process copies them once, not once per trial."""
     return TrainingCases(load_once(data).train, device)
 
 
 class PatchSampler:
     """Draws square or cubic patches from a set of cases.
 
-    A share of `foreground_ratio` of the patches is centred on foreground of its case, as far as the window then fits
-    into the image: on a class that the case has, all equally likely, and a random pixel of it. The others lie anywhere
-    with equal probability, as do the patches of a case without foreground. Every case is equally likely. Images smaller
+    All cases are equally likely. A share of `foreground_ratio` of the patches is centred on a random foreground pixel:
+    first a class of the case is drawn, then a pixel of it. The window is shifted if it would not fit into the image.
+    The other patches, and those of cases without foreground, are uniformly distributed over the image. Images smaller
     than the patch are padded with zeros (label: background) on both sides.
 
     Args:
@@ -97,12 +97,12 @@ class PatchSampler:
     def sample(
         self, num_patches: int, generator: torch.Generator
     ) -> tuple[Float[Tensor, "b c *patch"], Int64[Tensor, "b *patch"]]:
-        """Images and labels of so many patches, on the device of the cases.
+        """Images and labels of random patches, on the device of the cases.
 
         Args:
-            num_patches: How many.
-            generator: Lives on the CPU, whatever the device: equal states draw equal patches everywhere. It is advanced
-                alike for every `foreground_ratio`, so that candidates stay paired.
+            num_patches: Number b of patches.
+            generator: On the CPU, so that equal states draw equal patches on every device. It advances by the same
+                amount for every `foreground_ratio`, so that candidates stay paired.
         """
         num_dims = self._slack.shape[1]
         cases = torch.randint(len(self._slack), (num_patches,), generator=generator)
@@ -111,8 +111,8 @@ class PatchSampler:
         anywhere = torch.rand(num_patches, num_dims, generator=generator, dtype=torch.float64)
         foreground = self._cases.foreground
         is_centred &= foreground.has_foreground(cases)
-        # Arrays from here on, as on so few numbers tensors take several times as long. All starts count from the border
-        # of the padded image.
+        # NumPy arrays from here on: with so few numbers, tensors take several times as long. All starts count from the
+        # border of the padded image.
         slack, margins = self._slack[cases.numpy()], self._margins[cases.numpy()]
         centres = foreground.find(cases, which).numpy() + margins
         centred = np.minimum(np.maximum(centres - self._patch // 2, 0), slack)
@@ -122,7 +122,7 @@ class PatchSampler:
 
 
 def _group_by_class(label: np.ndarray) -> list[np.ndarray]:
-    """The flat places of every class that is there, background aside, in the order of the classes."""
+    """The flat indices of the pixels of every foreground class that occurs, in the order of the classes."""
     flat = np.asarray(label).reshape(-1)
     assert flat.size < 2**31, "places are kept in 32 bits"
     foreground = np.flatnonzero(flat).astype(np.int32)

@@ -1,10 +1,10 @@
-"""Batch norm over a batch that several processes share, each with some of its items: the statistics are the batch's.
+"""Batch norm over a batch that is distributed over several processes, with the statistics of the whole batch.
 
-Torch's own SyncBatchNorm does the same on GPUs only, and would count an item twice that two processes were given where
-a batch does not divide (see `parallel.take_share`). Parameters, buffers and their names are those of the layer that is
-replaced, and in evaluation nothing differs.
+Torch's own SyncBatchNorm does this on GPUs only. It would also count an item twice that two processes got because the
+batch size is not divisible (see `parallel.take_share`). Parameters, buffers and their names are those of the replaced
+layer, and evaluation mode is unchanged.
 
-With n numbers of a channel in the whole batch, x^ = (x - mean) / std and y = g x^ + b, the way back is
+With n numbers of a channel in the whole batch, x^ = (x - mean) / std and y = g x^ + b, the backward pass is
 
     dL/dx = g / std (dL/dy - (1/n) sum dL/dy - x^ (1/n) sum x^ dL/dy),
 
@@ -23,7 +23,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def sync_norms(network: nn.Module) -> None:
-    """Replaces every batch norm, in place, by one over the whole batch; weights and buffers are kept."""
+    """Replaces every batch norm, in place, by one over the whole batch; keeps weights and buffers."""
     for parent in list(network.modules()):
         for name, layer in parent.named_children():
             if isinstance(layer, _BatchNorm) and not isinstance(layer, SyncedBatchNorm):
@@ -31,14 +31,14 @@ def sync_norms(network: nn.Module) -> None:
 
 
 def set_num_own(network: nn.Module, num_own: int) -> None:
-    """Says how many of this process's items count, the first ones; the others are known to another process too."""
+    """Sets how many of this process's first items count; the remaining ones are copies of another process's items."""
     for layer in network.modules():
         if isinstance(layer, SyncedBatchNorm):
             layer.num_own = num_own
 
 
 class SyncedBatchNorm(_BatchNorm):
-    """A batch norm whose statistics in training are those of the whole batch."""
+    """A batch norm that uses the statistics of the whole batch in training."""
 
     def __init__(self, layer: _BatchNorm) -> None:
         super().__init__(layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats)
@@ -50,11 +50,11 @@ class SyncedBatchNorm(_BatchNorm):
         self.num_batches_tracked = layer.num_batches_tracked
         self.train(layer.training)
         self.num_own = 0
-        """How many items of this process's share count."""
+        """Number of items of this process's share that count."""
 
     def forward(self, input: Tensor) -> Tensor:
         """The normalised features (b, c, ...spatial)."""
-        # On `meta` nothing is computed: an estimate of the memory asks for shapes alone.
+        # On `meta`, the memory estimate needs only shapes.
         if not self.training or input.device.type == "meta":
             return super().forward(input)
         output, mean, variance = _Normalise.apply(  # type: ignore[no-untyped-call]
@@ -72,11 +72,11 @@ class SyncedBatchNorm(_BatchNorm):
         return normalised
 
     def _check_input_dim(self, input: Tensor) -> None:
-        """Two dimensions or three, it does not matter."""
+        """Accepts inputs of any number of dimensions."""
 
 
 class _Normalise(torch.autograd.Function):
-    """The features normalised, and the mean and the unbiased variance of every channel."""
+    """Normalised features, and the mean and unbiased variance of every channel."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, scale: Tensor, offset: Tensor, num_own: int, eps: float) -> Any:
@@ -86,7 +86,7 @@ class _Normalise(torch.autograd.Function):
         sums = torch.cat((own.sum(axes), count))
         dist.all_reduce(sums)
         mean, total = sums[:-1] / sums[-1], sums[-1]
-        # From the mean in a second round: a difference of squares would lose digits.
+        # In a second pass, from the mean: a difference of squares would lose digits.
         squares = (own - _spread(mean, features)).square().sum(axes)
         dist.all_reduce(squares)
         inverse = (squares / total + eps).rsqrt()
@@ -108,12 +108,12 @@ class _Normalise(torch.autograd.Function):
         dist.all_reduce(sums)
         average, along = (sums / total).unbind()
         back = gradient - _spread(average, features) - hat * _spread(along, features)
-        # What another process counts is no part of the statistics.
+        # Items that another process counts are not part of the statistics.
         back[ctx.num_own :] = gradient[ctx.num_own :]
         back = back * _spread(inverse * scale, features)
         return back.to(features.dtype), own_scale, own_offset, None, None
 
 
 def _spread(values: Tensor, features: Tensor) -> Tensor:
-    """A number a channel in the shape of the features."""
+    """One value per channel, shaped to broadcast over the features."""
     return values.view(1, -1, *[1] * (features.ndim - 2))
