@@ -1,4 +1,4 @@
-"""What a network takes: size, operations, time and memory. Lower is better for all of them."""
+"""The costs of a network: size, operations, time and memory. Lower is better for all of them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from paretoseg.trainables.networks.size import count_flops, count_parameters, in
 from paretoseg.trainables.trainable import BYTES_PER_GB
 
 NUM_TIMINGS = 5
-"""Timed passes; one more goes before them to warm up."""
+"""Number of timed passes, after one pass to warm up."""
 
 
 def measure_costs(network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int) -> dict[str, float]:
-    """What using a network takes, by the names of the costs: parameters, flops, latency_ms, memory_gb.
+    """The costs of inference by name: parameters, flops, latency_ms, memory_gb.
 
-    The network is put into evaluation mode for the while.
+    The network is in evaluation mode while it is measured.
 
     Args:
-        network: On the device that it is measured on.
+        network: On the device on which it is measured.
         image: A whole image on the same device.
         patch: Edge of the sliding window.
     """
@@ -46,8 +46,8 @@ def measure_costs(network: nn.Module, image: Float[Tensor, "c *spatial"], patch:
 def measure_latency_ms(network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int) -> float:
     """Median time from a whole image to its logits, sliding window included, in milliseconds.
 
-    Holds for the device that the image and the network are on, a CPU with as many threads as the trial was assigned or
-    one GPU. Compare numbers of one machine only.
+    It is valid for the device of the image and the network: one GPU, or a CPU with the trial's number of threads.
+    Compare numbers of one machine only.
     """
     with in_evaluation(network):
         timings = [_time_once(network, image[None], patch) for _ in range(NUM_TIMINGS + 1)][1:]
@@ -55,10 +55,10 @@ def measure_latency_ms(network: nn.Module, image: Float[Tensor, "c *spatial"], p
 
 
 def measure_memory_gb(network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int) -> float:
-    """Most memory that weights and tensors take at once while a whole image is predicted, in gigabytes (10^9 bytes).
+    """Peak memory of weights and tensors during the prediction of a whole image, in gigabytes (10^9 bytes).
 
-    On a GPU this is what PyTorch's allocator counts. On a CPU the tensors that are alive are counted, without what a
-    library takes inside of an operation.
+    On a GPU this is what PyTorch's allocator counts. On a CPU, live tensors are counted, but not the memory that a
+    library uses inside an operation.
     """
     weights = sum(tensor.nbytes for tensor in (*network.parameters(), *network.buffers()))
     with in_evaluation(network):
@@ -66,7 +66,7 @@ def measure_memory_gb(network: nn.Module, image: Float[Tensor, "c *spatial"], pa
 
 
 def name_device(device: str, num_threads: int) -> str:
-    """What costs hold for, such as 'NVIDIA H100 80GB HBM3' or 'AMD EPYC 7763, 1 thread'."""
+    """The device for which costs are valid, such as 'NVIDIA H100 80GB HBM3' or 'AMD EPYC 7763, 1 thread'."""
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{_read_processor()}, {num_threads} thread{'s' * (num_threads != 1)}"
@@ -81,13 +81,13 @@ def _time_once(network: nn.Module, images: Tensor, patch: int) -> float:
 
 
 def _wait_for(device: torch.device) -> None:
-    # A GPU answers before it has finished.
+    # Calls on a GPU return before the work is finished.
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def _measure_peak(work: Callable[[], object], image: Tensor) -> int:
-    """Most bytes in use at once while `work` runs, the image included, less what was there before."""
+    """Peak bytes in use while `work` runs, including the image, minus those in use before."""
     if image.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(image.device)
         before = torch.cuda.memory_allocated(image.device)
@@ -99,7 +99,7 @@ def _measure_peak(work: Callable[[], object], image: Tensor) -> int:
 
 
 class _AliveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of all tensors that operations make while it is entered, until nobody holds them any more."""
+    """Counts the bytes of all tensors that operations create in the block, until they are freed."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -1,7 +1,6 @@
-"""Finding networks that are broken rather than robust.
+"""Finds networks that are degenerate rather than robust.
 
-A network that always answers the same looks perfectly robust, because nothing that happens to the image changes its
-answer.
+A network with a constant output looks perfectly robust, because no change of the image changes its output.
 """
 
 from __future__ import annotations
@@ -14,11 +13,11 @@ from torch import Tensor
 from torch.nn import functional
 
 MIN_SHARE = 0.02
-"""Least predicted foreground (background), as a share of the reference's, that does not count as next to nothing."""
+"""Smallest predicted foreground (background), as a share of the reference's, that does not count as almost none."""
 
 MAX_SAMENESS = 0.95
-"""Mean Dice of all predicted masks with their consensus from which they count as the same; and least Dice over classes
-of the masks of images with those of their shuffled pixels from which a network does not look.
+"""Mean Dice of all predicted masks with their consensus from which they count as the same. Also the smallest Dice over
+classes, between masks of images and of their shuffled pixels, from which a network counts as ignoring its images.
 """
 
 
@@ -27,13 +26,13 @@ def find_degeneracy(
     labels: Sequence[Integer[Tensor, "..."]],
     class_names: Sequence[str] = (),
 ) -> str:
-    """Why predictions on clean images show a broken network, or '' if they do not.
+    """Why predictions on clean images show a degenerate network, in words; '' if they do not.
 
     Args:
         predictions: Predicted classes of every case, 0 is background. Sizes may differ between cases.
         labels: The references, in the same order.
-        class_names: Names by label, the background first; with several foreground classes, each of them must be
-            predicted somewhere on the cases that hold it. Without names, classes are not told apart.
+        class_names: Names by label, the background first. With several foreground classes, each must be predicted on at
+            least one of the cases that have it. Without names, classes are not distinguished.
     """
     predicted, actual = [mask > 0 for mask in predictions], [mask > 0 for mask in labels]
     total = sum(mask.numel() for mask in actual)
@@ -47,7 +46,7 @@ def find_degeneracy(
     if missed:
         return f"never predicts {missed}"
     sameness = measure_sameness(predicted)
-    # References that are alike themselves prove nothing: then a good network answers alike, too.
+    # If the references themselves are alike, a good network also predicts the same mask.
     if len(predicted) > 1 and sameness >= MAX_SAMENESS > measure_sameness(actual):
         return f"predicts the same mask for every image (mean Dice {sameness:.3f} with their consensus)"
     return ""
@@ -56,14 +55,14 @@ def find_degeneracy(
 def find_ignored_images(
     predictions: Sequence[Integer[Tensor, "..."]], shuffled: Sequence[Integer[Tensor, "..."]]
 ) -> str:
-    """Why a network that was asked twice does not look at its images, or '' if it does.
+    """Why a network counts as ignoring its images, in words; '' if it does not.
 
-    Who looks answers otherwise when the pixels of an image have changed places. Unlike the comparison of masks with
-    each other, this needs no references that differ.
+    A network that uses its images gives other masks when their pixels are shuffled. Unlike comparing masks with each
+    other, this test does not need references that differ.
 
     Args:
         predictions: Predicted classes of every image, 0 is background.
-        shuffled: Predicted classes of the same images with their pixels in random places.
+        shuffled: Predicted classes of the same images with shuffled pixels.
     """
     num_classes = 1 + max(int(mask.max()) for mask in (*predictions, *shuffled))
     likeness = min(_pool_overlap(predictions, shuffled, index) for index in range(num_classes))
@@ -73,12 +72,12 @@ def find_ignored_images(
 
 
 def measure_sameness(masks: Sequence[Bool[Tensor, "..."]]) -> float:
-    """Mean Dice of masks with the mask of what at least half of them hold, in [0, 1]; 1 means all are equal.
+    """Mean Dice of masks with their consensus (pixels in at least half of them), in [0, 1]; 1 means all are equal.
 
-    Masks of another size than the first are brought to it by nearest neighbour.
+    Masks of other sizes than the first are resized to it by nearest neighbour.
     """
     size = masks[0].shape
-    # One mask at a time: of volumes, only two are held in memory besides the masks themselves.
+    # One mask at a time, to keep only two volumes in memory besides the masks themselves.
     share = torch.zeros(size, dtype=torch.int32, device=masks[0].device)
     for mask in masks:
         share += _resize(mask, size)
@@ -87,8 +86,8 @@ def measure_sameness(masks: Sequence[Bool[Tensor, "..."]]) -> float:
 
 
 def _find_missed(predictions: Sequence[Tensor], labels: Sequence[Tensor], class_names: Sequence[str]) -> str:
-    """The foreground classes that are predicted on none of the cases that hold them, in words, or ''."""
-    if len(class_names) <= 2:  # a single one has been judged as foreground already
+    """The foreground classes that are predicted on none of the cases that have them, in words, or ''."""
+    if len(class_names) <= 2:  # a single class was already judged as foreground
         return ""
     missed = []
     for index, name in enumerate(class_names[1:], start=1):
@@ -99,7 +98,7 @@ def _find_missed(predictions: Sequence[Tensor], labels: Sequence[Tensor], class_
 
 
 def _pool_overlap(masks: Sequence[Tensor], others: Sequence[Tensor], index: int) -> float:
-    """Dice of a class over all pixels of all masks; 1 if none of them holds it."""
+    """Dice of a class over all pixels of all masks; 1 if none of them contains it."""
     pairs = [(mask == index, other == index) for mask, other in zip(masks, others, strict=True)]
     total = sum(int(mask.sum()) + int(other.sum()) for mask, other in pairs)
     return 2.0 * sum(int((mask & other).sum()) for mask, other in pairs) / total if total else 1.0

@@ -1,7 +1,7 @@
 """Measuring a trained network: on clean images, and on the battery of corruptions.
 
-Inference slides a window of the size of the training patch over the image, so that a network sees as much context in
-use as it saw in training.
+Inference slides a window of the size of the training patch over the image, so that a network gets the same context as
+in training.
 """
 
 from __future__ import annotations
@@ -29,36 +29,37 @@ from paretoseg.trainables.severities.levels import find_strength
 from paretoseg.trainables.trainable import CLEAN, MEAN, CaseScore
 
 PIXELS_PER_PASS = 2**17
-"""Pixels or voxels that go through the network at once: bounds the memory, whatever the size of images and windows."""
+"""Pixels or voxels that go through the network at once: bounds the memory for images and windows of any size."""
 
 LEAST_WINDOWS = {2: 1, 3: 2}
-"""Windows that go through at once whatever their size: on a CPU, torch takes several times as long for a single volume
-in a batch, as only larger batches are given to oneDNN.
+"""Smallest number of windows per pass by number of spatial axes: on a CPU, torch takes several times as long for a
+single volume, because it uses oneDNN only for larger batches.
 """
 
 PIXELS_PER_BATCH = 2**22
-"""Pixels or voxels of whole images that are held with their logits at once; a larger image is alone in its batch."""
+"""Pixels or voxels of whole images that are in memory at once with their logits; a larger image is a batch of its own.
+"""
 
 
 MAX_PROBED = 4
-"""Cases at most that a network is probed with for looking at its images at all."""
+"""Largest number of cases with which it is tested whether a network ignores its images."""
 
 
 @dataclass(frozen=True)
 class NetworkScores:
-    """What a network reached on some cases."""
+    """The scores of a network on some cases."""
 
     rows: tuple[CaseScore, ...]
-    """One for every condition, case, measure and foreground class, and one for the mean over the classes."""
+    """One per condition, case, measure and foreground class, and one for the mean over the classes."""
 
     degenerate: str
-    """Why the network counts as broken, judged on clean images, or ''."""
+    """Why the network counts as degenerate, judged on clean images; '' if it does not."""
 
 
 def predict(
     network: nn.Module, images: Float[Tensor, "b c *spatial"], patch: int
 ) -> Float[Tensor, "b classes *spatial"]:
-    """Logits of whole images; windows of edge `patch` overlap, and their logits are averaged.
+    """Logits of whole images; the logits of overlapping windows of edge `patch` are averaged.
 
     Images smaller than the window are padded with zeros, as in training.
     """
@@ -84,17 +85,17 @@ def measure(
 ) -> NetworkScores:
     """The scores of every case under every condition, by measure and foreground class.
 
-    The network is put into evaluation mode for the while. A corrupted image depends on case, corruption, severity and
-    the battery's seed alone: neither on the network nor on the order.
+    The network is in evaluation mode while it is measured. A corrupted image depends only on case, corruption, severity
+    and the battery's seed, not on the network or the order.
 
     Args:
-        network: From images to logits.
-        cases: Those like the cases in training; measured under all conditions that name no shift set.
-        battery: What they are measured under.
+        network: Maps images to logits.
+        cases: In-distribution cases; measured under all conditions without a shift set.
+        battery: The conditions to measure.
         patch: Edge of the window.
-        scoring: What is measured.
-        device: Where the network lives.
-        shift: The cases of every shift set that the battery names.
+        scoring: The measures.
+        device: Device of the network.
+        shift: The cases of every shift set in the battery, by name.
 
     Raises:
         ValueError: if a corruption breaks an image or its label; the message names case, corruption and severity.
@@ -123,7 +124,7 @@ def measure(
 def _share_out(
     cases: Sequence[Case], battery: Battery, shift: Mapping[str, Sequence[Case]]
 ) -> Iterator[tuple[list[Case], list[Condition]]]:
-    """Cases, and the conditions that they are measured under: together the whole battery."""
+    """Yields cases and the conditions under which they are measured; together the whole battery."""
     by_cases: dict[tuple[str, ...], tuple[list[Case], list[Condition]]] = {}
     for condition in battery.conditions:
         chosen = battery.choose_cases(shift[condition.shift] if condition.shift else cases, condition)
@@ -141,7 +142,7 @@ def _answer(
     patch: int,
     device: str,
 ) -> Iterator[tuple[Condition, Tensor, Tensor]]:
-    """Condition, predicted classes and labels of a batch: as many conditions at once as may be held."""
+    """Yields condition, predicted classes and labels of a batch; several conditions at once if memory allows."""
     num_at_once = max(PIXELS_PER_BATCH // (len(batch) * batch[0].label.size), 1)
     for start in range(0, len(conditions), num_at_once):
         part = conditions[start : start + num_at_once]
@@ -155,10 +156,10 @@ def _answer(
 def degrade(
     cases: Sequence[Case], condition: Condition, battery: Battery, device: str = "cpu"
 ) -> tuple[Float[Tensor, "b c *spatial"], UInt8[Tensor, "b *spatial"]]:
-    """Images and labels of cases of one shape under a condition: the same for every network.
+    """Images and labels of cases of one shape under a condition; equal for every network.
 
     Raises:
-        ValueError: if the corruption leaves numbers that are not finite, or nothing of a class that a label held.
+        ValueError: if the corrupted image is not finite, or the corruption removes a class from a label.
     """
     images = torch.stack([to_tensor(case.image) for case in cases]).to(device)
     labels = torch.stack([to_tensor(case.label) for case in cases]).to(device)
@@ -179,9 +180,9 @@ def degrade(
 
 
 def _find_lost(labels: UInt8[Tensor, "b *spatial"], moved: UInt8[Tensor, "b *spatial"]) -> list[str]:
-    """By case, what has become of a label that lost a whole class, or ''.
+    """Per case, a description of a label that lost a whole class; '' if none did.
 
-    Whoever never predicts a class would be right where it is gone.
+    Where a class is missing, a network that never predicts it would be right.
     """
     if moved is labels:
         return [""] * len(labels)
@@ -195,19 +196,19 @@ def _find_lost(labels: UInt8[Tensor, "b *spatial"], moved: UInt8[Tensor, "b *spa
 
 
 def to_tensor(array: np.ndarray) -> Tensor:
-    """A copy of an image or label as a tensor: a case may lie in a file that is mapped and must not be written to."""
+    """A copy of an image or label as a tensor; a copy, because a case may be a memory-mapped file."""
     return torch.from_numpy(np.array(array))
 
 
 def _probe(network: nn.Module, cases: Sequence[Case], masks: Mapping[str, Tensor], patch: int, device: str) -> str:
-    """Why the network does not look at its images, judged by what it makes of them when their pixels change places.
+    """Why the network counts as ignoring its images, judged by its masks of shuffled images; '' if it does not.
 
     Args:
         network: In evaluation mode.
-        cases: Those that it was measured on.
-        masks: What it predicts on their clean images, by name of the case.
+        cases: The cases on which it was measured.
+        masks: Its predictions on their clean images, by name of the case.
         patch: Edge of the window.
-        device: Where the network lives.
+        device: Device of the network.
     """
     plain, shuffled = [], []
     for batch in _to_batches(cases[:MAX_PROBED]):
@@ -218,7 +219,7 @@ def _probe(network: nn.Module, cases: Sequence[Case], masks: Mapping[str, Tensor
 
 
 def _shuffle(case: Case) -> Float[Tensor, "c *spatial"]:
-    """The case's image with its pixels in places that depend on its name alone; channels stay together."""
+    """The case's image with its pixels shuffled, all channels alike; the order depends only on the case's name."""
     generator = torch.Generator().manual_seed(derive_seed("probe", case.name))
     image = to_tensor(case.image)
     places = torch.randperm(case.label.size, generator=generator)
@@ -226,7 +227,7 @@ def _shuffle(case: Case) -> Float[Tensor, "c *spatial"]:
 
 
 def _to_batches(cases: Sequence[Case]) -> Iterator[list[Case]]:
-    """Cases of one shape that are held at once, together all cases."""
+    """Yields batches of cases of one shape that fit into memory; together all cases."""
     groups: dict[tuple[int, ...], list[Case]] = {}
     for case in cases:
         groups.setdefault(case.label.shape, []).append(case)
@@ -238,14 +239,14 @@ def _to_batches(cases: Sequence[Case]) -> Iterator[list[Case]]:
 def _to_rows(
     case: Case, condition: Condition, scoring: Scoring, *, masks: tuple[Tensor, Tensor], dice_scores: Sequence[float]
 ) -> Iterator[CaseScore]:
-    """The rows of one case under one condition: of every measure a row per foreground class, then the mean.
+    """Yields the rows of one case under one condition: per measure one row per foreground class, then the mean.
 
     Args:
-        case: Whose rows they are.
-        condition: Under which it was predicted.
-        scoring: What is measured.
-        masks: The prediction and the reference.
-        dice_scores: By foreground class.
+        case: The case.
+        condition: The condition under which it was predicted.
+        scoring: The measures.
+        masks: Prediction and reference.
+        dice_scores: Per foreground class.
     """
     empty = describe_emptiness(*masks, scoring.num_classes)
     values: dict[Measure, Sequence[float]] = {DICE: dice_scores}

@@ -1,9 +1,9 @@
-"""How well a predicted mask matches the reference: Dice, surface Dice and the 95th percentile of surface distances.
+"""Segmentation metrics: Dice, surface Dice (NSD) and the 95th percentile of surface distances (HD95).
 
 Empty masks follow one policy, so that no score is ever NaN and none is left out of a mean. If a class is empty in both
 prediction and reference, the match is perfect: Dice 1, NSD 1, HD95 0. If it is empty in one of them only, it is a
-complete miss: Dice 0, NSD 0, HD95 the diagonal of the image, which no distance between two masks can exceed. MONAI
-gives NaN for such distances and leaves them out, which would reward a network that predicts nothing.
+complete miss: Dice 0, NSD 0, HD95 the diagonal of the image, the largest possible distance. MONAI returns NaN for such
+distances and leaves them out, which would reward a network that predicts nothing.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def dice(
 ) -> Float[Tensor, "b classes"]:
     """Dice per case and foreground class, 2 |A and B| / (|A| + |B|), in [0, 1], higher is better.
 
-    Empty masks as the module says; never NaN.
+    Empty masks: see the module's docstring; never NaN.
 
     Returns:
         Shape (b, num_classes - 1): the background is left out.
     """
-    # Class by class: all at once would take the memory of the images times the number of classes.
+    # Class by class: all classes at once would need as many times the memory.
     scores = [_dice_of_masks(predictions == index, labels == index) for index in range(1, num_classes)]
     return torch.stack(scores, dim=1)
 
@@ -43,7 +43,7 @@ def compare_surfaces(
     spacing_mm: Sequence[float],
     tolerance_mm: float,
 ) -> tuple[list[float], list[float]]:
-    """NSD and HD95 of one case, a number per foreground class.
+    """NSD and HD95 of one case, one number per foreground class.
 
     The surface of a mask is its pixels (voxels) that have a neighbour across a face outside the mask or the image;
     distances run between centres. NSD is the share of both surfaces that lies within the tolerance of the other one, in
@@ -59,7 +59,7 @@ def compare_surfaces(
         tolerance_mm: The largest distance that counts as equal in NSD.
 
     Returns:
-        NSD and HD95, each of length num_classes - 1. Empty masks as the module says; never NaN.
+        NSD and HD95, each of length num_classes - 1. Empty masks: see the module's docstring; never NaN.
     """
     prediction, label = prediction.cpu(), label.cpu()
     pairs = [
@@ -71,7 +71,7 @@ def compare_surfaces(
 def describe_emptiness(
     prediction: Integer[Tensor, "*spatial"], label: Integer[Tensor, "*spatial"], num_classes: int
 ) -> list[str]:
-    """Where a foreground class is empty in one case: '' (nowhere), 'prediction', 'reference' or 'both', per class."""
+    """Per foreground class of one case, where it is empty: '' (nowhere), 'prediction', 'reference' or 'both'."""
     predicted, actual = (_count(mask, num_classes) for mask in (prediction, label))
     words = {(False, False): "both", (False, True): "prediction", (True, False): "reference", (True, True): ""}
     return [words[some > 0, others > 0] for some, others in zip(predicted, actual, strict=True)]
@@ -102,7 +102,7 @@ def _compare_masks(
     surfaces = get_mask_edges(predicted, actual)
     distances = [get_surface_distance(*pair, spacing=list(spacing_mm)) for pair in (surfaces, surfaces[::-1])]
     num_near = sum(int((some <= tolerance_mm).sum()) for some in distances)
-    # NumPy's percentile, as torch's refuses more than 16 million numbers.
+    # NumPy's percentile, because torch's refuses more than 16 million numbers.
     hd95_mm = max(float(np.percentile(some.numpy(), PERCENTILE)) for some in distances)
     return num_near / sum(len(some) for some in distances), hd95_mm
 

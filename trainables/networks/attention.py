@@ -1,4 +1,4 @@
-"""Attention blocks that may end a convolution block: what to weigh up within one resolution."""
+"""Attention blocks that may end a convolution block; they weight features within one resolution."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ CBAM_KERNEL = 7
 
 
 class ConvolutionalBlockAttention(nn.Module):
-    """Weighs channels, then places. After Woo et al., 'CBAM' (ECCV 2018), equations 2 and 3.
+    """Weights channels, then positions. After Woo et al., 'CBAM' (ECCV 2018), equations 2 and 3.
 
-    Channel weights come from the mean and the maximum over space through one shared perceptron; place weights from the
-    mean and the maximum over channels through one convolution.
+    Channel weights come from the mean and the maximum over space through one shared perceptron. Position weights come
+    from the mean and the maximum over channels through one convolution.
     """
 
     def __init__(self, channels: int, spatial_dims: int) -> None:
@@ -51,7 +51,7 @@ def _squeeze_excitation(channels: int, spatial_dims: int) -> nn.Module:
 
 
 def _self_attention(channels: int, spatial_dims: int) -> nn.Module:
-    """Every place looks at every other, after Wang et al., 'Non-local neural networks' (CVPR 2018); one head."""
+    """Every position attends to every other, after Wang et al., 'Non-local neural networks' (CVPR 2018); one head."""
     block: nn.Module = SpatialAttentionBlock(spatial_dims, channels, norm_num_groups=count_groups(channels))
     return block
 

@@ -1,4 +1,4 @@
-"""Convolution blocks: what a level of the encoder-decoder does at its resolution."""
+"""Convolution blocks of one level of the encoder-decoder."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from paretoseg.trainables.networks.attention import ATTENTION
 from paretoseg.trainables.networks.layers import build_activation, build_norm
 
 EXPANSION = 2
-"""Channels inside an inverted bottleneck, relative to those outside; 2 is the least of MedNeXt."""
+"""Channels inside an inverted bottleneck, relative to those outside; 2 is the smallest factor in MedNeXt."""
 
 
 def build_level(
     in_channels: int, out_channels: int, architecture: Architecture, *, spatial_dims: int, is_bottleneck: bool = False
 ) -> nn.Module:
-    """The blocks of one level in a row: (b, in_channels, ...spatial) to (b, out_channels, ...spatial)."""
+    """The blocks of one level in sequence: (b, in_channels, ...spatial) to (b, out_channels, ...spatial)."""
     build = BLOCKS[architecture.block]
     attention = architecture.attention
     if attention == "self_attention" and not is_bottleneck:
@@ -32,10 +32,10 @@ def build_level(
 
 
 class ResidualBlock(nn.Sequential):
-    """Two convolutions around which the input is led; attention weighs the branch, as in SE-ResNet.
+    """Two convolutions with a shortcut; attention weights the convolutions' branch, as in SE-ResNet.
 
-    After He et al., 'Deep residual learning' (CVPR 2016), figure 2; where the channels differ, a pointwise convolution
-    leads the input around. The layers have the names of the plain block's.
+    After He et al., 'Deep residual learning' (CVPR 2016), figure 2. If the channels differ, the shortcut is a pointwise
+    convolution. The layers have the same names as in the plain block.
     """
 
     def __init__(self, branch: nn.Sequential, in_channels: int, out_channels: int, spatial_dims: int) -> None:
@@ -43,7 +43,7 @@ class ResidualBlock(nn.Sequential):
         self.shortcut = _match_channels(in_channels, out_channels, spatial_dims)
 
     def forward(self, images: Float[Tensor, "b c *spatial"]) -> Float[Tensor, "b c2 *spatial"]:
-        """The second nonlinearity of branch plus shortcut."""
+        """The second nonlinearity of the sum of branch and shortcut."""
         first, first_norm, activation, second, second_norm, last_activation, attention, shortcut = self
         branch = activation(first_norm(first(images)))
         branch = attention(second_norm(second(branch)))
@@ -52,7 +52,7 @@ class ResidualBlock(nn.Sequential):
 
 
 class InvertedBottleneck(nn.Module):
-    """Depthwise convolution, norm, wider, nonlinearity, narrower, and the input led around.
+    """Depthwise convolution, norm, expansion, nonlinearity, compression, and a shortcut.
 
     After Liu et al., 'A ConvNet for the 2020s' (CVPR 2022), and Roy et al., 'MedNeXt' (MICCAI 2023), figure 1.
     """
@@ -63,7 +63,7 @@ class InvertedBottleneck(nn.Module):
         super().__init__()
         convolution, wide = Conv[Conv.CONV, spatial_dims], EXPANSION * out_channels
         kernel = architecture.kernel
-        # Channels are matched before: depthwise filters of a single input channel would be far too few.
+        # Channels are matched first: one depthwise filter per input channel of a grey image would be too few.
         self.shortcut = _match_channels(in_channels, out_channels, spatial_dims)
         self.depthwise = convolution(
             out_channels, out_channels, kernel_size=kernel, padding=kernel // 2, groups=out_channels, bias=False
@@ -85,7 +85,7 @@ class InvertedBottleneck(nn.Module):
 def _plain(
     in_channels: int, out_channels: int, architecture: Architecture, spatial_dims: int, attention: nn.Module
 ) -> nn.Sequential:
-    """Twice convolution, norm and nonlinearity, then attention. Keeps the spatial extents."""
+    """Convolution, norm and nonlinearity, twice, then attention. Keeps the spatial extents."""
     layers: list[nn.Module] = []
     for before in (in_channels, out_channels):
         layers += [_convolve(before, out_channels, architecture, spatial_dims)]
@@ -102,10 +102,10 @@ def _residual(
 
 
 def _convolve(before: int, after: int, architecture: Architecture, spatial_dims: int) -> nn.Module:
-    """A convolution without bias, as the norm that follows would take it away again.
+    """A convolution without bias, because the following norm would remove it.
 
     Separable ones are pointwise first (Haase and Amthor, 'Rethinking depthwise separable convolutions', CVPR 2020), so
-    that an image of one channel is looked at with more than one filter.
+    that an image of one channel gets more than one filter.
     """
     convolution, kernel = Conv[Conv.CONV, spatial_dims], architecture.kernel
     if architecture.block != "separable":

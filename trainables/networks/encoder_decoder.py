@@ -20,28 +20,28 @@ from paretoseg.trainables.seeds import derive_seed
 
 _EMBEDDINGS = ("position_embeddings", "relative_position_bias_table")
 _EMBEDDING_DEVIATION = 0.02
-"""Standard deviation of learned positions, as the transformers' authors draw them: there is no fan-in to go by."""
+"""Standard deviation of learned position embeddings, as in the transformers' papers; they have no fan-in."""
 
 
 def build_network(architecture: Architecture, *, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
-    """A network from images (b, in_channels, ...spatial) to logits (b, num_classes, ...spatial).
+    """A network that maps images (b, in_channels, ...spatial) to logits (b, num_classes, ...spatial).
 
     Every spatial extent of the input must be divisible by `architecture.total_stride`. The weights are torch's default
-    draw; `initialise_weights` replaces them by one that depends on a seed alone.
+    draw; `initialise_weights` replaces them by a draw that depends on a seed only.
 
-    `network(images, auxiliary=True)` returns the logits and a list of what deep supervision trains besides, finest
-    first: logits at the resolution of the images or lower. Without deep supervision the list is empty.
+    `network(images, auxiliary=True)` returns the logits and a list of the auxiliary logits of deep supervision, finest
+    first, at the resolution of the images or lower. Without deep supervision the list is empty.
     """
     build = FAMILIES.get(architecture.family, EncoderDecoder)
     return build(architecture, spatial_dims=spatial_dims, in_channels=in_channels, num_classes=num_classes)
 
 
 def initialise_weights(network: nn.Module, seed: int) -> None:
-    """Draws all weights anew, in place: uniform in +-1 / sqrt(fan_in); biases become 0, scales of norms stay 1.
+    """Redraws all weights, in place: uniform in +-1 / sqrt(fan_in); biases become 0, scales of norms stay 1.
 
-    The draw of a weight depends on the seed, its name and its shape only: two candidates that share a layer start it
-    alike, whatever else differs between them. The variance is a sixth of He's, which saturates the sigmoids of the
-    attention blocks and makes small networks with attention settle on background for good.
+    The draw of a weight depends only on the seed, its name and its shape, so two candidates that share a layer start
+    with the same weights there. The variance is a sixth of He's: with He's, the sigmoids of the attention blocks
+    saturate, and small networks with attention predict only background.
     """
     for name, parameter in network.named_parameters():
         generator = torch.Generator().manual_seed(derive_seed("weights", seed, name))
@@ -54,7 +54,7 @@ def initialise_weights(network: nn.Module, seed: int) -> None:
 
 
 class EncoderDecoder(nn.Module):
-    """An encoder of `depth` resolutions, a decoder back to the first, and up to a skip per resolution but the last."""
+    """An encoder of `depth` resolutions, a decoder to the first, and at most a skip per resolution but the last."""
 
     def __init__(self, architecture: Architecture, *, spatial_dims: int, in_channels: int, num_classes: int) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class EncoderDecoder(nn.Module):
         )
         self.shrink = Pool[Pool.MAX, spatial_dims](kernel_size=2)
         self.grow, self.skips, self.decoders = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
-        # Modules are kept by level, finest first, so that a level has the same name in networks of any depth.
+        # Modules are stored by level, finest first, so that a level has the same name in networks of any depth.
         for level, (here, below) in enumerate(itertools.pairwise(channels)):
             skip: Skip = SKIPS[architecture.skip if self._skip_levels[level] else "none"](here, spatial_dims)
             joined = here * (architecture.depth - level) if self._joins_all(level) else skip.out_channels
@@ -138,7 +138,7 @@ class EncoderDecoder(nn.Module):
         return found
 
     def _before(self, found: dict[Place, Tensor], place: Place) -> list[Tensor]:
-        """What comes across to a place of the nested decoder: everything before it on its level, or nothing."""
+        """The features that a skip brings to a place of the nested decoder: all before it on its level, or none."""
         level, column = place
         return [found[level, before] for before in range(column)] if self._skip_levels[level] else []
 

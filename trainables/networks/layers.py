@@ -1,4 +1,4 @@
-"""Norms, nonlinearities and up-samplings of the networks, by option of the architecture; what images they take."""
+"""Norms, nonlinearities and upsampling layers by option of the architecture; checks the extents of images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from monai.networks.layers.factories import Act, Conv, Norm
 from torch import Tensor, nn
 
 MAX_GROUPS = 8
-"""Groups of channels of a group norm; fewer where they do not divide the channels."""
+"""Groups of a group norm; fewer if they do not divide the channels."""
 
 ACTIVATIONS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "relu": ("relu", {"inplace": True}),
@@ -20,7 +20,7 @@ ACTIVATIONS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "gelu": ("gelu", {}),
     "silu": ("swish", {}),
 }
-"""By option of `Architecture.activation`: the name and settings that MONAI's factory knows it by."""
+"""By option of `Architecture.activation`: name and settings for MONAI's factory."""
 
 
 def check_extents(images: Tensor, total_stride: int) -> None:
@@ -31,7 +31,7 @@ def check_extents(images: Tensor, total_stride: int) -> None:
 
 
 def build_norm(name: str, channels: int, spatial_dims: int) -> nn.Module:
-    """The norm of this option of `Architecture.norm`, with a scale and an offset per channel."""
+    """The norm for an option of `Architecture.norm`, with a scale and an offset per channel."""
     if name == "group":
         return nn.GroupNorm(count_groups(channels), channels)
     norm: nn.Module = Norm[name, spatial_dims](channels, affine=True)
@@ -39,12 +39,12 @@ def build_norm(name: str, channels: int, spatial_dims: int) -> nn.Module:
 
 
 def count_groups(*channels: int) -> int:
-    """The most groups, up to `MAX_GROUPS`, that divide all of these numbers of channels."""
+    """The largest number of groups, up to `MAX_GROUPS`, that divides all these numbers of channels."""
     return math.gcd(MAX_GROUPS, *channels)
 
 
 def build_activation(name: str, dropout: float) -> nn.Module:
-    """The nonlinearity of this option of `Architecture.activation`, then dropout of single features if there is any."""
+    """The nonlinearity for an option of `Architecture.activation`, then dropout if its probability is above 0."""
     kind, settings = ACTIVATIONS[name]
     activation: nn.Module = Act[kind](**settings)
     return nn.Sequential(activation, nn.Dropout(dropout)) if dropout > 0 else activation
@@ -56,14 +56,14 @@ def _transposed(below: int, here: int, spatial_dims: int) -> nn.Module:
 
 
 def _interpolation(below: int, here: int, spatial_dims: int) -> nn.Module:
-    """Fewer channels first, which commutes with interpolation and is cheaper."""
+    """Reduces channels first, which commutes with interpolation and is cheaper."""
     mode = {2: "bilinear", 3: "trilinear"}[spatial_dims]
     narrow = Conv[Conv.CONV, spatial_dims](below, here, kernel_size=1)
     return nn.Sequential(narrow, nn.Upsample(scale_factor=2, mode=mode, align_corners=False))
 
 
 def _pixel_shuffle(below: int, here: int, spatial_dims: int) -> nn.Module:
-    """Shi et al., 'Real-time single image and video super-resolution' (CVPR 2016), behind a pointwise convolution."""
+    """Shi et al., 'Real-time single image and video super-resolution' (CVPR 2016), after a pointwise convolution."""
     widen = Conv[Conv.CONV, spatial_dims](below, here * 2**spatial_dims, kernel_size=1)
     shuffle: nn.Module = SubpixelUpsample(spatial_dims, below, here, conv_block=widen, apply_pad_pool=False)
     return shuffle
@@ -74,4 +74,5 @@ UPSAMPLING: Mapping[str, Callable[[int, int, int], nn.Module]] = {
     "interpolation": _interpolation,
     "pixel_shuffle": _pixel_shuffle,
 }
-"""By option of `Architecture.upsampling`: (channels below, channels here, spatial_dims) -> twice the resolution."""
+"""By option of `Architecture.upsampling`: (channels below, channels here, spatial_dims) -> layer that doubles extents.
+"""

@@ -1,6 +1,6 @@
-"""Reference families: MONAI's networks behind the same face as ours, set up as studies of robustness used them.
+"""Reference families: MONAI's networks with the same interface as ours, configured as in studies of robustness.
 
-Imported when built: most searches need none of them, and the transformers are slow to import.
+MONAI's modules are imported when a network is built: most searches need none, and the transformers import slowly.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from paretoseg.spaces.architecture import Architecture
 from paretoseg.trainables.networks.layers import ACTIVATIONS, check_extents, count_groups
 
 VNET_CHANNELS = 16
-"""Channels of the first level of MONAI's V-Net, to which those of the image are repeated."""
+"""Channels of the first level of MONAI's V-Net; the image's channels are repeated to this number."""
 
 _UPSAMPLING = {"transposed": "deconv", "interpolation": "nontrainable", "pixel_shuffle": "pixelshuffle"}
 
 
 class Family(nn.Module, ABC):
-    """A network of MONAI's, called `network`, that refuses extents it cannot take."""
+    """Wraps a network of MONAI's, as `network`, and refuses extents that it does not support."""
 
     def __init__(self, architecture: Architecture, *, spatial_dims: int, in_channels: int, num_classes: int) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Family(nn.Module, ABC):
     def forward(
         self, images: Float[Tensor, "b c *spatial"], auxiliary: bool = False
     ) -> Tensor | tuple[Tensor, list[Tensor]]:
-        """Logits at the resolution of the images; with `auxiliary`, also those that deep supervision trains.
+        """Logits at the images' resolution; with `auxiliary`, also those of deep supervision, finest first.
 
         Raises:
             ValueError: if a spatial extent is not divisible by the total stride.
@@ -45,17 +45,17 @@ class Family(nn.Module, ABC):
     @staticmethod
     @abstractmethod
     def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
-        """MONAI's network."""
+        """Builds MONAI's network."""
 
     def _segment(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Logits, and those of deep supervision, finest first."""
+        """Logits, and the auxiliary logits of deep supervision, finest first."""
         return self.network(images), []
 
 
 class Unet(Family):
     """Kerfoot et al., 'Left-ventricle quantification using residual U-Net' (STACOM 2018); strided convolutions.
 
-    Plain blocks are studies A and B's network, residual ones with two units study C's.
+    With `block=residual`, residual units of 2 x `blocks` convolutions; with other options, plain convolutions.
     """
 
     @staticmethod
@@ -65,7 +65,7 @@ class Unet(Family):
         from paretoseg.trainables.networks.skipless import UnetWithoutSkips
 
         is_residual = architecture.block == "residual"
-        # The last unit of a residual network normalises the logits, so its groups must divide the classes too.
+        # The last unit of a residual network normalises the logits, so the groups must also divide the classes.
         groups = count_groups(architecture.width, num_classes) if is_residual else count_groups(architecture.width)
         build = UnetWithoutSkips if architecture.skip == "none" else UNet
         network: nn.Module = build(
@@ -126,7 +126,7 @@ class UnetPlusPlus(Family):
             upsample=_UPSAMPLING[architecture.upsampling],
         )
         if architecture.deep_supervision == "off":
-            # MONAI builds these heads all the same; weights that nothing trains would stop a training on several GPUs.
+            # MONAI builds these heads anyway, but weights without gradients would stop data-parallel training.
             for column in (1, 2, 3):
                 setattr(network, f"final_conv_0_{column}", nn.Identity())
         return network
@@ -139,8 +139,8 @@ class UnetPlusPlus(Family):
 class Vnet(Family):
     """Milletari et al., 'V-Net' (3DV 2016); five levels from 16 channels, kernels of 5 and batch norm.
 
-    MONAI alone would drop half of what the two finest skips bring across in training, whatever its arguments say; here
-    they follow `dropout` as the coarser ones do.
+    MONAI would drop half of the features of the two finest skips in training, regardless of its arguments. Here they
+    use `dropout`, as the coarser ones do.
     """
 
     @staticmethod
@@ -220,7 +220,7 @@ class DynUnet(Family):
             deep_supr_num=architecture.depth - 2 if is_supervised else 1,
             res_block=architecture.block == "residual",
         )
-        # MONAI registers every level twice; `skip_layers` holds them all, and torch.func wants one name a weight.
+        # MONAI registers every level twice; `skip_layers` has them all, and torch.func needs one name per weight.
         for name in ("input_block", "downsamples", "bottleneck", "upsamples", "deep_supervision_heads"):
             if hasattr(network, name):
                 delattr(network, name)
@@ -232,7 +232,7 @@ class DynUnet(Family):
         network: Any = self.network
         features = network.skip_layers(images)
         others = list(network.heads)
-        # MONAI keeps them in the module, from where they would go along when it is copied.
+        # MONAI keeps them in the module, and copying the module would copy them.
         network.heads[:] = [images.new_empty(0) for _ in others]
         return network.output_block(features), others
 
@@ -262,7 +262,7 @@ def _channels(architecture: Architecture) -> list[int]:
 
 
 def _plain_norm(architecture: Architecture) -> tuple[str, dict[str, Any]]:
-    """The norm as MONAI's networks have it: of an instance without scale and offset."""
+    """The norm as MONAI's networks define it: instance norm has no scale and offset."""
     groups = {"num_groups": count_groups(architecture.width)}
     return architecture.norm, groups if architecture.norm == "group" else {}
 
@@ -283,4 +283,4 @@ FAMILIES: Mapping[str, type[Family]] = {
     "unetr": Unetr,
     "swin_unetr": SwinUnetr,
 }
-"""By option of `Architecture.family`, beside our own."""
+"""By option of `Architecture.family`, except our own family."""

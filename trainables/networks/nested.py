@@ -1,4 +1,4 @@
-"""The nested decoder of UNet++: nodes between encoder and decoder that refine what comes across."""
+"""The nested decoder of UNet++: nodes between encoder and decoder that refine the skips' features."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Place = tuple[int, int]
 
 
 def plan_nodes(skip_levels: Sequence[bool]) -> tuple[Place, ...]:
-    """The nested nodes that the output depends on, in an order in which they can be computed.
+    """The nested nodes on which the output depends, in an order in which they can be computed.
 
-    A node sees what is one column before and one level below it and, if its level has a skip, all columns before it on
-    its level (Zhou et al., 'UNet++', IEEE TMI 39(6), 2020, equation 1). A level without a skip keeps the nodes that the
-    level above asks for.
+    A node's inputs are the node one column before and one level below it and, if its level has a skip, all earlier
+    columns of its level (Zhou et al., 'UNet++', IEEE TMI 39(6), 2020, equation 1). A level without a skip keeps the
+    nodes that the level above needs.
     """
     needed: set[Place] = set()
     depth = len(skip_levels) + 1
@@ -41,7 +41,7 @@ def plan_nodes(skip_levels: Sequence[bool]) -> tuple[Place, ...]:
 
 
 class NestedNode(nn.Module):
-    """Raises what comes from below, and joins it with what is there already at its resolution."""
+    """Upsamples the features from below and joins them with the earlier features of its level."""
 
     def __init__(
         self, here: int, below: int, *, num_before: int, architecture: Architecture, spatial_dims: int
@@ -53,6 +53,6 @@ class NestedNode(nn.Module):
     def forward(
         self, from_below: Float[Tensor, "b below *coarse"], before: list[Tensor]
     ) -> Float[Tensor, "b here *spatial"]:
-        """The node's features, from those below and those before it on its level."""
+        """The node's features (b, here, ...spatial), from those below and those before it on its level."""
         features: Tensor = self.block(torch.cat((self.grow(from_below), *before), dim=1))
         return features

@@ -1,4 +1,4 @@
-"""How large a network is: numbers that training fits, and operations of one forward pass."""
+"""The size of a network: trainable parameters, and operations of one forward pass."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def count_parameters(network: nn.Module) -> int:
-    """How many numbers training fits."""
+    """Number of trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
 def count_flops(network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int) -> int:
-    """Floating-point operations of one forward pass of one window, a multiplication and its addition counted as two.
+    """Floating-point operations of one forward pass of one window; a multiply-add counts as two.
 
-    Convolutions, matrix products and attention are counted, as PyTorch's FLOP counter does; norms, activations and
-    interpolation are not. The number is the same on every device.
+    Convolutions, matrix products and attention count, as in PyTorch's FLOP counter; norms, activations and
+    interpolation do not. The number is the same on every device.
     """
     window = image.new_zeros(1, len(image), *[patch] * (image.ndim - 1))
     has_fast_path = torch.backends.mha.get_fastpath_enabled()
-    # Fused attention is one operation that the counter may not know; its parts are all known.
+    # The counter may not know fused attention, but it knows all parts of it.
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         counter = FlopCounterMode(display=False)
@@ -38,7 +38,7 @@ def count_flops(network: nn.Module, image: Float[Tensor, "c *spatial"], patch: i
 
 @contextmanager
 def in_evaluation(network: nn.Module) -> Iterator[None]:
-    """Puts a network into evaluation mode for the while."""
+    """Sets a network to evaluation mode in the block; restores its mode afterwards."""
     was_training = network.training
     network.eval()
     try:

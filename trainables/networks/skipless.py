@@ -1,4 +1,4 @@
-"""MONAI's U-Net and V-Net without skips: the twins that Kamath et al. (MICCAI 2023) compare them with."""
+"""MONAI's U-Net and V-Net without skips: the baselines of Kamath et al. (MICCAI 2023)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from paretoseg.trainables.networks.layers import ACTIVATIONS
 
 
 class UnetWithoutSkips(UNet):  # type: ignore[misc]
-    """The U-Net whose decoder sees the bottleneck alone; its convolutions take as many channels fewer."""
+    """The U-Net whose decoder gets only the bottleneck; its convolutions have correspondingly fewer input channels."""
 
     def _get_connection_block(self, down_path: nn.Module, up_path: nn.Module, subblock: nn.Module) -> nn.Module:
         return nn.Sequential(down_path, subblock, up_path)
@@ -27,7 +27,7 @@ class UnetWithoutSkips(UNet):  # type: ignore[misc]
 
 
 class UpTransitionWithoutSkip(UpTransition):  # type: ignore[misc]
-    """A level of the V-Net's decoder that grows to all of its channels, and has no residual either."""
+    """A level of the V-Net's decoder without skip or residual: the transposed convolution yields all channels."""
 
     def __init__(self, level: UpTransition, architecture: Architecture, spatial_dims: int) -> None:
         nn.Module.__init__(self)
@@ -40,7 +40,7 @@ class UpTransitionWithoutSkip(UpTransition):  # type: ignore[misc]
         self.ops = level.ops
 
     def forward(self, x: Tensor, skipx: Tensor) -> Tensor:
-        """The grown and convolved features; what comes across is not looked at."""
+        """The upsampled and convolved features; `skipx` is ignored."""
         features = x if self.dropout is None else self.dropout(x)
         features = self.act_function1(self.bn1(self.up_conv(features)))
         convolved: Tensor = self.act_function2(self.ops(features))
@@ -48,13 +48,13 @@ class UpTransitionWithoutSkip(UpTransition):  # type: ignore[misc]
 
 
 def cut_skips(network: nn.Module, architecture: Architecture, spatial_dims: int) -> None:
-    """Takes the skips out of a V-Net, in place."""
+    """Removes the skips of a V-Net, in place."""
     for name in ("up_tr256", "up_tr128", "up_tr64", "up_tr32"):
         setattr(network, name, UpTransitionWithoutSkip(getattr(network, name), architecture, spatial_dims))
 
 
 def _without_skip(joined: int, channels: Sequence[int]) -> int:
-    """The channels that come from below, of those that MONAI joins: its own and from below, or twice its own."""
+    """The channels from below, of those that MONAI joins: a level's own and those from below, or twice its own."""
     if joined == channels[-2] + channels[-1]:
         return channels[-1]
     return joined // 2

@@ -1,4 +1,4 @@
-"""Skip connections: how an encoder level reaches the decoder level of its resolution."""
+"""Skip connections between an encoder level and the decoder level of its resolution."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 class Skip(nn.Module, ABC):
-    """Joins what comes up the decoder with what comes across, both of shape (b, channels, ...spatial)."""
+    """Joins decoder and encoder features, both of shape (b, channels, ...spatial)."""
 
     def __init__(self, channels: int, spatial_dims: int) -> None:
         super().__init__()
@@ -26,12 +26,12 @@ class Skip(nn.Module, ABC):
 
 
 class NoSkip(Skip):
-    """Nothing comes across: the decoder sees the bottleneck alone."""
+    """No skip: the decoder gets only the bottleneck."""
 
     def forward(
         self, decoded: Float[Tensor, "b c *spatial"], encoded: Float[Tensor, "b c *spatial"]
     ) -> Float[Tensor, "b c2 *spatial"]:
-        """The decoder's features as they are."""
+        """The decoder's features, unchanged."""
         return decoded
 
 
@@ -50,7 +50,7 @@ class Concatenation(Skip):
 
 
 class Addition(Skip):
-    """The sum, as in LinkNet (Chaurasia and Culurciello, VCIP 2017): no channels more than without a skip."""
+    """The sum, as in LinkNet (Chaurasia and Culurciello, VCIP 2017): as many channels as without a skip."""
 
     def forward(
         self, decoded: Float[Tensor, "b c *spatial"], encoded: Float[Tensor, "b c *spatial"]
@@ -60,9 +60,9 @@ class Addition(Skip):
 
 
 class AttentionGate(Skip):
-    """Concatenation of what a gate lets through (Oktay et al., 'Attention U-Net', MIDL 2018, equation 1).
+    """Concatenation of gated encoder features (Oktay et al., 'Attention U-Net', MIDL 2018, equation 1).
 
-    The gate is one weight in [0, 1] per place: sigmoid(psi(relu(W_x encoded + W_g decoded))).
+    The gate is one weight in [0, 1] per position: sigmoid(psi(relu(W_x encoded + W_g decoded))).
     """
 
     def __init__(self, channels: int, spatial_dims: int) -> None:
@@ -89,4 +89,4 @@ SKIPS: Mapping[str, type[Skip]] = {
     "attention_gate": AttentionGate,
     "dense": Concatenation,
 }
-"""By option of `Architecture.skip`; what else a dense skip brings across is in `nested.py`."""
+"""By option of `Architecture.skip`; the nested nodes of a dense skip are in `nested.py`."""

@@ -1,4 +1,4 @@
-"""MONAI's transformer networks, for inputs of any size that their strides divide."""
+"""MONAI's transformer networks, for inputs of any size divisible by their stride."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from paretoseg.spaces.architecture import Architecture
 
 UNETR_STRIDE = 16
 UNETR_EXTENT = 96
-"""Extent of the images for whose tokens positions are learned; for others they are interpolated."""
+"""Image extent for whose tokens position embeddings are learned; for others they are interpolated."""
 
 _HIDDEN, _PERCEPTRON, _FEATURES = 48, 192, 3
-"""Sizes relative to the width, so that the default width gives those of the papers."""
+"""Sizes relative to the width, such that the default width gives those of the papers."""
 
 
 class AnySizeUnetr(UNETR):  # type: ignore[misc]
-    """UNETR whose positions are interpolated to the tokens of the input, as vision transformers do it.
+    """UNETR whose position embeddings are interpolated to the input's tokens, as in vision transformers.
 
-    Source: Dosovitskiy et al., 'An image is worth 16x16 words' (ICLR 2021), section 3.2. At 96 pixels an axis the
-    answer is MONAI's.
+    Source: Dosovitskiy et al., 'An image is worth 16x16 words' (ICLR 2021), section 3.2. At 96 pixels per axis the
+    output equals MONAI's.
     """
 
     def forward(self, x_in: Tensor) -> Tensor:
@@ -44,13 +44,13 @@ class AnySizeUnetr(UNETR):  # type: ignore[misc]
         return logits
 
     def _embed(self, images: Tensor, grid: Sequence[int | torch.SymInt]) -> Tensor:
-        """Tokens of shape (b, num_tokens, hidden) that know their place."""
+        """Tokens with position embeddings, shape (b, num_tokens, hidden)."""
         embedding = self.vit.patch_embedding
         learned = [UNETR_EXTENT // UNETR_STRIDE] * len(grid)
         mode = {2: "bilinear", 3: "trilinear"}[len(grid)]
         as_image = _to_image(embedding.position_embeddings, learned)
-        # Also onto the grid that they lie on, where it changes nothing: an export for any extents knows no branches.
-        # torch takes the symbols of an export for extents, its annotation does not.
+        # Interpolate even to the same grid, where it changes nothing: an export for any extents cannot branch. torch
+        # accepts an export's symbols as extents, its annotation does not.
         raised = nn.functional.interpolate(as_image, size=grid, mode=mode, align_corners=False)  # type: ignore[arg-type]
         positions = raised.flatten(2).transpose(1, 2)
         tokens = embedding.patch_embeddings(images).flatten(2).transpose(1, 2)
@@ -75,7 +75,7 @@ def build_unetr(
         spatial_dims=spatial_dims,
     )
     for block in network.vit.blocks:
-        # For an attention across two inputs that there is none of here; nothing would ever train it.
+        # Cross attention is not used here, so nothing would train its weights.
         block.norm_cross_attn = nn.Identity()
     return network
 
