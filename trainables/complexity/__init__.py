@@ -1,4 +1,4 @@
-"""How hard a dataset is before any network has seen it.
+"""Measures how hard a dataset is before any network is trained on it.
 
 Imports data and scoring; free of torch. Start with `complexity.py`.
 """

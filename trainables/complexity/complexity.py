@@ -1,12 +1,12 @@
-"""How hard a segmentation task is before any network has seen it: measures of one case, by class. Free of torch.
+"""Measures, per case and class, of how hard a segmentation task is before a network is trained. Free of torch.
 
-The measures look at the image and its reference alone. `COMPLEXITY` is the table of them: texture similarity after
-Kamath et al., 'Do we really need that skip-connection?' (MICCAI 2023), its bounded and symmetric variant, the same
-against a ring around the boundary, contrast, size and shape. A class is compared with everything that is not of the
-class: with several classes, the others belong to its background.
+The measures use only the image and its reference. `COMPLEXITY` is their table: texture similarity after Kamath et al.,
+'Do we really need that skip-connection?' (MICCAI 2023), its bounded and symmetric variant, the same against a ring
+around the boundary, contrast, size and shape. A class is compared with all other pixels: with several classes, the
+other classes are part of its background.
 
-A class that a case does not hold has a share of 0 and no other measure: the case is left out of those, never counted as
-some value. Whoever takes a mean says over how many cases.
+A class that a case does not contain has a share of 0 and no other measure. The case is left out of the means of those
+measures, and summaries state the number of cases.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from paretoseg.trainables.complexity.local_patterns import (
 from paretoseg.trainables.data.datasets import Case, Dataset
 
 RING_PIXELS = 10
-"""How far from the mask its ring reaches, in edges of the shortest side of a pixel or voxel."""
+"""Width of the ring around a mask, in multiples of the shortest edge of a pixel or voxel."""
 
 WHOLE = "foreground"
-"""Stands in place of a class for all foreground classes as one."""
+"""Name of the union of all foreground classes, used in place of a class."""
 
 
 class Harder(StrEnum):
@@ -47,23 +47,23 @@ class Harder(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A class in an image, and what it stands out from."""
+    """A class in an image, and its surroundings."""
 
     grey: UInt8[np.ndarray, "*spatial"]
-    """The image in 8 bit."""
+    """The image as 8-bit grey values."""
 
     codes: UInt8[np.ndarray, "*spatial"]
-    """Its local binary patterns."""
+    """The image's local binary patterns, 0 to 25."""
 
     mask: Bool[np.ndarray, "*spatial"]
-    """Where the class is; somewhere, and not everywhere."""
+    """True where the class is; at least one pixel, and not all."""
 
     spacing_mm: tuple[float, ...]
     """In the order of the axes."""
 
     @cached_property
     def ring(self) -> Bool[np.ndarray, "*spatial"]:
-        """The pixels outside the mask within `RING_PIXELS` of it, diagonals measured by their length."""
+        """The pixels outside the mask within `RING_PIXELS` of it, by Euclidean distance."""
         return find_ring(self.mask, self.spacing_mm)
 
     @cached_property
@@ -73,7 +73,7 @@ class Region:
 
     @cached_property
     def outside(self) -> Float[np.ndarray, " codes"]:
-        """Shares of the codes in all the rest of the image."""
+        """Shares of the codes in the rest of the image."""
         return count_codes(self.codes[~self.mask])
 
     @cached_property
@@ -94,10 +94,10 @@ class Complexity:
     """Which values mean a harder task."""
 
     description: str
-    """What the number says, in a few words."""
+    """What the number means, in a few words."""
 
     measure: Callable[[Region], float | None]
-    """Its value; None where it is not defined."""
+    """Computes its value; None where it is undefined."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class ComplexityRow:
 
 
 def _contrast(region: Region) -> float | None:
-    """|m - n| / sqrt(s^2 + t^2) with mean and deviation of the mask (m, s) and the ring (n, t); None without noise."""
+    """|m - n| / sqrt(s^2 + t^2), with mean and deviation of the mask (m, s) and the ring (n, t); None if s = t = 0."""
     inside, around = (region.grey[where].astype(np.float64) for where in (region.mask, region.ring))
     noise = float(np.sqrt(inside.var() + around.var()))
     return abs(float(inside.mean() - around.mean())) / noise if noise else None
@@ -135,14 +135,14 @@ COMPLEXITY: Mapping[str, Complexity] = {
         "texture similarity TS (KL)",
         "bit",
         Harder.LOWER,
-        "divergence of the class's texture from that of all the rest",
+        "divergence of the class's texture from that of the rest of the image",
         lambda region: find_kl_bits(region.inside, region.outside),
     ),
     "chance_kl_bits": Complexity(
         "TS of one texture by chance",
         "bit",
         Harder.NEITHER,
-        "what TS would come to if the textures were the same, at the least",
+        "lower bound of the TS to expect if the textures were the same",
         lambda region: expect_kl_bits(int(region.mask.sum()), int((~region.mask).sum())),
     ),
     "texture_jsd_bits": Complexity(
@@ -156,14 +156,14 @@ COMPLEXITY: Mapping[str, Complexity] = {
         "difference at the ring (JSD)",
         "bit",
         Harder.LOWER,
-        "the same, from what lies around the class alone",
+        "the same, from the texture around the class only",
         lambda region: find_jsd_bits(region.inside, region.around),
     ),
     "contrast_to_noise": Complexity(
         "contrast-to-noise ratio",
         "1",
         Harder.LOWER,
-        "difference in brightness from what lies around, against the spread of both",
+        "difference in brightness from the surroundings, relative to the spread of both",
         _contrast,
     ),
     "foreground_share": Complexity(
@@ -185,11 +185,11 @@ COMPLEXITY: Mapping[str, Complexity] = {
 
 
 def find_ring(mask: Bool[np.ndarray, "*spatial"], spacing_mm: tuple[float, ...]) -> Bool[np.ndarray, "*spatial"]:
-    """The pixels outside a mask, which is not empty, that lie within `RING_PIXELS` edges of it.
+    """The pixels outside a non-empty mask within `RING_PIXELS` edges of it.
 
-    Distances run between centres, in millimetres; an edge is the shortest side of a pixel or voxel.
+    Distances are between centres, in millimetres; an edge is the shortest side of a pixel or voxel.
     """
-    from scipy import ndimage  # late: composing a config needs none of it
+    from scipy import ndimage  # late: composing a config does not need it
 
     reach_mm = RING_PIXELS * min(spacing_mm)
     margins = [int(reach_mm / edge) + 1 for edge in spacing_mm]
@@ -199,17 +199,17 @@ def find_ring(mask: Bool[np.ndarray, "*spatial"], spacing_mm: tuple[float, ...])
     )
     ring = np.zeros_like(mask)
     distance = ndimage.distance_transform_edt(~mask[window], sampling=spacing_mm)
-    # A hair more than the reach: spacings such as 0.1 are no exact numbers.
+    # Slightly more than the reach: spacings such as 0.1 have no exact binary representation.
     ring[window] = ~mask[window] & (distance <= reach_mm * (1.0 + 1e-9))
     return ring
 
 
 def measure_case(case: Case, dataset: Dataset, shift: str = "") -> list[ComplexityRow]:
-    """All measures of one case that are defined, for every foreground class and, if there are several, for all as one.
+    """All defined measures of one case, for every foreground class and, if there are several, for their union.
 
     Args:
-        case: Of the dataset, or of one of its shift sets.
-        dataset: Says classes and spacing.
+        case: A case of the dataset or of one of its shift sets.
+        dataset: Gives classes and spacing.
         shift: Name of the shift set, or ''.
     """
     label = np.asarray(case.label)
@@ -224,7 +224,7 @@ def measure_case(case: Case, dataset: Dataset, shift: str = "") -> list[Complexi
 
 
 def measure_region(region: Region) -> dict[str, float]:
-    """Every measure that is defined, by name: the share alone where the mask is empty or is all of the image."""
+    """Every defined measure by name; only the foreground share if the mask is empty or covers the whole image."""
     is_usable = bool(region.mask.any()) and not bool(region.mask.all())
     names = list(COMPLEXITY) if is_usable else ["foreground_share"]
     values = {name: COMPLEXITY[name].measure(region) for name in names}
@@ -232,22 +232,22 @@ def measure_region(region: Region) -> dict[str, float]:
 
 
 def list_cases(dataset: Dataset) -> list[tuple[str, Case]]:
-    """Every case with the name of its shift set: those of the splits first, with ''."""
+    """Every case with the name of its shift set; the cases of the splits, with '', are first."""
     own = [("", case) for case in (*dataset.train, *dataset.validation, *dataset.test)]
     return own + [(name, case) for name, cases in dataset.shift.items() for case in cases]
 
 
 def list_classes(class_names: tuple[str, ...]) -> tuple[str, ...]:
-    """The foreground classes, and behind several of them `WHOLE`.
+    """The foreground classes, followed by `WHOLE` if there are several.
 
     Raises:
-        ValueError: if a class of several has that name.
+        ValueError: if one of several classes has that name.
     """
     names = class_names[1:]
     if len(names) == 1:
         return names
     if WHOLE in names:
-        raise ValueError(f"no class may be called '{WHOLE}' where there are several, got {', '.join(names)}; rename it")
+        raise ValueError(f"no class may be called '{WHOLE}' if there are several, got {', '.join(names)}; rename it")
     return (*names, WHOLE)
 
 

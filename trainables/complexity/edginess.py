@@ -1,13 +1,12 @@
-"""How ragged a shape is, compared with the smoothest shape of its size. Free of torch.
+"""How irregular a shape is, compared with a disc or ball of its size. Free of torch.
 
-The isoperimetric quotient turned around: perimeter^2 / (4 pi area) in two dimensions, surface^3 / (36 pi volume^2) in
+The inverse of the isoperimetric quotient: perimeter^2 / (4 pi area) in two dimensions, surface^3 / (36 pi volume^2) in
 three. It is 1 for a disc or a ball, at least 1 for every shape, has no unit, and does not change with size.
 
-Outlines are those of marching squares and surfaces those of marching cubes through the signed distance to the mask's
-other side, in millimetres, smoothed by half a pixel along each axis: on the bare mask, stairs of pixels cut at 45
-degrees, a disc would measure 1.1 and a ball 1.3. What is left of that is 1.06 for a disc and 1.12 for a ball: the
-values that smooth shapes come to. The outlines' own area and volume are used, not counts of pixels, so that no shape,
-however small, comes out below 1.
+Outlines come from marching squares and surfaces from marching cubes. Both run on the signed distance to the mask's
+boundary, in millimetres, smoothed by half a pixel along each axis. On the mask itself, whose pixel steps are cut at 45
+degrees, a disc would measure 1.1 and a ball 1.3; with smoothing, it is 1.06 for a disc and 1.12 for a ball. Area and
+volume are those of the outlines, not counts of pixels, so that no shape, however small, is below 1.
 """
 
 from __future__ import annotations
@@ -18,20 +17,20 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 SMOOTHING_PIXELS = 0.5
-"""Standard deviation along each axis; lines that are one pixel wide withstand it."""
+"""Standard deviation along each axis, in pixels; lines that are one pixel wide remain."""
 
 
 def find_edginess(mask: Bool[np.ndarray, "..."], spacing_mm: tuple[float, ...]) -> float:
-    """The mean over connected objects, weighted by their size; 1 for discs and balls, higher is more ragged.
+    """The mean over connected objects, weighted by their size; 1 for discs and balls, higher is more irregular.
 
-    Objects are connected across edges of pixels or faces of voxels. Holes count: their outlines make a shape longer. An
-    object that reaches the border of the image is closed there.
+    Objects are connected across edges of pixels or faces of voxels. The outlines of holes count too. An object that
+    reaches the border of the image is closed there.
 
     Args:
-        mask: Two or three axes, not empty.
+        mask: With two or three axes, not empty.
         spacing_mm: In the order of the axes.
     """
-    from scipy import ndimage  # late, as below: composing a config needs none of it
+    from scipy import ndimage  # late, as below: composing a config does not need it
 
     measure = _measure_flat if mask.ndim == 2 else _measure_solid
     numbers, _ = ndimage.label(mask)
@@ -45,13 +44,13 @@ def find_edginess(mask: Bool[np.ndarray, "..."], spacing_mm: tuple[float, ...]) 
 
 
 def _find_depth_mm(piece: Bool[np.ndarray, "*spatial"], spacing_mm: tuple[float, ...]) -> Float[np.ndarray, "*spatial"]:
-    """How deep inside the object every place lies, smoothed; negative outside."""
+    """The signed distance to the object's boundary in mm, smoothed; positive inside, negative outside."""
     from scipy import ndimage
 
     inward, outward = (ndimage.distance_transform_edt(side, sampling=spacing_mm) for side in (piece, ~piece))
     depth: np.ndarray = inward - outward
     smooth: np.ndarray = ndimage.gaussian_filter(depth, SMOOTHING_PIXELS)
-    # Of a single voxel, smoothing leaves nothing.
+    # Smoothing would remove a single voxel.
     return smooth if smooth.max() > 0.0 else depth
 
 
@@ -63,7 +62,7 @@ def _measure_flat(depth: Float[np.ndarray, "h w"], spacing_mm: tuple[float, ...]
         points = outline * np.asarray(spacing_mm)
         perimeter += float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
         rows, columns = points.T
-        # Signed: outlines of holes run the other way round.
+        # Signed, because outlines of holes have the opposite orientation.
         area += float(np.sum(rows[:-1] * columns[1:] - rows[1:] * columns[:-1])) / 2.0
     return perimeter**2 / (4.0 * math.pi * abs(area))
 

@@ -1,10 +1,10 @@
-"""Texture as histograms of local binary patterns, and how far two such histograms are apart. Free of torch.
+"""Texture as histograms of local binary patterns, and divergences between two such histograms. Free of torch.
 
-A pattern says which of 24 places on a circle of radius 3 around a pixel are at least as bright as the pixel itself. The
+A pattern says which of 24 points on a circle of radius 3 around a pixel are at least as bright as the pixel itself. The
 uniform patterns of Ojala, Pietikäinen & Mäenpää, 'Multiresolution gray-scale and rotation invariant texture
 classification with local binary patterns' (IEEE PAMI 24, 2002), are numbered by how many of the 24 are bright: codes 0
-to 24 where the bright ones lie side by side, 25 for every other pattern. Codes compare brightness and never read it, so
-they do not change when an image becomes brighter by a constant.
+to 24 if the bright ones are adjacent, 25 for every other pattern. Codes only compare brightness, so they do not change
+when a constant is added to an image.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ import numpy as np
 from jaxtyping import Float, Float32, Shaped, UInt8
 
 RADIUS = 3
-"""Of the circle, in pixels."""
+"""Radius of the circle, in pixels."""
 
 NUM_POINTS = 24
-"""Places on the circle."""
+"""Number of points on the circle."""
 
 NUM_CODES = NUM_POINTS + 2
-"""Numbers that a pattern may have; always that many bins, whichever codes an image holds."""
+"""Number of codes, and of bins of every histogram, whichever codes occur in an image."""
 
 _COLOURS = 3
 _MAX_GREY = 255
 
 
 def to_grey(image: Float32[np.ndarray, "c *spatial"]) -> UInt8[np.ndarray, "*spatial"]:
-    """The image in one channel of 8 bit: three channels by luminance, of any other number the first one.
+    """The image as one 8-bit channel: the luminance of three channels, or else the first channel.
 
-    Luminance is 0.2125 R + 0.7154 G + 0.0721 B (ITU-R BT.709). Brightness 0 to 1 becomes 0 to 255 on every image, never
-    stretched to the image's own range: rounding then means the same everywhere.
+    Luminance is 0.2125 R + 0.7154 G + 0.0721 B (ITU-R BT.709). Brightness 0 to 1 becomes 0 to 255 on every image, not
+    stretched to the image's own range, so that rounding has the same effect everywhere.
     """
-    from skimage.color import rgb2gray  # late, as below: composing a config needs none of it
+    from skimage.color import rgb2gray  # late, as below: composing a config does not need it
 
     single = rgb2gray(np.moveaxis(np.asarray(image), 0, -1)) if image.shape[0] == _COLOURS else image[0]
     grey: np.ndarray = np.rint(np.asarray(single, dtype=np.float64) * _MAX_GREY).astype(np.uint8)
@@ -41,13 +41,14 @@ def to_grey(image: Float32[np.ndarray, "c *spatial"]) -> UInt8[np.ndarray, "*spa
 
 
 def code_patterns(grey: Shaped[np.ndarray, "*spatial"], spacing_mm: tuple[float, ...]) -> UInt8[np.ndarray, "*spatial"]:
-    """The pattern's code at every pixel, 0 to 25; outside of the image all is 0.
+    """The pattern's code at every pixel, 0 to 25; pixels outside the image count as 0.
 
-    Patterns are flat: a volume is cut into slices across its axis with the coarsest spacing, the last one of several.
+    Patterns are two-dimensional: a volume is cut into slices across its axis with the coarsest spacing, the last one of
+    several.
 
     Args:
-        grey: Integers, so that neighbours are equal or differ by one step at least.
-        spacing_mm: In the order of the axes.
+        grey: Integers, so that neighbours are equal or differ by at least one step.
+        spacing_mm: Edge lengths of a pixel or voxel, in the order of the axes.
     """
     from skimage.feature import local_binary_pattern
 
@@ -62,15 +63,15 @@ def code_patterns(grey: Shaped[np.ndarray, "*spatial"], spacing_mm: tuple[float,
 
 
 def find_slice_axis(spacing_mm: tuple[float, ...]) -> int:
-    """The axis that a volume is cut across: the one with the coarsest spacing, the last one of several."""
+    """The axis across which a volume is cut into slices: the one with the coarsest spacing, the last one of several."""
     return max(range(len(spacing_mm)), key=lambda axis: (spacing_mm[axis], axis))
 
 
 def count_codes(codes: UInt8[np.ndarray, " n"]) -> Float[np.ndarray, " codes"]:
-    """The share of every code among these, 26 numbers that sum to 1.
+    """The share of every code, shape (26,), sums to 1.
 
     Args:
-        codes: Of the pixels of a region, at least one.
+        codes: Codes of the pixels of a region, at least one.
     """
     assert codes.size, "a histogram needs at least one pixel"
     return np.bincount(codes, minlength=NUM_CODES) / codes.size
@@ -79,7 +80,7 @@ def count_codes(codes: UInt8[np.ndarray, " n"]) -> Float[np.ndarray, " codes"]:
 def find_kl_bits(inside: Float[np.ndarray, " codes"], outside: Float[np.ndarray, " codes"]) -> float | None:
     """Kullback-Leibler divergence of the inside from the outside, in bits, over the codes that occur in both.
 
-    The sum of p log2(p / q). As it leaves out codes that occur on one side only, it can come out too low and even
+    The sum of p log2(p / q). Because codes that occur on one side only are left out, it can be too low and even
     negative; None if no code occurs in both.
 
     Args:
@@ -110,11 +111,11 @@ def expect_kl_bits(num_inside: int, num_outside: int) -> float:
     """The divergence to expect between samples of one texture, in bits, if their pixels were independent.
 
     (26 - 1) / (2 ln 2) * (1 / n + 1 / m): to first order, the divergence of two samples of one distribution is half a
-    chi-square with 25 degrees of freedom. Neighbouring pixels share most of their circles, and a texture is not the
-    same everywhere, so what is measured lies above it.
+    chi-square with 25 degrees of freedom. Measured divergences are higher, because neighbouring pixels share most of
+    their circles and textures vary over the image.
 
     Args:
-        num_inside: Pixels n of the one sample, at least one.
-        num_outside: Pixels m of the other.
+        num_inside: Pixels n of one sample, at least one.
+        num_outside: Pixels m of the other sample, at least one.
     """
     return (NUM_CODES - 1) / (2.0 * math.log(2.0)) * (1.0 / num_inside + 1.0 / num_outside)

@@ -1,4 +1,4 @@
-"""The complexity of a dataset: what the measures of its cases come to, and how far to trust that. Free of torch."""
+"""The complexity of a dataset: means over cases with confidence intervals. Free of torch."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ class Summary:
     """Name of the shift set, or '' for the dataset itself."""
 
     label: str
-    """Name of the class, or that of all as one."""
+    """Name of the class, or `WHOLE`."""
 
     measure: str
     """Name in `COMPLEXITY`."""
 
     num_cases: int
-    """Cases with a value."""
+    """Number of cases with a value."""
 
     num_left_out: int
-    """Cases without one: they do not hold the class, or the measure is not defined there."""
+    """Number of cases without one: they do not contain the class, or the measure is undefined there."""
 
     num_subjects: int
-    """Subjects of the cases with a value."""
+    """Number of subjects of the cases with a value."""
 
     mean: float | None
-    """Over cases; None, as all that follow, if there is none."""
+    """Mean over cases; None, like all following fields, if there are no values."""
 
     low: float | None
     """Lower end of the interval of the mean; None with fewer than two subjects."""
@@ -53,9 +53,9 @@ def summarise(rows: Iterable[ComplexityRow], sizes: Sequence[tuple[str, int]], l
     """A summary for every shift set, class and measure, in the order of `sizes`, `labels` and `COMPLEXITY`.
 
     Args:
-        rows: Of all cases.
+        rows: The rows of all cases.
         sizes: Number of cases by name of the shift set, '' for the dataset itself.
-        labels: Classes that were measured.
+        labels: The classes that were measured.
     """
     groups: dict[tuple[str, str, str], list[ComplexityRow]] = {}
     for row in rows:
@@ -71,7 +71,7 @@ def summarise(rows: Iterable[ComplexityRow], sizes: Sequence[tuple[str, int]], l
 def _summarise_one(key: tuple[str, str, str], rows: Sequence[ComplexityRow], num_all: int) -> Summary:
     values = np.array([row.value for row in rows])
     subjects = [row.subject for row in rows]
-    # Each group has draws of its own: another measure or class beside it changes no interval.
+    # Each group has its own draws, so that adding a measure or class changes no interval.
     interval = find_interval(values, subjects, np.random.default_rng(derive_seed("complexity", *key)))
     quartiles = np.percentile(values, [25, 50, 75]).tolist() if rows else [None] * 3
     return Summary(
@@ -94,9 +94,9 @@ def find_interval(
     """The percentile bootstrap interval of the mean over cases; None with fewer than two subjects.
 
     Args:
-        values: One a case.
-        subjects: Whom each case shows; drawn as `draw_cases` does.
-        generator: Of the draws.
+        values: One per case.
+        subjects: The subject of each case; drawn as in `draw_cases`.
+        generator: Source of the draws.
     """
     if len(set(subjects)) < 2:
         return None

@@ -1,4 +1,4 @@
-"""From the scores of single cases to objectives: the battery, the kinds of robustness, what counts. Free of torch.
+"""From scores of cases to objectives: the battery, kinds of robustness, which corruptions count. Free of torch.
 
 Imports severities and data; runs no network. Start with `objectives.py`.
 """

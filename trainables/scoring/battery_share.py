@@ -1,4 +1,4 @@
-"""What measuring a trial will take beside training it, known before a search begins. Free of torch."""
+"""Predicts, before a search starts, how long measuring a trial takes relative to its training. Free of torch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from paretoseg.trainables.scoring.windows import count_windows
 from paretoseg.trainables.trainable import Split
 
 PASSES_OF_TRAINING = 3
-"""Passes through the network that an iteration is worth: one forward, and one backward that takes twice as long."""
+"""Cost of an iteration in forward passes: one forward pass, and a backward pass that takes twice as long."""
 
 
 def count_measured(dataset: Dataset, battery: Battery) -> Counter[tuple[int, ...]]:
-    """How many images of which shape a complete measurement of validation cases and shift sets shows the network."""
+    """Number of images by shape in a complete measurement of the validation cases and shift sets."""
     cases_of = {"": dataset.cases(Split.VALIDATION), **dataset.shift_cases(Split.VALIDATION)}
     on_same_cases: dict[tuple[str, bool], list[Condition]] = {}
     for condition in battery.conditions:
@@ -29,23 +29,23 @@ def count_measured(dataset: Dataset, battery: Battery) -> Counter[tuple[int, ...
 
 
 def predict_share(measured: Mapping[tuple[int, ...], int], patch: int, trained_pixels: int) -> float:
-    """The time of a complete measurement by the time of training, about: what the network does, and nothing beside it.
+    """Approximate time of a complete measurement divided by that of training, counting only the network's operations.
 
     Args:
-        measured: As of `count_measured`.
+        measured: From `count_measured`.
         patch: Edge of the window, in pixels or voxels.
-        trained_pixels: Pixels or voxels that a trial is trained on in all, each counted as often as it is seen.
+        trained_pixels: Pixels or voxels in all training batches of a trial, repetitions included.
     """
     pixels: int = sum(times * count_windows(shape, patch) * patch ** len(shape) for shape, times in measured.items())
     return pixels / (PASSES_OF_TRAINING * trained_pixels)
 
 
 def describe_predicted_shares(shares: Collection[float], iterations_per_step: int) -> list[str]:
-    """A line with the ways out if measuring takes longer than training for some patch; else nothing.
+    """One line with the ways out if measuring takes longer than training for some patch; else empty.
 
     Args:
-        shares: As `predict_share` gives them, for every patch that a trial may have.
-        iterations_per_step: Optimiser iterations of a step.
+        shares: Results of `predict_share` for every patch that a trial may have.
+        iterations_per_step: Optimiser iterations per step.
     """
     most = max(shares)
     if most <= 1:

@@ -1,8 +1,8 @@
-"""Which corruptions of a battery count towards robustness, and why others do not. Free of torch.
+"""Which corruptions of a battery count towards robustness, and why the others do not. Free of torch.
 
-A score under a corruption that training may show says how well it was learned, not how robust a network is to what it
-has never met. So such corruptions count for no trial of the study, whether that trial met them or not: all trials are
-judged by the same scores. They are still measured, kept and shown.
+A score under a corruption that training may show measures what was learned, not robustness to something new. Such
+corruptions count for no trial of the study, whether or not the trial saw them in training, so that all trials are
+judged by the same scores. They are still measured, stored and shown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from paretoseg.trainables.severities.levels import LEVELS
 
 
 class TrainedCorruptions(StrEnum):
-    """Whether corruptions count that training may show; lower-case names, as the config is written."""
+    """Whether corruptions that training may show count; lower-case names, as in the config."""
 
     exclude = "exclude"
     include = "include"
@@ -25,12 +25,12 @@ class TrainedCorruptions(StrEnum):
 def find_uncounted(
     corruptions: Sequence[str], exposure: Collection[str], trained: TrainedCorruptions
 ) -> dict[str, str]:
-    """The corruptions that do not count, each with the reason in words.
+    """The corruptions that do not count, each with its reason in words.
 
     Args:
-        corruptions: Those of the battery; unknown ones are left out.
-        exposure: The families of image changes that some candidate of the study meets in training.
-        trained: Whether those count nonetheless.
+        corruptions: The battery's corruptions; unknown ones are left out.
+        exposure: The families of image changes that at least one candidate of the study sees in training.
+        trained: Whether those still count.
     """
     reasons = {}
     for name in corruptions:
@@ -44,7 +44,7 @@ def find_uncounted(
 
 
 def describe_uncounted(corruptions: Sequence[str], exposure: Collection[str], trained: TrainedCorruptions) -> list[str]:
-    """What the user should know of corruptions that training may show, or that do not count; a line each."""
+    """Notes for the user on corruptions that training may show, or that do not count; one line each."""
     notes = []
     by_reason: dict[str, list[str]] = {}
     for name, reason in find_uncounted(corruptions, exposure, trained).items():
@@ -65,12 +65,12 @@ def describe_uncounted(corruptions: Sequence[str], exposure: Collection[str], tr
 def describe_simulated_sets(
     families: Collection[str], exposure: Collection[str], over: RobustnessOver, *, sets: Sequence[str]
 ) -> list[str]:
-    """A line if simulated shift sets count that differ by what training may show; else nothing.
+    """One line if simulated shift sets count whose image changes training may show; else empty.
 
-    Such sets still count: they were asked for by name, unlike the corruptions of a preset.
+    Such sets still count, because the user named them, unlike the corruptions of a preset.
 
     Args:
-        families: The families of image changes that the sets are made of; none where the data is real.
+        families: The families of image changes that simulate the sets; empty for real data.
         exposure: As for `find_uncounted`.
         over: What counts towards robustness.
         sets: Names of the shift sets.
@@ -87,12 +87,12 @@ def describe_simulated_sets(
 def check_something_counts(
     uncounted: Mapping[str, str], corruptions: Sequence[str], over: RobustnessOver, *, has_shift: bool
 ) -> list[str]:
-    """A line with the way out if nothing counts towards robustness; else nothing.
+    """One line with the ways out if nothing counts towards robustness; else empty.
 
     Args:
         uncounted: From `find_uncounted`.
-        corruptions: Those of the battery.
-        over: What is to count.
+        corruptions: The battery's corruptions.
+        over: What counts towards robustness.
         has_shift: Whether the data has shift sets.
     """
     if has_shift and over is not RobustnessOver.corruptions:

@@ -1,6 +1,6 @@
-"""What a mask is compared with its reference by: names, units, directions, and what is measured when. Free of torch.
+"""The measures that compare a mask with its reference: names, units, directions, and when to measure. Free of torch.
 
-Adding a measure takes an entry here and its computation in `metrics.py`.
+A new measure needs an entry here and its computation in `evaluation/metrics.py`.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ class Measure:
     """One way to compare a predicted mask with its reference."""
 
     name: str
-    """What it is called in the column `metric`."""
+    """Its name in the column `metric`."""
 
     title: str
-    """What people call it."""
+    """Its name in texts and figures."""
 
     unit: str
-    """What it is counted in; of an objective, it also tells by which measure it is judged."""
+    """Its unit; the unit of an objective also identifies its measure."""
 
     direction: Direction
     """Whether higher or lower is better."""
 
     description: str
-    """What the number says, in a few words."""
+    """What the number means, in a few words."""
 
 
 DICE = Measure("dice", "Dice", "Dice", Direction.MAXIMISE, "overlap of the masks")
 NSD = Measure(
-    "nsd", "NSD", "NSD", Direction.MAXIMISE, "share of both surfaces that lies within the tolerance of the other"
+    "nsd", "NSD", "NSD", Direction.MAXIMISE, "share of both surfaces that is within the tolerance of the other"
 )
 HD95 = Measure("hd95_mm", "HD95", "mm", Direction.MINIMISE, "distance within which 95 percent of the surfaces agree")
 
@@ -50,7 +50,7 @@ class ObjectiveMetric(StrEnum):
 
 
 class SurfaceMetrics(StrEnum):
-    """On which images surfaces are compared; it takes longer than overlaps do."""
+    """On which images surface distances are measured; that takes longer than overlaps."""
 
     clean = "clean"
     all = "all"
@@ -68,13 +68,13 @@ class Scoring:
     """Edge lengths of a pixel or voxel, in the order of the spatial axes."""
 
     metric: ObjectiveMetric = ObjectiveMetric.dice
-    """What the objectives are made of; measured on every image."""
+    """The measure of the objectives; measured on every image."""
 
     surface_metrics: SurfaceMetrics = SurfaceMetrics.clean
-    """On which images NSD and HD95 are measured besides."""
+    """On which images NSD and HD95 are also measured."""
 
     nsd_tolerance_mm: float = 1.0
-    """How far surfaces may lie apart and still count as equal in NSD."""
+    """Largest distance between surfaces that counts as equal in NSD, in millimetres."""
 
     @property
     def num_classes(self) -> int:
@@ -82,12 +82,12 @@ class Scoring:
         return len(self.class_names)
 
     def measures(self, is_clean: bool) -> tuple[Measure, ...]:
-        """What is measured on a clean or on a corrupted image; Dice always."""
+        """The measures for a clean or a corrupted image; Dice is always among them."""
         if self.surface_metrics is SurfaceMetrics.all or (self.surface_metrics is SurfaceMetrics.clean and is_clean):
             return (DICE, NSD, HD95)
         return (DICE, NSD) if self.metric is ObjectiveMetric.nsd else (DICE,)
 
 
 def measure_of_unit(unit: str) -> Measure | None:
-    """The measure that an objective of this unit is made of, or None."""
+    """The measure of objectives with this unit, or None."""
     return next((measure for measure in MEASURES.values() if measure.unit == unit), None)

@@ -1,7 +1,7 @@
-"""Intervals over cases: subjects are drawn anew, and the middle of what comes out is kept. Free of torch.
+"""Bootstrap confidence intervals over cases, resampled by subject. Free of torch.
 
 The percentile bootstrap of Efron & Tibshirani, 'An introduction to the bootstrap', 1993, chapter 13. Cases of one
-subject are alike, so a subject is drawn with all of its cases.
+subject are alike, so each draw of a subject includes all its cases.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import numpy as np
 from jaxtyping import Float
 
 NUM_DRAWS = 2000
-"""Times that subjects are drawn anew for an interval."""
+"""Number of bootstrap draws per interval."""
 
 COVERAGE = 0.95
-"""Share of the draws that an interval holds."""
+"""Share of the draws inside an interval."""
 
 
 def draw_cases(subjects: Sequence[str], generator: np.random.Generator) -> Float[np.ndarray, "draws cases"]:
-    """How often every case counts in each of `NUM_DRAWS` draws of as many subjects as there are, with replacement.
+    """How often each case counts in each of `NUM_DRAWS` draws of all subjects with replacement.
 
     Args:
-        subjects: Whom each case shows. What is drawn depends on their names, not on their order.
-        generator: Of the draws.
+        subjects: The subject of each case. The draws depend on the names, not on their order.
+        generator: Source of the draws.
     """
     names, home = np.unique(np.array(subjects, dtype=str), return_inverse=True)
     times = generator.multinomial(names.size, np.full(names.size, 1.0 / names.size), size=NUM_DRAWS)
@@ -31,9 +31,9 @@ def draw_cases(subjects: Sequence[str], generator: np.random.Generator) -> Float
 
 
 def find_bounds(values: Float[np.ndarray, " draws"]) -> tuple[float, float]:
-    """Where the middle `COVERAGE` of the values begins and ends, linear between them.
+    """Lower and upper bound of the central `COVERAGE` of the values, linearly interpolated.
 
-    A draw that holds no case that was measured has NaN as its value, and is left out.
+    Draws without any measured case are NaN and left out.
     """
     tail = (1.0 - COVERAGE) / 2.0
     low, high = np.nanquantile(values, [tail, 1.0 - tail])

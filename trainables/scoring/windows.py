@@ -1,4 +1,4 @@
-"""The sliding window of inference: how far windows overlap, and how many an image takes. Free of torch."""
+"""The sliding window of inference: overlap and number of windows. Free of torch."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 WINDOW_OVERLAP = 0.25
-"""Least share of a window that its neighbour covers again."""
+"""Smallest share of a window that its neighbour also covers, in [0, 1)."""
 
 
 def count_windows(shape: Sequence[int], patch: int) -> int:
-    """How many windows of edge `patch` cover an image of this shape; a smaller image is padded to one."""
+    """Number of windows of edge `patch` that cover an image of this shape; a smaller image is padded to one window."""
     stride = max(int(patch * (1 - WINDOW_OVERLAP)), 1)
     return math.prod(1 + math.ceil(max(extent - patch, 0) / stride) for extent in shape)

@@ -153,7 +153,7 @@ def test_a_class_that_fills_the_image_has_nothing_to_stand_out_from() -> None:
 def test_the_whole_foreground_comes_behind_several_classes_and_cannot_be_one_of_them() -> None:
     assert list_classes(("background", WHOLE)) == (WHOLE,)
     assert list_classes(("background", "a", "b")) == ("a", "b", WHOLE)
-    with pytest.raises(ValueError, match="no class may be called 'foreground' where there are several"):
+    with pytest.raises(ValueError, match="no class may be called 'foreground' if there are several"):
         list_classes(("background", "a", WHOLE))
 
 
