@@ -1,4 +1,4 @@
-"""Test-time degradations of images, in 2D and 3D, as functions of severity and a generator.
+"""Test-time corruptions of 2D and 3D images, as functions of a strength and random generators.
 
 Imports severities and torch. Start with `table.py`.
 """

@@ -1,7 +1,7 @@
-"""Linear maps along one axis of images, as matrices: blur, resampling and shifts are one each.
+"""Linear maps along one axis of images, as matrices: blur, resampling and shifts.
 
-A matrix has a row for every pixel after the map; what lies beyond the border is built into it. Two or three small
-matrix products take the place of a convolution: fewer passes over the memory, and the same lines in 2D and 3D.
+A matrix has one row per output pixel, and includes the handling of the border. Two or three small matrix products
+replace a convolution: this needs fewer passes over memory, and the same code works in 2D and 3D.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Matrix = Float[Tensor, "after before"]
 def apply_along(
     images: Float[Tensor, "b c *before"], matrices: Float[Tensor, "b after before"] | Matrix, axis: int
 ) -> Float[Tensor, "b c *after"]:
-    """The images with a matrix along one spatial axis (0 is the first); one for all, or one for every image."""
+    """The images multiplied along one spatial axis (0 is the first) by one matrix for all, or one per image."""
     dim = axis + 2
     batch, before = images.shape[0], images.shape[dim]
     matrices = matrices.to(images).expand(batch, -1, before)
@@ -33,9 +33,9 @@ def apply_along(
 
 
 def gaussian_matrix(size: int, spread: float) -> Matrix:
-    """Convolution with a sampled Gaussian of a standard deviation in pixels, cut at four of them.
+    """The matrix of a convolution with a Gaussian of standard deviation `spread` in pixels, cut off at four of them.
 
-    The border is continued by its last pixel.
+    Border pixels are repeated.
     """
     reach = math.ceil(4 * spread)
     places = torch.arange(-reach, reach + 1)
@@ -45,17 +45,17 @@ def gaussian_matrix(size: int, spread: float) -> Matrix:
 
 
 def fewer_pixels_matrix(size: int, factor: float) -> Matrix:
-    """Fewer, larger pixels (their mean), brought back to the old grid by linear interpolation."""
+    """The matrix that averages into fewer, larger pixels and interpolates them linearly back to the old grid."""
     means = functional.interpolate(torch.eye(size)[None], size=count_fewer(size, factor), mode="area")
     return functional.interpolate(means, size=size, mode="linear", align_corners=False)[0].T.contiguous()
 
 
 def count_fewer(size: int, factor: float) -> int:
-    """Pixels of an axis that has fewer of them by a factor: one at least."""
+    """Number of pixels of an axis after reduction by a factor; at least one."""
     return max(round(size / factor), 1)
 
 
 def mirror(places: Tensor, size: int) -> Tensor:
-    """Whole places with those outside of [0, size) mirrored at the border: -1 is 0, -2 is 1."""
+    """Integer positions, with those outside [0, size) mirrored at the border: -1 becomes 0, -2 becomes 1."""
     places = places.remainder(2 * size)
     return torch.minimum(places, 2 * size - 1 - places)

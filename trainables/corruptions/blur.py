@@ -1,4 +1,4 @@
-"""Corruptions that lose detail: blur, and fewer pixels."""
+"""Corruptions that lose detail: blur and lower resolution."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from paretoseg.trainables.corruptions.draws import Generators, Images, draw_inte
 
 
 def gaussian_blur(images: Images, strength: float, generators: Generators) -> Images:
-    """Convolution with a Gaussian, as of defocus or a soft kernel; the border is continued.
+    """Convolution with a Gaussian, as from defocus or a soft kernel; border pixels are repeated.
 
     The strength is its standard deviation in pixels.
     """
@@ -24,7 +24,7 @@ def gaussian_blur(images: Images, strength: float, generators: Generators) -> Im
 
 
 def motion_blur(images: Images, strength: float, generators: Generators) -> Images:
-    """Mean over a straight path in the plane of the last two axes, as of a stage that moves; the border is continued.
+    """Mean over a straight path in the plane of the last two axes, as from a moving stage; border pixels are repeated.
 
     The strength is the length of the path in pixels; every direction is equally likely.
     """
@@ -38,9 +38,9 @@ def motion_blur(images: Images, strength: float, generators: Generators) -> Imag
 
 
 def low_resolution(images: Images, strength: float, generators: Generators) -> Images:
-    """Fewer, larger pixels (their mean), as of a coarser detector, brought back to the old grid linearly.
+    """Fewer, larger pixels (means), as from a coarser detector, interpolated linearly to the old grid.
 
-    The strength is the factor by which each axis has fewer of them.
+    The strength is the factor by which the number of pixels per axis is reduced.
     """
     size = images.shape[2:]
     fewer = [count_fewer(extent, strength) for extent in size]
@@ -50,9 +50,9 @@ def low_resolution(images: Images, strength: float, generators: Generators) -> I
 
 
 def anisotropy(images: Images, strength: float, generators: Generators) -> Images:
-    """Fewer, larger pixels along one axis, as of thick slices, brought back to the old grid linearly.
+    """Fewer, larger pixels (means) along one axis, as from thick slices, interpolated linearly to the old grid.
 
-    The strength is the factor by which that axis, any with equal probability, has fewer of them.
+    The strength is the factor by which the number of pixels of that axis is reduced; every axis is equally likely.
     """
     axes = draw_integers(generators, images.ndim - 2)
     matrices = [fewer_pixels_matrix(size, strength) for size in images.shape[2:]]
@@ -61,16 +61,16 @@ def anisotropy(images: Images, strength: float, generators: Generators) -> Image
 
 
 def legacy_leaking_blur(images: Images, labels: UInt8[Tensor, "b *spatial"], strength: float) -> Images:
-    """Gaussian blur of the background alone, as of Kamath et al., whose two levels are 3 and 7 pixels.
+    """Gaussian blur of the background only, as in Kamath et al., whose two levels are 3 and 7 pixels.
 
-    It needs the reference mask and leaves a sharp edge where that ends: it leaks the label. The strength is the
-    standard deviation in pixels.
+    It needs the reference mask and leaves a sharp edge at its border: it leaks the label. The strength is the standard
+    deviation in pixels.
     """
     return torch.where(labels[:, None] > 0, images, gaussian_blur(images, strength, ()))
 
 
 def _path(length: float, angle: float, reach: int) -> Float[Tensor, "k k"]:
-    """The kernel of a straight path through the middle: points on it, dealt out to the four pixels around each."""
+    """The kernel of a straight path through the centre: points on it, distributed to the pixels around them."""
     num_points = 8 * reach
     along = ((torch.arange(num_points) + 0.5) / num_points - 0.5) * length
     places = torch.arange(-reach, reach + 1.0)

@@ -1,7 +1,7 @@
-"""What is random in a corruption: every image draws from a generator of its own, so none depends on its batch mates.
+"""Random draws of corruptions: every image has its own generator, so no draw depends on other images of the batch.
 
-A few numbers an image are drawn on the CPU and are equal on every device. A number a pixel is drawn where the images
-are, from a generator that is seeded on the CPU: its bits are equal on every device of one kind.
+If there are few numbers per image, they are drawn on the CPU and are equal on every device. One number per pixel is
+drawn on the images' device, from a generator that is seeded on the CPU: its bits are equal on all devices of one kind.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 Generators = Sequence[torch.Generator]
-"""One of the CPU for every image of a batch."""
+"""One CPU generator per image of a batch."""
 
 Images = Float[Tensor, "b c *spatial"]
 
@@ -62,7 +62,7 @@ def per_image(values: Float[Tensor, " b"], images: Tensor) -> Tensor:
 
 
 def _device_generators(images: Tensor, generators: Generators) -> Generators:
-    """The generators themselves on a CPU, else one an image on the device, seeded by them."""
+    """The generators themselves on a CPU; otherwise one per image on the device, seeded by them."""
     if images.device.type == "cpu":
         return generators
     seeds = draw_integers(generators, 2**62)

@@ -1,7 +1,7 @@
-"""Corruptions that move things: labels move along, by the nearest pixel; images between pixels linearly.
+"""Geometric corruptions: images are interpolated linearly, and labels move along by nearest neighbour.
 
-What comes from beyond the border is the image mirrored there, in image and labels alike. All channels move together.
-Places are counted in pixels, whatever their spacing.
+Beyond the border, image and labels are mirrored. All channels move together. Positions are in pixels, regardless of the
+spacing.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from paretoseg.trainables.corruptions.plane_maps import from_planes, rotate_and_
 Labels = UInt8[Tensor, "b *spatial"]
 
 NUM_CELLS = 4
-"""Cells an axis of the B-spline of `elastic_deformation`: it has three more control points, as TorchIO's has."""
+"""Cells per axis of the B-spline of `elastic_deformation`; it has three more control points, as in TorchIO."""
 
 
 def rotation(images: Images, labels: Labels, strength: float, generators: Generators) -> tuple[Images, Labels]:
-    """A turn about the middle, in a plane and to a side that are drawn, as of another position of the patient.
+    """Rotation about the centre in a random plane and direction, as from another position of the patient.
 
     The strength is the angle in degrees.
     """
@@ -46,7 +46,7 @@ def rotation(images: Images, labels: Labels, strength: float, generators: Genera
 
 
 def scaling(images: Images, labels: Labels, strength: float, generators: Generators) -> tuple[Images, Labels]:
-    """Larger or smaller about the middle, each with equal probability, as of another zoom or body.
+    """Enlarges or shrinks about the centre, with equal probability, as from another zoom or body size.
 
     The strength is the factor, or its inverse.
     """
@@ -59,7 +59,7 @@ def scaling(images: Images, labels: Labels, strength: float, generators: Generat
 
 
 def translation(images: Images, labels: Labels, strength: float, generators: Generators) -> tuple[Images, Labels]:
-    """A shift in a direction that is drawn, as of another position of the patient.
+    """A shift in a random direction, as from another position of the patient.
 
     The strength is its length as a share of the edge.
     """
@@ -72,10 +72,10 @@ def translation(images: Images, labels: Labels, strength: float, generators: Gen
 def elastic_deformation(
     images: Images, labels: Labels, strength: float, generators: Generators
 ) -> tuple[Images, Labels]:
-    """A smooth random deformation, as of soft tissue: a cubic B-spline with seven control points an axis.
+    """A smooth random deformation, as of soft tissue: a cubic B-spline with seven control points per axis.
 
-    Their shifts along each axis are uniform (the model of TorchIO). The strength is the largest of them as a share of
-    the edge; up to 0.1, nothing folds.
+    Their shifts along each axis are uniform, as in TorchIO. The strength is the largest shift as a share of the edge;
+    up to 0.1, nothing folds.
     """
     num_axes = images.ndim - 2
     control = draw_uniform(generators, num_axes, *[NUM_CELLS + 3] * num_axes)
@@ -83,21 +83,21 @@ def elastic_deformation(
 
 
 def deform(images: Images, labels: Labels, control: Float[Tensor, "b axes *points"]) -> tuple[Images, Labels]:
-    """Images and labels whose pixels come from places shifted by a cubic B-spline.
+    """Images and labels whose pixels come from positions shifted by a cubic B-spline.
 
     Args:
-        images: What is moved.
-        labels: What moves along.
+        images: Interpolated linearly.
+        labels: Interpolated by nearest neighbour.
         control: Shifts of the control points along each axis, as a share of the edge.
     """
-    # A spline with control points on a line is that line, so the places themselves go through it too. Torch counts them
-    # from -1 to 1, in the order x, y, z: the reverse of the axes.
+    # A spline with control points on a line is that line, so the positions themselves go through it too. Torch measures
+    # them from -1 to 1, in the order x, y, z: the reverse of the axes.
     places = torch.linspace(-1.0 - 2.0 / NUM_CELLS, 1.0 + 2.0 / NUM_CELLS, NUM_CELLS + 3)
     grid = 2.0 * control + torch.stack(torch.meshgrid([places] * control.shape[1], indexing="ij"))
     grid = grid.flip(1).to(images.device)
     for axis, extent in enumerate(images.shape[2:]):
         grid = apply_along(grid, spline_matrix(extent), axis)
-    # Mirrored here, as torch takes twice as long for it; so far beyond the border that this is not enough lies nothing.
+    # Mirrored here, because torch takes twice as long for it. One reflection is enough for every possible shift.
     grid = (2.0 * grid.clamp(-1.0, 1.0) - grid).movedim(1, -1)
     how = {"padding_mode": "border", "align_corners": False}
     moved = functional.grid_sample(images, grid, mode="bilinear", **how)  # type: ignore[arg-type]

@@ -79,7 +79,7 @@ def contrast_down(images: Images, strength: float, generators: Generators) -> Im
 
 
 def intensity_shift_up(images: Images, strength: float, generators: Generators) -> Images:
-    """An offset, as of a scanner that is calibrated otherwise.
+    """An offset, as from a differently calibrated scanner.
 
     The strength is what is added.
     """
@@ -87,7 +87,7 @@ def intensity_shift_up(images: Images, strength: float, generators: Generators) 
 
 
 def intensity_shift_down(images: Images, strength: float, generators: Generators) -> Images:
-    """A negative offset, as of a scanner that is calibrated otherwise.
+    """A negative offset, as from a differently calibrated scanner.
 
     The strength is what is subtracted.
     """
@@ -95,7 +95,7 @@ def intensity_shift_down(images: Images, strength: float, generators: Generators
 
 
 def intensity_scale_up(images: Images, strength: float, generators: Generators) -> Images:
-    """More gain or light; what is bright saturates.
+    """More gain or light; bright pixels saturate.
 
     The strength is the factor.
     """
@@ -111,10 +111,10 @@ def intensity_scale_down(images: Images, strength: float, generators: Generators
 
 
 def occlusion(images: Images, strength: float, generators: Generators) -> Images:
-    """Eight black blocks at random places, as of shadows, dirt or lost data; they may overlap.
+    """Eight black blocks at random positions, as from shadows, dirt or lost data; they may overlap.
 
-    The strength is the share of the image that they have together where they do not; every block has the shape of the
-    image.
+    The strength is the share of the image that they cover if they do not overlap; every block has the proportions of
+    the image.
     """
     size = images.shape[2:]
     edges = [max(1, round(extent * (strength / NUM_BLOCKS) ** (1 / len(size)))) for extent in size]
@@ -145,19 +145,19 @@ def _summarise(
 
 
 def _raise(images: Images, exponent: float) -> Images:
-    """A power of numbers in [0, 1], by logarithms to the base of two: a third of the time that torch's power takes."""
+    """A power of numbers in [0, 1], by base-2 logarithms: takes a third of the time of torch's power."""
     return _one_by_one(images, lambda one: one.log2_().mul_(exponent).exp2_())
 
 
 def _one_by_one(images: Images, change: Callable[[Tensor], Tensor]) -> Images:
-    """Each image changed in a place of its own: on a CPU the last bit of an exponential depends on its neighbours."""
+    """Each image changed on its own: on a CPU, the last bit of an exponential depends on neighbouring values."""
     if images.device.type != "cpu":
         return change(images.clone())
     return torch.stack([change(one.clone()) for one in images])
 
 
 def _is_low_order(num_axes: int) -> Tensor:
-    """Which products of powers have a total power of `BIAS_ORDER` at most, without the constant."""
+    """Which products of powers have a total power of at most `BIAS_ORDER`, without the constant."""
     orders = range(BIAS_ORDER + 1)
     sums = torch.tensor([sum(powers) for powers in product(orders, repeat=num_axes)])
     return ((sums > 0) & (sums <= BIAS_ORDER)).reshape([BIAS_ORDER + 1] * num_axes)

@@ -1,7 +1,7 @@
 """Corruptions of k-space, the Fourier transform that an MRI scanner measures line by line.
 
-What happens to whole lines acts along one axis of the image only, so it is a matrix along that axis. The image is the
-real part, as in TorchIO (Perez-Garcia et al., Comput Methods Programs Biomed 2021). All channels suffer alike.
+A change of whole lines acts along one axis of the image only, so it is a matrix along that axis. The image is the real
+part, as in TorchIO (Perez-Garcia et al., Comput Methods Programs Biomed 2021). All channels are changed alike.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from paretoseg.trainables.corruptions.draws import Generators, Images, draw_dire
 from paretoseg.trainables.corruptions.plane_maps import from_planes, rotate_and_shift, to_planes
 
 GHOST_EVERY = 4
-"""In `ghosting`, one line of so many is weaker; so many copies of the image appear."""
+"""In `ghosting`, one line of this number is weaker; this number of copies of the image appears."""
 
 NUM_MOVES = 3
-"""Poses in `motion` besides the one in which the middle of k-space is measured."""
+"""Poses in `motion`, apart from the one in which the centre of k-space is measured."""
 
 UNEVENNESS = 0.3
-"""Furthest that a move in `motion` comes too early or too late, as a share of the time between moves."""
+"""Largest deviation of the time of a move in `motion`, as a share of the time between moves."""
 
 SPIKE_FREQUENCIES = (0.1, 0.35)
-"""Where the spike of `kspace_spike` lies, in cycles per pixel."""
+"""Position of the spike of `kspace_spike`, in cycles per pixel."""
 
 
 def ghosting(images: Images, strength: float, generators: Generators) -> Images:
-    """Faint copies along one axis, as of breathing and pulsation: every fourth line of k-space is weaker.
+    """Faint copies along one axis, as from breathing and pulsation: every fourth line of k-space is weaker.
 
-    The lines are counted from the middle one, which stays. The strength is the share of the signal that they lose;
-    every axis is equally likely.
+    The lines are counted from the central one, which is unchanged. The strength is the share of the signal that the
+    others lose; every axis is equally likely.
     """
     matrices = [line_filter(_weaken_lines(size, strength)) for size in images.shape[2:]]
     axes = draw_integers(generators, images.ndim - 2)
@@ -43,11 +43,11 @@ def ghosting(images: Images, strength: float, generators: Generators) -> Images:
 
 
 def motion(images: Images, strength: float, generators: Generators) -> Images:
-    """The patient moves three times: k-space is put together from four poses, one after the other along one axis.
+    """The patient moves three times: k-space is composed of four poses, one after the other along one axis.
 
-    Each pose is a rotation and a shift in a plane, to any side; the pose in which the middle of k-space is measured is
-    that of the label. The strength is the rotation in degrees, and the shift in percent of the edge. Every plane and
-    axis is equally likely.
+    Each pose is a rotation and a shift in a plane, in any direction; the pose in which the centre of k-space is
+    measured is that of the label. The strength is the rotation in degrees, and the shift in percent of the edge. Every
+    plane and axis is equally likely.
     """
     planes = list(permutations(range(images.ndim - 2), 2))
     chosen = draw_integers(generators, len(planes))
@@ -60,9 +60,9 @@ def motion(images: Images, strength: float, generators: Generators) -> Images:
 
 
 def kspace_spike(images: Images, strength: float, generators: Generators) -> Images:
-    """Stripes over the whole image, as of an electric discharge: a single value of k-space is far too high.
+    """Stripes over the whole image, as from an electric discharge: a single value of k-space is far too high.
 
-    The strength is what is added to it, relative to the highest value of k-space, the sum of a channel.
+    The strength is the added value relative to the highest value of k-space, which is the sum of a channel.
     """
     size = images.shape[2:]
     low, high = SPIKE_FREQUENCIES
@@ -72,9 +72,9 @@ def kspace_spike(images: Images, strength: float, generators: Generators) -> Ima
 
 
 def gibbs_ringing(images: Images, strength: float, generators: Generators) -> Images:
-    """Ripples beside edges, as of too few lines measured: high frequencies are cut off.
+    """Ripples near edges, as from too few measured lines: high frequencies are cut off.
 
-    The strength is the share of the radius of k-space, up to its corner in 2D, that is lost. In 3D the corners lie
+    The strength is the share of the radius of k-space, up to its corner in 2D, that is lost. In 3D the corners are
     farther out, so even a strength of 0 loses them.
     """
     size = images.shape[2:]
@@ -84,7 +84,7 @@ def gibbs_ringing(images: Images, strength: float, generators: Generators) -> Im
     for more in squares[1:]:
         distance = distance[..., None] + more
     is_kept = distance <= (1.0 - strength) ** 2 / 2
-    # One by one: the bits of a transform depend on how many there are at once.
+    # One by one: the bits of a transform depend on the batch size.
     rippled = [
         torch.fft.irfftn(torch.fft.rfftn(one, dim=_axes(one)) * is_kept, s=size, dim=_axes(one)) for one in images
     ]
@@ -107,8 +107,8 @@ def add_waves(images: Images, spikes: Float[Tensor, "b axes"], strength: float) 
     """The images plus the waves of single spikes: cosines whose height is the strength times a channel's mean.
 
     Args:
-        images: Not negative, so that the highest value of k-space is their sum.
-        spikes: Place in k-space, whole cycles along each axis.
+        images: Non-negative, so that the highest value of k-space is their sum.
+        spikes: Position in k-space, in whole cycles along each axis.
         strength: Height of the spike, relative to the highest value of k-space.
     """
     angles = [
@@ -131,7 +131,7 @@ def _axes(image: Tensor) -> tuple[int, ...]:
 
 
 def _weaken_lines(size: int, share: float) -> Float[Tensor, " n"]:
-    """The gain of every line of k-space, the constant first: every fourth one from it is weaker, it is not."""
+    """The gain of every line of k-space, the constant first: every fourth line from it is weaker, itself excepted."""
     cycles = torch.fft.fftfreq(size, 1 / size).round().long()
     gains = torch.where(cycles % GHOST_EVERY == 0, 1.0 - share, 1.0)
     gains[0] = 1.0
@@ -139,7 +139,7 @@ def _weaken_lines(size: int, share: float) -> Float[Tensor, " n"]:
 
 
 def _move(image: Images, plane: tuple[int, int], strength: float, drawn: Float[Tensor, "3 moves"]) -> Images:
-    """One image whose k-space is measured in several poses; lines along the first axis of the plane."""
+    """One image whose k-space is measured in several poses, line by line along the first axis of the plane."""
     flat = to_planes(image, plane)
     edges = torch.tensor(flat.shape[-2:])
     angles = torch.where(drawn[0] < 0.5, -1.0, 1.0) * math.radians(strength)
@@ -156,23 +156,23 @@ def _move(image: Images, plane: tuple[int, int], strength: float, drawn: Float[T
 def combine_poses(
     poses: Float[Tensor, "poses slices p q"], times: Float[Tensor, " moves"]
 ) -> Float[Tensor, "slices p q"]:
-    """The image of a k-space whose lines along the first axis of the planes are measured in one pose after the other.
+    """The image of a k-space whose lines along the planes' first axis are measured in one pose after the other.
 
     Args:
-        poses: The image in each of them.
-        times: When the next one begins, as shares of all lines; one less than poses.
+        poses: The image in each pose.
+        times: The start of each pose but the first, as shares of all lines.
     """
     filters = torch.stack([line_filter(gains) for gains in select_lines(times, poses.shape[2])]).to(poses)
     return filters.movedim(0, 1).flatten(1) @ poses.movedim(0, 1).flatten(1, 2)
 
 
 def find_first_lines(times: Float[Tensor, " moves"], num_lines: int) -> Int64[Tensor, " moves"]:
-    """The first line of k-space after every move, counted from its edge; line `num_lines // 2` is the middle."""
+    """The first line of k-space after every move, counted from its edge; line `num_lines // 2` is the centre."""
     return (times * num_lines).long()
 
 
 def select_lines(times: Float[Tensor, " moves"], num_lines: int) -> Float[Tensor, "poses n"]:
-    """Which lines of k-space are measured between moves, 0 or 1, the constant first; times are shares in [0, 1]."""
+    """Which lines of k-space each pose measures, 0 or 1, the constant first; times are shares in [0, 1]."""
     ends = [0, *find_first_lines(times, num_lines).tolist(), num_lines]
     gains = torch.zeros(len(ends) - 1, num_lines)
     for row, start, end in zip(gains, ends, ends[1:], strict=False):

@@ -1,4 +1,4 @@
-"""Corruptions by noise: every pixel of every channel on its own."""
+"""Noise, independent for every pixel and channel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from paretoseg.trainables.corruptions.draws import Generators, Images, draw_norm
 
 
 def gaussian_noise(images: Images, strength: float, generators: Generators) -> Images:
-    """Additive noise, as of a CT after reconstruction.
+    """Additive noise, as in a CT after reconstruction.
 
     The strength is its standard deviation.
     """
@@ -18,9 +18,9 @@ def gaussian_noise(images: Images, strength: float, generators: Generators) -> I
 
 
 def rician_noise(images: Images, strength: float, generators: Generators) -> Images:
-    """Magnitude of a complex signal with noise in both channels, as of an MRI; it lifts dark regions.
+    """Magnitude of a complex signal with noise in both parts, as in an MRI; it brightens dark regions.
 
-    The strength is the standard deviation in each of the two (Gudbjartsson & Patz, Magn Reson Med 1995).
+    The strength is the standard deviation in each part (Gudbjartsson & Patz, Magn Reson Med 1995).
     """
     real = draw_normal_pixels(images, generators).mul_(strength).add_(images)
     imaginary = draw_normal_pixels(images, generators).mul_(strength)
@@ -28,7 +28,7 @@ def rician_noise(images: Images, strength: float, generators: Generators) -> Ima
 
 
 def speckle_noise(images: Images, strength: float, generators: Generators) -> Images:
-    """Noise in proportion to the intensity, as of ultrasound.
+    """Noise proportional to the intensity, as in ultrasound.
 
     The strength is its standard deviation relative to the intensity.
     """
@@ -36,9 +36,9 @@ def speckle_noise(images: Images, strength: float, generators: Generators) -> Im
 
 
 def impulse_noise(images: Images, strength: float, generators: Generators) -> Images:
-    """Salt and pepper, as of dead and hot pixels: single ones become 0 or 1, with equal probability.
+    """Salt and pepper, as from dead and hot pixels: single pixels become 0 or 1, with equal probability.
 
-    The strength is the share of them.
+    The strength is the share of these pixels.
     """
     drawn = draw_uniform_pixels(images, generators)
     salted = torch.where(drawn < strength / 2, 0.0, images)
@@ -46,7 +46,7 @@ def impulse_noise(images: Images, strength: float, generators: Generators) -> Im
 
 
 def legacy_speckle(images: Images, strength: float, generators: Generators) -> Images:
-    """Multiplicative noise as of Kamath et al., whose two levels are variance 0.1 and 0.3.
+    """Multiplicative noise as in Kamath et al., whose two levels are variance 0.1 and 0.3.
 
     The strength is the variance relative to the squared intensity.
     """

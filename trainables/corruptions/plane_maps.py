@@ -1,6 +1,6 @@
-"""Rotation and shift of images in one plane: a volume is moved as a stack of slices, all by the same places.
+"""Rotation and shift of images in one plane: all slices of a volume are moved alike.
 
-That takes a fraction of the time of a movement in three dimensions, where every voxel has places of its own.
+This takes a fraction of the time of a movement in three dimensions, where every voxel has its own position.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ Planes = Float[Tensor, "b slices p q"]
 
 
 def to_planes(images: Float[Tensor, "b c *spatial"], plane: tuple[int, int]) -> Planes:
-    """The images with the two axes of a plane (0 is the first spatial axis) last, and all others as slices."""
+    """The images with the two axes of a plane (0 is the first spatial axis) last, and all other axes as slices."""
     moved = images.movedim((plane[0] + 2, plane[1] + 2), (-2, -1))
     return moved.reshape(len(images), -1, *moved.shape[-2:])
 
 
 def from_planes(planes: Planes, plane: tuple[int, int], shape: tuple[int, ...]) -> Float[Tensor, "b c *spatial"]:
-    """What `to_planes` took apart, in its old shape."""
+    """The inverse of `to_planes`: the images in their original shape."""
     axes = [axis for axis in range(2, len(shape)) if axis - 2 not in plane]
     order = [0, 1, *axes, plane[0] + 2, plane[1] + 2]
     stacked = planes.reshape([shape[axis] for axis in order])
@@ -30,13 +30,13 @@ def from_planes(planes: Planes, plane: tuple[int, int], shape: tuple[int, ...]) 
 def rotate_and_shift(
     planes: Planes, angles: Float[Tensor, " b"], shifts: Float[Tensor, "b 2"], *, mode: str = "bilinear"
 ) -> Planes:
-    """Planes rotated about their middle, then shifted; mirrored at the border.
+    """Planes rotated about their centre, then shifted; mirrored at the border.
 
     Args:
-        planes: What is moved.
-        angles: In radians, of each of the batch.
+        planes: The images to move.
+        angles: In radians, one per image.
         shifts: In pixels along the two axes.
-        mode: How values between pixels are found: 'bilinear' or 'nearest'.
+        mode: Interpolation: 'bilinear' or 'nearest'.
     """
     grid = find_sources(angles, shifts, (planes.shape[-2], planes.shape[-1])).to(planes.device)
     return functional.grid_sample(planes, grid, mode=mode, padding_mode="reflection", align_corners=False)
@@ -45,9 +45,9 @@ def rotate_and_shift(
 def find_sources(
     angles: Float[Tensor, " b"], shifts: Float[Tensor, "b 2"], size: tuple[int, int]
 ) -> Float[Tensor, "b p q 2"]:
-    """Where every pixel comes from under `rotate_and_shift`: x and y as torch counts them, the edges at -1 and 1.
+    """The source position of every pixel under `rotate_and_shift`: x and y as in torch, with the edges at -1 and 1.
 
-    Put together from rows and columns: `affine_grid` takes longer than all the rest.
+    Computed from rows and columns, because `affine_grid` takes longer than everything else.
     """
     cos, sin = angles.cos()[:, None], angles.sin()[:, None]
     down, right = (torch.arange(extent) - (extent - 1) / 2 - shifts[:, [axis]] for axis, extent in enumerate(size))

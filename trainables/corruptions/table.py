@@ -1,11 +1,12 @@
-"""Test-time degradations: what an image may suffer between the scanner and the network.
+"""The table of test-time corruptions: degradations of an image between scanner and network.
 
-Every entry of `CORRUPTIONS` turns images and labels into images and labels, batched, on their device. Images have
-intensities in [0, 1] before and after. A function takes a strength in the unit that `severities.py` names, never a
-severity: a calibration may have found other strengths. Most leave the labels as they are; those of
-`corruption_geometry.py` move them along.
+Every entry of `CORRUPTIONS` maps a batch of images and labels to images and labels on their device. Images have
+intensities in [0, 1] before and after. A function takes a strength in the unit given in `severities/levels.py`, never a
+severity, because a calibration may have found other strengths. Most do not change labels; those of `geometry.py` move
+them with the images.
 
-A score on corruptions that were trained on would measure memory: `Levels.family` says what training could have met.
+A score on corruptions that a network was trained on measures what it learned: `Levels.family` names the related
+augmentation.
 """
 
 from __future__ import annotations
@@ -50,28 +51,28 @@ from paretoseg.trainables.severities.levels import LEVELS, check_corruption
 from paretoseg.trainables.trainable import CLEAN
 
 ImageCorruption = Callable[[Tensor, float, Generators], Tensor]
-"""Images, strength and a generator for each of them: the images after it."""
+"""Maps images, a strength and one generator per image to corrupted images."""
 
 Corruption = Callable[[Tensor, Tensor, float, Generators], tuple[Tensor, Tensor]]
-"""Images, labels, strength and a generator for each of them: images and labels after it."""
+"""Maps images, labels, a strength and one generator per image to corrupted images and their labels."""
 
 
 def corruption_generator(case: str, corruption: str, severity: int, seed: int) -> torch.Generator:
-    """A CPU generator whose draws depend on these four alone: every network meets the same corrupted image."""
+    """A CPU generator whose draws depend only on these four, so that every network gets the same corrupted image."""
     return torch.Generator().manual_seed(derive_seed("corruption", case, corruption, severity, seed))
 
 
 def corrupt(
     images: Images, labels: UInt8[Tensor, "b *spatial"], corruption: str, strength: float, generators: Generators
 ) -> tuple[Images, Labels]:
-    """Images and labels after a corruption from the table; untouched by 'none'.
+    """Images and labels after a corruption from the table; unchanged for 'none'.
 
     Args:
         images: With intensities in [0, 1], on any device.
-        labels: On the same device; they come back as they are unless the corruption moves them.
+        labels: On the same device; returned unchanged unless the corruption moves them.
         corruption: A name from `LEVELS`, or 'none'.
-        strength: In the unit that `LEVELS` names for it.
-        generators: One of the CPU an image; what an image becomes depends on its own alone.
+        strength: In the unit given in `LEVELS`.
+        generators: One CPU generator per image; the result for an image depends only on its own.
 
     Raises:
         ValueError: for an unknown corruption.
@@ -112,4 +113,6 @@ CORRUPTIONS: Mapping[str, Corruption] = {
 }
 """Every corruption by name."""
 
-assert CORRUPTIONS.keys() == LEVELS.keys(), "every corruption needs a function here and its levels in severities.py"
+assert CORRUPTIONS.keys() == LEVELS.keys(), (
+    "every corruption needs a function here and its levels in severities/levels.py"
+)

@@ -1,6 +1,6 @@
-"""Pictures of what a trained network does to single cases, clean and corrupted: for people to look at.
+"""Pictures of single cases, clean and corrupted, with the predictions of a trained network.
 
-Volumes are shown by the slice that holds most of the reference, or the middle one if there is none; the scores are
+Of a volume, the slice with most of the reference is shown, or the middle one if the reference is empty. Scores are
 those of the whole volume.
 """
 
@@ -27,30 +27,30 @@ from paretoseg.trainables.segmentation.trial import WEIGHTS_FILE
 from paretoseg.trainables.trainable import Assignment, Split
 
 MAX_EDGE = 256
-"""Longest edge of a picture; larger images lose rows and columns until they fit."""
+"""Longest edge of a picture in pixels; larger images are subsampled."""
 
 
 _UNREADABLE = (RuntimeError, UnpicklingError, EOFError, OSError, TypeError, ValueError, AttributeError)
-"""What torch raises for a file that is damaged or holds something else."""
+"""The errors that torch raises for a file that is damaged or of another kind."""
 
 
 @dataclass(frozen=True)
 class CasePicture:
-    """A case under a condition, as every network meets it."""
+    """Image and reference of a case under a condition, equal for all networks."""
 
     image: UInt8[np.ndarray, "h w *rgb"]
-    """Grey, or red, green and blue if the image has three channels; 0 to 255 for intensities 0 to 1."""
+    """Grey, or RGB if the image has three channels; 0 to 255 for intensities 0 to 1."""
 
     reference: UInt8[np.ndarray, "h w"]
     """Class of every pixel, 0 is background."""
 
     place: str = ""
-    """Which part of the case it is, such as 'slice 12 of 36', or '' for all of it."""
+    """Which part of the case is shown, such as 'slice 12 of 36'; '' for all of it."""
 
 
 @dataclass(frozen=True)
 class PredictionPicture:
-    """What one network made of a scene."""
+    """The prediction of one network for a `CasePicture`."""
 
     predicted: UInt8[np.ndarray, "h w"]
     """Class of every pixel, 0 is background."""
@@ -60,14 +60,14 @@ class PredictionPicture:
 
 
 PictureKey = tuple[str, str, int]
-"""What is looked at: name of the case, corruption, severity; 'none' and 0 for the clean image."""
+"""Name of the case, corruption, severity; 'none' and 0 for the clean image."""
 
 
 def find_cases(task: SegmentationTask, split: Split, names: Sequence[str]) -> list[Case]:
-    """The cases of these names, in this order.
+    """The cases with these names, in this order.
 
     Raises:
-        ValueError: if the data cannot be loaded, or lacks a case; the study was then run on other data.
+        ValueError: if the data cannot be loaded or lacks a case, because the study was run on other data.
     """
     known = {case.name: case for case in load_once(task.data).cases(split)}
     missing = [name for name in names if name not in known]
@@ -81,7 +81,7 @@ def find_cases(task: SegmentationTask, split: Split, names: Sequence[str]) -> li
 def render_cases(
     task: SegmentationTask, cases: Sequence[Case], conditions: Sequence[tuple[str, int]]
 ) -> Mapping[PictureKey, CasePicture]:
-    """Every case under every condition (corruption and severity), as it was measured."""
+    """The picture of every case under every condition (corruption and severity), as it was measured."""
     return {
         (case.name, *condition): _scene(case, Condition(*condition), task) for case in cases for condition in conditions
     }
@@ -94,24 +94,24 @@ def render_predictions(
     cases: Sequence[Case],
     conditions: Sequence[tuple[str, int]],
 ) -> Mapping[PictureKey, PredictionPicture]:
-    """What a trained network predicts.
+    """The predictions of a trained network for every case under every condition.
 
     Args:
-        task: What it was trained on.
-        assignment: Which candidate it is; its threads and its device are used here too.
+        task: The task on which it was trained.
+        assignment: Its candidate; threads and device are also used here.
         checkpoint: Folder with its weights.
-        cases: What it is shown.
-        conditions: Corruptions and severities that each case is shown under.
+        cases: The cases to predict.
+        conditions: Corruptions and severities under which each case is predicted.
 
     Raises:
-        ValueError: if the weights are missing, damaged, or another architecture's.
+        ValueError: if the weights are missing, damaged, or of another architecture.
     """
     torch.set_num_threads(assignment.num_threads)
     network = _load_network(task, assignment, checkpoint)
     patch = assignment.candidate.recipe.patch
     answers = {}
     for case in cases:
-        # All conditions of a case in one batch: far fewer calls, and a case fits into memory as it did in training.
+        # All conditions of a case in one batch: this needs far fewer calls, and one case fits into memory.
         seen = [degrade([case], Condition(*condition), task.battery()) for condition in conditions]
         images, labels = (torch.cat(parts) for parts in zip(*seen, strict=True))
         masks = predict(network, images.to(assignment.device), patch).argmax(dim=1).cpu()
@@ -151,7 +151,7 @@ def _to_bytes(channel: Tensor) -> UInt8[np.ndarray, "..."]:
 
 
 def _to_picture(array: UInt8[np.ndarray, "..."], case: Case) -> UInt8[np.ndarray, "h w"]:
-    """Two axes, each at most `MAX_EDGE` long; image, reference and prediction lose the same slices and pixels."""
+    """Two axes, each at most `MAX_EDGE` long; image, reference and prediction are cut and subsampled alike."""
     if array.ndim == 3:
         array = array[_choose_slice(case)]
     stride = math.ceil(max(array.shape) / MAX_EDGE)
@@ -159,6 +159,6 @@ def _to_picture(array: UInt8[np.ndarray, "..."], case: Case) -> UInt8[np.ndarray
 
 
 def _choose_slice(case: Case) -> int:
-    """The slice with most of the reference, or the middle one if there is none of it."""
+    """Index of the slice with most of the reference, or of the middle one if the reference is empty."""
     sizes = (case.label > 0).sum(axis=(1, 2))
     return int(sizes.argmax()) if sizes.any() else len(sizes) // 2

@@ -1,7 +1,7 @@
-"""The reference network of a calibration: trained once, then asked what it loses under any strength of a corruption.
+"""The reference network of a calibration: trained once, then measured under corruptions of any strength.
 
-It has the default architecture and the default recipe, which knows rotation and scaling but neither noise, blur nor
-changes of intensity: what it loses is what a network loses that has not met the corruption in training.
+It has the default architecture and recipe. The recipe augments by rotation and scaling, but not by noise, blur or
+changes of intensity. So its loss is that of a network that has not seen the corruption in training.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ from paretoseg.trainables.severities.levels import NUM_SEVERITIES, Strengths
 from paretoseg.trainables.trainable import Assignment, CaseScore
 
 POINTS = 100.0
-"""Dice points of a Dice of 1."""
+"""Dice points that equal a Dice of 1."""
 
 _MIDDLE = 3
-"""The severity whose draws the curve is measured with: one draw a case for all strengths, so that it is smooth."""
+"""The severity whose draws are used for response curves: one draw per case for all strengths makes a curve smooth."""
 
 
 def train_reference(
     task: SegmentationTask, assignment: Assignment, folder: Path, observe: Callable[[int], None]
 ) -> None:
-    """Trains the network of the assignment and leaves it in the existing folder; goes on from what is there.
+    """Trains the network of the assignment and saves it in an existing folder; resumes from a checkpoint there.
 
     Args:
-        task: Budget and data.
+        task: Training budget and data.
         assignment: Candidate, seed, threads and device.
-        folder: Where checkpoints lie; those of another candidate or seed must not.
+        folder: Folder of the checkpoints; it must not contain those of another candidate or seed.
         observe: Called after every step with the number of steps done.
 
     Raises:
         ValueError: if training diverges.
         MemoryError: if it does not fit.
     """
-    # What is measured on the way is of no use here: the least that a step can do.
+    # Measurements between steps are not needed here, so they are kept as small as possible.
     quick = dataclasses.replace(
         task,
         corruptions=("gaussian_noise",),
@@ -66,13 +66,13 @@ def train_reference(
 
 
 class ReferenceNetwork:
-    """A trained network, ready to be measured under any strength.
+    """A trained network that can be measured under any strength of a corruption.
 
     Args:
-        task: What it was trained on.
-        assignment: Which candidate it is; its threads and its device are used here too.
+        task: The task on which it was trained.
+        assignment: Its candidate; threads and device are also used here.
         checkpoint: Folder with its weights.
-        cases: What it is measured on.
+        cases: The cases on which it is measured.
     """
 
     def __init__(self, task: SegmentationTask, assignment: Assignment, checkpoint: Path, cases: Sequence[Case]) -> None:
@@ -83,7 +83,7 @@ class ReferenceNetwork:
         self._network.load_state_dict(weights)
         self._network.eval().to(assignment.device)
         self._task, self._assignment, self._cases = task, assignment, cases
-        # Overlap alone, whatever the search is to be judged by: it takes a fraction of the time that surfaces do.
+        # Only Dice, whatever the objective of the search: it takes a fraction of the time of surface distances.
         self._scoring = dataclasses.replace(
             task.scoring(dataset), metric=ObjectiveMetric.dice, surface_metrics=SurfaceMetrics.none
         )
@@ -92,17 +92,17 @@ class ReferenceNetwork:
         self.degenerate = scores.degenerate
 
     clean_dice: float
-    """Mean over cases and foreground classes on clean images, 0 to 1."""
+    """Mean Dice over cases and foreground classes on clean images, 0 to 1; higher is better."""
 
     degenerate: str
-    """Why the network counts as broken, or ''."""
+    """Why the network counts as degenerate; '' if it does not."""
 
     def lose(self, corruption: str, strength: float) -> float:
-        """Dice points lost at a strength; every case has one draw, whatever the strength."""
+        """Dice points lost at a strength (0 to 100, higher is worse); every case has the same draw at all strengths."""
         return self._lose(corruption, (strength, strength, strength, strength, strength), [_MIDDLE])[0]
 
     def lose_by_severity(self, corruption: str, strengths: Strengths) -> list[float]:
-        """Dice points lost at severity 1 to 5 of these strengths, with the draws that a search meets there."""
+        """Dice points lost at severities 1 to 5 of these strengths, with the draws that a search uses there."""
         return self._lose(corruption, strengths, range(1, NUM_SEVERITIES + 1))
 
     def _lose(self, corruption: str, strengths: Strengths, severities: Sequence[int]) -> list[float]:
@@ -126,7 +126,9 @@ class ReferenceNetwork:
 def default_reference() -> Candidate:
     """The candidate of the reference network."""
     candidate = Candidate()
-    assert candidate.recipe.augmentation == Recipe.augmentation == "spatial", "it must not meet what it is to lose by"
+    assert candidate.recipe.augmentation == Recipe.augmentation == "spatial", (
+        "it must not train on the corruptions it is measured under"
+    )
     return candidate
 
 

@@ -1,6 +1,6 @@
 """One trial: a network is built from a candidate, trained, and measured.
 
-Nothing here calls anybody back, so a trial runs in a plain loop:
+There are no callbacks, so a trial runs in a plain loop:
 
     task = SegmentationConfig().build(TexturesConfig())
     trial = task.build(Assignment(Candidate(), seed=1))
@@ -8,12 +8,12 @@ Nothing here calls anybody back, so a trial runs in a plain loop:
         print(trial.step().values)
     print(trial.evaluate(Split.VALIDATION).objectives.values)
 
-Everything random derives from the assignment's seed, in streams of their own: the weights, the patches, the
-augmentation. Two candidates with equal seeds therefore meet the same patches as far as their patch size allows. On a
-CPU, equal assignments end in equal bits.
+All randomness derives from the assignment's seed, in separate streams for weights, patches and augmentation. Two
+candidates with equal seeds therefore get the same patches as far as their patch size allows. On a CPU, equal
+assignments give bitwise equal results.
 
-In a process group, every process runs this same code on its share of each batch (see `parallel.py`), and one of them,
-the leader, measures and saves for all. A trial can be saved by one process and go on with several, and the reverse.
+In a process group, every process runs this code on its share of each batch (see `parallel.py`), and one of them, the
+leader, measures and saves. A trial that was saved by one process can be resumed by several, and vice versa.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ WEIGHTS_FILE, STATE_FILE = "weights.pt", "training.pt"
 
 
 class SegmentationTrainable:
-    """A candidate in training on a segmentation task. Implements `Trainable`."""
+    """Trains and measures one candidate on a segmentation task. Implements `Trainable`."""
 
     def __init__(self, task: SegmentationSettings, assignment: Assignment) -> None:
         torch.set_num_threads(assignment.num_threads)
@@ -96,23 +96,23 @@ class SegmentationTrainable:
 
     @property
     def num_steps(self) -> int:
-        """How often `step` is to be called in all."""
+        """Number of calls of `step` in a complete training."""
         return self._task.num_steps
 
     @property
     def steps_done(self) -> int:
-        """How often `step` was called, counting those before a `load`."""
+        """Number of calls of `step` so far, including those before a `load`."""
         return self._steps_done
 
     def step(self) -> Measurement:
         """Trains for a step's iterations, then measures both objectives on a small part of the validation battery.
 
-        The part, its cases and its draws are the same for all candidates and steps. Processes other than the leader
+        This part, its cases and its draws are the same for all candidates and steps. Processes other than the leader
         return an empty measurement.
 
         Raises:
-            ValueError: if the loss is not finite; the message names the iteration.
-            MemoryError: if the training does not fit, by the estimate before it begins or by what happens.
+            ValueError: if the loss is not finite; the message gives the iteration.
+            MemoryError: if the training does not fit into memory, by the estimate before it starts or when it runs.
         """
         if self._steps_done == 0:
             self._plan_memory()
@@ -120,7 +120,7 @@ class SegmentationTrainable:
         self._meter.restart()
         first = self._steps_done * self._iterations_per_step
         losses = [self._train_once(first + offset) for offset in range(self._iterations_per_step)]
-        # Looked at once per step: asking after every iteration would make a GPU wait.
+        # Checked once per step: a check after every iteration would make a GPU wait.
         for offset, loss in enumerate(torch.stack(losses).tolist()):
             if not math.isfinite(loss):
                 raise ValueError(
@@ -139,7 +139,7 @@ class SegmentationTrainable:
         return self._summarise(self._measure(self._task.quick_battery(tuple(shift)), cases, shift, scoring).rows)
 
     def evaluate(self, split: Split) -> Evaluation:
-        """Objectives on the cases of a split over the whole battery, the rows they are made of, and the costs."""
+        """Objectives on the cases of a split over the whole battery, the rows of single cases, and the costs."""
         shift = self._dataset.shift_cases(split)
         start = time.perf_counter()
         battery = self._task.battery(tuple(shift), split)
@@ -153,7 +153,7 @@ class SegmentationTrainable:
         return Evaluation(self._summarise(rows), costs, rows, scores.degenerate, self._device_name)
 
     def save(self, folder: Path) -> None:
-        """Writes `weights.pt` (the network alone) and `training.pt` (all else that going on needs)."""
+        """Writes `weights.pt` (the network) and `training.pt` (everything else that resuming needs)."""
         state = {
             "candidate": self._assignment.candidate.short_hash,
             "seed": self._assignment.seed,
@@ -170,16 +170,16 @@ class SegmentationTrainable:
                 torch.save(content, file)
 
     def load(self, folder: Path) -> None:
-        """Goes on from what `save` wrote, bit by bit as without the interruption.
+        """Resumes from what `save` wrote, with bitwise the same results as without the interruption.
 
         Raises:
-            ValueError: if another candidate or seed was saved there.
+            ValueError: if the folder contains another candidate or seed.
         """
         state = torch.load(folder / STATE_FILE, weights_only=True, map_location="cpu")
         mine = (self._assignment.candidate.short_hash, self._assignment.seed)
         if (state["candidate"], state["seed"]) != mine:
             raise ValueError(
-                f"checkpoint must hold candidate {mine[0]} with seed {mine[1]}, got {state['candidate']} with seed "
+                f"checkpoint must be of candidate {mine[0]} with seed {mine[1]}, got {state['candidate']} with seed "
                 f"{state['seed']} in '{folder}'; name the folder of this trial"
             )
         weights = torch.load(folder / WEIGHTS_FILE, weights_only=True, map_location="cpu")
@@ -189,7 +189,7 @@ class SegmentationTrainable:
         self._augmentation_generator.set_state(state["augmentation_generator"])
         self._steps_done, self._train_seconds = state["steps_done"], state["train_seconds"]
         self._train_memory_gb = state["train_memory_gb"]
-        # Checkpoints of before it was kept hold no estimate.
+        # Older checkpoints have no estimate.
         self._estimated_memory_gb = state.get("estimated_memory_gb", 0.0)
 
     @property
@@ -197,13 +197,14 @@ class SegmentationTrainable:
         return name_device(self._assignment.device, self._assignment.num_threads)
 
     def _plan_memory(self) -> None:
-        """Refuses a training that is hopeless, and has batches go through in parts where that makes one fit.
+        """Refuses a training that cannot fit, and splits batches into parts if only that makes it fit.
 
-        The estimate is corrected by what earlier trainings took of theirs; kept it is as it was, to learn from it.
+        The estimate is corrected by what earlier trials used relative to their estimates. It is stored uncorrected, so
+        that later trials can be compared with it.
         """
         available = self._task.memory_gb * BYTES_PER_GB or available_bytes(self._assignment.device)
         size = [self._recipe.patch] * self._dataset.spatial_dims
-        # Of a batch that is spread over processes, each one holds its share, and does not divide it further.
+        # Each process holds its share of a batch, and does not split the share further.
         share, is_alone = -(-self._batch_size // count_workers()), count_workers() == 1
         need = self._learner.estimate_need((share, self._dataset.num_channels, *size))
         factor = self._assignment.memory_factors.get(self._device_name, 1.0)
@@ -248,5 +249,5 @@ class SegmentationTrainable:
 
 
 def _generator(stream: str, seed: int) -> torch.Generator:
-    """A CPU generator for one stream of a trial: equal on every device."""
+    """A CPU generator for one random stream of a trial, so that draws are equal on every device."""
     return torch.Generator().manual_seed(derive_seed(stream, seed))

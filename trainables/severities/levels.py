@@ -1,7 +1,7 @@
-"""How strong each corruption is at severity 1 to 5, and which suit a modality. Free of torch.
+"""The strength of each corruption at severities 1 to 5, and presets of corruptions by modality. Free of torch.
 
-Every list rises from hardly visible to severe; intensities lie in [0, 1]. Adding a corruption takes one entry here and
-the function of the same name, which `corruptions.py` lists; it refuses to be imported while one of the two is missing.
+Every list rises from hardly visible to severe; intensities are in [0, 1]. A new corruption needs an entry here and a
+function of the same name in `corruptions/table.py`, whose import fails if one of the two is missing.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from paretoseg.spaces.suggestion import suggest
 NUM_SEVERITIES = 5
 
 Strengths = tuple[float, float, float, float, float]
-"""The strength of a corruption at severity 1 to 5, in the unit that its `Levels` name."""
+"""The strengths of a corruption at severities 1 to 5, in the unit given in its `Levels`."""
 
 SeverityTable = Mapping[str, Strengths]
-"""The strengths by corruption: the defaults, or those of a calibration."""
+"""Strengths by corruption: the defaults, or those of a calibration."""
 
 
 @dataclass(frozen=True)
@@ -27,28 +27,28 @@ class Levels:
     """The strength of one corruption by severity."""
 
     parameter: str
-    """What the numbers are, with their unit."""
+    """What the strengths mean, with their unit."""
 
     values: Strengths
-    """Severity 1 to 5."""
+    """The strengths of severities 1 to 5."""
 
     family: str
-    """What it does to an image, named as the families of augmentation are where training can do the same."""
+    """The family of image changes; the same name as an augmentation's family if training can show such changes."""
 
     moves_labels: bool = False
-    """Whether the labels move along with the image."""
+    """Whether the labels move with the image."""
 
     leaks_label: bool = False
-    """Whether the image after it gives the reference mask away: its scores say little and must not be trusted."""
+    """Whether the corrupted image reveals the reference mask, so that its scores cannot be trusted."""
 
     neutral: float = 0.0
-    """The strength that changes nothing; every value lies above it."""
+    """The strength that changes nothing; every value is above it."""
 
     limit: float = math.inf
     """The largest strength that makes sense."""
 
     strongest: float = math.inf
-    """The largest strength that images plausibly meet, at most the limit; a calibration looks no further."""
+    """The largest plausible strength, at most the limit; a calibration searches up to it."""
 
 
 _SD = "standard deviation, of the range [0, 1]"
@@ -145,7 +145,7 @@ LEVELS: Mapping[str, Levels] = {
         limit=90.0, strongest=45.0,
     ),
     "scaling": Levels(
-        "factor by which all grows or shrinks", (1.06, 1.12, 1.2, 1.3, 1.45), "scaling", moves_labels=True,
+        "factor by which everything grows or shrinks", (1.06, 1.12, 1.2, 1.3, 1.45), "scaling", moves_labels=True,
         neutral=1.0, limit=4.0, strongest=2.0,
     ),
     "translation": Levels(
@@ -162,9 +162,9 @@ LEVELS: Mapping[str, Levels] = {
 }  # fmt: skip
 """Noise levels after MedMNIST-C (Di Salvo et al., 2024); its speckle ends at 0.4, Kamath et al. go to 0.55.
 
-The two legacy entries are the perturbations of Kamath et al.: their two levels are severity 2 and 4, which the battery
-measures by default; the other severities lie between and beyond. Their blur needs the reference mask, and leaves an
-edge where that ends: it leaks the label.
+The two legacy entries are the perturbations of Kamath et al. Their two levels are severities 2 and 4, which the battery
+measures by default; the other severities are between and beyond. Their blur needs the reference mask and leaves a sharp
+edge at its border: it leaks the label.
 """
 
 PRESETS: Mapping[str, tuple[str, ...]] = {
@@ -187,21 +187,21 @@ PRESETS: Mapping[str, tuple[str, ...]] = {
         "contrast_down", "intensity_shift_up", "intensity_shift_down", "occlusion",
     ),
 }  # fmt: skip
-"""Corruptions that images of a modality plausibly suffer; none of them moves or leaks labels."""
+"""Plausible corruptions of images of a modality; none of them moves or leaks labels."""
 
 
 def expand_corruptions(names: Iterable[str]) -> tuple[str, ...]:
-    """The names with every preset replaced by what it stands for, each corruption once; unknown names stay."""
+    """The names with every preset replaced by its corruptions, each corruption once; unknown names are kept."""
     return tuple(dict.fromkeys(corruption for name in names for corruption in PRESETS.get(name, (name,))))
 
 
 def default_strengths() -> SeverityTable:
-    """The strengths that hold without a calibration."""
+    """The strengths that apply without a calibration."""
     return MappingProxyType({name: levels.values for name, levels in LEVELS.items()})
 
 
 def describe_leaks(names: Iterable[str]) -> list[str]:
-    """A line if some of these corruptions give the reference mask away; else nothing."""
+    """One line if some of these corruptions reveal the reference mask; else empty."""
     leaking = [name for name in names if name in LEVELS and LEVELS[name].leaks_label]
     if not leaking:
         return []
@@ -212,7 +212,7 @@ def describe_leaks(names: Iterable[str]) -> list[str]:
 
 
 def check_corruption(name: str) -> None:
-    """Raises ValueError with the nearest names if there is no such corruption."""
+    """Raises ValueError, with the nearest names, if the corruption is unknown."""
     if name not in LEVELS:
         hint = suggest(name, [*LEVELS, *PRESETS], most=3)
         raise ValueError(
@@ -227,7 +227,7 @@ def check_severity(severity: int) -> None:
 
 
 def find_strength(strengths: SeverityTable, corruption: str, severity: int) -> float:
-    """The strength of a corruption at a severity of 1 to 5, in the unit that its `Levels` name.
+    """The strength of a corruption at a severity of 1 to 5, in the unit given in its `Levels`.
 
     Raises:
         ValueError: for an unknown corruption, another severity, or a corruption that the table lacks.

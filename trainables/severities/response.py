@@ -1,7 +1,7 @@
-"""How much a network loses with the strength of a corruption, and the strengths at which it loses given amounts.
+"""Response curves: how much a network loses at each strength of a corruption, and which strengths cause given losses.
 
-Free of torch: a response is any function from a strength to a loss. It need not rise throughout, and may never reach
-what is looked for; both are put into words instead of being hidden.
+Free of torch: a response is any function from a strength to a loss. It need not be monotonic, and may never reach a
+target; both are reported in notes.
 """
 
 from __future__ import annotations
@@ -14,26 +14,27 @@ from dataclasses import dataclass
 import numpy as np
 
 Point = tuple[float, float]
-"""A strength and the loss there."""
+"""A strength and the loss at this strength."""
 
 NUM_GRID = 8
-"""Strengths of the first look, from the weakest to the strongest: they show the shape and bracket every target."""
+"""Number of strengths of the first grid, from the weakest to the strongest; they bracket every target."""
 
 MAX_BISECTIONS = 4
-"""How often a bracket is halved for a target; the last bracket is interpolated."""
+"""Largest number of bisections per target; the last bracket is interpolated."""
 
 _DIGITS = range(3, 12)
 
 _TRUSTED = 0.5
-"""Place in a span from which on the most that is lost may be taken for the end of what harms."""
+"""Position in a span above which the strength of the largest loss may be the end of the useful range."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """The strengths that are looked at, from the trivial to the absurd."""
+    """The range of strengths that is searched, from no effect to absurd."""
 
     neutral: float
-    """Where nothing happens; all strengths lie above it, and equal steps are equal ratios of the distance to it."""
+    """The strength without effect; all strengths are above it, and equal steps are equal ratios of the distance to it.
+    """
 
     weakest: float
     strongest: float
@@ -43,28 +44,28 @@ class Span:
             raise ValueError(f"a span must rise, got {self.neutral:g}, {self.weakest:g}, {self.strongest:g}")
 
     def at(self, place: float) -> float:
-        """The strength at a place in [0, 1]."""
+        """The strength at a position in [0, 1], logarithmic in the distance to `neutral`."""
         if place >= 1.0:
             return self.strongest
         ratio = (self.strongest - self.neutral) / (self.weakest - self.neutral)
         return float(self.neutral + (self.weakest - self.neutral) * ratio**place)
 
     def find(self, strength: float) -> float:
-        """The place of a strength: the inverse of `at`."""
+        """The position of a strength: the inverse of `at`."""
         weakest, strongest = self.weakest - self.neutral, self.strongest - self.neutral
         return math.log((strength - self.neutral) / weakest) / math.log(strongest / weakest)
 
 
 def tolerance(target: float) -> float:
-    """How far a loss may lie from its target before a bracket is no longer halved: a tenth, at least half a point."""
+    """Distance of a loss from its target at which bisection stops: a tenth of the target, at least half a point."""
     return max(0.5, 0.1 * target)
 
 
 def trace_response(respond: Callable[[float], float], span: Span, targets: Sequence[float]) -> tuple[Point, ...]:
-    """The response where it was looked at, by rising strength.
+    """The measured points of the response, by rising strength.
 
     First a grid over the span, then bisection between the neighbours where the response first passes each target.
-    Every target profits from what was measured for the others.
+    Points measured for one target are used for the others.
     """
     losses = {place: respond(span.at(place)) for place in np.linspace(0.0, 1.0, NUM_GRID).tolist()}
     for target in targets:
@@ -80,11 +81,11 @@ def trace_response(respond: Callable[[float], float], span: Span, targets: Seque
 def choose_strengths(
     curve: Sequence[Point], span: Span, targets: Sequence[float]
 ) -> tuple[tuple[float, ...], tuple[str, ...]]:
-    """Strictly rising strengths, one for each of the rising targets, and notes on what could not be had.
+    """Strictly rising strengths, one per target, and notes on targets that were not reached.
 
-    A strength lies where the response first passes its target. Targets that are never reached get strengths spread
-    evenly from the last that was found up to where most is lost, or up to the strongest where that is weak already;
-    targets that the weakest passes get strengths below the first that was found.
+    The targets must rise. A strength is where the response first passes its target. Targets that are never reached get
+    evenly spaced strengths from the last one found up to the strength of the largest loss, or up to the strongest if
+    that one is weak. Targets below the loss at the weakest strength get strengths below the first one found.
     """
     points = [(span.find(strength), loss) for strength, loss in curve]
     num_early = sum(target <= points[0][1] for target in targets)
@@ -96,7 +97,7 @@ def choose_strengths(
     end = span.find(_find_most(curve)[0])
     end = end if end > _TRUSTED else 1.0
     while found and found[-1] >= end - 1e-6 and num_early + len(found) < len(targets):
-        found.pop()  # leaves no room above it for the targets that are not reached
+        found.pop()  # leaves no room above it for targets that are not reached
     num_late = len(targets) - num_early - len(found)
     first, last = (found[0], found[-1]) if found else (end / 2, end / 2 if num_early else 0.0)
     early = [first * number / num_early for number in range(num_early)]
@@ -107,10 +108,10 @@ def choose_strengths(
 
 
 def skip_idle(strengths: Sequence[float], curve: Sequence[Point], span: Span) -> tuple[float, ...]:
-    """The strengths with those moved up that do nothing, where a corruption goes by steps: whole pixels, say.
+    """The strengths, with those that have no effect moved up, for corruptions with discrete steps such as whole pixels.
 
-    They are spread evenly from the first of the curve that does something to the next strength above it. A loss of
-    exactly 0 at the weak end is that of images which are as they were.
+    They are spaced evenly from the first strength of the curve that has an effect to the next one above it. A loss of
+    exactly 0 at the weak end means unchanged images.
     """
     active = next((strength for strength, loss in curve if loss != 0.0), strengths[0])
     if curve[0][1] != 0.0 or strengths[0] >= active:
@@ -123,7 +124,7 @@ def skip_idle(strengths: Sequence[float], curve: Sequence[Point], span: Span) ->
 
 
 def _first_crossing(points: Sequence[Point], target: float) -> tuple[Point, Point] | None:
-    """The neighbours between which the response first passes the target; None if it never does, or from the start."""
+    """The neighbouring points between which the response first passes the target; None if never, or from the start."""
     for below, above in itertools.pairwise(points):
         if below[1] >= target:
             return None
@@ -133,7 +134,7 @@ def _first_crossing(points: Sequence[Point], target: float) -> tuple[Point, Poin
 
 
 def _find_most(curve: Sequence[Point]) -> Point:
-    """Where most is lost: of points that differ by noise alone, the strongest."""
+    """The point of the largest loss; of points that differ only by noise, the strongest."""
     most = max(loss for _, loss in curve)
     return next(point for point in reversed(curve) if point[1] >= most - tolerance(most))
 
@@ -144,7 +145,7 @@ def _interpolate(bracket: tuple[Point, Point], target: float) -> float:
 
 
 def _round(strengths: Sequence[float], neutral: float) -> tuple[float, ...]:
-    """As short as people like them, unless two would then be equal, or one change nothing."""
+    """The strengths rounded to as few digits as keep them rising and above `neutral`."""
     for digits in _DIGITS:
         rounded = tuple(float(f"{strength:.{digits}g}") for strength in strengths)
         if all(low < high for low, high in itertools.pairwise((neutral, *rounded))):
@@ -168,7 +169,7 @@ def _describe_ends(curve: Sequence[Point], targets: Sequence[float], numbers: tu
 
 
 def _describe_falls(curve: Sequence[Point]) -> list[str]:
-    """A note if the loss falls again with rising strength, by more than noise."""
+    """One note if the loss falls with rising strength by more than noise; else empty."""
     (peak, most), (strength, loss) = curve[0], curve[0]
     highest = curve[0]
     for point in curve:

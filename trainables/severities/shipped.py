@@ -1,7 +1,7 @@
-"""Which calibration a study begins with: one that lies with the data, one that is shipped, or a file. Free of torch.
+"""Finds the calibration of a study: one beside the data, a shipped one, or a file. Free of torch.
 
-The shipped ones are of the texture task and of the hippocampus; `docs/calibration.md` shows beside them what the
-default strengths lose there.
+The shipped ones are of the texture task and of the hippocampus; `docs/calibration.md` compares them with the default
+strengths.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 AUTO, NONE = "auto", "none"
 
 FILE_NAME = "calibration.json"
-"""Name under which a calibration lies with its data."""
+"""File name of a calibration beside its data."""
 
 _FOLDER = Path(__file__).parent / "calibrations"
 
@@ -22,18 +22,18 @@ def list_shipped() -> tuple[str, ...]:
 
 
 def locate_shipped(name: str) -> Path:
-    """The file of a shipped calibration."""
+    """The path of a shipped calibration."""
     return _FOLDER / f"{name}.json"
 
 
 def locate_calibration(setting: str, *, root: str, shipped: str) -> Path | None:
-    """The file that a setting means, or None for the default strengths.
+    """The path that a setting refers to, or None for the default strengths.
 
     Args:
-        setting: `auto` (the file with the data, else the one that is shipped for it, else none), `none` or nothing,
-            the name of a shipped one, or a path.
+        setting: `auto` (the file beside the data, else the one shipped for it, else none), `none` or '', the name of a
+            shipped one, or a path.
         root: Folder of the data, or ''.
-        shipped: Name of the calibration that is shipped for this kind of data, or ''.
+        shipped: Name of the calibration shipped for this kind of data, or ''.
     """
     if setting == AUTO:
         beside = Path(root).expanduser() / FILE_NAME

@@ -146,9 +146,9 @@ def test_both_files_can_be_read_without_running_code_and_nothing_else_is_left(
 
 def test_a_checkpoint_of_another_candidate_or_seed_is_refused(task: SegmentationTask, tmp_path: Path) -> None:
     task.build(Assignment(CANDIDATE, seed=1)).save(tmp_path)
-    with pytest.raises(ValueError, match=r"checkpoint must hold candidate .* with seed 2, got .* with seed 1"):
+    with pytest.raises(ValueError, match=r"checkpoint must be of candidate .* with seed 2, got .* with seed 1"):
         task.build(Assignment(CANDIDATE, seed=2)).load(tmp_path)
-    with pytest.raises(ValueError, match="checkpoint must hold candidate"):
+    with pytest.raises(ValueError, match="checkpoint must be of candidate"):
         task.build(Assignment(Candidate(), seed=1)).load(tmp_path)
 
 
