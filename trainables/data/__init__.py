@@ -1,4 +1,4 @@
-"""Cases: where they come from, how files are read, checked and prepared, who trains and who is tested.
+"""Cases: data sources, reading, checking and preparing files, and splits.
 
-Imports `spaces` alone; free of torch. Start with `datasets.py`.
+Imports only `spaces`; free of torch. Start with `datasets.py`.
 """

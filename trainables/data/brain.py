@@ -1,16 +1,16 @@
-"""The brain task: grey and white matter in blocks of one averaged brain, seen by simulated scanners. Free of torch.
+"""The brain task: grey and white matter in blocks of an average brain, from simulated scanners. Free of torch.
 
 The MNI152 template and its maps of grey and white matter (Fonov et al. 2009, 'Unbiased nonlinear average
 age-appropriate brain templates from birth to adulthood') come with nilearn, at 1 mm, so three dimensions can be tried
 with real anatomy and no download. A voxel is grey (1) or white matter (2) where the map says more than one half.
 
-It is one averaged brain: a study on it shows that things work, and says nothing of how networks generalise to people.
+It is one average brain: a study on it is a functional test, and does not show how networks generalise to patients.
 
-No voxel that a network is measured on was seen in training: the brain is cut across its long axis, back to front, into
-one half for training and a quarter each for validation and test, and a block never leaves the part of its split. (Left
-and right will not do: the template is symmetric.) A block holds at least 5 percent of brain tissue. Each site has its
-own contrast, a power of the intensities, and its own noise; 'a' is the mildest. A site that is held out (`data.shift`)
-sees the validation and test blocks once more: what differs there is the scanner alone.
+No voxel used for measuring is used in training. The brain is cut across its long axis, back to front, into one half for
+training and a quarter each for validation and test, and a block stays within the part of its split. (A cut into left
+and right would not work, because the template is symmetric.) A block has at least 5 percent of brain tissue. Each site
+has its own contrast, a power of the intensities, and its own noise; 'a' is the mildest. A held-out site (`data.shift`)
+has the validation and test blocks again: only the scanner differs.
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ MIN_TISSUE = 0.05
 MAX_TRIES = 200
 
 CONTRAST_PER_SITE = 0.25
-"""Logarithm of the exponent on intensities grows by this from site to site, with alternating sign."""
+"""Increase of the exponent's logarithm from site to site, with alternating sign; the exponent applies to intensities.
+"""
 
 NOISE_PER_SITE = 0.02
-"""Standard deviation of the noise grows by this from site to site, in units of the range [0, 1]."""
+"""Increase of the noise's standard deviation from site to site, of the range [0, 1]."""
 
 SITE_FAMILIES = frozenset({"gamma", "noise"})
-"""What tells one site from another: names of `paretoseg.spaces.recipe.FAMILIES`."""
+"""The image changes between sites: names of `paretoseg.spaces.recipe.FAMILIES`."""
 
 LONG_AXIS = 1
 """The axis from back to front."""
@@ -60,16 +61,18 @@ class BrainConfig(DataConfig):
     num_train: int = 24
     num_validation: int = 8
     num_test: int = 8
-    """Blocks of each split, dealt out to the sites in turn."""
+    """Blocks of each split, assigned to the sites in turn."""
 
     num_sites: int = 2
-    """Simulated sites of training, validation and test: site_a, site_b and so on; `shift` names further ones."""
+    """Number of simulated sites of training, validation and test: site_a, site_b and so on; `shift` names additional
+    ones.
+    """
 
     seed: int = 0
-    """Decides places and noise."""
+    """Seed of positions and noise."""
 
     def findings(self) -> list[str]:
-        """Everything wrong with the settings, and whether nilearn is there."""
+        """All faults of the settings, and whether nilearn is missing; one line each."""
         findings = []
         if not MIN_BLOCK <= self.block_size <= MAX_BLOCK:
             findings.append(f"data.block_size must lie in {MIN_BLOCK}..{MAX_BLOCK}, got {self.block_size}")
@@ -86,7 +89,7 @@ class BrainConfig(DataConfig):
         return findings
 
     def load(self) -> Dataset:
-        """Cuts all blocks.
+        """The dataset of all blocks.
 
         Raises:
             ValueError: with all findings if the settings cannot be used.
@@ -116,7 +119,7 @@ class BrainConfig(DataConfig):
         generator = np.random.default_rng(derive_seed("brain", self.seed, split, letter, index))
         window = _find_block(tissue, split, self.block_size, generator)
         subject = f"{split}_{letter}_{index:03d}"
-        if shift:  # the block of another case, as the held-out scanner shows it
+        if shift:  # the same block, imaged by the held-out scanner
             letter = shift.removeprefix("site_")
             generator = np.random.default_rng(derive_seed("brain", self.seed, split, letter, index))
         return Case(
@@ -145,7 +148,7 @@ class BrainConfig(DataConfig):
 
 @lru_cache(maxsize=1)
 def read_template() -> tuple[Float32[np.ndarray, "x y z"], UInt8[np.ndarray, "x y z"]]:
-    """The T1-weighted template in [0, 1] and its classes, axes to the right, to the front and up, 1 mm."""
+    """The T1-weighted template in [0, 1] and its classes; axes point right, front and up, spacing 1 mm."""
     from nilearn import datasets  # late: an optional package, and slow to import
 
     template, grey, white = (
@@ -159,7 +162,7 @@ def read_template() -> tuple[Float32[np.ndarray, "x y z"], UInt8[np.ndarray, "x 
 def scan(
     block: Float32[np.ndarray, "x y z"], site: str, generator: np.random.Generator
 ) -> Float32[np.ndarray, "x y z"]:
-    """The block as a site's scanner shows it: another contrast, then Gaussian noise, clipped to [0, 1]."""
+    """The block as imaged by a site's scanner: its contrast, then Gaussian noise, clipped to [0, 1]."""
     number = string.ascii_lowercase.index(site)
     exponent = np.exp(CONTRAST_PER_SITE * number * (-1.0) ** number)
     noise = generator.normal(0.0, NOISE_PER_SITE * (number + 1), size=block.shape)
@@ -170,7 +173,7 @@ def scan(
 def _find_block(
     tissue: UInt8[np.ndarray, "x y z"], split: str, size: int, generator: np.random.Generator
 ) -> tuple[slice, slice, slice]:
-    """A random place inside the split's part of the brain that holds enough tissue."""
+    """A random position in the split's part of the brain with enough tissue."""
     low, high = (round(share * tissue.shape[LONG_AXIS]) for share in _PARTS[split])
     for _ in range(MAX_TRIES):
         starts = [int(generator.integers(extent - size + 1)) for extent in tissue.shape]

@@ -1,16 +1,16 @@
-"""Records of images, labels and splits, and what every data source must say. Free of torch.
+"""Cases, datasets and the interface of data sources. Free of torch.
 
-The conventions that every dataset keeps:
+The conventions of every dataset:
 
 - An image is float32 with axes (channel, height, width), or (channel, depth, height, width) in three dimensions. Its
-  values lie in [0, 1]; a source scales whatever it reads to that range with constants of its own, never with statistics
-  of the case, so that a corruption of a given size means the same on every image.
-- A label is uint8 with the axes of the image less the channel. 0 is background, k is `class_names[k]`.
+  values are in [0, 1]. A source scales its images to that range with constants, never with statistics of the case, so
+  that a corruption of a given strength has the same effect on every image.
+- A label is uint8 with the axes of the image without the channel. 0 is background, k is `class_names[k]`.
 - Spacing is `spacing_mm`, one number per spatial axis in the order of the axes.
 - A subject (patient, specimen, composed picture) belongs to one split only, however many cases it has.
-- A shift set holds cases of another kind than those in training: another site, another size of objects, a harder blend.
-  Its cases belong to the validation or the test split, by subject, and never to training.
-- Case names are unique within a dataset: the draws of corruptions and the rows of results are known by them.
+- A shift set has cases unlike those in training: another site, another size of objects, a harder blend. Its cases
+  belong to the validation or the test split, by subject, and never to training.
+- Case names are unique within a dataset: draws of corruptions and rows of results refer to them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from jaxtyping import Float32, UInt8
 from paretoseg.trainables.trainable import MEAN, Split, SplitRow
 
 TRAIN = "train"
-"""Name of the split that weights are fitted on; `Split` names the two that measurements are taken on."""
+"""Name of the training split; `Split` has the other two, on which measurements are taken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Case:
     """Where it comes from: site, scanner, blend level."""
 
     subject: str
-    """Whom it shows; all cases of a subject share a split."""
+    """The patient or specimen; all cases of a subject are in one split."""
 
     split: str
     """'train', 'validation' or 'test'; never 'train' in a shift set."""
@@ -55,7 +55,7 @@ class Case:
     """Intensities in [0, 1]."""
 
     label: UInt8[np.ndarray, "..."]
-    """Class of every pixel or voxel; the axes of the image less the channel."""
+    """Class of every pixel or voxel; has the axes of the image without the channel."""
 
     def __post_init__(self) -> None:
         for role, array, dtype in (("image", self.image, np.float32), ("label", self.label, np.uint8)):
@@ -67,7 +67,7 @@ class Case:
                 f"{self.label.shape}; the image has the channel first"
             )
         if isinstance(self.image, np.memmap):
-            return  # it was looked at when it was written, and looking again would read all of it from the disk
+            return  # it was checked when it was written, and another check would read all of it from disk
         low, high = float(self.image.min()), float(self.image.max())
         if not (low >= 0.0 and high <= 1.0):
             raise ValueError(f"case '{self.name}': image values must lie in [0, 1], got {low:g}..{high:g}; scale them")
@@ -78,8 +78,8 @@ class Dataset:
     """The cases of a task in three splits, and those of its shift sets.
 
     Raises:
-        ValueError: with all findings in one message: an empty split, a shift set without cases to choose or to test on,
-            a subject in two splits, a name used twice, a label without a class, a different number of channels.
+        ValueError: with all findings in one message: an empty split, a shift set without validation or test cases, a
+            subject in two splits, a repeated name, a label without a class, another number of channels.
     """
 
     name: str
@@ -100,10 +100,10 @@ class Dataset:
     """Shift sets by name: validation and test cases that are unlike those in training."""
 
     shift_notes: Mapping[str, str] = field(default_factory=dict)
-    """What makes a shift set another, in words, where its name does not say it."""
+    """What is different in a shift set, in words, if its name does not say it."""
 
     simulated_families: frozenset[str] = frozenset()
-    """The families of image changes, names as in `spaces.recipe.FAMILIES`, that simulated shift sets are made of."""
+    """The families of image changes, named as in `spaces.recipe.FAMILIES`, that make simulated shift sets."""
 
     def __post_init__(self) -> None:
         findings = [*self._split_findings(), *self._case_findings()]
@@ -121,11 +121,11 @@ class Dataset:
         return len(self.spacing_mm)
 
     def cases(self, split: Split) -> Sequence[Case]:
-        """The cases that a measurement on this split is taken on."""
+        """The cases of a split."""
         return self.validation if split is Split.VALIDATION else self.test
 
     def shift_cases(self, split: Split) -> Mapping[str, Sequence[Case]]:
-        """The cases of every shift set, by its name, that a measurement on this split is taken on."""
+        """The cases of a split in every shift set, by name of the set."""
         return {name: tuple(case for case in cases if case.split == split) for name, cases in self.shift.items()}
 
     @property
@@ -182,33 +182,33 @@ class Dataset:
 
 @dataclass(unsafe_hash=True)
 class DataConfig(ABC):
-    """Where the cases come from: the base of every data source that a config can name.
+    """Settings of a data source: the base class of all data sources in the config.
 
-    Not frozen, and with plain fields only, because the config reader needs it so. Hashable by value, so that a worker
-    can keep the dataset it has loaded; do not change a config once it is in use.
+    Not frozen, and with plain fields only, because the config reader needs this. Hashable by value, so that a worker
+    can cache its dataset; do not change a config that is in use.
     """
 
     root: str = ""
-    """Folder that the data is read from; what an empty one means is said by the source."""
+    """Folder with the data; the source defines what an empty one means."""
 
     shift: list[str] = field(default_factory=list, hash=False)
-    """Shift sets: what is held out of training and measured apart; which names there are is said by the source."""
+    """Shift sets, which are held out of training and measured separately; the source defines their names."""
 
     @property
     def shipped_calibration(self) -> str:
-        """Name of the calibration that is shipped for this kind of data, or ''."""
+        """Name of the calibration shipped for this kind of data, or ''."""
         return ""
 
     @abstractmethod
     def findings(self) -> list[str]:
-        """Everything that is wrong with the settings and the files, each naming file, field and way out."""
+        """All faults of the settings and the files, one line each with file, field and way out."""
 
     @abstractmethod
     def load(self) -> Dataset:
         """The dataset; the same bytes for the same config."""
 
     def split_rows(self) -> list[SplitRow]:
-        """Every case with its split and the hashes of image and label."""
+        """One row per case with its split and the hashes of image and label."""
         dataset = load_once(self)
         shift_of = {case.name: name for name, cases in dataset.shift.items() for case in cases}
         return [
@@ -225,12 +225,12 @@ class DataConfig(ABC):
         ]
 
     def find_repeated_sets(self) -> list[str]:
-        """A finding if a shift set is named twice."""
+        """One finding if a shift set is named twice; else empty."""
         repeated = [name for name, count in Counter(self.shift).items() if count > 1]
         return [f"data.shift must be distinct, got {', '.join(repeated)} more than once"] if repeated else []
 
     def check(self) -> None:
-        """Looks at settings and files without loading more than it must.
+        """Checks settings and files without loading more than necessary.
 
         Raises:
             ValueError: with all findings in one message.
@@ -249,12 +249,12 @@ def _digest(array: np.ndarray) -> str:
 
 @lru_cache(maxsize=4)
 def load_once(data: DataConfig) -> Dataset:
-    """The dataset of a config, kept by this process: a worker that runs many trials loads it once."""
+    """The dataset of a config; cached, so that a worker that runs many trials loads it once."""
     return data.load()
 
 
 def describe_shift_sets(dataset: Dataset) -> list[str]:
-    """A line for every shift set: its cases by split, and what makes it another."""
+    """One line per shift set: its numbers of cases by split, and what is different in it."""
     lines = []
     for name, cases in dataset.shift.items():
         counts = Counter(case.split for case in cases)
@@ -267,7 +267,7 @@ def describe_shift_sets(dataset: Dataset) -> list[str]:
 
 
 def describe_small_cases(dataset: Dataset, patch: int) -> list[str]:
-    """A line if images are smaller than a patch on any axis; else nothing."""
+    """One line if images are smaller than a patch on any axis; else empty."""
     small = [case.name for case in dataset.all_cases if min(case.label.shape) < patch]
     if not small:
         return []

@@ -1,13 +1,13 @@
-"""Data listed by a `dataset.json` after the Medical Segmentation Decathlon (Antonelli et al. 2022). Free of torch.
+"""Data listed in a `dataset.json` of the Medical Segmentation Decathlon (Antonelli et al. 2022). Free of torch.
 
     {"name": "hippocampus",
      "modality": {"0": "MRI"},
      "labels": {"0": "background", "1": "anterior", "2": "posterior"},
      "training": [{"image": "./imagesTr/a.nii.gz", "label": "./labelsTr/a.nii.gz"}, ...]}
 
-Volumes (NIfTI) or pictures (PNG, TIFF, ...). A case may also say `domain`, `subject` and `split`. Cases with a label
-in the lists `validation` and `test` belong to these splits; the Decathlon's own `test` names images without labels, and
-these are left out.
+Volumes (NIfTI) or pictures (PNG, TIFF, ...). A case may also give `domain`, `subject` and `split`. Cases with a label
+in the lists `validation` and `test` belong to these splits. The Decathlon's own `test` lists images without labels,
+which are left out.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _COLOURS = 3
 
 @dataclass(unsafe_hash=True)
 class DecathlonConfig(FilesConfig):
-    """The cases of the `dataset.json` in `root`."""
+    """The cases of `dataset.json` in `root`."""
 
     def list_cases(self) -> Listing:
-        """What `dataset.json` names."""
+        """The cases that `dataset.json` lists."""
         path = Path(self.root) / LIST_FILE
         try:
             content = _read(path)
@@ -47,7 +47,7 @@ class DecathlonConfig(FilesConfig):
 
 
 def read_class_names(labels: object, path: Path) -> tuple[str, ...]:
-    """Names by class; `labels` maps numbers to names, or names to numbers.
+    """Class names by number; `labels` maps numbers to names, or names to numbers.
 
     Raises:
         ValueError: if the numbers are not 0, 1, 2 and so on.
@@ -67,7 +67,7 @@ def read_class_names(labels: object, path: Path) -> tuple[str, ...]:
 
 
 def count_declared_channels(modality: object) -> int:
-    """Channels of an image: one for each modality, three for one in RGB; 0 if nothing is said."""
+    """Channels of an image: one per modality, three for RGB; 0 if not given."""
     names = modality.values() if isinstance(modality, Mapping) else modality if isinstance(modality, list) else ()
     return sum(_COLOURS if "RGB" in str(name).upper().split() else 1 for name in names)
 
@@ -78,7 +78,7 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ValueError(f"'{path}' is missing; put it there, or take data=folder for images/ and masks/") from None
     except (OSError, ValueError) as error:
-        raise ValueError(f"'{path}' cannot be read as JSON ({error}); mend it") from None
+        raise ValueError(f"'{path}' cannot be read as JSON ({error}); fix it") from None
     if not isinstance(content, dict):
         raise ValueError(f"'{path}' must hold an object with labels and training, got a {type(content).__name__}")
     missing = [key for key in ("labels", "training") if key not in content]

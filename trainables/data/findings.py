@@ -1,4 +1,4 @@
-"""What is wrong with data, in words: one line a file, gathered so that everything is said at once. Free of torch."""
+"""Faults of data, in words: one line per file, collected so that all are reported at once. Free of torch."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 MAX_SHOWN = 10
-"""Findings of one kind that get a line each; of the others only the names follow, all in one line."""
+"""Number of findings of one kind that get a line each; the others are listed by name in one line."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong."""
+    """One fault."""
 
     kind: str
-    """What is wrong in general, as 'files missing': findings of a kind are told together."""
+    """The kind of fault, such as 'files missing'; findings of a kind are reported together."""
 
     place: str
     """The file, case or key."""
 
     text: str
-    """The whole line: what is wrong where, and the way out."""
+    """The whole line: what is wrong, where, and the way out."""
 
 
 def to_lines(findings: Iterable[Finding]) -> list[str]:
-    """The findings in words, kinds in the order in which they first came up; nothing is said twice."""
+    """The findings as lines, by kind in the order of first occurrence, without repetitions."""
     groups: dict[str, list[Finding]] = {}
     for finding in dict.fromkeys(findings):
         groups.setdefault(finding.kind, []).append(finding)

@@ -1,4 +1,4 @@
-"""Data in two folders, `images/` and `masks/`, whose files are matched by name less the ending. Free of torch.
+"""Data in two folders, `images/` and `masks/`, whose files are matched by name without the ending. Free of torch.
 
     root/images/a.png       root/masks/a.png
     root/images/site2/b.png root/masks/site2/b.png      the domain of b is 'site2'
@@ -24,10 +24,10 @@ class FolderConfig(FilesConfig):
     """The cases of `images/` and `masks/` in `root`."""
 
     classes: list[str] = field(default_factory=lambda: ["background", "foreground"], hash=False)
-    """Names by class; the first is the background."""
+    """Class names; the first is the background."""
 
     def list_cases(self) -> Listing:
-        """Every image that has a mask, and a finding for each that has none."""
+        """All images with a mask, and a finding for each image without one."""
         root, findings = Path(self.root), []
         for name in (IMAGES, MASKS):
             if not (root / name).is_dir():
@@ -55,14 +55,14 @@ class FolderConfig(FilesConfig):
 
 
 def _find_files(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
-    """Files by name, and those that share a name with another."""
+    """Files by name, and a finding for each that shares its name with another."""
     files: dict[str, Path] = {}
     findings = []
     for path in sorted(folder.rglob("*")):
         if not (path.is_file() and suffix_of(path.name)) or path.name.startswith("."):
             continue
         if (first := files.setdefault(name_of(path, folder), path)) != path:
-            text = f"'{first}' and '{path}' have the same name less the ending; keep one"
+            text = f"'{first}' and '{path}' have the same name without the ending; keep one"
             findings.append(Finding("files with the same name", str(path), text))
     return files, findings
 

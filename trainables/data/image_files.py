@@ -1,11 +1,11 @@
-"""Reading one picture or volume from its file, whole, with the channel first. Free of torch.
+"""Reads a picture or volume from its file, with the channel first. Free of torch.
 
-Axes come as they lie in the file: (channel, height, width) for a picture (PNG, TIFF, JPEG, BMP), and (channel, x, y, z)
-for a NIfTI volume, whose affine says where x, y and z point. MONAI's reader of pictures, unlike this one, gives the
-width first.
+The axes are those of the file: (channel, height, width) for a picture (PNG, TIFF, JPEG, BMP), and (channel, x, y, z)
+for a NIfTI volume, whose affine gives the directions of x, y and z. Unlike this one, MONAI's reader of pictures returns
+the width first.
 
-A file is read once, as bytes: its hash is that of what was decoded, and a compressed file is checked against its own
-checksum, which reading only as far as the data goes would pass over.
+A file is read once, as bytes, so that its hash is that of the decoded content. A compressed file is checked against its
+own checksum, which a reader that stops at the end of the data would skip.
 """
 
 from __future__ import annotations
@@ -26,44 +26,44 @@ PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 VOLUME_SUFFIXES = (".nii.gz", ".nii")
 
 COLOURS = 3
-"""Channels of a picture in colour."""
+"""Channels of a colour picture."""
 
 _NIFTI2_HEADER_BYTES = 540
 _SPATIAL_DIMS_OF_VOLUME = 3
 _OPAQUE_MODES = {"1": "L", "CMYK": "RGB", "YCbCr": "RGB", "LA": "RGBA", "PA": "RGBA"}
-"""Pillow's modes that are turned into plainer ones first; the others are taken as they are."""
+"""Pillow's modes that are converted first; the others are read unchanged."""
 
 _UNREADABLE = (OSError, EOFError, SyntaxError, ValueError, KeyError, IndexError, TypeError, struct.error, zlib.error)
-"""What the readers raise over a file that is damaged or of another format."""
+"""The errors that readers raise for a file that is damaged or of another format."""
 
 
 @dataclass(frozen=True, eq=False)
 class Raw:
-    """What a file holds."""
+    """The content of an image file."""
 
     array: np.ndarray
     """Any real type, axes (channel, *spatial)."""
 
     affine: np.ndarray | None
-    """From voxel to millimetres, 4 x 4; None for a picture."""
+    """Affine from voxels to millimetres, 4 x 4; None for a picture."""
 
     digest: str
-    """SHA-256 of the file."""
+    """SHA-256 of the file, in hexadecimal digits."""
 
     @property
     def spatial_shape(self) -> tuple[int, ...]:
-        """The axes less the channel."""
+        """The shape without the channel."""
         return self.array.shape[1:]
 
 
 def suffix_of(name: str) -> str:
-    """The known ending of a file name, in lower case, or '' for one that is not read."""
+    """The known ending of a file name, in lower case; '' for an unknown one."""
     lower = name.lower()
     return next((suffix for suffix in (*VOLUME_SUFFIXES, *PICTURE_SUFFIXES) if lower.endswith(suffix)), "")
 
 
 def stem_of(name: str) -> str:
-    """A file name less its ending, '.nii.gz' included."""
+    """A file name without its ending, which may be '.nii.gz'."""
     suffix = suffix_of(name)
     return name[: -len(suffix)] if suffix else name
 
@@ -80,22 +80,22 @@ def digest_of(path: Path) -> str:
 
 
 def read_image(path: Path) -> Raw:
-    """An image with its channels first; transparency that hides nothing is left out.
+    """An image with its channels first; an alpha channel that is opaque everywhere is left out.
 
     Raises:
-        ValueError: if the file cannot be read, or does not hold real numbers on two (volumes: three) spatial axes; the
-            message names the file.
+        ValueError: if the file cannot be read, or does not contain real numbers on two (volumes: three) spatial axes;
+            the message names the file.
     """
     return _read(path, _decode_volume if is_volume(path) else _decode_picture)
 
 
 def read_label(path: Path) -> Raw:
-    """A label, one channel, with the values of the file; a picture with a palette gives the indices.
+    """A label of one channel with the values of the file; for a picture with a palette, the indices.
 
-    A picture in colour whose channels are all alike counts as grey.
+    A colour picture whose channels are all equal counts as grey.
 
     Raises:
-        ValueError: as `read_image`, and if there are several channels.
+        ValueError: as in `read_image`, and if there are several channels.
     """
     raw = _read(path, _decode_volume if is_volume(path) else _decode_mask)
     array = raw.array
@@ -103,19 +103,19 @@ def read_label(path: Path) -> Raw:
         array = array[:1]
     if array.shape[0] != 1:
         raise ValueError(
-            f"file '{path}': a label must have one value a pixel, got {array.shape[0]} channels; save class numbers, "
-            "not colours or one channel a class"
+            f"file '{path}': a label must have one value per pixel, got {array.shape[0]} channels; save class numbers, "
+            "not colours or one channel per class"
         )
     return Raw(array, raw.affine, raw.digest)
 
 
 def is_grey(array: np.ndarray) -> bool:
-    """True if all channels (the first axis) hold the same."""
+    """True if all channels (the first axis) are equal."""
     return all(np.array_equal(array[0], other) for other in array[1:])
 
 
 def fit_channels(image: Raw, num_channels: int) -> Raw:
-    """Grey that is stored as colour as one channel, and a grey picture as colour, where that many are wanted."""
+    """Grey stored as colour as one channel, or grey as three channels, if `num_channels` says so; else unchanged."""
     array = image.array
     if num_channels == 1 and array.shape[0] == COLOURS and is_grey(array):
         array = array[:1]
@@ -136,7 +136,7 @@ def _read(path: Path, decode: Callable[[bytes], tuple[np.ndarray, np.ndarray | N
     except _UNREADABLE as error:
         cause = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise ValueError(
-            f"file '{path}' cannot be read ({cause}); copy it anew from its source, or take its case out"
+            f"file '{path}' cannot be read ({cause}); copy it again from its source, or take its case out"
         ) from None
     if array.dtype.kind not in "buif" or array.size == 0:
         raise ValueError(f"file '{path}' must hold real numbers, got {array.dtype} of shape {array.shape}; convert it")
@@ -144,7 +144,7 @@ def _read(path: Path, decode: Callable[[bytes], tuple[np.ndarray, np.ndarray | N
 
 
 def _decode_volume(content: bytes) -> tuple[np.ndarray, np.ndarray | None]:
-    # Late, as are the readers below: composing a config needs none of them.
+    # Imported late, like the readers below: composing a config does not need them.
     import nibabel
     from nibabel.filebasedimages import ImageFileError
     from nibabel.spatialimages import HeaderDataError, ImageDataError

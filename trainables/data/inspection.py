@@ -1,6 +1,6 @@
-"""Looking at one case of a dataset: everything that is wrong with its files, or the case as networks see it.
+"""Checks one case of a dataset: returns the prepared case, or all faults of its files.
 
-Free of torch. A case without findings is kept in the cache and not looked at again until a file or a setting changes.
+Free of torch. A case without findings is cached, and not checked again until a file or a setting changes.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ _MAX_VALUES_NAMED = 6
 
 @dataclass(frozen=True)
 class Rules:
-    """What every case of a dataset must keep to."""
+    """The rules for every case of a dataset."""
 
     num_channels: int
-    """Channels of every image; 0 for whatever it has."""
+    """Channels of every image; 0 for any number."""
 
     num_classes: int
-    """Classes with the background."""
+    """Number of classes, background included."""
 
     label_map: tuple[tuple[int, int], ...]
-    """Value in the file and class; values that are not named stand for themselves."""
+    """Pairs of value in the file and class; other values are classes themselves."""
 
     allows_empty_labels: bool
     preprocessing: Preprocessing
 
 
 class Inspector:
-    """Looks at the cases of one dataset, and keeps those that are in order.
+    """Checks the cases of one dataset, and caches those without faults.
 
     Args:
-        rules: What the cases must keep to.
-        cache: Where they are kept.
-        hashes: Of their files.
+        rules: The rules for the cases.
+        cache: The cache of prepared cases.
+        hashes: The hashes of their files.
     """
 
     def __init__(self, rules: Rules, cache: CaseCache, hashes: FileHashes) -> None:
@@ -51,7 +51,7 @@ class Inspector:
         self._settings = asdict(rules)
 
     def prepare(self, entry: Entry) -> tuple[Prepared | None, list[Finding]]:
-        """The case as networks see it, mapped into memory, or what is wrong with it.
+        """The prepared case, memory-mapped, or None and what is wrong with it.
 
         Raises:
             ValueError: if the cache cannot be written.
@@ -67,7 +67,7 @@ class Inspector:
 
 
 def inspect(entry: Entry, rules: Rules) -> tuple[Prepared | None, list[Finding]]:
-    """The case after preprocessing, or what is wrong with it."""
+    """The case after preprocessing, or None and what is wrong with it."""
     findings: list[Finding] = []
     raws: list[Raw] = []
     for path, read in ((entry.image, read_image), (entry.label, read_label)):
@@ -128,7 +128,7 @@ def _inspect_image(entry: Entry, image: Raw, rules: Rules) -> tuple[Raw, list[Fi
 
 
 def _inspect_label(entry: Entry, label: Raw, rules: Rules) -> tuple[UInt8[np.ndarray, "..."], list[Finding]]:
-    """The classes, and what is wrong with them; values without a class are left as background."""
+    """The label as classes, and what is wrong with it; values without a class become background."""
     place, array = str(entry.label), label.array[0]
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         text = f"label '{place}' has NaN or infinite voxels; replace them, or take its case out"
@@ -140,7 +140,7 @@ def _inspect_label(entry: Entry, label: Raw, rules: Rules) -> tuple[UInt8[np.nda
     if unknown:
         text = (
             f"label '{place}' has values {_name_values(unknown)} outside the classes 0..{rules.num_classes - 1}; say "
-            f"what they are, as data.label_map=[{unknown[0]:g}:1], or mend the file"
+            f"what they are, as data.label_map=[{unknown[0]:g}:1], or fix the file"
         )
         return classes, [Finding("labels with values outside the classes", place, text)]
     for value, number in known.items():
@@ -156,7 +156,7 @@ def _inspect_label(entry: Entry, label: Raw, rules: Rules) -> tuple[UInt8[np.nda
 
 
 def find_values(array: np.ndarray) -> list[float]:
-    """The distinct values of an array, sorted; counted where that is possible, which is far faster than sorting."""
+    """The distinct values of an array, sorted; uses counting if possible, which is far faster than sorting."""
     values = np.flatnonzero(np.bincount(array.reshape(-1))) if array.dtype == np.uint8 else np.unique(array)
     return [float(value) for value in values]
 
@@ -171,7 +171,7 @@ def _name_values(values: Sequence[float]) -> str:
 
 
 def _compare_places(entry: Entry, image: Raw, label: Raw) -> list[Finding]:
-    """Whether image and label lie on the same grid."""
+    """Findings if image and label are not on the same grid."""
     if image.spatial_shape != label.spatial_shape:
         text = (
             f"image '{entry.image}' has shape {image.spatial_shape}, but its label '{entry.label}' "
@@ -191,7 +191,7 @@ def _compare_places(entry: Entry, image: Raw, label: Raw) -> list[Finding]:
 
 
 def find_distance(first: np.ndarray, second: np.ndarray, shape: tuple[int, ...]) -> float:
-    """How far two grids of one shape lie apart at the worst corner, in edges of the shortest side of a voxel."""
+    """Largest distance between corners of two grids of one shape, in multiples of a voxel's shortest edge."""
     corners = np.array(np.meshgrid(*[(0, extent - 1) for extent in shape])).reshape(len(shape), -1)
     corners = np.vstack([corners, np.ones(corners.shape[1])])
     gaps = np.linalg.norm(((first - second) @ corners)[:3], axis=0)

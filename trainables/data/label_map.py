@@ -1,4 +1,4 @@
-"""Which class the values of label files stand for, as a config says it. Free of torch."""
+"""Reads `data.label_map`, the classes of the values in label files. Free of torch."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from paretoseg.trainables.data.findings import Finding
 def read_label_map(
     words: Sequence[str], class_names: Sequence[str]
 ) -> tuple[tuple[tuple[int, int], ...], list[Finding]]:
-    """Pairs of value and class, and what is wrong with the words.
+    """Pairs of value and class, and findings for entries that cannot be read.
 
     Args:
-        words: Such as '255:1' or '255:nucleus'.
-        class_names: By class, the background first.
+        words: Entries such as '255:1' or '255:nucleus'.
+        class_names: Names by class, the background first.
     """
     pairs: dict[int, int] = {}
     findings = []

@@ -1,4 +1,4 @@
-"""The cases that a source of files offers, before anything of them is read. Free of torch."""
+"""The cases of a data source in files, before any file is read. Free of torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Entry:
-    """One case on disk."""
+    """The files and metadata of one case."""
 
     name: str
     """Unique in its listing."""
@@ -26,43 +26,43 @@ class Entry:
     label: Path
 
     domain: str
-    """Where it comes from, or '' if that is not known."""
+    """Site, scanner or the like; '' if unknown."""
 
     subject: str
-    """Whom it shows; all cases of a subject share a split."""
+    """The patient or specimen; all cases of a subject are in one split."""
 
     split: str = ""
-    """'train', 'validation' or 'test' if that is given, '' if it is to be drawn."""
+    """'train', 'validation' or 'test' if given; '' if it will be drawn."""
 
     shift: str = ""
-    """Name of the shift set that it is in, or ''."""
+    """Name of its shift set, or ''."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What a source offers."""
+    """The cases, classes and channels of a source."""
 
     name: str
-    """Of the dataset."""
+    """Name of the dataset."""
 
     class_names: tuple[str, ...] = ()
     """Names by label; the first is the background."""
 
     num_channels: int = 0
-    """Channels that every image is said to have; 0 if nothing is said."""
+    """Declared channels of every image; 0 if not declared."""
 
     entries: tuple[Entry, ...] = ()
     findings: tuple[Finding, ...] = ()
-    """What is wrong with the list itself."""
+    """Faults of the list itself."""
 
 
 def locate(root: Path, words: str, place: str) -> Path:
-    """The file that a list names, inside the data's folder.
+    """The path of a file that a list names, inside the data's folder.
 
-    Links inside the folder may point elsewhere: whoever made the folder made them.
+    Links inside the folder may point elsewhere, because the folder's owner made them.
 
     Raises:
-        ValueError: if the words lead out of the folder.
+        ValueError: if the path leads out of the folder.
     """
     path = Path(os.path.normpath(root / PurePosixPath(words)))
     if not path.is_relative_to(root):
@@ -73,12 +73,12 @@ def locate(root: Path, words: str, place: str) -> Path:
 
 
 def name_of(path: Path, root: Path) -> str:
-    """A name that is unique among files: the path below the root, less the ending."""
+    """A name that is unique among files: the path below the root without the ending."""
     return stem_of(path.relative_to(root).as_posix())
 
 
 def shorten_names(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """The entries named by the last part of their names, if these are unique."""
+    """The entries, named by the last part of their names if these are unique."""
     short = [entry.name.rpartition("/")[2] for entry in entries]
     if len(set(short)) < len({entry.name for entry in entries}):
         return tuple(entries)
@@ -86,10 +86,10 @@ def shorten_names(entries: Sequence[Entry]) -> tuple[Entry, ...]:
 
 
 def find_subject(name: str, pattern: str) -> str:
-    """Whom a case shows: the first group, or all, of what the pattern finds in its name; or the name itself.
+    """The subject of a case: the first group of the pattern's match in its name, the whole match, or the name itself.
 
     Args:
-        name: Of the case.
+        name: Name of the case.
         pattern: A regular expression, or '' for none.
     """
     found = re.search(pattern, name) if pattern else None
@@ -99,11 +99,11 @@ def find_subject(name: str, pattern: str) -> str:
 
 
 def find_repetitions(entries: Iterable[Entry], digests: Mapping[str, str]) -> list[Finding]:
-    """Cases that are listed twice: the same file, or a copy of it under another name.
+    """Findings for cases that are listed twice: the same file, or a copy of it under another name.
 
     Args:
-        entries: All of them.
-        digests: SHA-256 of the image by name of the case, where it is known.
+        entries: All entries.
+        digests: SHA-256 of the image by name of the case, where known.
     """
     entries = list(entries)
     findings = []
@@ -121,7 +121,7 @@ def find_repetitions(entries: Iterable[Entry], digests: Mapping[str, str]) -> li
 
 
 def find_mixture(entries: Sequence[Entry]) -> list[Finding]:
-    """Pictures among volumes, and images that are not of the kind of their label."""
+    """Findings for pictures among volumes, and for images of another kind than their label."""
     findings = []
     first = entries[0]
     for entry in entries:

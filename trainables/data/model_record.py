@@ -1,4 +1,4 @@
-"""What an export tells of a model besides its weights. Free of torch."""
+"""The metadata of an exported model. Free of torch."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from dataclasses import dataclass
 HOUSE_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
 MAX_NAME = 100
-"""How many letters a name may have."""
+"""Largest number of characters of a name."""
 
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """What is known of the model that is exported."""
+    """Name, origin, model card and scores of an exported model."""
 
     name: str
     """Name of the export, of at most MAX_NAME letters, digits, '.', '_' and '-'."""
 
     summary: str
-    """Where it comes from, in one sentence."""
+    """Its origin, in one sentence."""
 
     card: str
     """The model card, as Markdown."""
 
     metrics: Mapping[str, float]
-    """What it reached: objectives on validation cases, and with 'test_' before the name on test cases."""
+    """Its objectives on validation cases, and with the prefix 'test_' on test cases."""
 
     scores: Mapping[str, float]
-    """Clean Dice by test case, as the study recorded it."""
+    """Clean Dice by test case, as recorded by the study."""
 
     def __post_init__(self) -> None:
         assert self.name == to_safe_name(self.name), f"'{self.name}' is not safe as a name"
 
 
 def to_safe_name(text: str) -> str:
-    """The text with everything but letters, digits, '.', '_' and '-' replaced by '_'; begins with none of '.', '-'."""
+    """The text with all but letters, digits, '.', '_' and '-' replaced by '_'; does not start with '.' or '-'."""
     safe = "".join(letter if letter in HOUSE_LETTERS else "_" for letter in text).lstrip(".-")
     return safe[:MAX_NAME] or "model"
 
 
 def to_plain_text(text: str) -> str:
-    """The text on one line, without the characters that a MONAI config evaluates or refers with."""
+    """The text on one line, without the characters that a MONAI config evaluates or uses for references."""
     line = "".join(letter if letter.isprintable() else " " for letter in text)
     return " ".join(line.translate(dict.fromkeys(map(ord, "$@%#"), "_")).split())

@@ -1,13 +1,13 @@
-"""Preprocessed cases, kept once per machine and mapped into memory by whoever needs them. Free of torch.
+"""A cache of preprocessed cases, shared by the processes of a machine and memory-mapped. Free of torch.
 
-A case is known by its content and by what is done to it, so that a changed file or setting never meets an old result,
-and studies with the same settings share it. Processes may write at once: a case is moved into place when it is
-complete, and the first one stays. Deleting the folder at any time costs time only: who has a case mapped keeps it, and
-who looks for it prepares it again.
+The key of a case depends on its content and its preprocessing, so that a changed file or setting never gets an old
+result, and studies with the same settings share cases. Several processes may write at the same time: a case is moved
+into place when it is complete, and the first one stays. Deleting the folder at any time only costs time: processes that
+have mapped a case keep it, and other processes prepare it again.
 
-    <cache>/cases/<key>/arrays.npy   the bytes of image (float32) and label (uint8), one behind the other
-    <cache>/cases/<key>/about.json   shape and spacing
-    <cache>/files/<key>.json         size, time of change and hash of the files of one dataset
+    <cache>/cases/<key>/arrays.npy   the bytes of image (float32) and label (uint8), one after the other
+    <cache>/cases/<key>/about.json   shape and spacing <cache>/files/<key>.json         size, time of change and hash of
+    the files of one dataset
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ from paretoseg.trainables.data.image_files import digest_of
 from paretoseg.trainables.data.preprocessing import Prepared
 
 VERSION = 1
-"""Part of every key: raise it when the same settings give other arrays than before."""
+"""Part of every key: increase it when the same settings give other arrays than before."""
 
 _ABANDONED_SECONDS = 86400.0
-"""How old an unfinished case is of which nobody will come back."""
+"""Age in seconds from which an unfinished case counts as abandoned."""
 
 _ARRAYS, _ABOUT = "arrays.npy", "about.json"
 
 
 def default_cache() -> Path:
-    """The folder that a user's caches lie in, after the XDG base directory specification."""
+    """The folder of a user's caches, after the XDG base directory specification."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "paretoseg"
 
 
 def key_of(*parts: object) -> str:
-    """A file name that stands for these parts, equal in every process."""
+    """A file name derived from these parts, equal in every process."""
     text = json.dumps([VERSION, *parts], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 class CaseCache:
-    """The cases under one folder, which need not exist yet."""
+    """The cached cases in a folder, which need not exist yet."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "cases"
@@ -59,14 +59,14 @@ class CaseCache:
         self._has_grown = False
 
     def find(self, key: str) -> Prepared | None:
-        """The case, its arrays mapped into memory; None if it is not there or damaged.
+        """The case, memory-mapped; None if it is missing or damaged.
 
-        Writing into the arrays changes this process's copy alone.
+        Writing into the arrays changes only this process's copy.
         """
         place = self._folder / key
         try:
             about = json.loads((place / _ABOUT).read_text())
-            # One file for both arrays: every mapping holds a file open.
+            # One file for both arrays, because every mapping keeps a file open.
             content = np.load(place / _ARRAYS, mmap_mode="c")
             shape = tuple(about["shape"])
             size = math.prod(shape)
@@ -76,7 +76,7 @@ class CaseCache:
             return None
         self._used.add(key)
         with suppress(OSError):
-            os.utime(place)  # says when the case was last used; a cache that cannot be written is none to shrink
+            os.utime(place)  # records the last use; a cache that cannot be written is never shrunk
         return found
 
     def keep(self, key: str, case: Prepared) -> Prepared:
@@ -106,9 +106,10 @@ class CaseCache:
         return self.find(key) or case
 
     def shrink(self, most_bytes: float) -> int:
-        """Takes out what was not used for longest until the rest fits, if anything was added; returns how many.
+        """Removes the least recently used cases until the rest fits, if any was added; returns the number removed.
 
-        What this cache has found or kept itself stays. Safe while others read and write: see the module's text.
+        Cases that this object has found or kept are not removed. Safe while other processes read and write: see the
+        module's docstring.
         """
         if not self._has_grown:
             return 0
@@ -130,7 +131,7 @@ class CaseCache:
         return removed
 
     def _move(self, unfinished: Path, key: str) -> None:
-        """Into place, unless another process was first; what is there but damaged makes way."""
+        """Moves a case into place, unless another process was first; replaces a damaged case."""
         place = self._folder / key
         if place.is_dir() and self.find(key) is None:
             _remove(place)
@@ -143,11 +144,11 @@ class CaseCache:
                     raise
             if place.is_dir():
                 return
-            # It was there and went again, as a third process makes room.
+            # It existed and was removed again, because a third process is shrinking the cache.
 
 
 def _remove(place: Path) -> None:
-    """Out of the way at once, so that nobody finds half a case."""
+    """Removes a case in one step, so that no process finds half of it."""
     going = place.with_name(f".{place.name.lstrip('.')}.{uuid.uuid4().hex[:8]}")
     with suppress(FileNotFoundError):
         place.rename(going)
@@ -155,7 +156,7 @@ def _remove(place: Path) -> None:
 
 
 def raise_open_file_limit() -> None:
-    """Lets this process hold as many files open as the system permits: every mapped case is one."""
+    """Raises this process's limit of open files to the system's maximum, because every mapped case is an open file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         with suppress(OSError, ValueError):
@@ -163,11 +164,11 @@ def raise_open_file_limit() -> None:
 
 
 class FileHashes:
-    """The hashes of the files of one dataset; a file is read again only when its size or time of change differs.
+    """The hashes of the files of one dataset; a file is read again only if its size or modification time differs.
 
     Args:
         folder: The cache.
-        key: Stands for the dataset.
+        key: Key of the dataset.
     """
 
     def __init__(self, folder: Path, key: str) -> None:
@@ -195,7 +196,7 @@ class FileHashes:
         return digest
 
     def keep(self) -> None:
-        """Writes what was learned; a cache that cannot be written is no reason to stop here."""
+        """Writes the hashes; ignores a cache that cannot be written."""
         if not self._is_changed:
             return
         with suppress(OSError):

@@ -1,7 +1,6 @@
-"""From a raw file to what a network sees, and from what it answers back to the grid of the file. Free of torch.
+"""Prepares a raw file for a network, and restores the network's output to the grid of the file. Free of torch.
 
-Both go through `trainables.data.preprocessing`, whose very source bundles carry: what a network was trained on and what
-it is given later cannot come apart.
+Both use `trainables.data.preprocessing`, whose source is part of bundles, so that training and later use cannot differ.
 """
 
 from __future__ import annotations
@@ -18,39 +17,39 @@ from paretoseg.trainables.data.preprocessing import SPACING_TOLERANCE, Preproces
 
 @dataclass(frozen=True)
 class Preparation:
-    """What a dataset does to its files."""
+    """The preprocessing of a dataset's files."""
 
     settings: Preprocessing
 
     spacing_mm: tuple[float, ...]
-    """Of all its cases once they are prepared, in the order of the axes."""
+    """Spacing of all prepared cases, in the order of the axes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Where a prepared image lies in its file."""
+    """The position of a prepared image in its file."""
 
     affine: np.ndarray | None
-    """Of the file, from voxel to millimetres; None for a picture."""
+    """Affine of the file, from voxels to millimetres; None for a picture."""
 
     orientation: str
-    """Where the prepared axes point."""
+    """Orientation of the prepared axes."""
 
     turned_shape: tuple[int, ...]
-    """Of the file's grid once its axes point there."""
+    """Shape of the file's grid in this orientation."""
 
     resampled_shape: tuple[int, ...]
-    """Of that grid with the wanted spacing."""
+    """Shape of that grid after resampling to the wanted spacing."""
 
     window: tuple[slice, ...]
-    """What is left of it after cropping."""
+    """The part of it that is left after cropping."""
 
     def restore(self, array: Shaped[np.ndarray, "*prepared"], outside: float = 0.0) -> Shaped[np.ndarray, "*file"]:
-        """An array on the prepared grid on that of the file; every voxel takes the value of the nearest one.
+        """The array resampled from the prepared grid to the file's grid by nearest neighbour.
 
         Args:
             array: Labels, or the logits of one class.
-            outside: The value where the image was cropped.
+            outside: The value outside the cropped part.
         """
         from nibabel import orientations
         from scipy import ndimage
@@ -69,12 +68,12 @@ class Placement:
 def prepare_file(
     path: Path, preparation: Preparation, num_channels: int
 ) -> tuple[Float32[np.ndarray, "c *spatial"], Placement]:
-    """The image of a file as the network was trained on, in [0, 1], and where it lies in the file.
+    """The image of a file, prepared as in training, in [0, 1], and its position in the file.
 
-    Without a spacing in the settings, a file with another one than the dataset is resampled to the dataset's.
+    If the settings have no spacing, a file whose spacing differs from the dataset's is resampled to the dataset's.
 
     Raises:
-        ValueError: if the file cannot be read, holds NaN, or is not like those of the dataset; the message names it.
+        ValueError: if the file cannot be read, contains NaN, or is not like those of the dataset; the message names it.
     """
     raw = fit_channels(read_image(path), num_channels)
     if raw.array.shape[0] != num_channels:
@@ -100,13 +99,13 @@ def prepare_file(
 def _choose_spacing(raw: Raw, preparation: Preparation) -> Preprocessing:
     settings = preparation.settings
     spacing_mm = _turn(raw, settings)[1]
-    # As far apart as cases of one dataset may lie.
+    # The same tolerance as for the cases of a dataset.
     is_alike = np.allclose(spacing_mm, preparation.spacing_mm, rtol=10 * SPACING_TOLERANCE, atol=0.0)
     return settings if settings.spacing_mm or is_alike else replace(settings, spacing_mm=preparation.spacing_mm)
 
 
 def _turn(raw: Raw, settings: Preprocessing) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Shape and spacing once the axes point as wanted."""
+    """Shape and spacing in the wanted orientation."""
     if raw.affine is None:
         return raw.spatial_shape, (settings.pixel_mm,) * len(raw.spatial_shape)
     turned, spacing_mm = reorient(raw.array, raw.affine, settings.orientation)

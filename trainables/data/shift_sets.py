@@ -1,11 +1,11 @@
-"""Shift sets of data in files: cases held out by domain, by size of objects, or from another folder. Free of torch.
+"""Shift sets of data in files: cases held out by domain or by size of objects, or from another folder. Free of torch.
 
 A name in `data.shift` is one of three things:
 
 - a domain of the data: all of its cases;
-- a stratum: `small_objects` or `large_objects`, the subjects whose foreground share lies in the lowest or the highest
-  quarter of all subjects that would train, choose and test otherwise (the mean over a subject's cases counts);
-- a folder, told by a '/' in it: another root of the same source, such as a new site; the set is named after it.
+- a stratum: `small_objects` or `large_objects`, the subjects whose foreground share (the mean over their cases) is in
+  the lowest or highest quarter of all subjects that would otherwise be in the splits;
+- a folder, recognised by a '/': another root of the same source, such as a new site; the set is named after it.
 """
 
 from __future__ import annotations
@@ -25,24 +25,25 @@ SMALL, LARGE = "small_objects", "large_objects"
 STRATA = (SMALL, LARGE)
 
 QUARTER = 0.25
-"""Share of the subjects, counted from the smallest or the largest foreground, that a stratum holds."""
+"""Share of the subjects in a stratum, counted from the smallest or the largest foreground."""
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The cases with those of shift sets marked, and what is to be said of them."""
+    """The cases, those of shift sets marked, with findings and notes."""
 
     entries: tuple[Entry, ...]
     notes: Mapping[str, str] = field(default_factory=dict)
-    """What makes a shift set another, by its name."""
+    """What is different in a shift set, by its name."""
 
     findings: tuple[Finding, ...] = ()
 
 
 def resolve_path(name: str) -> str:
-    """The entry of `data.shift` with a path in full, as workers have working directories of their own.
+    """The entry of `data.shift` with an absolute path, because workers have other working directories.
 
-    Nested folders of images give domains with a '/', so only what is there, or cannot be a domain, counts as a path.
+    Nested folders of images give domains with a '/', so only existing paths, and names that cannot be a domain, count
+    as paths.
     """
     if "/" not in name:
         return name
@@ -51,23 +52,23 @@ def resolve_path(name: str) -> str:
 
 
 def name_set(name: str) -> str:
-    """The name of the shift set that an entry of `data.shift` stands for, as `resolve_path` gives it."""
+    """The name of the shift set for an entry of `data.shift` as returned by `resolve_path`."""
     return Path(name).name if Path(name).is_absolute() else name
 
 
 def find_strata(names: Sequence[str], entries: Sequence[Entry]) -> list[str]:
-    """The strata among the names of shift sets; a domain of such a name goes before."""
+    """The strata among the names of shift sets; a domain of the same name takes precedence."""
     domains = {entry.domain for entry in entries}
     return [name for name in names if name in STRATA and name not in domains]
 
 
 def hold_out_domains(entries: Sequence[Entry], names: Sequence[str], *, used_domains: Sequence[str]) -> HeldOut:
-    """The cases that are used, those of held-out domains marked.
+    """The cases that are used, with those of held-out domains marked.
 
     Args:
-        entries: All of the data's root.
-        names: What `data.shift` says; strata and folders are passed over.
-        used_domains: What `data.train_domains` says: the other domains that are used, or empty for all.
+        entries: All cases of the data's root.
+        names: The names in `data.shift`; strata and folders are ignored.
+        used_domains: `data.train_domains`: the other domains that are used; empty for all.
     """
     known = sorted({entry.domain for entry in entries if entry.domain})
     shown = f"known: {', '.join(known)}" if known else "this data names no domains"
@@ -92,17 +93,17 @@ def hold_out_domains(entries: Sequence[Entry], names: Sequence[str], *, used_dom
 def read_sites(
     names: Sequence[str], listing: Listing, *, list_root: Callable[[str], Listing], root: str, subject_pattern: str
 ) -> HeldOut:
-    """The cases of all folders among the names, each with its shift set.
+    """The cases of all folders in `names`, each with its shift set.
 
-    Their names begin with that of the set, and so do subjects that nobody named: `case_1` at two sites is not one
-    person. Subjects that a list or the pattern names are taken at their word.
+    Their names start with the name of the set. So do subjects derived from file names, because `case_1` at two sites is
+    not one person. Subjects given by a list or the pattern are not changed.
 
     Args:
-        names: What `data.shift` says; all but full paths is passed over.
-        listing: What the data's own root offers.
-        list_root: What the source offers in another root.
+        names: The entries of `data.shift`; all but absolute paths are ignored.
+        listing: The cases of the data's own root.
+        list_root: Lists the cases of another root.
         root: The data's own root.
-        subject_pattern: Finds the subject in a case's name, or ''.
+        subject_pattern: Regular expression for the subject in a case's name, or ''.
     """
     entries: list[Entry] = []
     findings: list[Finding] = []
@@ -121,12 +122,12 @@ def read_sites(
 
 
 def hold_out_strata(entries: Sequence[Entry], names: Sequence[str], *, shares: Mapping[str, float]) -> HeldOut:
-    """The cases with those of the strata marked.
+    """The cases, with those of the strata marked.
 
     Args:
-        entries: All that are used; those of other shift sets are left alone and do not count.
-        names: The strata that are wanted.
-        shares: Foreground share by case; cases without one are left alone.
+        entries: All cases that are used; those of other shift sets are unchanged and do not count.
+        names: The strata to hold out.
+        shares: Foreground share by case; cases without one are unchanged.
     """
     by_subject: dict[str, list[float]] = {}
     for entry in entries:
@@ -135,7 +136,8 @@ def hold_out_strata(entries: Sequence[Entry], names: Sequence[str], *, shares: M
     if not names or not by_subject:
         return HeldOut(tuple(entries))
     means = {subject: float(np.mean(values)) for subject, values in by_subject.items()}
-    # Limits are shares of subjects, not between them: what is said of a stratum holds for each of its subjects.
+    # Limits are shares of actual subjects, not values between them, so that the note is true for each subject of a
+    # stratum.
     low = float(np.quantile(list(means.values()), QUARTER, method="lower"))
     high = float(np.quantile(list(means.values()), 1.0 - QUARTER, method="higher"))
     if low >= high:
@@ -159,12 +161,12 @@ def hold_out_strata(entries: Sequence[Entry], names: Sequence[str], *, shares: M
 
 
 def find_foreground_share(label: UInt8[np.ndarray, "..."]) -> float:
-    """Share of the pixels or voxels that are of any foreground class, in [0, 1]."""
+    """Share of the pixels or voxels of any foreground class, in [0, 1]."""
     return float(np.count_nonzero(label) / label.size)
 
 
 def _find_problem(path: str, site: str, root: str, homes: Mapping[str, str]) -> str:
-    """What is wrong with a folder before anything in it is looked at, or ''."""
+    """What is wrong with a folder, before it is read; '' if nothing is."""
     if not Path(path).is_dir():
         return "must be an existing folder with data like that in data.root"
     if Path(path).resolve() == Path(root).resolve():

@@ -1,7 +1,8 @@
-"""Who trains, who chooses, who is tested: subjects are divided once, by seed. Free of torch.
+"""Splits: subjects are divided into training, validation and test once, by a seed. Free of torch.
 
-All cases of a subject share a split. What a list says of splits is kept; the other subjects are drawn so that every
-split gets its share of every domain, as nearly as whole subjects allow. Subjects of shift sets choose and test only.
+All cases of a subject are in one split. Splits given in a list are kept; the other subjects are drawn so that every
+split gets its share of every domain, as nearly as whole subjects allow. Subjects of shift sets are in validation or
+test only.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from paretoseg.trainables.seeds import derive_seed
 
 
 def assign_splits(held_out: HeldOut, shares: Mapping[str, float], seed: int) -> HeldOut:
-    """The cases each with its split, those of shift sets last, and what is wrong with that besides what was found.
+    """The cases with their splits, those of shift sets last, and the findings, including those of `held_out`.
 
     Args:
-        held_out: The cases that are used, those of shift sets marked.
+        held_out: The cases that are used, with those of shift sets marked.
         shares: By split, positive, together 1.
         seed: Decides the draw.
     """
@@ -43,15 +44,15 @@ def assign_splits(held_out: HeldOut, shares: Mapping[str, float], seed: int) -> 
 def draw_splits(entries: Sequence[Entry], shares: Mapping[str, float], seed: int) -> dict[str, str]:
     """The split of every subject.
 
-    Subjects stand in a row, domain by domain and inside a domain in an order that seed and subject alone decide; each
-    in turn goes to the split that is furthest behind its share. So a domain is divided like the whole, and there are
-    as many subjects in a split as its share says, but at least one.
+    Subjects are ordered by domain, and inside a domain by a hash of seed and subject. Each in turn goes to the split
+    that is furthest behind its share. So a domain is divided like the whole, and every split has as many subjects as
+    its share says, but at least one.
 
-    A split that the list names gets nobody by draw, but for training. If the list names a split for everybody and
-    leaves one out, that one is drawn from those in training.
+    A split that the list gives to any subject gets no other subject by draw, except training. If the list gives a split
+    to every subject and leaves one split out, that one is drawn from the training subjects.
 
     Args:
-        entries: Those that are to be divided.
+        entries: The cases to divide.
         shares: By split, positive, together 1.
         seed: Decides the draw.
     """
@@ -77,12 +78,11 @@ def draw_splits(entries: Sequence[Entry], shares: Mapping[str, float], seed: int
 def draw_shift_splits(entries: Sequence[Entry], shares: Mapping[str, float], seed: int) -> dict[str, str]:
     """The split of every subject of the shift sets: validation or test.
 
-    Every set is divided on its own, by the shares that these two have, so that there is at least one subject to choose
-    on and one to test on if there are two. What a list says of validation and test is kept, and so is the split of a
-    subject that is in an earlier set too.
+    Every set is divided on its own in the ratio of these two splits, with at least one subject in each if there are
+    two. Splits given in a list are kept, and so is the split of a subject that is also in an earlier set.
 
     Args:
-        entries: Those of all shift sets.
+        entries: The cases of all shift sets.
         shares: By split, positive; that of training does not count.
         seed: Decides the draw.
     """
@@ -104,14 +104,14 @@ def draw_shift_splits(entries: Sequence[Entry], shares: Mapping[str, float], see
 
 
 def _count_measured(shares: Mapping[str, float], total: int) -> dict[str, int]:
-    """Subjects of validation and test, together `total`, at least one of each if there are two."""
+    """Numbers of validation and test subjects, together `total`, at least one of each if there are two."""
     num_validation = round(shares["validation"] / sum(shares.values()) * total)
     num_validation = min(max(num_validation, 1), max(total - 1, 0))
     return {"validation": num_validation, "test": total - num_validation}
 
 
 def _count(shares: Mapping[str, float], total: int) -> dict[str, int]:
-    """Subjects of each split: at least one for those that measure if there are that many, the rest for training."""
+    """Subjects of each split: at least one for validation and test if there are enough, the rest for training."""
     whole = sum(shares.values())
     counts = {split: max(round(share / whole * total), 1) for split, share in shares.items() if split != "train"}
     if sum(counts.values()) > total:
@@ -120,7 +120,7 @@ def _count(shares: Mapping[str, float], total: int) -> dict[str, int]:
 
 
 def find_conflicts(entries: Sequence[Entry]) -> list[Finding]:
-    """Subjects that a list puts in two splits."""
+    """Findings for subjects that a list puts in two splits."""
     findings = []
     home: dict[str, Entry] = {}
     for entry in entries:
@@ -135,7 +135,7 @@ def find_conflicts(entries: Sequence[Entry]) -> list[Finding]:
 
 
 def find_empty_splits(splits: Mapping[str, str]) -> list[Finding]:
-    """Splits that no subject is in."""
+    """Findings for splits without subjects."""
     findings = []
     for split in SPLITS:
         if split not in splits.values():
@@ -148,7 +148,7 @@ def find_empty_splits(splits: Mapping[str, str]) -> list[Finding]:
 
 
 def find_overlap(used: Sequence[Entry], held_out: Sequence[Entry]) -> list[Finding]:
-    """Subjects that are in a shift set and among those that train, choose and test otherwise."""
+    """Findings for subjects that are both in a shift set and in the dataset's own splits."""
     home = {entry.subject: entry for entry in used}
     findings = []
     for entry in held_out:
@@ -163,7 +163,7 @@ def find_overlap(used: Sequence[Entry], held_out: Sequence[Entry]) -> list[Findi
 
 
 def find_short_sets(held_out: Sequence[Entry], splits: Mapping[str, str]) -> list[Finding]:
-    """Shift sets that have nobody to choose on, or nobody to test on."""
+    """Findings for shift sets without validation or test subjects."""
     subjects: dict[str, dict[str, str]] = {}
     for entry in held_out:
         subjects.setdefault(entry.shift, {})[entry.subject] = splits[entry.subject]

@@ -1,21 +1,21 @@
-"""The texture task: find a random shape whose texture is blended with that of its surroundings. Free of torch.
+"""The texture task: segment a random shape whose texture is blended with that of its surroundings. Free of torch.
 
 After Kamath et al., 'Do we really need that skip-connection?' (MICCAI 2023) and 'The impact of U-Net architecture
 choices and skip connections on the robustness of segmentation across texture variations' (Computers in Biology and
-Medicine 184, 2025). With blend a in [0, 1]: inside = (1 - a) * foreground + a * background, outside = background.
-**Higher a means more alike, hence harder.**
+Medicine 184, 2025). With blend a in [0, 1]: inside = (1 - a) * foreground + a * background, outside = background. **A
+higher a is harder, because the textures are more alike.**
 
-The textures are photographs. The foreground texture is brought to the mean and standard deviation of the background
+The textures are photographs. The foreground texture is scaled to the mean and standard deviation of the background
 texture, so that no threshold on brightness solves the task.
 
-No pixel that a network is measured on was seen in training: a texture of height h and width w is cut into three areas,
+No pixel used for measuring is used in training: a texture of height h and width w is cut into three areas,
 
     columns 0 .. w/2          training
     columns w/2 .. w          rows 0 .. h/2 validation, rows h/2 .. h test
 
-and a crop never leaves the area of its split. Positions and shapes do not depend on the blend: two configs that differ
-there alone hold the same pictures, easier and harder. So does a shift set: `blend_0.60` holds the validation and test
-pictures once more, at that blend.
+and a crop stays within the area of its split. Positions and shapes do not depend on the blend, so two configs that
+differ only in the blend have the same pictures, easier or harder. The same is true of shift sets: `blend_0.60` has the
+validation and test pictures again, at that blend.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ from paretoseg.trainables.seeds import derive_seed
 from paretoseg.trainables.trainable import Split
 
 BUNDLED = ("brick", "grass", "gravel")
-"""Textures that come with scikit-image, 512 x 512, read without network."""
+"""Textures that are part of scikit-image, 512 x 512 pixels, read without network access."""
 
 MIN_IMAGE_SIZE = 32
 
 BLENDS = {f"blend_{percent / 100:.2f}": percent / 100 for percent in range(101)}
-"""Every blend that a shift set may have, by its name."""
+"""The blends that a shift set may have, by its name."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(unsafe_hash=True)
 class TexturesConfig(DataConfig):
-    """Pictures composed of two textures. An empty `root` takes the textures that come with scikit-image.
+    """Pictures composed of two textures. With an empty `root`, the textures of scikit-image are used.
 
-    With a `root`, texture `x` is read from the file `x.png` in it: grey, 8 or 16 bit, at least twice `image_size` wide
-    and high.
+    With a `root`, texture `x` is read from the file `x.png` in it, which must be grey with 8 or 16 bit, and at least
+    twice `image_size` wide and high.
     """
 
     foreground: str = "brick"
@@ -68,22 +68,22 @@ class TexturesConfig(DataConfig):
     num_test: int = 16
 
     seed: int = 0
-    """Decides shapes and crops, together with split and index."""
+    """Seed of shapes and crops, together with split and index."""
 
     @property
     def shipped_calibration(self) -> str:
-        """Ours is of the textures that come with scikit-image."""
+        """Name of the shipped calibration; it is for the textures of scikit-image."""
         return "" if self.root else "textures"
 
     def findings(self) -> list[str]:
-        """Everything wrong with the settings and, if they are in order, with the texture files."""
+        """All faults of the settings or, if there are none, of the texture files."""
         return self._setting_findings() or self._texture_findings()
 
     def load(self) -> Dataset:
-        """Composes all pictures.
+        """The dataset of all pictures.
 
         Raises:
-            ValueError: with all findings if the settings or textures are not usable.
+            ValueError: with all findings if the settings or textures cannot be used.
         """
         self.check()
         background = read_texture(self.background, self.root)
@@ -183,13 +183,13 @@ def read_texture(name: str, root: str = "") -> Float32[np.ndarray, "h w"]:
     """A texture scaled to [0, 1] by the range of its data type.
 
     Args:
-        name: One of `BUNDLED`, or with a root the file's name less '.png'.
+        name: One of `BUNDLED`, or with a root the file's name without '.png'.
         root: Folder to read from; empty for the bundled ones.
 
     Raises:
         ValueError: for an unknown name, or a file that is missing, unreadable, not grey, or not 8 or 16 bit.
     """
-    # scikit-image is imported late: the driver composes and hashes configs without paying for it.
+    # scikit-image is imported late, because the driver composes and hashes configs without it.
     if not root:
         from skimage import data
 
@@ -202,7 +202,7 @@ def read_texture(name: str, root: str = "") -> Float32[np.ndarray, "h w"]:
     path = Path(root) / f"{name}.png"
     if not path.is_file():
         raise ValueError(f"file '{path}' is missing; put the texture there or change the name")
-    # The reader guesses at other formats if this one fails, and then talks of those.
+    # If reading as PNG fails, the reader tries other formats, and its error is about those.
     with path.open("rb") as file:
         is_png = file.read(len(PNG_SIGNATURE)) == PNG_SIGNATURE
     try:
@@ -224,7 +224,7 @@ def _to_unit_range(picture: np.ndarray, source: str) -> Float32[np.ndarray, "h w
 
 
 def _suggest_blend(name: str) -> str:
-    """A question that offers the blend whose number is nearest to the one in the name, or nothing."""
+    """A question that suggests the blend nearest to the number in the name, or ''."""
     number = re.search(r"\d+(\.\d+)?", name)
     return f"did you mean 'blend_{min(float(number[0]), 1.0):.2f}'? " if number else ""
 
@@ -239,7 +239,7 @@ def match_moments(
 
 
 def split_area(texture: Float32[np.ndarray, "h w"], split: str) -> Float32[np.ndarray, "h2 w2"]:
-    """The part of a texture that crops of this split are taken from; the three parts are disjoint."""
+    """The part of a texture from which crops of this split are taken; the three parts are disjoint."""
     height, width = texture.shape
     if split == TRAIN:
         return texture[:, : width // 2]
@@ -253,7 +253,7 @@ def _crop(area: Float32[np.ndarray, "h w"], size: int, generator: np.random.Gene
 
 
 def draw_shape(size: int, generator: np.random.Generator) -> UInt8[np.ndarray, "s s"]:
-    """A random closed shape, 1 inside and 0 outside, that never touches the border.
+    """A random closed shape, 1 inside and 0 outside, shape (size, size), that never touches the border.
 
     The outline is r(angle) = r0 * (1 + sum over k = 2..6 of a_k * cos(k * angle + phase_k)), smooth because a_k falls
     with k, around a centre near the middle. It covers about 5 to 30 percent of the image.

@@ -87,7 +87,7 @@ def test_a_bad_volume_is_found_and_named(
             "is in colour (3 channels), but grey",
         ),
         ("masks/c2.png", lambda p: write_picture(p, draw_mask() * 255), "data.label_map=[255:1]"),
-        ("masks/c2.png", lambda p: write_picture(p, draw_picture(0, (20, 30, 3))), "one value a pixel"),
+        ("masks/c2.png", lambda p: write_picture(p, draw_picture(0, (20, 30, 3))), "one value per pixel"),
         ("images/c2.png", lambda p: write_picture(p, draw_picture(2, (30, 20))), "has shape (30, 20), but its label"),
     ],
 )

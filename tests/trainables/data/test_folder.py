@@ -71,7 +71,7 @@ def test_files_without_partner_and_names_used_twice_are_found(tmp_path: Path) ->
     report = "\n".join(config_of(tmp_path).findings())
     assert "images/a.png' has no partner of its name in masks/" in report
     assert "masks/b.png' has no partner of its name in images/" in report
-    assert "images/c.tif' have the same name less the ending; keep one" in report
+    assert "images/c.tif' have the same name without the ending; keep one" in report
 
 
 def test_missing_folders_and_odd_classes_are_found(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_mask_with_a_palette_gives_its_indices(tmp_path: Path) -> None:
 def test_a_mask_in_colours_is_refused_and_a_grey_one_in_rgb_is_not(tmp_path: Path) -> None:
     grey = np.repeat(draw_picture(0)[..., np.newaxis], 3, axis=-1)
     assert np.array_equal(read_label(write_picture(tmp_path / "a.png", grey)).array[0], grey[..., 0])
-    with pytest.raises(ValueError, match=r"b\.png': a label must have one value a pixel, got 3 channels"):
+    with pytest.raises(ValueError, match=r"b\.png': a label must have one value per pixel, got 3 channels"):
         read_label(write_picture(tmp_path / "b.png", draw_picture(0, (20, 30, 3))))
 
 
@@ -94,7 +94,7 @@ def damage_empty(path: Path) -> None:
 def test_a_damaged_volume_is_named(tmp_path: Path, damage: object) -> None:
     path = write_volume(tmp_path / "a.nii.gz", draw_picture(0, (20, 20, 20)))
     damage(path)  # type: ignore[operator]
-    with pytest.raises(ValueError, match=r"file '.*a\.nii\.gz' cannot be read \(.+\); copy it anew"):
+    with pytest.raises(ValueError, match=r"file '.*a\.nii\.gz' cannot be read \(.+\); copy it again"):
         read_image(path)
 
 
