@@ -64,17 +64,17 @@ def canonicalise(
     _settle_options(found, FAMILY_OPTIONS.get(family, {}), resting=resting, domains=domains)
     if family == "composable":
         _settle_skips(found, resting=resting, domains=domains)
-    for name in _find_unheard(found):
+    for name in _find_unused(found):
         found[name] = resting[name]
     return found
 
 
-def _find_unheard(values: Mapping[str, Value]) -> Iterator[str]:
+def _find_unused(values: Mapping[str, Value]) -> Iterator[str]:
     """The dimensions of the architecture that have no effect."""
     family, depth = str(values["family"]), int(values["depth"])
-    heard = FAMILY_DIMENSIONS[family]
+    used = FAMILY_DIMENSIONS[family]
     for names in FAMILY_DIMENSIONS.values():
-        yield from (name for name in names if name not in heard)
+        yield from (name for name in names if name not in used)
     if family == "composable":
         yield from SKIP_LEVELS if values["skip"] == "none" else SKIP_LEVELS[depth - 1 :]
         if depth == 2:

@@ -66,10 +66,10 @@ class Candidate:
         A new dimension at its default does not change it, so that old hashes stay valid when the space grows.
         """
         defaults = _DEFAULTS.as_dict()
-        told = {
+        hashed = {
             name: value for name, value in self.as_dict().items() if name in _ALWAYS_HASHED or value != defaults[name]
         }
-        text = json.dumps(told, sort_keys=True)
+        text = json.dumps(hashed, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
@@ -194,8 +194,8 @@ class SearchSpace:
         `paretoseg.spaces.canonical`.
         """
         before, after = (dataclasses.asdict(recipe) for recipe in (candidate.recipe, candidate.recipe.canonical()))
-        unheard = {name: self._resting[name] for name in before if before[name] != after[name]}
-        values = candidate.as_dict() | unheard
+        unused = {name: self._resting[name] for name in before if before[name] != after[name]}
+        values = candidate.as_dict() | unused
         return Candidate.from_dict(canonicalise(values, self._resting, self._domains))
 
     def repair(self, candidate: Candidate) -> Candidate:

@@ -42,7 +42,7 @@ def find_server_faults(manifest: Manifest) -> list[str]:
         for key, value in _labels(manifest).items()
         if not _LABEL_VALUE.fullmatch(str(value))
     ]
-    faults += _find_twins(manifest, "")
+    faults += _find_duplicates(manifest, "")
     for place, holder in (("spec", spec), ("spec.rayClusterSpec", spec.get("rayClusterSpec") or {})):
         if holder.get("managedBy") not in (None, *_MANAGERS):
             faults.append(f"{place}.managedBy must be one of {', '.join(_MANAGERS)}")
@@ -72,21 +72,22 @@ def _labels(manifest: Manifest) -> dict[str, Any]:
     return dict(manifest.get("metadata", {}).get("labels") or {})
 
 
-def _find_twins(node: Any, path: str) -> list[str]:
+def _find_duplicates(node: Any, path: str) -> list[str]:
     """Duplicate entries of lists."""
     if isinstance(node, list):
-        return [fault for index, item in enumerate(node) for fault in _find_twins(item, f"{path}[{index}]")]
+        return [fault for index, item in enumerate(node) for fault in _find_duplicates(item, f"{path}[{index}]")]
     if not isinstance(node, dict):
         return []
     faults = []
     for name, child in node.items():
         if name in _LIST_KEYS and isinstance(child, list):
             keys = [tuple(item.get(key) for key in _LIST_KEYS[name]) for item in child if isinstance(item, dict)]
-            twins = {key for key in keys if keys.count(key) > 1}
+            duplicates = {key for key in keys if keys.count(key) > 1}
             faults += [
-                f"{path}.{name}".lstrip(".") + f" has {twin[0]!r} more than once" for twin in sorted(twins, key=str)
+                f"{path}.{name}".lstrip(".") + f" has {duplicate[0]!r} more than once"
+                for duplicate in sorted(duplicates, key=str)
             ]
-        faults += _find_twins(child, f"{path}.{name}")
+        faults += _find_duplicates(child, f"{path}.{name}")
     return faults
 
 

@@ -1,4 +1,4 @@
-"""Corruptions of brightness: gain, offset, gamma, contrast, and what is hidden. All channels suffer alike."""
+"""Corruptions of intensity: gain, offset, gamma, contrast and occlusion. All channels are changed alike."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ NUM_BLOCKS = 8
 
 
 def bias_field(images: Images, strength: float, generators: Generators) -> Images:
-    """A gain that changes slowly, as of a receive coil or uneven light: exp of a random polynomial of order three.
+    """A slowly varying gain, as from a receive coil or uneven light: exp of a random polynomial of order three.
 
     The strength is the standard deviation of that polynomial over the image, its mean 0; coefficients are uniform
-    before they are scaled (the model of Van Leemput et al., IEEE TMI 1999). All channels have one field.
+    before they are scaled (the model of Van Leemput et al., IEEE TMI 1999). All channels have the same field.
     """
     size = images.shape[2:]
     coefficients = 2.0 * draw_uniform(generators, *[BIAS_ORDER + 1] * len(size)) - 1.0
@@ -38,7 +38,7 @@ def bias_field(images: Images, strength: float, generators: Generators) -> Image
 def evaluate_polynomial(
     coefficients: Float[Tensor, "b *order"], size: tuple[int, ...]
 ) -> Float[Tensor, "b 1 *spatial"]:
-    """The sum of coefficient times powers of the places along the axes, which reach from -1 to 1."""
+    """The sum of coefficients times powers of the positions along the axes, which run from -1 to 1."""
     field = coefficients[:, None]
     for axis, extent in enumerate(size):
         field = apply_along(field, _powers(extent), axis)
@@ -46,7 +46,7 @@ def evaluate_polynomial(
 
 
 def gamma_up(images: Images, strength: float, generators: Generators) -> Images:
-    """A power of the intensities above 1, which darkens, as of another display curve.
+    """A power of the intensities above 1, which darkens, as from another display curve.
 
     The strength is the exponent.
     """
@@ -54,7 +54,7 @@ def gamma_up(images: Images, strength: float, generators: Generators) -> Images:
 
 
 def gamma_down(images: Images, strength: float, generators: Generators) -> Images:
-    """A power of the intensities below 1, which brightens, as of another display curve.
+    """A power of the intensities below 1, which brightens, as from another display curve.
 
     The strength is the inverse of the exponent.
     """
@@ -62,7 +62,7 @@ def gamma_down(images: Images, strength: float, generators: Generators) -> Image
 
 
 def contrast_up(images: Images, strength: float, generators: Generators) -> Images:
-    """The distance from the mean of each channel grows, as of a narrow window.
+    """The distance from the mean of each channel grows, as with a narrow window.
 
     The strength is the factor.
     """
@@ -71,7 +71,7 @@ def contrast_up(images: Images, strength: float, generators: Generators) -> Imag
 
 
 def contrast_down(images: Images, strength: float, generators: Generators) -> Images:
-    """The distance from the mean of each channel shrinks, as of a wide window, scatter or weak staining.
+    """The distance from the mean of each channel shrinks, as with a wide window, scatter or weak staining.
 
     The strength is the share that is lost.
     """

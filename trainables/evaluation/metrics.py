@@ -46,7 +46,7 @@ def compare_surfaces(
     """NSD and HD95 of one case, one number per foreground class.
 
     The surface of a mask is its pixels (voxels) that have a neighbour across a face outside the mask or the image;
-    distances run between centres. NSD is the share of both surfaces that lies within the tolerance of the other one, in
+    distances are between centres. NSD is the share of both surfaces that is within the tolerance of the other one, in
     [0, 1], higher is better (Nikolov et al., JMIR 2021, with pixels counted and not weighted by area, as MONAI does by
     default). HD95 is the larger of the two directed 95th percentiles of the distances in mm, lower is better. Both are
     built on MONAI's surface distances and agree with its own functions where no mask is empty.

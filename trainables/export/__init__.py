@@ -1,4 +1,4 @@
-"""From a checkpoint to a folder that others use, kept only if it proves itself.
+"""Exports a checkpoint as a bundle or ONNX file, kept only if it reproduces the search's predictions.
 
 Imports networks, data and evaluation. Start with `writing.py`.
 """

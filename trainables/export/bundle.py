@@ -1,7 +1,7 @@
 """An exported network as a MONAI Bundle: metadata, the inference config, weights, and the code of the network.
 
 See the MONAI Bundle Specification (https://docs.monai.io/en/stable/mb_specification.html). The bundle runs where MONAI
-is installed and paretoseg is not: `scripts/` holds the code of the network, and the config names nothing else.
+is installed, without paretoseg: `scripts/` contains the code of the network, and the config refers to nothing else.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _UNSTATED = "Not stated; fill in before the bundle is passed on."
 _NETWORK_SOURCE = "paretoseg.trainables.networks.encoder_decoder"
 _INFERENCE_SOURCE = "paretoseg.trainables.export.bundle_inference"
 _TRANSFORMS_SOURCE = "paretoseg.trainables.export.bundle_transforms"
-"""Our own modules that a bundle carries, with all that they import; in `scripts/` they lie side by side."""
+"""Our modules that a bundle contains, with all that they import; in `scripts/` they are in one folder."""
 
 NETWORK_MODULE, NETWORK_BUILDER, INFERENCE_MODULE = "encoder_decoder", "build_network", "bundle_inference"
 TRANSFORMS_MODULE, PREPROCESSING_MODULE = "bundle_transforms", "preprocessing"
@@ -47,7 +47,7 @@ def write_bundle(folder: Path, model: TrainedModel) -> None:
     _write_json(folder / "configs" / "inference.json", configure(model.blueprint, model.preparation))
     buffer = io.BytesIO()
     torch.save(dict(model.weights), buffer)
-    # torch itself would turn a full disk into a RuntimeError without a reason.
+    # With a full disk, torch.save to a path would raise a RuntimeError without a reason.
     (folder / "models" / "model.pt").write_bytes(buffer.getvalue())
     sources = collect_sources(_NETWORK_SOURCE) | collect_sources(_INFERENCE_SOURCE)
     if model.preparation is not None:
@@ -62,9 +62,9 @@ def write_bundle(folder: Path, model: TrainedModel) -> None:
 
 
 def configure(blueprint: Blueprint, preparation: Preparation | None = None) -> dict[str, Any]:
-    """The content of `configs/inference.json`: what the evaluation of the search does, from file to file.
+    """The content of `configs/inference.json`: the same inference as in the search, from image files to mask files.
 
-    With a preparation, raw files are prepared as those of the dataset, and masks lie on the grid of the raw file.
+    With a preparation, raw files are prepared like those of the dataset, and masks are on the grid of the raw file.
     """
     files: dict[str, Any] = {"_target_": f"scripts.{INFERENCE_MODULE}.list_images", "place": "$str(@images)"}
     if preparation is not None:
@@ -106,7 +106,7 @@ def configure(blueprint: Blueprint, preparation: Preparation | None = None) -> d
 
 
 def _list_packages(blueprint: Blueprint, preparation: Preparation | None) -> tuple[str, ...]:
-    """What the bundle needs beside torch, MONAI and numpy."""
+    """The packages that the bundle needs besides torch, MONAI and numpy."""
     packages: tuple[str, ...] = ("fire", "nibabel", "pillow")
     if preparation is not None:
         readers = ("pillow", "tifffile") if blueprint.spatial_dims == 2 else ()
@@ -170,7 +170,7 @@ def _configure_postprocessing(preparation: Preparation | None) -> list[dict[str,
 
 
 def _readers() -> list[dict[str, Any]]:
-    """By file ending. Pictures are kept as (height, width): Pillow's reader would turn them over."""
+    """Readers by file ending. Pictures are read as (height, width): by default, MONAI would swap the axes."""
     return [
         {"_target_": "PILReader", "reverse_indexing": False},
         {"_target_": "NumpyReader"},
@@ -179,7 +179,7 @@ def _readers() -> list[dict[str, Any]]:
 
 
 def windows_per_pass(blueprint: Blueprint) -> int:
-    """Windows that go through the network at once, as in the evaluation."""
+    """Number of windows per forward pass, as in the evaluation."""
     pixels: int = blueprint.window**blueprint.spatial_dims
     return max(PIXELS_PER_PASS // pixels, 1)
 
@@ -187,7 +187,7 @@ def windows_per_pass(blueprint: Blueprint) -> int:
 def describe(model: TrainedModel) -> dict[str, Any]:
     """The content of `configs/metadata.json`, after MONAI's schema of 2024-07-25.
 
-    MONAI evaluates strings of a config that begin with '$', so no text from outside keeps that letter.
+    MONAI evaluates strings of a config that start with '$', so this character is removed from all text of the user's.
     """
     blueprint, record = model.blueprint, model.record
     names = {str(label): to_plain_text(name) for label, name in enumerate(model.class_names)}

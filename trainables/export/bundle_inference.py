@@ -1,7 +1,7 @@
-"""What an exported bundle runs: from image files to mask files.
+"""The inference of an exported bundle, from image files to mask files.
 
-Copied into the bundle, so torch and MONAI are all that it imports. A mistake of the user's is a `SystemExit`: MONAI
-would wrap any other error in three of its own, and the one line that says what to do would be lost among them.
+Copied into the bundle, so it imports only torch and MONAI. A user's mistake raises `SystemExit`: MONAI would wrap any
+other error in three of its own, and hide the line that says what to do.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ SUFFIXES = (".nii", ".nii.gz", ".npy", ".png")
 
 
 def list_images(place: str, suffixes: Sequence[str] = SUFFIXES) -> list[str]:
-    """The image itself, or all images in a folder with one of these endings, sorted.
+    """The path of the image itself, or the sorted paths of all images in a folder with one of these endings.
 
     Raises:
-        SystemExit: if there is none, or two of them would get a mask of the same name.
+        SystemExit: if there are none, or if two of them would get a mask of the same name.
     """
     path = Path(place)
     if path.is_file():
@@ -46,10 +46,10 @@ def segment(
     num_channels: int,
     device: str | torch.device,
 ) -> list[str]:
-    """Segments image after image; `postprocessing` writes the masks. Returns the files it has done.
+    """Segments the images one by one; `postprocessing` writes the masks. Returns the segmented files.
 
     Raises:
-        SystemExit: if an image is not what the network was trained on.
+        SystemExit: if an image is not like those of the training.
     """
     network.to(device).eval()
     for file in files:
@@ -58,7 +58,7 @@ def segment(
         _check(image, file, inferer, num_channels)
         with torch.inference_mode():
             logits = inferer(image.as_tensor()[None].to(device), network)
-        # The file of a mask has no channel axis, whatever that of the image has.
+        # A mask's file has no channel axis, even if the image's file has one.
         meta = dict(image.meta) | {"spatial_shape": tuple(logits.shape[2:]), "original_channel_dim": float("nan")}
         item["pred"] = MetaTensor(logits[0].cpu(), meta=meta)
         postprocessing(item)
@@ -75,6 +75,6 @@ def _check(image: torch.Tensor, file: str, inferer: Any, num_channels: int) -> N
     low, high = float(image.min()), float(image.max())
     if not (low >= 0.0 and high <= 1.0):
         raise SystemExit(
-            f"'{file}': intensities must lie in [0, 1] after scaling, got {low:g}..{high:g}; say what stands for 0 and "
+            f"'{file}': intensities must lie in [0, 1] after scaling, got {low:g}..{high:g}; give the values for 0 and "
             f'1 with --intensity_range "[LOW,HIGH]", such as "[0,255]" for 8-bit pictures'
         )

@@ -1,6 +1,6 @@
-"""What an exported bundle does before and after its network where the dataset lay in files: both ends are raw files.
+"""Pre- and postprocessing of a bundle whose dataset was read from files: from raw image files to masks on their grid.
 
-Copied into the bundle with all that it imports.
+Copied into the bundle with everything that it imports.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class PrepareImage:
     """Reads the file that an item names under 'image', and prepares it as in training.
 
     Args:
-        settings: The dataset's.
-        spacing_mm: Of the dataset's prepared cases.
-        num_channels: That the network takes.
+        settings: Preprocessing of the dataset.
+        spacing_mm: Spacing of the dataset's prepared cases, in the order of the axes.
+        num_channels: Input channels of the network.
     """
 
     def __init__(self, settings: Preprocessing, spacing_mm: Sequence[float], num_channels: int) -> None:
@@ -34,7 +34,7 @@ class PrepareImage:
         """The item with the prepared image, and its place in the file under 'placement'.
 
         Raises:
-            SystemExit: if the file is not what the network was trained on, in one line.
+            SystemExit: if the file is not like those of the training, with a message of one line.
         """
         file = str(item["image"])
         try:
@@ -46,7 +46,7 @@ class PrepareImage:
 
 
 class RestoreMask:
-    """Brings the mask under 'pred' back to the grid, the axes and the place in space of the file."""
+    """Resamples the mask under 'pred' to the file's grid, with its axes and affine."""
 
     def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
         """The item with the mask, whose axes are (channel, *spatial of the file)."""

@@ -1,8 +1,8 @@
-"""The code of the networks as a package that stands alone: what a bundle carries, so that it runs where MONAI is.
+"""The code of the networks as a self-contained package for bundles, which runs wherever MONAI is installed.
 
-A TorchScript or `torch.export` file would hide the code instead, but the first is deprecated by torch, the second fixes
-more shapes than the network does, and neither can be trained on with other settings. The sources are the very files
-that the search ran, with their imports turned into relative ones.
+A TorchScript or `torch.export` file would need no code. But torch deprecates the first, the second fixes more shapes
+than the network does, and neither can be trained further with other settings. The sources are the files that the search
+ran, with their imports made relative.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from pathlib import Path
 
 _OURS = "paretoseg"
 _FOREIGN = ("torch", "monai", "numpy")
-"""What the code of a network may import besides Python's own library."""
+"""Packages that the code of a network may import besides Python's standard library."""
 
 READERS = ("nibabel", "scipy", "PIL", "tifffile")
-"""What the code that reads and prepares files may import besides."""
+"""Packages that the code for reading and preparing files may also import."""
 
 _LEFT_OUT = "jaxtyping"
-"""Names shapes in annotations, which are never evaluated."""
+"""Used only in annotations, which are never evaluated."""
 
 
 def collect_sources(module: str, besides: tuple[str, ...] = ()) -> dict[str, str]:
-    """A module of ours and all of ours that it imports, by file name; together they are a package.
+    """The sources of one of our modules and of all ours that it imports, by file name; together a package.
 
     Args:
         module: Full name, such as 'paretoseg.trainables.networks.encoder_decoder'.
@@ -44,7 +44,7 @@ def collect_sources(module: str, besides: tuple[str, ...] = ()) -> dict[str, str
 
 
 def read_source(module: str) -> str:
-    """The text of a module of ours, under a line that says where it comes from."""
+    """The source of one of our modules, after a header line with its origin."""
     spec = importlib.util.find_spec(module)
     assert spec is not None, f"there is no module {module}"
     assert spec.origin is not None, f"{module} is no file"
@@ -54,7 +54,7 @@ def read_source(module: str) -> str:
 
 
 def _make_relative(module: str, besides: tuple[str, ...]) -> tuple[str, set[str]]:
-    """The text of a module with relative imports, and which modules of ours it imports."""
+    """The source of a module with relative imports, and which of our modules it imports."""
     text = read_source(module)
     lines, imported = text.splitlines(), set[str]()
     for node in ast.walk(ast.parse(text)):

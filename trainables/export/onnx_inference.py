@@ -1,9 +1,9 @@
-"""Segments one image with an exported network: ONNX Runtime and NumPy are all it takes.
+"""Segments one image with an exported network; needs only ONNX Runtime and NumPy.
 
 python segment.py IMAGE.npy MASK.npy
 
-The image is an array with the axes and intensities that model.json states. A window slides over it, and where windows
-overlap their logits are averaged, as in the evaluation of the search. Copied into the export by paretoseg.
+The image is an array with the axes and intensities given in model.json. A window slides over it, and the logits of
+overlapping windows are averaged, as in the evaluation of the search. Copied into the export by paretoseg.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import onnxruntime
 
 
 def main(image_file: str, mask_file: str) -> None:
-    """Reads an image, writes its mask."""
+    """Reads an image and writes its mask."""
     folder = Path(__file__).parent
     settings = json.loads((folder / "model.json").read_text())
     image = read_image(image_file, settings)
@@ -30,10 +30,10 @@ def main(image_file: str, mask_file: str) -> None:
 
 
 def read_image(file: str, settings: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """The image of a file, after `settings`, the content of model.json.
+    """The image of a file, checked against `settings`, the content of model.json.
 
     Raises:
-        SystemExit: if it cannot be read, or is not what the network was trained on.
+        SystemExit: if it cannot be read, or is not like the images of the training.
     """
     try:
         with Path(file).open("rb") as stream:
@@ -84,7 +84,7 @@ def slide(
 
 
 def window_starts(extent: int, window: int, overlap: float) -> list[int]:
-    """Where windows begin along an axis: at least `overlap` of each is covered twice, the last one ends at the edge."""
+    """Starts of the windows along an axis: neighbours share at least `overlap`, the last one ends at the edge."""
     if extent == window:
         return [0]
     step = max(int(window * (1 - overlap)), 1)

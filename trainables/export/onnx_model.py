@@ -1,4 +1,4 @@
-"""An exported network as an ONNX file, with what else an application must know, and a script that applies it."""
+"""An exported network as an ONNX file, with a description for applications and a script that runs it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from paretoseg.trainables.scoring.windows import WINDOW_OVERLAP
 
 INPUT, OUTPUT = "image", "logits"
 FIXED_EXTENTS = frozenset({"swin_unetr"})
-"""Families that look at the extents of an image to decide what to compute, which a file for any extents cannot."""
+"""Families whose computation branches on the extents of an image, which a file for any extents cannot."""
 
 _PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 
 
 def check_onnx() -> None:
-    """Raises ValueError if a package is missing that the export to ONNX needs."""
+    """Raises ValueError if a package for the export to ONNX is missing."""
     missing = [name for name in _PACKAGES if not _is_there(name)]
     if missing:
         raise ValueError(f"format onnx needs {', '.join(missing)}; pip install 'paretoseg[onnx]', or take bundle")
@@ -37,7 +37,7 @@ def check_onnx() -> None:
 def write_onnx(folder: Path, model: TrainedModel) -> None:
     """Writes the model, its description and the script into an existing, empty folder.
 
-    What was done to the files that it was trained on is described, and left to the application.
+    The preprocessing of the training files is described, and the application must do it.
     """
     convert(model.build_network(), model.blueprint, folder / "model.onnx")
     settings = describe(model)
@@ -50,7 +50,7 @@ def write_onnx(folder: Path, model: TrainedModel) -> None:
 def convert(network: nn.Module, blueprint: Blueprint, path: Path) -> None:
     """Writes the network as ONNX: any batch size, any spatial extents that the total stride divides.
 
-    Families in `FIXED_EXTENTS` take extents of the window only, which is all that a sliding window asks for.
+    Families in `FIXED_EXTENTS` accept only the window's extents, which is enough for a sliding window.
     """
     stride, extent = blueprint.architecture.total_stride, blueprint.window
     axes: dict[int, Any] = {}
@@ -63,7 +63,7 @@ def convert(network: nn.Module, blueprint: Blueprint, path: Path) -> None:
         logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of other libraries' making; the file is checked afterwards
+            warnings.simplefilter("ignore")  # raised by other libraries; the file is checked afterwards
             torch.onnx.export(
                 network,
                 (example,),
@@ -81,7 +81,7 @@ def convert(network: nn.Module, blueprint: Blueprint, path: Path) -> None:
 
 
 def describe(model: TrainedModel) -> dict[str, Any]:
-    """The content of `model.json`: all that an application must do around the network, and before it."""
+    """The content of `model.json`: everything that an application must do before and after the network."""
     blueprint, record = model.blueprint, model.record
     spatial = ["height", "width"] if blueprint.spatial_dims == 2 else ["depth", "height", "width"]
     settings = {

@@ -1,4 +1,4 @@
-"""Does an export do what the search measured? A fresh process applies it to a real case, and masks are compared."""
+"""Proves that an export does what the search measured: runs it in a fresh process on a case and compares masks."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from paretoseg.trainables.evaluation.measuring import predict, to_tensor
 from paretoseg.trainables.evaluation.metrics import dice
 
 TIE = 1e-3
-"""Logits that differ by less are equal up to rounding, and either class is right."""
+"""Logits that differ by less are equal up to rounding, so either class is correct."""
 
 SCORE_TOLERANCE = 0.02
-"""How far the Dice of a case may lie from the recorded one: other hardware may flip some pixels at a border."""
+"""Largest difference of a case's Dice from the recorded one: other hardware may flip some pixels at a border."""
 
 TIMEOUT_SECONDS = 900
 
 _CERTAIN = 1e6
-"""Logit of the background where the image was cropped, so that nothing else counts as a tie there."""
+"""Logit of the background where the image was cropped, so that no other class is a tie there."""
 
 
 class ProofError(Exception):
-    """An export does not do what the search measured."""
+    """An export does not reproduce what the search measured."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What the evaluation of the search answers for a case."""
+    """The prediction of the search's evaluation for a case."""
 
     case: Case
     logits: np.ndarray
@@ -49,11 +49,11 @@ class Reference:
 
     @property
     def mask(self) -> np.ndarray:
-        """Class of every pixel."""
+        """Class of every pixel, shape (...spatial)."""
         return np.asarray(self.logits.argmax(axis=0))
 
     def check(self, mask: np.ndarray, where: str) -> str:
-        """Compares a mask with the evaluation's; returns what was found, in words.
+        """Compares a mask with the evaluation's; returns the result in words.
 
         Raises:
             ProofError: if they differ anywhere but at ties.
@@ -69,15 +69,15 @@ class Reference:
             wrong = int(differs.sum())
         if wrong:
             raise ProofError(
-                f"{where} gives another mask than the evaluation: case '{self.case.name}' differs in {wrong} of "
-                f"{mask.size} pixels"
+                f"{where} gives a mask that differs from the evaluation's: case '{self.case.name}' differs in "
+                f"{wrong} of {mask.size} pixels"
             )
         ties = f", {int(differs.sum())} of them ties of two classes" if differs.any() else ""
         return f"{where}: equal to the evaluation in all {mask.size} pixels of case '{self.case.name}'{ties}"
 
 
 def make_reference(network: nn.Module, cases: Sequence[Case], window: int) -> Reference:
-    """The evaluation's answer for the first case whose mask would show a turned or mirrored image, or the first."""
+    """The evaluation's prediction for the first case whose mask is asymmetric, else for the first case."""
     network.eval()
     references = (Reference(case, predict(network, to_tensor(case.image)[None], window)[0].numpy()) for case in cases)
     first = next(references)
@@ -89,14 +89,14 @@ def make_reference(network: nn.Module, cases: Sequence[Case], window: int) -> Re
 
 
 def is_asymmetric(mask: np.ndarray) -> bool:
-    """True if the mask is no longer itself when any axis is mirrored or any two are swapped."""
+    """True if mirroring any axis or swapping any two axes changes the mask, so that it would show a turned image."""
     mirrored = (np.flip(mask, axis) for axis in range(mask.ndim))
     swapped = (np.swapaxes(mask, *axes) for axes in itertools.combinations(range(mask.ndim), 2))
     return not any(np.array_equal(mask, other) for other in (*mirrored, *swapped))
 
 
 def check_score(reference: Reference, recorded: float, num_classes: int) -> None:
-    """Raises ProofError if the network does not reach what the study recorded for the case."""
+    """Raises ProofError if the network does not reach the Dice that the study recorded for the case."""
     mask, label = (torch.from_numpy(array.astype(np.int64))[None] for array in (reference.mask, reference.case.label))
     reached = float(dice(mask, label, num_classes).mean())
     if abs(reached - recorded) > SCORE_TOLERANCE:
@@ -113,14 +113,14 @@ def prove_bundle(bundle: Path, reference: Reference, workplace: Path, spacing_mm
         What was found, in words.
 
     Raises:
-        ProofError: if the command fails, or its mask or the mask's place in space is another.
+        ProofError: if the command fails, or its mask or the mask's affine differs from the evaluation's.
     """
     affine = _write_nifti(reference.case, workplace / "case.nii.gz", spacing_mm)
     return reference.check(*_run_bundle(bundle, workplace, "case.nii.gz", affine))
 
 
 def _run_bundle(bundle: Path, workplace: Path, name: str, affine: np.ndarray) -> tuple[np.ndarray, str]:
-    """The mask that the bundle gives for a file in the workplace, and how it was run."""
+    """The mask that the bundle writes for a file in the workplace, and the command in words."""
     words = ["--images", str(workplace / name), "--output_dir", str(workplace / "masks"), "--device", "cpu"]
     where = "`python -m monai.bundle run`"
     _run(["-m", "monai.bundle", "run", "--config_file", "configs/inference.json", *words], bundle, where)
@@ -129,34 +129,34 @@ def _run_bundle(bundle: Path, workplace: Path, name: str, affine: np.ndarray) ->
         raise ProofError(f"{where} wrote no mask")
     written = nibabel.load(path)
     if not np.allclose(written.affine, affine):
-        raise ProofError(f"{where} moves the mask in space: its affine is another than the image's")
+        raise ProofError(f"{where} moves the mask in space: its affine differs from the image's")
     return np.asarray(written.dataobj), where
 
 
 def prove_bundle_on_file(
     bundle: Path, reference: Reference, workplace: Path, file: Path, preparation: Preparation
 ) -> str:
-    """As `prove_bundle`, from the raw file of the case: the bundle itself must prepare it as the dataset did.
+    """Like `prove_bundle`, but from the case's raw file, which the bundle itself must prepare as the dataset did.
 
     Args:
         bundle: The export.
-        reference: What the evaluation answers for the case, on the prepared grid.
+        reference: The evaluation's prediction for the case, on the prepared grid.
         workplace: An empty folder.
         file: The raw image of the case.
-        preparation: What the dataset did to it.
+        preparation: The dataset's preprocessing.
 
     Returns:
         What was found, in words.
 
     Raises:
-        ProofError: if the command fails, or its mask or the mask's place in space is another.
+        ProofError: if the command fails, or its mask or the mask's affine differs from the evaluation's.
     """
     suffix = suffix_of(file.name)
     shutil.copyfile(file, workplace / f"case{suffix}")
     image, placement = prepare_file(file, preparation, reference.case.image.shape[0])
     expected = reference.case.image
     if image.shape != expected.shape or not np.allclose(image, expected, rtol=0.0, atol=1e-5):
-        raise ProofError(f"'{file}' is prepared otherwise than it was in the search; the file may have changed")
+        raise ProofError(f"'{file}' is not prepared as in the search; the file may have changed")
     logits = np.stack(
         [placement.restore(item, 0.0 if number else _CERTAIN) for number, item in enumerate(reference.logits)]
     )
@@ -172,7 +172,7 @@ def prove_onnx(folder: Path, reference: Reference, workplace: Path) -> str:
         What was found, in words.
 
     Raises:
-        ProofError: if it fails, or its mask is another.
+        ProofError: if it fails, or its mask differs from the evaluation's.
     """
     image, mask = workplace / "case.npy", workplace / "mask.npy"
     np.save(image, reference.case.image)
@@ -181,7 +181,7 @@ def prove_onnx(folder: Path, reference: Reference, workplace: Path) -> str:
 
 
 def _write_nifti(case: Case, path: Path, spacing_mm: Sequence[float]) -> np.ndarray:
-    """Writes an image that is mirrored and moved in space, as scans are; returns its affine."""
+    """Writes an image with a mirrored and shifted affine, as scans have; returns the affine."""
     scales = [*spacing_mm, 1.0][:3]
     affine = np.diag([-scales[0], -scales[1], scales[2], 1.0])
     affine[:3, 3] = (10.0, 20.0, 30.0)
@@ -191,7 +191,7 @@ def _write_nifti(case: Case, path: Path, spacing_mm: Sequence[float]) -> np.ndar
 
 
 def _run(words: Sequence[str], folder: Path, where: str) -> None:
-    """Runs Python in a folder, free of this process's import path."""
+    """Runs Python in a folder, without this process's import path."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     environment = kept | {"OMP_NUM_THREADS": str(torch.get_num_threads()), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
@@ -211,7 +211,7 @@ def _run(words: Sequence[str], folder: Path, where: str) -> None:
 
 
 def find_cause(output: str) -> str:
-    """The line of a process's output that says why it failed: of chained errors the first, or else the last line."""
+    """The line of a process's output that says why it failed: the first of chained errors, or else the last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     causes = [line for line in lines if re.match(r"[\w.]*(Error|Exception): ", line)]
     return next(iter(causes or lines[-1:]), "")

@@ -1,4 +1,4 @@
-"""A trained network with all that those who export it must know."""
+"""A trained network with everything that an export needs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from paretoseg.trainables.export.blueprint import Blueprint
 
 @dataclass(frozen=True, eq=False)
 class TrainedModel:
-    """What a bundle or an ONNX file is written from."""
+    """The content of a bundle or an ONNX file."""
 
     blueprint: Blueprint
     """The network without weights."""
@@ -23,13 +23,13 @@ class TrainedModel:
     """Its weights, on the CPU."""
 
     record: ModelRecord
-    """What is told of it."""
+    """Its name, summary, model card and scores."""
 
     class_names: tuple[str, ...]
-    """By label, the background first."""
+    """Class names by label, the background first."""
 
     preparation: Preparation | None = None
-    """What was done to the files that it was trained on; None if it was trained on no files."""
+    """Preprocessing of the files on which it was trained; None if its data came from no files."""
 
     def build_network(self) -> nn.Module:
         """The network with its weights, in evaluation mode."""

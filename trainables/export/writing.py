@@ -1,4 +1,4 @@
-"""From a checkpoint to a folder that others can use: written, then proved in a fresh process."""
+"""Exports a checkpoint to a folder that others can use, and proves the export in a fresh process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from paretoseg.trainables.networks.capacity import match_width
 from paretoseg.trainables.segmentation.trial import WEIGHTS_FILE
 
 _DAMAGED = (AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError, UnpicklingError, ValueError)
-"""What torch raises over a file that is missing, damaged or of another network."""
+"""The errors that torch raises for a file that is missing, damaged or of another network."""
 
 _WRITERS: Mapping[str, Callable[[Path, TrainedModel], None]] = {"bundle": write_bundle, "onnx": write_onnx}
 
@@ -47,23 +47,23 @@ def export_model(
     form: str,
     size: NetworkSize,
 ) -> str:
-    """Writes a trained network into an existing, empty folder and proves that it answers as in the search.
+    """Writes a trained network into an existing, empty folder and proves that it predicts as in the search.
 
     Args:
         folder: Where to write.
-        record: What is told of the model.
-        data: Where what it was trained on comes from; a test case serves as the proof.
+        record: Name, summary, model card and scores of the model.
+        data: The data on which it was trained; a test case is used for the proof.
         candidate: Its architecture and recipe.
-        checkpoint: The folder that its trainable saved into.
+        checkpoint: The folder into which its trainable saved.
         form: 'bundle' or 'onnx'.
-        size: What the width was matched to.
+        size: The size to which the width was matched.
 
     Returns:
         What was proved, in words.
 
     Raises:
-        ValueError: if packages are missing or the checkpoint is not of this network.
-        ProofError: if the export answers differently.
+        ValueError: if packages are missing or the checkpoint is of another network.
+        ProofError: if the export predicts something else.
     """
     if form == "onnx":
         check_onnx()
@@ -81,7 +81,7 @@ def export_model(
 
 
 def draw_blueprint(candidate: Candidate, dataset: Dataset, size: NetworkSize) -> Blueprint:
-    """The network that a candidate is on a dataset, in the width that matches a size if one is given."""
+    """The blueprint of a candidate's network on a dataset, with the width that matches `size` if it gives one."""
     shape = {
         "spatial_dims": dataset.spatial_dims,
         "in_channels": dataset.num_channels,
@@ -93,7 +93,7 @@ def draw_blueprint(candidate: Candidate, dataset: Dataset, size: NetworkSize) ->
 
 
 def read_weights(checkpoint: Path, blueprint: Blueprint) -> dict[str, Tensor]:
-    """The weights that a checkpoint holds, on the CPU.
+    """The weights of a checkpoint, on the CPU.
 
     Raises:
         ValueError: if the file is missing or damaged, or holds the weights of another network.

@@ -124,7 +124,7 @@ def test_a_bundle_with_another_window_does_not_pass(tmp_path: Path) -> None:
     config = json.loads(path.read_text())
     config["inferer"]["roi_size"] = [16, 16]
     path.write_text(json.dumps(config))
-    with pytest.raises(ProofError, match="gives another mask than the evaluation: case 'case' differs in"):
+    with pytest.raises(ProofError, match="differs from the evaluation's: case 'case' differs in"):
         prove_bundle(tmp_path / "bundle", reference, tmp_path, (1.0, 1.0))
 
 

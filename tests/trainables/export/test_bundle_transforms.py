@@ -80,7 +80,7 @@ def test_a_raw_scan_of_any_orientation_and_spacing_is_answered_as_by_the_evaluat
         path.write_text(json.dumps(config))
         place = tmp_path / next(iter(step))
         place.mkdir()
-        with pytest.raises(ProofError, match="gives another mask than the evaluation"):
+        with pytest.raises(ProofError, match="gives a mask that differs from the evaluation"):
             prove_bundle_on_file(bundle, reference, place, file, preparation)
 
 
