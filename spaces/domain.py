@@ -107,7 +107,7 @@ class Float:
         return tuple(self.from_unit(place) for place in (unit - 0.1, unit + 0.1) if 0.0 <= place <= 1.0)
 
     def restrict(self, requested: object) -> Float:
-        """`0.5` pins the dimension, `[0.1, 0.5]` narrows it."""
+        """`0.5` fixes the dimension, `[0.1, 0.5]` narrows it. Raises ValueError for bounds outside the domain."""
         low, high = _pair(requested, self)
         for bound in (low, high):
             if not self.contains(bound):
@@ -157,13 +157,13 @@ class Int:
         return self.low + cell * self.step
 
     def neighbours(self, value: Value) -> tuple[int, ...]:
-        """The values one step below and above, where the domain contains them."""
+        """The values one step below and above, where contained. Raises ValueError if `value` is not contained."""
         if not self.contains(value):
             raise ValueError(f"must lie in {self.describe()}, got {value!r}")
         return tuple(near for near in (int(value) - self.step, int(value) + self.step) if self.contains(near))
 
     def restrict(self, requested: object) -> Int:
-        """`3` pins the dimension, `[2, 4]` narrows it."""
+        """`3` fixes the dimension, `[2, 4]` narrows it. Raises ValueError for bounds outside the domain."""
         low, high = _pair(requested, self)
         for bound in (low, high):
             if not self.contains(bound):
@@ -209,13 +209,13 @@ class Choice:
         return self.options[min(int(min(max(unit, 0.0), 1.0) * len(self.options)), len(self.options) - 1)]
 
     def neighbours(self, value: Value) -> tuple[str, ...]:
-        """All other options."""
+        """All other options. Raises ValueError for an unknown option."""
         if not self.contains(value):
             raise ValueError(f"must be one of {self.describe()}, got {value!r}")
         return tuple(option for option in self.options if option != value)
 
     def restrict(self, requested: object) -> Choice:
-        """`concatenation` pins the dimension, `[none, concatenation]` narrows it."""
+        """`concatenation` fixes the dimension, `[none, concatenation]` narrows it. Raises ValueError for other options."""
         requests = list(requested) if isinstance(requested, list | tuple) else [requested]
         for option in requests:
             if not self.contains(option):

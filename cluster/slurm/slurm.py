@@ -19,7 +19,7 @@ from paretoseg.cluster.uri_keys import holds_key
 from paretoseg.spaces.atomic_file import write_atomically
 
 _WAIT_SECONDS = 300
-"""How long the search waits for the Ray nodes of its job."""
+"""How long the search waits for the Ray nodes of its job, in seconds."""
 
 _PRIVATE = 0o600
 """Permissions of the script: only its owner may read the overrides."""

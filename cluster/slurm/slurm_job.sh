@@ -1,14 +1,14 @@
 set -uo pipefail
 say() { echo "[$(date '+%F %T')] job $SLURM_JOB_ID, restart ${SLURM_RESTART_COUNT:-0}: $*"; }
 
-# The traps come before anything slow: a signal that finds none ends this script, and Slurm counts that as a failure.
+# Set the traps before anything slow: a signal without a trap ends this script, and Slurm counts that as a failure.
 num_signals=0 is_cancelled="" is_headless="" driver="" killer=""
 stop_driver() {
   num_signals=$((num_signals + 1))
   say "$1"
   [ -n "$driver" ] || return 0
   kill -USR1 "$driver" 2>/dev/null
-  # Nothing is lost by it: the journal holds every step, the checkpoints too.
+  # This loses nothing: the journal and the checkpoints hold every step.
   [ -n "$killer" ] || { (sleep "$patience_s" && kill -KILL "$driver") >/dev/null 2>&1 & killer=$!; }
 }
 trap 'stop_driver "stopping: the time limit is near, or a job of higher priority needs the nodes"' USR1
@@ -22,19 +22,19 @@ if [ -n "$setup" ]; then
   set -u
 fi
 
-# One token for each study: only who can read the file can use this Ray.
+# One token per study: only users who can read the file can use this Ray.
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$run_dir/ray-token
 [ -s "$RAY_AUTH_TOKEN_PATH" ] ||
   (umask 077 && head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$RAY_AUTH_TOKEN_PATH")
 chmod 600 "$RAY_AUTH_TOKEN_PATH"
-# A line for each time that this job requeues itself: Slurm's own count holds preemptions and lost nodes as well.
+# One line for each time that this job requeues itself: Slurm's own count includes preemptions and lost nodes.
 requeues=$run_dir/requeues-$SLURM_JOB_ID
-[ "${SLURM_RESTART_COUNT:-0}" -gt 0 ] || rm -f "$requeues" # of another job that had this number
+[ "${SLURM_RESTART_COUNT:-0}" -gt 0 ] || rm -f "$requeues" # left by an earlier job with the same number
 export COLUMNS=${COLUMNS:-140} # of the tables in the log
 # Ray's settings from the top, and one that only this script needs.
 export "${!RAY_@}" RAY_gcs_rpc_server_reconnect_timeout_s=10
 
-# Explicit addresses: left alone, Ray asks a public name server to find its own.
+# Explicit addresses: by default, Ray asks a public name server to find its own.
 my_address() {
   local found
   found=$(getent ahostsv4 "$SLURMD_NODENAME" | awk '$1 !~ /^127\./ { print $1; exit }')
@@ -47,22 +47,22 @@ start_ray() {
 }
 start_worker() {
   if [ ! -s "$RAY_AUTH_TOKEN_PATH" ]; then
-    echo "$(hostname): $RAY_AUTH_TOKEN_PATH is not there; the study must lie on a disk that all nodes share" >&2
+    echo "$(hostname): $RAY_AUTH_TOKEN_PATH is missing; the study must be on a disk that all nodes share" >&2
     exit 1
   fi
   until (exec 3<>"/dev/tcp/${RAY_ADDRESS%:*}/${RAY_ADDRESS##*:}") 2>/dev/null; do sleep 0.5; done
   start_ray --address="$RAY_ADDRESS"
 }
 
-# Head and driver run in this script, on the first node, and not in a step: at a preemption Slurm ends steps at once.
+# Head and driver run in this script, on the first node, not in a step: at a preemption Slurm ends steps immediately.
 head_address=$(my_address)
-# Below the ports that Linux hands out, above those of Ray's workers; another one after every restart, because the head of
-# the run before may still hold its own.
+# Below Linux's ephemeral ports and above those of Ray's workers. It changes with every restart, because the head of the
+# previous run may still hold its port.
 port=$((20000 + (SLURM_JOB_ID + 4001 * ${SLURM_RESTART_COUNT:-0}) % 12000))
 export RAY_ADDRESS=$head_address:$port
 (RAY_ADDRESS="" start_ray --head --port="$port" --include-dashboard=false) >"$run_dir/ray-head.log" 2>&1 &
 ray_head=$!
-# Without its head a search waits in vain; the next start of this job has another port, and maybe another node.
+# Without a head, a search would wait forever; the next start of this job has another port, and maybe another node.
 (while kill -0 "$ray_head" && sleep 0.5; do :; done; kill -USR2 $$) >/dev/null 2>&1 &
 watch=$!
 ray_workers=""
@@ -79,10 +79,10 @@ fi
 
 code=75
 if [ "$num_signals" = 0 ]; then
-  say "searching on $SLURM_JOB_NUM_NODES node(s), $SLURM_JOB_NODELIST; Ray's own words are in $run_dir/ray-*.log"
+  say "searching on $SLURM_JOB_NUM_NODES node(s), $SLURM_JOB_NODELIST; Ray's logs are $run_dir/ray-*.log"
   "${search[@]}" &
   driver=$!
-  # A signal that came before there was a driver to tell. In its first moment the driver would not hear it either.
+  # Pass on a signal that came before the driver existed. The driver cannot handle it in its first second either.
   [ "$num_signals" = 0 ] || [ -n "$killer" ] || {
     sleep 1
     [ -n "$killer" ] || stop_driver "stopping: signalled while starting"
@@ -95,9 +95,9 @@ if [ "$num_signals" = 0 ]; then
     [ "$seen" != "$num_signals" ] || break
   done
   driver=""
-  # Stopped before it could listen (SIGUSR1), or because it did not listen (SIGKILL): the journal goes on all the same.
+  # Ended by SIGUSR1 before it could handle it, or by SIGKILL because it did not stop: the study can be resumed.
   if [ "$num_signals" -gt 0 ] && { [ "$code" = 138 ] || [ "$code" = 137 ]; }; then code=75; fi
-  # Whatever broke a search that had lost its Ray: only what it says of itself stands.
+  # A search that lost its Ray may fail in any way: only its own results count.
   [ -z "$is_headless" ] || case $code in 0 | 3 | 74) ;; *) code=75 ;; esac
 fi
 say "the search ended with exit code $code"
@@ -108,9 +108,9 @@ if [ "$code" = 75 ] && [ -z "$is_cancelled" ]; then
   num_requeues=0
   [ ! -f "$requeues" ] || num_requeues=$(wc -l <"$requeues")
   if [ "$num_requeues" -ge "$max_restarts" ]; then
-    say "work is left, but cluster.max_restarts=$max_restarts is reached; submit the study again to go on"
+    say "work is left, but cluster.max_restarts=$max_restarts is reached; submit the study again to continue"
   elif ! date '+%F %T' >>"$requeues"; then
-    say "work is left, but $requeues cannot be written; submit the study again to go on"
+    say "work is left, but $requeues cannot be written; submit the study again to continue"
   else
     say "work is left: requeued"
     scontrol requeue "$SLURM_JOB_ID" && sleep 60 # Slurm ends this script here

@@ -132,7 +132,7 @@ def test_a_job_that_requeued_itself_often_enough_stays_down(job):
         code, output = end(process)
         assert code == 75
     assert (kept / "scontrol").read_text() == "requeue 12\n" * 2
-    assert "cluster.max_restarts=2 is reached; submit the study again to go on" in output
+    assert "cluster.max_restarts=2 is reached; submit the study again to continue" in output
 
 
 def test_starts_that_slurm_is_to_blame_for_do_not_count(job):
