@@ -131,7 +131,7 @@ class AttachedConfig(ClusterConfig):
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except AuthenticationError:
             raise ValueError(
-                f"the Ray at {address} wants a token; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH as on its head"
+                f"the Ray at {address} requires a token; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH as on its head"
             ) from None
         except (ConnectionError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]

@@ -22,7 +22,7 @@ class SerialConfig(ClusterConfig):
         """
         if resources.num_workers > 1:
             raise ValueError(
-                f"cluster=serial trains in one process, and a trial is to have {resources.num_workers}; use "
+                f"cluster=serial trains in one process, but a trial needs {resources.num_workers}; use "
                 "cluster=local, or lower resources.workers and resources.gpus to 1"
             )
 

@@ -215,7 +215,7 @@ class Choice:
         return tuple(option for option in self.options if option != value)
 
     def restrict(self, requested: object) -> Choice:
-        """`concatenation` fixes the dimension, `[none, concatenation]` narrows it. Raises ValueError for other options."""
+        """`concatenation` fixes the dimension, `[none, concatenation]` narrows it; raises ValueError for others."""
         requests = list(requested) if isinstance(requested, list | tuple) else [requested]
         for option in requests:
             if not self.contains(option):

@@ -35,8 +35,8 @@ def require_slurm() -> None:
     """
     if shutil.which("sbatch") is None:
         raise ValueError(
-            "cluster=slurm needs the command sbatch, and it is not here; run this on a login node of the cluster, "
-            "or use cluster=local (--dry-run shows the script anywhere)"
+            "cluster=slurm needs the command sbatch, which is not installed here; run this on a login node of the "
+            "cluster, or use cluster=local (--dry-run shows the script anywhere)"
         )
 
 

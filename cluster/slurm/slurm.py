@@ -121,7 +121,7 @@ class SlurmConfig(BatchConfig):
         if self.setup and not Path(self.setup).is_file():
             raise ValueError(f"cluster.setup must be an existing file, got '{self.setup}'")
         if self.python and shutil.which(self.python) is None:
-            raise ValueError(f"cluster.python must be a Python that can be run, and '{self.python}' cannot")
+            raise ValueError(f"cluster.python must be an executable Python, got '{self.python}'")
 
     def render(self, submission: Submission) -> str:
         """The batch script.
@@ -223,7 +223,7 @@ class SlurmConfig(BatchConfig):
 def _check_option(option: str) -> None:
     match = _OPTION.fullmatch(option)
     if match is None:
-        raise ValueError(f"an option in cluster.options reads --name or --name=value, without blanks, got {option!r}")
+        raise ValueError(f"an option in cluster.options must be --name or --name=value, without blanks, got {option!r}")
     # sbatch accepts abbreviated options.
     owned = next((name for name in (match[1], *_OWNED) if name in _OWNED and name.startswith(match[1])), None)
     if owned is not None:

@@ -28,7 +28,9 @@ def test_on_a_site_of_several_clusters_a_job_is_found_again_on_its_own(slurm, tm
 
 
 def test_where_there_is_no_sbatch_the_way_out_is_named(slurm):
-    with pytest.raises(ValueError, match="needs the command sbatch, and it is not here; run this on a login node"):
+    with pytest.raises(
+        ValueError, match="needs the command sbatch, which is not installed here; run this on a login node"
+    ):
         submit_script(Path("x"))
 
 

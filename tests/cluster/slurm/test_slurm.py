@@ -137,10 +137,10 @@ MISTAKES = [
     ({"partition": "a b"}, "cluster.partition may hold letters, digits and ._,- only, got 'a b'"),
     ({"partition": "x\n#SBATCH --wrap=id"}, "cluster.partition may hold"),
     ({"account": "$(id)"}, "cluster.account may hold"),
-    ({"options": ["qos=high"]}, "an option in cluster.options reads --name or --name=value"),
-    ({"options": ["--qos=a b"]}, "an option in cluster.options reads"),
-    ({"options": ["--qos=$(id)"]}, "an option in cluster.options reads"),
-    ({"options": ["--qos=x\n--wrap=id"]}, "an option in cluster.options reads"),
+    ({"options": ["qos=high"]}, "an option in cluster.options must be --name or --name=value"),
+    ({"options": ["--qos=a b"]}, "an option in cluster.options must be"),
+    ({"options": ["--qos=$(id)"]}, "an option in cluster.options must be"),
+    ({"options": ["--qos=x\n--wrap=id"]}, "an option in cluster.options must be"),
     ({"options": ["--time=5"]}, "cluster.options must not set --time, the script needs its own; use cluster.time_min"),
     ({"options": ["--wrap=id"]}, "cluster.options must not set --wrap"),
     ({"run_dir": "s3://bucket/x"}, "cluster.run_dir must be a path on a disk that all nodes share"),
@@ -171,7 +171,7 @@ def test_a_trial_must_fit_on_a_node(resources):
 def test_files_that_are_named_must_be_there():
     with pytest.raises(ValueError, match=r"cluster\.setup must be an existing file, got 'modules\.sh'"):
         SlurmConfig(setup="modules.sh").check(Resources())
-    with pytest.raises(ValueError, match=r"cluster\.python must be a Python that can be run, and 'nowhere/python'"):
+    with pytest.raises(ValueError, match=r"cluster\.python must be an executable Python, got 'nowhere/python'"):
         SlurmConfig(python="nowhere/python").check(Resources())
 
 

@@ -199,7 +199,7 @@ def test_where_there_is_no_slurm_nothing_is_begun(tmp_path, monkeypatch, capsys)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert run(*SUBMIT) == 2
     error = capsys.readouterr().err
-    assert "cluster=slurm needs the command sbatch, and it is not here" in error
+    assert "cluster=slurm needs the command sbatch, which is not installed here" in error
     assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
