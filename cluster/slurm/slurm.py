@@ -157,7 +157,7 @@ class SlurmConfig(BatchConfig):
         }
         attached = ("cluster=attached", f"cluster.num_nodes={self.nodes}", f"cluster.wait_s={_WAIT_SECONDS}")
         command = (self._find_python(), "-m", "paretoseg", "search", *submission.overrides, *attached)
-        comment = f"Study {submission.study}: this job brings up Ray, searches, and requeues itself while work is left."
+        comment = f"Study {submission.study}: this job starts Ray, searches, and requeues itself while work is left."
         return write_script(comment, self._options(submission, run_dir), variables, command)
 
     def check_reachable(self) -> None:
