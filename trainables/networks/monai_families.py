@@ -171,7 +171,7 @@ class Vnet(Family):
 
 
 class SegResNet(Family):
-    """Myronenko, '3D MRI brain tumor segmentation using autoencoder regularization' (BrainLes 2018), its U-Net only.
+    """Myronenko, '3D MRI brain tumor segmentation using autoencoder regularization' (BrainLes 2018), without the VAE.
 
     Levels have 1, 2, ..., 2 and 4 residual blocks down, times `blocks`, and `blocks` up.
     """
