@@ -27,7 +27,7 @@ class Levels:
     """The strength of one corruption by severity."""
 
     parameter: str
-    """What the strengths mean, with their unit."""
+    """What the strengths mean, with their unit; calibration files repeat it and are refused if it differs."""
 
     values: Strengths
     """The strengths of severities 1 to 5."""
@@ -145,7 +145,7 @@ LEVELS: Mapping[str, Levels] = {
         limit=90.0, strongest=45.0,
     ),
     "scaling": Levels(
-        "factor by which everything grows or shrinks", (1.06, 1.12, 1.2, 1.3, 1.45), "scaling", moves_labels=True,
+        "factor by which all grows or shrinks", (1.06, 1.12, 1.2, 1.3, 1.45), "scaling", moves_labels=True,
         neutral=1.0, limit=4.0, strongest=2.0,
     ),
     "translation": Levels(
