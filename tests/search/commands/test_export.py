@@ -188,13 +188,13 @@ def test_an_export_that_does_not_prove_itself_is_not_kept(capsys, monkeypatch):
 
     def fail(folder, *arguments, **settings):
         (folder / "half").write_text("")
-        raise ProofError("MONAI gives another mask")
+        raise ProofError("MONAI gives a mask that differs")
 
     monkeypatch.setattr(export, "export_model", fail)
     write_checkpoint(write_study())
     before = set(Path().rglob("*"))
     assert main(["export", "studies/mine", "--pick", "knee", "--format", "bundle"]) == 1
-    assert capsys.readouterr().err == "paretoseg: MONAI gives another mask; nothing was kept\n"
+    assert capsys.readouterr().err == "paretoseg: MONAI gives a mask that differs; nothing was kept\n"
     assert set(Path().rglob("*")) == before
 
 
