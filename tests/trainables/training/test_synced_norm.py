@@ -17,7 +17,7 @@ from paretoseg.trainables.segmentation.config import SegmentationConfig
 from paretoseg.trainables.segmentation.trial import SegmentationTrainable
 from paretoseg.trainables.trainable import Assignment
 from paretoseg.trainables.training.synced_norm import SyncedBatchNorm, sync_norms, tell_own
-from tests.trainables.processes import join, run_together
+from tests.trainables.processes import in_double_precision, join, run_together
 
 FAMILIES = {
     "segresnet": Architecture(family="segresnet", depth=2, width=8),
@@ -28,16 +28,10 @@ FAMILIES = {
 
 
 def build_trial(architecture: Architecture) -> SegmentationTrainable:
-    """Batches of five patches, which two processes cannot share evenly, through a network in double precision.
-
-    Shares are computed with other roundings than whole batches, and which roundings, the CPU decides. In float32 that
-    is enough to carry a rectifier's input over its edge, and the gradient jumps.
-    """
+    """Batches of five patches, which two processes cannot share evenly."""
     data = TexturesConfig(image_size=48, num_train=4, num_validation=3, num_test=2)
     task = SegmentationConfig(num_steps=1, iterations_per_step=1, pixels_per_batch=5 * 32**2).build(data)
-    trial = task.build(Assignment(Candidate(architecture, Recipe(patch=32)), seed=1))
-    trial._network.double().register_forward_pre_hook(lambda _, inputs: tuple(each.double() for each in inputs))
-    return trial
+    return in_double_precision(task.build(Assignment(Candidate(architecture, Recipe(patch=32)), seed=1)))
 
 
 def learn_once(architecture: Architecture) -> dict[str, torch.Tensor]:
