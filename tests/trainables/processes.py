@@ -8,22 +8,10 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from paretoseg.trainables.segmentation.trial import SegmentationTrainable
-
 
 def join(rank: int, num_workers: int, port: int) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=num_workers)
-
-
-def in_double_precision(trial: SegmentationTrainable) -> SegmentationTrainable:
-    """The same trial, whose network computes with 53 bits: what differs then is the mathematics.
-
-    A share of a batch is computed with other roundings than the whole, and which, the CPU decides. In float32 they are
-    large enough to carry a rectifier's input over its edge now and then, and the gradient jumps.
-    """
-    trial._network.double().register_forward_pre_hook(lambda _, inputs: tuple(each.double() for each in inputs))
-    return trial
 
 
 def free_port() -> int:

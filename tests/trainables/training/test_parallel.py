@@ -19,7 +19,8 @@ from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.segmentation.trial import SegmentationTrainable
 from paretoseg.trainables.trainable import Assignment, Split
 from paretoseg.trainables.training.parallel import count_workers, gather, is_leader, replicate, take_share
-from tests.trainables.processes import in_double_precision, join, run_together
+from tests.trainables.processes import join, run_together
+from tests.trainables.rounding import compute_in_double
 
 PLAIN = Candidate(Architecture(depth=2, width=4, skip="addition", attention="none"), Recipe(patch=32))
 GATED = Candidate(
@@ -35,7 +36,9 @@ def build_task() -> SegmentationTask:
 
 
 def build_trial(candidate: Candidate) -> SegmentationTrainable:
-    return in_double_precision(build_task().build(Assignment(candidate, seed=1)))
+    trial = build_task().build(Assignment(candidate, seed=1))
+    compute_in_double(trial._network)
+    return trial
 
 
 def train(rank: int, num_workers: int, port: int, folders: tuple[Path, ...]) -> None:

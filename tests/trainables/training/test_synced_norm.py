@@ -17,7 +17,8 @@ from paretoseg.trainables.segmentation.config import SegmentationConfig
 from paretoseg.trainables.segmentation.trial import SegmentationTrainable
 from paretoseg.trainables.trainable import Assignment
 from paretoseg.trainables.training.synced_norm import SyncedBatchNorm, sync_norms, tell_own
-from tests.trainables.processes import in_double_precision, join, run_together
+from tests.trainables.processes import join, run_together
+from tests.trainables.rounding import compute_in_double
 
 FAMILIES = {
     "segresnet": Architecture(family="segresnet", depth=2, width=8),
@@ -31,7 +32,9 @@ def build_trial(architecture: Architecture) -> SegmentationTrainable:
     """Batches of five patches, which two processes cannot share evenly."""
     data = TexturesConfig(image_size=48, num_train=4, num_validation=3, num_test=2)
     task = SegmentationConfig(num_steps=1, iterations_per_step=1, pixels_per_batch=5 * 32**2).build(data)
-    return in_double_precision(task.build(Assignment(Candidate(architecture, Recipe(patch=32)), seed=1)))
+    trial = task.build(Assignment(Candidate(architecture, Recipe(patch=32)), seed=1))
+    compute_in_double(trial._network)
+    return trial
 
 
 def learn_once(architecture: Architecture) -> dict[str, torch.Tensor]:
