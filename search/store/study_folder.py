@@ -26,10 +26,11 @@ from typing import Annotated
 from paretoseg.cluster.cluster import Ticket
 from paretoseg.search.store.case_files import CaseFiles
 from paretoseg.search.store.folder import Folder
-from paretoseg.search.store.journal import Journal
-from paretoseg.search.store.tables import front_to_csv, trials_to_parquet
+from paretoseg.search.store.journal import RESTORE, Journal
+from paretoseg.search.store.tables import check_columns, front_to_csv, trials_to_parquet
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Event
+from paretoseg.search.trials.transitions import check_events
 from paretoseg.spaces.domain import Int
 from paretoseg.spaces.records import decode, encode, parse_json
 from paretoseg.trainables.trainable import CaseScore, Split, SplitRow
@@ -76,11 +77,34 @@ class StudyFolder:
         """All that happened, in order.
 
         Raises:
-            ValueError: if there is no study here, or its journal is damaged.
+            ValueError: if there is no study here, or its journal is damaged or tells what cannot have happened.
         """
         if not self.exists():
-            raise ValueError(_no_study(self.folder))
-        return self.journal.read()
+            if not self.journal.list_segments():
+                raise ValueError(_no_study(self.folder))
+            self.check_unused()
+            raise ValueError(
+                f"{self.journal.location} holds no whole record, so the study never began; `paretoseg search` begins it"
+            )
+        events = self.journal.read()
+        try:
+            check_events(events)
+            check_columns(events)
+        except ValueError as error:
+            raise ValueError(f"{self.journal.location}: {error}; {RESTORE}") from None
+        return events
+
+    def check_unused(self) -> None:
+        """Looks whether a study may begin here, where the journal tells of none.
+
+        Raises:
+            ValueError: if there are trials all the same: the journal was lost, and a new one would take their place.
+        """
+        if found := [name for name in ("cases", "checkpoints", "trials.parquet") if self.folder.exists(name)]:
+            raise ValueError(
+                f"{self.journal.location} has lost record 0 and all that followed, as {found[0]} of the study is still "
+                f"there; {RESTORE}"
+            )
 
     def forget(self) -> None:
         """Takes back a study that was begun and never worked on; one that was stays."""
