@@ -167,7 +167,7 @@ def _read_segment(content: bytes, place: str, first: int) -> tuple[list[dict[str
 def _parse(line: bytes) -> dict[str, Any] | None:
     """The record of a line, or None if it is not what was written."""
     try:
-        record = json.loads(line)
+        record = json.loads(line.decode())
         is_whole = isinstance(record, dict) and record.pop("checksum", None) == _checksum(record)
     except (ValueError, RecursionError):
         return None

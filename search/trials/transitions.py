@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from paretoseg.search.trials.events import Created, Event, Finished, Opened, Reported, Resumed, Started, Tested
+from paretoseg.spaces.records import shorten
 
 
 def check_events(events: Sequence[Event]) -> None:
@@ -66,7 +67,11 @@ class _StudySoFar:
             raise ValueError("a study must have at least one objective")
         columns = [*names, *event.cost_names]
         if odd := [name for name in columns if not name.isidentifier() or columns.count(name) > 1]:
-            raise ValueError(f"objectives and costs must have names of their own, such as latency_ms, got {odd[0]!r}")
+            raise ValueError(
+                f"objectives and costs must have names of their own, such as latency_ms, got {shorten(odd[0])}"
+            )
+        if strange := [word for word in event.overrides if "=" not in word]:
+            raise ValueError(f"overrides must read key=value, got {shorten(strange[0])}")
         self._objectives = frozenset(names)
 
     def _start(self, event: Started) -> None:
