@@ -83,7 +83,7 @@ def status_view(record: StudyRecord, writer: str | None, torn: Sequence[str], jo
     ]
     share = measure_battery_share(record.trials)
     lines += [Text(f"battery {describe_share(share)}")] if share is not None else []
-    lines += [Text(f"note    the last record of {name} was torn and left out", style="yellow") for name in torn]
+    lines += [Text(f"note    {note}", style="yellow") for note in describe_torn(torn)]
     degenerate = [trial for trial in record.trials if trial.degenerate]
     lines += [
         Text(f"off the front: trial {trial.trial_id}, {trial.degenerate}") for trial in degenerate[-_MAX_FAILURES:]
@@ -95,6 +95,11 @@ def status_view(record: StudyRecord, writer: str | None, torn: Sequence[str], jo
             Text(f"failed  trial {trial.trial_id} ({trial.failure.kind}): {trial.failure.reason}", style="red")
         )
     return Group(*lines)
+
+
+def describe_torn(segments: Sequence[str]) -> list[str]:
+    """What readers should know of a journal with these torn segments, a phrase each."""
+    return [f"the last record of {name} was torn and left out" for name in segments]
 
 
 def count_states(trials: Sequence[Trial]) -> str:

@@ -16,6 +16,12 @@ from typing import Any
 from paretoseg.search.store.folder import Folder, StorageError, as_storage_error
 from paretoseg.search.trials.events import Event, from_record, to_record
 from paretoseg.spaces.atomic_file import sync_names
+from paretoseg.spaces.records import shorten
+
+_SUFFIX = ".jsonl"
+
+RESTORE = "restore the journal from a backup or start a study under another name"
+"""The way out of a journal that cannot be read."""
 
 
 class Journal:
@@ -25,7 +31,8 @@ class Journal:
         folder: Where the segments lie.
 
     Raises:
-        ValueError: from `read`, if a record is damaged that is not the last of its segment, or one is missing.
+        ValueError: from `read`, if a record is damaged that is not the last of its segment, is missing, or holds what
+            this version cannot read; the message names its number.
     """
 
     def __init__(self, folder: Folder) -> None:
@@ -40,29 +47,37 @@ class Journal:
         events: list[Event] = []
         self.torn = []
         for name in self.list_segments():
-            records, is_torn = _read_segment(self._folder.read(name), f"{self._folder.location}/{name}")
+            place = f"{self.location}/{name}"
+            records, is_torn = _read_segment(self._folder.read(name), place, len(events))
             if is_torn:
                 self.torn.append(name)
-            for record in records:
-                if record["number"] != len(events):
-                    raise ValueError(
-                        f"{self._folder.location}/{name}: record {len(events)} is missing (found {record['number']}); "
-                        "restore the journal from a backup or start a study under another name"
-                    )
-                events.append(from_record(record))
+            for line, record in enumerate(records, start=1):
+                events.append(_to_event(record, len(events), f"{place}, line {line}"))
         self._next_number = len(events)
         return events
 
+    @property
+    def location(self) -> str:
+        """Where the segments lie, for people."""
+        return self._folder.location
+
     def list_segments(self) -> tuple[str, ...]:
-        """The names of the segments, first to last; every session adds at least one."""
-        return tuple(name for name in self._folder.list_files() if name.endswith(".jsonl"))
+        """The names of the segments, first to last; every session adds at least one.
+
+        Raises:
+            ValueError: if a folder has the name of a segment.
+        """
+        folders = self._folder.list_folders() if self._folder.local_path else []
+        if folders := [name for name in folders if name.endswith(_SUFFIX)]:
+            raise ValueError(f"{self.location}/{folders[0]} must be a file of records, but is a folder; {RESTORE}")
+        return tuple(name for name in self._folder.list_files() if name.endswith(_SUFFIX))
 
     def is_begun(self) -> bool:
-        """True if at least one record is whole; the very first one can be torn too."""
+        """True if at least one record is whole; the very first one can be torn too, and then is the only one."""
         names = self.list_segments()
-        return bool(names) and bool(
-            _read_segment(self._folder.read(names[0]), f"{self._folder.location}/{names[0]}")[0]
-        )
+        if len(names) != 1:
+            return bool(names)
+        return bool(_read_segment(self._folder.read(names[0]), f"{self.location}/{names[0]}", 0)[0])
 
     def append(self, event: Event) -> None:
         """Keeps an event; when this returns, it outlives a crash.
@@ -122,7 +137,7 @@ class Journal:
 
 
 def _segment_name(first_number: int) -> str:
-    return f"{first_number:08d}.jsonl"
+    return f"{first_number:08d}{_SUFFIX}"
 
 
 def _to_line(event: Event, number: int) -> bytes:
@@ -134,8 +149,8 @@ def _checksum(record: dict[str, Any]) -> str:
     return f"{zlib.crc32(json.dumps(record, sort_keys=True).encode()):08x}"
 
 
-def _read_segment(content: bytes, place: str) -> tuple[list[dict[str, Any]], bool]:
-    """The records of a segment, and whether its last one is torn."""
+def _read_segment(content: bytes, place: str, first: int) -> tuple[list[dict[str, Any]], bool]:
+    """The records of a segment, the first of which should have this number, and whether its last one is torn."""
     lines = content.split(b"\n")
     is_torn = lines.pop() != b""
     records: list[dict[str, Any]] = []
@@ -146,16 +161,29 @@ def _read_segment(content: bytes, place: str) -> tuple[list[dict[str, Any]], boo
         elif index == len(lines) - 1 and not is_torn:
             is_torn = True
         else:
-            raise ValueError(f"{place}, line {index + 1}: the record is damaged; restore the journal from a backup")
+            raise ValueError(f"{place}, line {index + 1}: record {first + index} is damaged; {RESTORE}")
     return records, is_torn
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
     """The record of a line, or None if it is not what was written."""
     try:
-        record = json.loads(line)
-    except ValueError:
+        record = json.loads(line.decode())
+        is_whole = isinstance(record, dict) and record.pop("checksum", None) == _checksum(record)
+    except (ValueError, RecursionError):
         return None
-    if not isinstance(record, dict) or record.pop("checksum", None) != _checksum(record):
-        return None
-    return record
+    return record if is_whole else None
+
+
+def _to_event(record: dict[str, Any], number: int, place: str) -> Event:
+    """The event of a record that should have this number."""
+    found = record.get("number")
+    if type(found) is not int or found != number:
+        raise ValueError(f"{place}: record {number} is missing (found {shorten(found)}); {RESTORE}")
+    try:
+        return from_record(record)
+    except ValueError as error:
+        raise ValueError(
+            f"{place}: record {number} cannot be read: {error}; use the paretoseg that wrote it if that is newer, or "
+            f"{RESTORE}"
+        ) from None

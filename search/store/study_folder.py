@@ -19,21 +19,33 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from paretoseg.cluster.cluster import Ticket
 from paretoseg.search.store.case_files import CaseFiles
 from paretoseg.search.store.folder import Folder
-from paretoseg.search.store.journal import Journal
-from paretoseg.search.store.tables import front_to_csv, trials_to_parquet
+from paretoseg.search.store.journal import RESTORE, Journal
+from paretoseg.search.store.tables import check_columns, front_to_csv, trials_to_parquet
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Event
+from paretoseg.search.trials.transitions import check_events
+from paretoseg.spaces.domain import Int
+from paretoseg.spaces.records import decode, encode, parse_json
 from paretoseg.trainables.trainable import CaseScore, Split, SplitRow
 
 _EXPERIMENT, _TICKET, _SPLITS = "experiment.yaml", "job.json", "splits.json"
 
 SPLITS_SCHEMA = 2
+
+
+@dataclass(frozen=True)
+class _Splits:
+    """What `splits.json` holds."""
+
+    schema: Annotated[int, Int(1, SPLITS_SCHEMA)]
+    cases: tuple[SplitRow, ...]
 
 
 class StudyFolder:
@@ -65,11 +77,34 @@ class StudyFolder:
         """All that happened, in order.
 
         Raises:
-            ValueError: if there is no study here, or its journal is damaged.
+            ValueError: if there is no study here, or its journal is damaged or tells what cannot have happened.
         """
         if not self.exists():
-            raise ValueError(_no_study(self.folder))
-        return self.journal.read()
+            if not self.journal.list_segments():
+                raise ValueError(_no_study(self.folder))
+            self.check_unused()
+            raise ValueError(
+                f"{self.journal.location} holds no whole record, so the study never began; `paretoseg search` begins it"
+            )
+        events = self.journal.read()
+        try:
+            check_events(events)
+            check_columns(events)
+        except ValueError as error:
+            raise ValueError(f"{self.journal.location}: {error}; {RESTORE}") from None
+        return events
+
+    def check_unused(self) -> None:
+        """Looks whether a study may begin here, where the journal tells of none.
+
+        Raises:
+            ValueError: if there are trials all the same: the journal was lost, and a new one would take their place.
+        """
+        if found := [name for name in ("cases", "checkpoints", "trials.parquet") if self.folder.exists(name)]:
+            raise ValueError(
+                f"{self.journal.location} has lost record 0 and all that followed, as {found[0]} of the study is still "
+                f"there; {RESTORE}"
+            )
 
     def forget(self) -> None:
         """Takes back a study that was begun and never worked on; one that was stays."""
@@ -92,8 +127,7 @@ class StudyFolder:
 
     def write_splits(self, rows: Sequence[SplitRow]) -> None:
         """Keeps which case is in which split, and what it held."""
-        content = {"schema": SPLITS_SCHEMA, "cases": [asdict(row) for row in rows]}
-        self.folder.write(_SPLITS, json.dumps(content, indent=1).encode())
+        self.folder.write(_SPLITS, json.dumps(encode(_Splits(SPLITS_SCHEMA, tuple(rows))), indent=1).encode())
 
     def read_splits(self) -> list[SplitRow] | None:
         """Which case was in which split when the study began, or None if that was not kept.
@@ -104,22 +138,19 @@ class StudyFolder:
             ValueError: if the file is damaged, or of another schema.
         """
         try:
-            content = json.loads(self.folder.read(_SPLITS))
-            if content["schema"] == 1:
-                content["cases"] = [row | {"shift": ""} for row in content["cases"] if row["split"] != "shift"]
-            elif content["schema"] != SPLITS_SCHEMA:
-                raise ValueError
-            return [SplitRow(**{item.name: row[item.name] for item in fields(SplitRow)}) for row in content["cases"]]
+            kept = decode(_Splits, parse_json(self.folder.read(_SPLITS)))
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError):
+        except ValueError as error:
             raise ValueError(
-                f"'{self.folder.location}/{_SPLITS}' is damaged or of another version; restore it from a backup"
+                f"'{self.folder.location}/{_SPLITS}' is damaged or of another version ({error}); restore it from a "
+                "backup"
             ) from None
+        return [row for row in kept.cases if kept.schema > 1 or row.split != "shift"]
 
     def write_ticket(self, ticket: Ticket) -> None:
         """Keeps where the search was submitted to."""
-        self.folder.write(_TICKET, json.dumps(asdict(ticket), indent=2).encode())
+        self.folder.write(_TICKET, json.dumps(encode(ticket), indent=2).encode())
 
     def read_ticket(self) -> Ticket | None:
         """Where the search was last submitted to, or None.
@@ -128,13 +159,12 @@ class StudyFolder:
             ValueError: if the file is damaged.
         """
         try:
-            values = json.loads(self.folder.read(_TICKET))
-            return Ticket(**{item.name: values[item.name] for item in fields(Ticket)})
+            return decode(Ticket, parse_json(self.folder.read(_TICKET)))
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError):
+        except ValueError as error:
             raise ValueError(
-                f"'{self.folder.location}/{_TICKET}' is damaged; delete it when the job that it names is over"
+                f"'{self.folder.location}/{_TICKET}' is damaged ({error}); delete it when the job that it names is over"
             ) from None
 
     def write_trials(self, record: StudyRecord) -> None:

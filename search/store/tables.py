@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyarrow import compute, csv, parquet
 
 from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.trials.events import Event
 from paretoseg.search.trials.robustness_drop import measure_loss
 from paretoseg.search.trials.trial import Trial
 from paretoseg.spaces.domain import Choice, Domain, Float, Int
@@ -114,6 +115,17 @@ def front_rows(record: StudyRecord) -> list[dict[str, Any]]:
     return [{name: row[name] for name in names} for row in rows]
 
 
+def check_columns(events: Sequence[Event]) -> None:
+    """Looks whether every objective and cost of a study has a column of its own in these tables.
+
+    Raises:
+        ValueError: if one has not; the message names it.
+    """
+    names = _trial_schema(StudyRecord(events[:1])).names
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"record 0 ('created') cannot be: the tables have a column {twice[0]} already")
+
+
 def _to_parquet(table: pa.Table) -> bytes:
     buffer = io.BytesIO()
     parquet.write_table(table, buffer)
@@ -170,7 +182,8 @@ def _column_type(domain: Domain) -> pa.DataType:
 
 
 def _trial_row(trial: Trial, record: StudyRecord, is_on_front: bool) -> dict[str, Any]:
-    measured: Mapping[str, float] = trial.objectives | trial.costs  # type: ignore[operator]
+    tested = {f"test_{name}": value for name, value in trial.test.items()}
+    measured: Mapping[str, float] = {**trial.costs, **trial.objectives, **tested}
     row: dict[str, Any] = {
         "trial_id": trial.trial_id,
         "candidate": trial.candidate.short_hash,
@@ -179,9 +192,7 @@ def _trial_row(trial: Trial, record: StudyRecord, is_on_front: bool) -> dict[str
         "origin": trial.origin,
         "parents": list(trial.parents),
         **trial.candidate.as_dict(),
-        **dict.fromkeys(_names(record)),
-        **measured,
-        **{f"test_{name}": value for name, value in trial.test.items()},
+        **{name: measured.get(name) for name in _names(record)},
         **_report(trial, record),
         "is_on_front": is_on_front,
         "degenerate": trial.degenerate,

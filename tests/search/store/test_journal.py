@@ -147,7 +147,7 @@ def test_damage_in_the_middle_is_refused_with_file_and_line(local_folder, line, 
     lines = local_folder.read(name).split(b"\n")
     lines[line] = damage(lines[line])
     local_folder.write(name, b"\n".join(lines))
-    with pytest.raises(ValueError, match=rf"{name}, line {line + 1}: the record is damaged; restore"):
+    with pytest.raises(ValueError, match=rf"{name}, line {line + 1}: record {line} is damaged; restore"):
         Journal(local_folder).read()
 
 
