@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from paretoseg.search.fronts.front import read_front
+from paretoseg.search.fronts.front import empty_front, extend_front
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Event, Failed, Finished, Stopped
-from paretoseg.search.trials.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -33,17 +32,14 @@ def follow_front(events: Sequence[Event]) -> list[Milestone]:
         ValueError: if the first event is not the creation of the study.
     """
     record = StudyRecord(events[:1])
-    members: tuple[Trial, ...] = ()
+    front = empty_front(record.objectives)
     milestones: list[Milestone] = []
-    hypervolume = 0.0
     for event in events[1:]:
         record.add(event)
         if not isinstance(event, Finished | Stopped | Failed):
             continue
         trial = record.trials[event.trial_id]
         if trial.is_eligible:
-            # The members so far and the newcomer suffice: what one of them dominates never comes back.
-            front = read_front([*members, trial], record.objectives)
-            members, hypervolume = front.trials, front.hypervolume
-        milestones.append(Milestone(trial.trial_id, len(milestones) + 1, record.hours_used, hypervolume))
+            front = extend_front(front, [trial], record.objectives)
+        milestones.append(Milestone(trial.trial_id, len(milestones) + 1, record.hours_used, front.hypervolume))
     return milestones
