@@ -7,6 +7,7 @@ number in the study and a checksum, so that one torn by a power cut is recognise
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import zlib
@@ -16,6 +17,8 @@ from typing import Any
 from paretoseg.search.store.folder import Folder, StorageError, as_storage_error
 from paretoseg.search.trials.events import Event, from_record, to_record
 from paretoseg.spaces.atomic_file import sync_names
+
+_SORTING = json.JSONEncoder(sort_keys=True)
 
 
 class Journal:
@@ -33,6 +36,9 @@ class Journal:
         self._next_number: int | None = None
         self._descriptor: int | None = None
         self._failure: StorageError | None = None
+        self._decoded: dict[bytes, tuple[list[Event], bool]] = {}
+        """What segments hold, by their digest, so that one that has not changed is decoded once."""
+
         self.torn: list[str] = []
 
     def read(self) -> Sequence[Event]:
@@ -40,18 +46,26 @@ class Journal:
         events: list[Event] = []
         self.torn = []
         for name in self.list_segments():
-            records, is_torn = _read_segment(self._folder.read(name), f"{self._folder.location}/{name}")
+            found, is_torn = self._decode(name, self._folder.read(name), len(events))
+            events += found
             if is_torn:
                 self.torn.append(name)
-            for record in records:
-                if record["number"] != len(events):
-                    raise ValueError(
-                        f"{self._folder.location}/{name}: record {len(events)} is missing (found {record['number']}); "
-                        "restore the journal from a backup or start a study under another name"
-                    )
-                events.append(from_record(record))
         self._next_number = len(events)
         return events
+
+    def _decode(self, name: str, content: bytes, first_number: int) -> tuple[list[Event], bool]:
+        """The events of a segment, and whether its last record is torn."""
+        digest = hashlib.sha256(f"{first_number} {name} ".encode() + content).digest()
+        if digest not in self._decoded:
+            records, is_torn = _read_segment(content, f"{self._folder.location}/{name}")
+            for number, record in enumerate(records, start=first_number):
+                if record["number"] != number:
+                    raise ValueError(
+                        f"{self._folder.location}/{name}: record {number} is missing (found {record['number']}); "
+                        "restore the journal from a backup or start a study under another name"
+                    )
+            self._decoded[digest] = [from_record(record) for record in records], is_torn
+        return self._decoded[digest]
 
     def list_segments(self) -> tuple[str, ...]:
         """The names of the segments, first to last; every session adds at least one."""
@@ -60,9 +74,12 @@ class Journal:
     def is_begun(self) -> bool:
         """True if at least one record is whole; the very first one can be torn too."""
         names = self.list_segments()
-        return bool(names) and bool(
-            _read_segment(self._folder.read(names[0]), f"{self._folder.location}/{names[0]}")[0]
-        )
+        if not names:
+            return False
+        content = self._folder.read(names[0])
+        end = content.find(b"\n")
+        is_whole = end >= 0 and _parse(content[:end]) is not None
+        return is_whole or bool(_read_segment(content, f"{self._folder.location}/{names[0]}")[0])
 
     def append(self, event: Event) -> None:
         """Keeps an event; when this returns, it outlives a crash.
@@ -76,6 +93,7 @@ class Journal:
             raise self._failure
         if self._next_number is None:
             self.read()
+        self._decoded.clear()  # who writes does not read again
         line = _to_line(event, self._next_number or 0)
         if self._folder.local_path:
             self._append_locally(line)
@@ -131,7 +149,7 @@ def _to_line(event: Event, number: int) -> bytes:
 
 
 def _checksum(record: dict[str, Any]) -> str:
-    return f"{zlib.crc32(json.dumps(record, sort_keys=True).encode()):08x}"
+    return f"{zlib.crc32(_SORTING.encode(record).encode()):08x}"
 
 
 def _read_segment(content: bytes, place: str) -> tuple[list[dict[str, Any]], bool]:
