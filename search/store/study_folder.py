@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -212,7 +212,12 @@ class StudyFolder:
         latest = json.loads(self._checkpoints.child(_trial_name(trial_id)).read("latest.json"))
         return {str(name): float(value) for name, value in latest["values"].items()}
 
-    def keep_checkpoints(self, trial_ids: set[int]) -> None:
+    def delete_checkpoints(self, trial_ids: Collection[int]) -> None:
+        """Deletes the checkpoints of trials, where they have some."""
+        for trial_id in sorted(trial_ids):
+            self._checkpoints.delete(_trial_name(trial_id))
+
+    def keep_checkpoints(self, trial_ids: Collection[int]) -> None:
         """Deletes the checkpoints of all other trials."""
         kept = {_trial_name(trial_id) for trial_id in trial_ids}
         for name in self._checkpoints.list_folders():

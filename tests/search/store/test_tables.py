@@ -58,6 +58,7 @@ def session(tmp_path_factory):
         budget=Budget(trials=20, max_failures=20),
     )
     run_serially(session)
+    session.write_tables()
     session.folder.journal.close()
     return session
 
