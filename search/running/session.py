@@ -174,13 +174,15 @@ class Session:
         Raises:
             StorageError: if they cannot be written.
         """
-        record, start = self.study.record, self.now()
+        record, start, is_first = self.study.record, self.now(), self._num_written is None
         self.folder.write_trials(record)
         self.folder.write_front(record)
         self._checkpoints = {trial.trial_id for trial in (*record.running, *record.front.trials)}
         self.folder.keep_checkpoints(self._checkpoints)
         self._num_written, self._written_at = record.num_changes, self.now()
-        self._next_write = self._written_at + max(TABLE_SECONDS, (self._written_at - start) / TABLE_SHARE)
+        # The first time all rows are built, and later those that have changed: it says nothing of the next time.
+        seconds = 0.0 if is_first else self._written_at - start
+        self._next_write = self._written_at + max(TABLE_SECONDS, seconds / TABLE_SHARE)
 
     def _is_time(self) -> bool:
         """True if the tables may be written again; a clock that was set back holds nothing up."""

@@ -26,7 +26,7 @@ from paretoseg.cluster.cluster import Ticket
 from paretoseg.search.store.case_files import CaseFiles
 from paretoseg.search.store.folder import Folder
 from paretoseg.search.store.journal import Journal
-from paretoseg.search.store.tables import front_to_csv, trials_to_parquet
+from paretoseg.search.store.tables import TrialTable, front_to_csv
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Event
 from paretoseg.trainables.trainable import CaseScore, Split, SplitRow
@@ -48,6 +48,7 @@ class StudyFolder:
         self.journal = Journal(self.folder.child("journal"))
         self._cases = CaseFiles(self.folder)
         self._checkpoints = self.folder.child("checkpoints")
+        self._trial_table = TrialTable()
 
     def exists(self) -> bool:
         """True if a study was begun here."""
@@ -139,7 +140,7 @@ class StudyFolder:
 
     def write_trials(self, record: StudyRecord) -> None:
         """Brings `trials.parquet` up to the journal."""
-        self.folder.write("trials.parquet", trials_to_parquet(record))
+        self.folder.write("trials.parquet", self._trial_table.to_parquet(record))
 
     def write_front(self, record: StudyRecord) -> None:
         """Brings `front.csv` up to the journal."""
