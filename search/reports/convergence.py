@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from paretoseg.search.fronts.front import empty_front, extend_front
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Event, Failed, Finished, Stopped
 
@@ -32,14 +31,10 @@ def follow_front(events: Sequence[Event]) -> list[Milestone]:
         ValueError: if the first event is not the creation of the study.
     """
     record = StudyRecord(events[:1])
-    front = empty_front(record.objectives)
     milestones: list[Milestone] = []
     for event in events[1:]:
         record.add(event)
-        if not isinstance(event, Finished | Stopped | Failed):
-            continue
-        trial = record.trials[event.trial_id]
-        if trial.is_eligible:
-            front = extend_front(front, [trial], record.objectives)
-        milestones.append(Milestone(trial.trial_id, len(milestones) + 1, record.hours_used, front.hypervolume))
+        if isinstance(event, Finished | Stopped | Failed):
+            milestone = Milestone(event.trial_id, len(milestones) + 1, record.hours_used, record.front.hypervolume)
+            milestones.append(milestone)
     return milestones

@@ -31,14 +31,22 @@ class StudyRecord:
         self._counts: Counter[State] = Counter()
         self._front = empty_front(self.created.objectives)
         self._not_on_front: set[int] = set()
+        """The trials that have changed and that the front has not seen."""
+
         self.opened: list[Opened] = []
         self.last_time = events[0].time
         self._hours_before = 0.0
         for event in events:
-            self.add(event)
+            self._take_in(event)
+        self._extend_front()
 
     def add(self, event: Event) -> None:
         """Takes an event in."""
+        self._take_in(event)
+        # At once, as the front may be shown by another thread than the one that adds events.
+        self._extend_front()
+
+    def _take_in(self, event: Event) -> None:
         match event:
             case Created():
                 return
@@ -57,6 +65,13 @@ class StudyRecord:
         if isinstance(event, Finished | Tested):
             self._not_on_front.add(event.trial_id)
         self.last_time = event.time
+
+    def _extend_front(self) -> None:
+        """Brings the front up to what has been taken in."""
+        if self._not_on_front:
+            changed = [self._trials[trial_id] for trial_id in sorted(self._not_on_front)]
+            self._front = extend_front(self._front, changed, self.objectives)
+            self._not_on_front.clear()
 
     def _replace(self, known: Trial | None, trial: Trial) -> None:
         """Puts a trial in the place of its last record."""
@@ -84,11 +99,7 @@ class StudyRecord:
 
     @property
     def front(self) -> Front:
-        """The nondominated trials so far; brought up to date with what has finished since the last look."""
-        if self._not_on_front:
-            changed = [self._trials[trial_id] for trial_id in sorted(self._not_on_front)]
-            self._front = extend_front(self._front, changed, self.objectives)
-            self._not_on_front.clear()
+        """The nondominated trials so far."""
         return self._front
 
     @property

@@ -329,3 +329,11 @@ def test_a_change_is_told_once_and_as_the_trial_is_now():
     assert record.changed_since(seen) == [study.trials[second.trial_id]]
     assert record.in_order_of_end(0) == [study.trials[second.trial_id]]
     assert record.in_order_of_end(1) == []
+
+
+def test_a_look_at_the_front_changes_nothing(monkeypatch):
+    """Live progress looks from a thread of its own while the search takes the next trial in."""
+    study = run_study(build_study(MemoryLog()))
+    expected = read_front(study.trials, study.objectives).trials
+    monkeypatch.setattr("paretoseg.search.study.record.extend_front", lambda *_: pytest.fail("computed by a look"))
+    assert study.front.trials == expected
