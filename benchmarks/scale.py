@@ -56,7 +56,7 @@ SECONDS_PER_TRIAL = 1.0
 
 
 class Clock:
-    """Seconds since the epoch that pass when the benchmark says so, and while the search computes.
+    """Seconds since the epoch that pass when the benchmark lets them pass, and while the search computes.
 
     Args:
         start: What it shows at first, in seconds.
@@ -128,7 +128,7 @@ def measure_trials(location: Path, strategy: StrategyConfig, num_known: int, num
 
 
 def run_trial(session: Session, clock: Clock, location: Path) -> None:
-    """One trial, trained by nobody; its reports are the best so far, so that the pruner looks and lets it go on."""
+    """One trial without training. Its reports are the best so far: the pruner looks at them and lets it continue."""
     job = session.next_job()
     assert job is not None
     (location / "checkpoints" / f"trial-{job.trial_id:05d}").mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ class Pruner(Protocol):
     def should_stop(self, trial: Trial) -> bool:
         """True if a trial has no prospect, judged by its last report against the others' at the same step.
 
-        Its reports were told before.
+        Call `tell` with this trial first.
         """
         ...
 
@@ -94,7 +94,7 @@ class Median:
     def tell(self, trial: Trial) -> None:
         """Records what a trial has reported, in place of what it had reported before.
 
-        A trial that goes on from its checkpoint reports its last step again, and its later ones are void.
+        A trial that continues from its checkpoint reports its last step again, and its later reports are void.
         """
         before, now = self._reports.get(trial.trial_id, {}), trial.reports
         self._reports[trial.trial_id] = now

@@ -31,7 +31,7 @@ class StudyRecord:
         self._counts: Counter[State] = Counter()
         self._front = empty_front(self.created.objectives)
         self._not_on_front: set[int] = set()
-        """The trials that have changed and that the front has not seen."""
+        """The trials that have changed since the front was last extended."""
 
         self.opened: list[Opened] = []
         self.last_time = events[0].time

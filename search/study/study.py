@@ -65,7 +65,7 @@ class Study:
     Args:
         log: The journal; its first event must be `Created`.
         strategy: Proposes trials; is told everything that the journal holds.
-        pruner: Stops trials early; is told every trial's reports.
+        pruner: Stops trials early; gets every report that the journal holds.
         budget: When the search ends.
         seed: The study's seed, from which every trial's draws are derived.
     """
