@@ -190,8 +190,7 @@ def _conclude(plan: Plan, session: Session, console: Console) -> ExitCode:
         console.print(f"Stopped: {session.halt_reason}", markup=False, soft_wrap=True)
         return ExitCode.STORAGE
     record, folder = session.study.record, plan.folder
-    folder.write_trials(record)
-    folder.write_front(record)
+    session.write_tables()
     location = folder.folder.location
     if record.front.trials:
         from paretoseg.search.reports.picture import (

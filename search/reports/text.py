@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +73,7 @@ def status_view(record: StudyRecord, writer: str | None, torn: Sequence[str], jo
     budget = f" of {opened.budget_trials}" if opened else ""
     lines: list[RenderableType] = [
         Text.assemble(("study ", "bold"), record.created.study),
-        Text(f"trials  {len(record.trials)}{budget}: {count_states(record.trials)}"),
+        Text(f"trials  {len(record.trials)}{budget}: {count_states(record)}"),
         Text(f"writer  {writer or 'none; the search is not running'}"),
         *([Text(f"job     {job}")] if job else []),
         Text(f"front   {len(record.front.trials)} trials, hypervolume {record.front.hypervolume:.4f}"),
@@ -102,10 +101,9 @@ def describe_torn(segments: Sequence[str]) -> list[str]:
     return [f"the last record of {name} was torn and left out" for name in segments]
 
 
-def count_states(trials: Sequence[Trial]) -> str:
+def count_states(record: StudyRecord) -> str:
     """The number of trials in each state, in words."""
-    counts = Counter(trial.state for trial in trials)
-    return ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state]) or "none yet"
+    return ", ".join(f"{record.count(state)} {state.value}" for state in State if record.count(state)) or "none yet"
 
 
 def describe_seconds(seconds: float) -> str:

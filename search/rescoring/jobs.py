@@ -124,6 +124,9 @@ class Rescoring:
         else:
             self._keep(self._result(job, failure=_describe(failure)))
 
+    def refresh(self) -> None:
+        """Nothing: every result is kept at once."""
+
     def halt(self, reason: str) -> None:
         """Stops handing out jobs because the storage failed; those that run are not waited for."""
         self.halt_reason = self.halt_reason or reason

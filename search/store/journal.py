@@ -7,6 +7,7 @@ number in the study and a checksum, so that one torn by a power cut is recognise
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import zlib
@@ -22,6 +23,8 @@ _SUFFIX = ".jsonl"
 
 RESTORE = "restore the journal from a backup or start a study under another name"
 """The way out of a journal that cannot be read."""
+
+_SORTING = json.JSONEncoder(sort_keys=True)
 
 
 class Journal:
@@ -40,6 +43,9 @@ class Journal:
         self._next_number: int | None = None
         self._descriptor: int | None = None
         self._failure: StorageError | None = None
+        self._decoded: dict[bytes, tuple[list[Event], bool]] = {}
+        """What segments hold, by their digest, so that one that has not changed is decoded once."""
+
         self.torn: list[str] = []
 
     def read(self) -> Sequence[Event]:
@@ -47,14 +53,24 @@ class Journal:
         events: list[Event] = []
         self.torn = []
         for name in self.list_segments():
-            place = f"{self.location}/{name}"
-            records, is_torn = _read_segment(self._folder.read(name), place, len(events))
+            found, is_torn = self._decode(name, self._folder.read(name), len(events))
+            events += found
             if is_torn:
                 self.torn.append(name)
-            for line, record in enumerate(records, start=1):
-                events.append(_to_event(record, len(events), f"{place}, line {line}"))
         self._next_number = len(events)
         return events
+
+    def _decode(self, name: str, content: bytes, first: int) -> tuple[list[Event], bool]:
+        """The events of a segment, and whether its last record is torn."""
+        digest = hashlib.sha256(f"{first} {name} ".encode() + content).digest()
+        if digest not in self._decoded:
+            place = f"{self.location}/{name}"
+            records, is_torn = _read_segment(content, place, first)
+            events = [
+                _to_event(record, first + line, f"{place}, line {line + 1}") for line, record in enumerate(records)
+            ]
+            self._decoded[digest] = events, is_torn
+        return self._decoded[digest]
 
     @property
     def location(self) -> str:
@@ -77,7 +93,10 @@ class Journal:
         names = self.list_segments()
         if len(names) != 1:
             return bool(names)
-        return bool(_read_segment(self._folder.read(names[0]), f"{self.location}/{names[0]}", 0)[0])
+        content = self._folder.read(names[0])
+        end = content.find(b"\n")
+        is_whole = end >= 0 and _parse(content[:end]) is not None
+        return is_whole or bool(_read_segment(content, f"{self.location}/{names[0]}", 0)[0])
 
     def append(self, event: Event) -> None:
         """Keeps an event; when this returns, it outlives a crash.
@@ -91,6 +110,7 @@ class Journal:
             raise self._failure
         if self._next_number is None:
             self.read()
+        self._decoded.clear()  # who writes does not read again
         line = _to_line(event, self._next_number or 0)
         if self._folder.local_path:
             self._append_locally(line)
@@ -146,7 +166,7 @@ def _to_line(event: Event, number: int) -> bytes:
 
 
 def _checksum(record: dict[str, Any]) -> str:
-    return f"{zlib.crc32(json.dumps(record, sort_keys=True).encode()):08x}"
+    return f"{zlib.crc32(_SORTING.encode(record).encode()):08x}"
 
 
 def _read_segment(content: bytes, place: str, first: int) -> tuple[list[dict[str, Any]], bool]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from paretoseg.cluster.cluster import Ticket
 from paretoseg.search.store.case_files import CaseFiles
 from paretoseg.search.store.folder import Folder
 from paretoseg.search.store.journal import RESTORE, Journal
-from paretoseg.search.store.tables import check_columns, front_to_csv, trials_to_parquet
+from paretoseg.search.store.tables import TrialTable, check_columns, front_to_csv
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Event
 from paretoseg.search.trials.transitions import check_events
@@ -60,6 +60,7 @@ class StudyFolder:
         self.journal = Journal(self.folder.child("journal"))
         self._cases = CaseFiles(self.folder)
         self._checkpoints = self.folder.child("checkpoints")
+        self._trial_table = TrialTable()
 
     def exists(self) -> bool:
         """True if a study was begun here."""
@@ -169,7 +170,7 @@ class StudyFolder:
 
     def write_trials(self, record: StudyRecord) -> None:
         """Brings `trials.parquet` up to the journal."""
-        self.folder.write("trials.parquet", trials_to_parquet(record))
+        self.folder.write("trials.parquet", self._trial_table.to_parquet(record))
 
     def write_front(self, record: StudyRecord) -> None:
         """Brings `front.csv` up to the journal."""
@@ -242,7 +243,12 @@ class StudyFolder:
         latest = json.loads(self._checkpoints.child(_trial_name(trial_id)).read("latest.json"))
         return {str(name): float(value) for name, value in latest["values"].items()}
 
-    def keep_checkpoints(self, trial_ids: set[int]) -> None:
+    def delete_checkpoints(self, trial_ids: Collection[int]) -> None:
+        """Deletes the checkpoints of trials, where they have some."""
+        for trial_id in sorted(trial_ids):
+            self._checkpoints.delete(_trial_name(trial_id))
+
+    def keep_checkpoints(self, trial_ids: Collection[int]) -> None:
         """Deletes the checkpoints of all other trials."""
         kept = {_trial_name(trial_id) for trial_id in trial_ids}
         for name in self._checkpoints.list_folders():

@@ -51,16 +51,36 @@ _REPORTED: Mapping[str, pa.DataType] = {
 }
 """Columns of a trial that are told and never optimised."""
 
+_BATCH = 256
+"""How many trials are built again if one of them has changed."""
+
 _CASE_COLUMNS = {item.name: "class" if item.name == "label" else item.name for item in fields(CaseScore)}
 """The column of every field of a score."""
 
 
-def trials_to_parquet(record: StudyRecord) -> bytes:
-    """All trials as a Parquet file, a row each, ordered by id."""
-    front = {trial.trial_id for trial in record.front.trials}
-    schema = _trial_schema(record)
-    rows = [_trial_row(trial, record, trial.trial_id in front) for trial in record.trials]
-    return _to_parquet(pa.Table.from_pylist(rows, schema=schema))
+class TrialTable:
+    """All trials of a study as it grows, a row each, ordered by id; rows that have not changed are not built again."""
+
+    def __init__(self) -> None:
+        self._record: StudyRecord | None = None
+        self._num_changes = 0
+        self._batches: list[pa.Table] = []
+
+    def to_parquet(self, record: StudyRecord) -> bytes:
+        """The table as a Parquet file."""
+        if record is not self._record:
+            self._record, self._num_changes, self._batches = record, 0, []
+        schema = _trial_schema(record)
+        for number in sorted({trial.trial_id // _BATCH for trial in record.changed_since(self._num_changes)}):
+            trials = record.trials[number * _BATCH : (number + 1) * _BATCH]
+            rows = [_trial_row(trial, record, is_on_front=False) for trial in trials]
+            self._batches[number : number + 1] = [pa.Table.from_pylist(rows, schema=schema)]
+        self._num_changes = record.num_changes
+        table = pa.concat_tables([schema.empty_table(), *self._batches])
+        front = {trial.trial_id for trial in record.front.trials}
+        is_on_front = pa.array([trial.trial_id in front for trial in record.trials], pa.bool_())
+        place = schema.get_field_index("is_on_front")
+        return _to_parquet(table.set_column(place, schema.field(place), is_on_front))
 
 
 def cases_to_parquet(trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 from paretoseg.search.store.folder import Folder, StorageError
 from paretoseg.search.store.journal import Journal
 from paretoseg.search.store.study_folder import StudyFolder
-from paretoseg.search.trials.events import Opened, Resumed
+from paretoseg.search.trials.events import Opened, Resumed, from_record
 from tests.builders import created
 
 EVENTS = [created(), Opened(1.0, "here", 1, 5, None), Resumed(2.0, 0), Resumed(3.0, 1)]
@@ -225,3 +225,30 @@ def test_a_record_that_another_process_has_written_is_not_written_over(s3_storag
         with pytest.raises(StorageError, match=r"another process has taken the study over.*00000001\.jsonl"):
             first.append(EVENTS[2])
     assert list(Journal(folder).read()) == EVENTS[:2]
+
+
+def test_a_segment_that_has_not_changed_is_decoded_once(local_folder, monkeypatch):
+    """A search looks at the journal when it is planned and when it starts; another may have written in between."""
+    write(local_folder, EVENTS[:2])
+    decoded = []
+    monkeypatch.setattr(
+        "paretoseg.search.store.journal.from_record", lambda record: decoded.append(record) or from_record(record)
+    )
+    journal = Journal(local_folder)
+    assert journal.is_begun()
+    assert decoded == []
+    for _ in range(2):
+        assert list(journal.read()) == EVENTS[:2]
+    assert len(decoded) == 2
+    write(local_folder, EVENTS[2:])
+    decoded.clear()
+    assert list(journal.read()) == EVENTS
+    assert len(decoded) == 2
+
+
+def test_a_segment_that_has_grown_is_decoded_again(local_folder):
+    writer, reader = Journal(local_folder), Journal(local_folder)
+    for count, event in enumerate(EVENTS, start=1):
+        writer.append(event)
+        assert list(reader.read()) == EVENTS[:count]
+    writer.close()
