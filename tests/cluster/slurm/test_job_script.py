@@ -65,7 +65,8 @@ def job(tmp_path, monkeypatch):
             os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:
             continue
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 def end(process):
