@@ -132,6 +132,8 @@ def _open_study(plan: Plan, console: Console) -> Study:
     )
     for name in folder.journal.torn:
         console.print(f"The last record of journal/{name} was torn and is left out; the search goes on before it.")
+    for name in folder.journal.overtaken:
+        console.print(f"A record in journal/{name} is by a process that had lost the study and is left out.")
     if study.trials:
         console.print(
             f"Resuming {folder.folder.location}: {len(study.trials) - study.num_running} trials done, "

@@ -1,8 +1,23 @@
 """The append-only memory of a search.
 
 The journal is a folder of numbered segments, one JSON record a line. On a local disk a session appends to a segment of
-its own and syncs every record; on an object store, which cannot append, every record is a segment. A record carries its
-number in the study and a checksum, so that one torn by a power cut is recognised and left out.
+its own and syncs every record. A record carries its number in the study and a checksum, so that one torn by a power cut
+is recognised and left out.
+
+An object store cannot append: there every record is a segment, named by its number. It is created and never replaced,
+so what was read once stays, and of two processes that write a record of one number the second is refused. A process may
+be cut off and lose the lock (see `lease.py`) unawares; a record that it sent may arrive at any time after. It cannot
+enter the history of the next owner:
+
+- a process sends a record only when all before it are there, and one at a time. So only the one number behind the last
+  record can be on its way;
+- the next owner reads the journal and, before it does anything else, writes a record of its own, which says that the
+  study was opened. If the late record arrived before that record was created, it has the number: the owner is refused,
+  stops, and reads it the next time. If not, the number is taken, and the late record is refused whenever it arrives.
+
+Every record also carries the fencing token of its writer's lock. Tokens never fall along the numbers. If one does, as
+may happen on a storage without conditional writes, the record is by a process that had lost the lock: `read` leaves it
+out and names it. Records without a token are those of versions that knew none, and count.
 """
 
 from __future__ import annotations
@@ -13,7 +28,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from paretoseg.search.store.folder import Folder, StorageError, as_storage_error
+from paretoseg.search.store.folder import Folder, StorageError, TakenOverError, as_storage_error
 from paretoseg.search.trials.events import Event, from_record, to_record
 from paretoseg.spaces.atomic_file import sync_names
 
@@ -33,24 +48,36 @@ class Journal:
         self._next_number: int | None = None
         self._descriptor: int | None = None
         self._failure: StorageError | None = None
+        self._highest_token = 0
+        self._has_appended = False
         self.torn: list[str] = []
+        self.overtaken: list[str] = []
 
     def read(self) -> Sequence[Event]:
-        """All events so far; `torn` then names the segments whose last record was left out."""
+        """All events so far.
+
+        `torn` then names the segments whose last record was left out, `overtaken` those with a record by a process that
+        had lost the study, which were left out too.
+        """
         events: list[Event] = []
-        self.torn = []
+        number = self._highest_token = 0
+        self.torn, self.overtaken = [], []
         for name in self.list_segments():
             records, is_torn = _read_segment(self._folder.read(name), f"{self._folder.location}/{name}")
             if is_torn:
                 self.torn.append(name)
             for record in records:
-                if record["number"] != len(events):
+                if record["number"] != number:
                     raise ValueError(
-                        f"{self._folder.location}/{name}: record {len(events)} is missing (found {record['number']}); "
+                        f"{self._folder.location}/{name}: record {number} is missing (found {record['number']}); "
                         "restore the journal from a backup or start a study under another name"
                     )
-                events.append(from_record(record))
-        self._next_number = len(events)
+                number += 1
+                if self._is_overtaken(record.pop("token", None)):
+                    self.overtaken.append(name)
+                else:
+                    events.append(from_record(record))
+        self._next_number = number
         return events
 
     def list_segments(self) -> tuple[str, ...]:
@@ -68,7 +95,8 @@ class Journal:
         """Keeps an event; when this returns, it outlives a crash.
 
         Raises:
-            StorageError: if it cannot be written, as on a full disk, or if another process has taken the study over.
+            StorageError: if it cannot be written, as on a full disk.
+            TakenOverError: if another process has taken the study over.
                 What the failed write left behind is for `read` of a new journal to judge, so every later append of this
                 one is refused as well.
         """
@@ -76,12 +104,12 @@ class Journal:
             raise self._failure
         if self._next_number is None:
             self.read()
-        line = _to_line(event, self._next_number or 0)
+        number = self._next_number or 0
         if self._folder.local_path:
-            self._append_locally(line)
+            self._append_locally(_to_line(event, number))
         else:
-            self._append_remotely(_segment_name(self._next_number or 0), line)
-        self._next_number = (self._next_number or 0) + 1
+            self._append_remotely(event, number)
+        self._next_number = number + 1
 
     def close(self) -> None:
         """Lets go of the open segment, if any."""
@@ -108,25 +136,52 @@ class Journal:
             self._failure = as_storage_error(error, self._folder.location)
             raise self._failure from error
 
-    def _append_remotely(self, name: str, line: bytes) -> None:
+    def _append_remotely(self, event: Event, number: int) -> None:
         try:
-            if name not in self.torn and self._folder.exists(name) and self._folder.read(name):
-                raise StorageError(
-                    f"another process has taken the study over, as this one was cut off for too long: {name} of the "
-                    "journal is there already; see who writes to it with `paretoseg status`"
-                )
-            self._folder.write(name, line)
+            token = self._claim_token()
+            name, line = _segment_name(number), _to_line(event, number, token)
+            if self._folder.swap(name, line, None, token=token or 0) is None:
+                self._settle(name, line, token or 0)
+            self._has_appended = True
         except StorageError as error:
             self._failure = error
             raise
+
+    def _claim_token(self) -> int | None:
+        """The token of this process' records, above those in the journal; None if it holds no lock."""
+        fence = self._folder.fence
+        if fence is None:
+            return None
+        fence.check()
+        if not self._has_appended:
+            fence.outrank(self._highest_token)
+        return fence.token
+
+    def _settle(self, name: str, line: bytes, token: int) -> None:
+        """A segment of this name is there. It is ours if only the answer was lost; one without a record is replaced."""
+        content, version = self._folder.read_version(name)
+        is_empty = not _read_segment(content, name)[0]
+        if content == line or (is_empty and self._folder.swap(name, line, version, token=token)):
+            return
+        place = f"{self._folder.location}/{name}"
+        if self._has_appended:
+            raise TakenOverError(f"{place} is there already")
+        raise StorageError(f"another process has just written {place}; run the same command again to go on from there")
+
+    def _is_overtaken(self, token: int | None) -> bool:
+        """True if a record with a higher token stands before one with this token."""
+        if token is None:
+            return False
+        self._highest_token = max(self._highest_token, token)
+        return token < self._highest_token
 
 
 def _segment_name(first_number: int) -> str:
     return f"{first_number:08d}.jsonl"
 
 
-def _to_line(event: Event, number: int) -> bytes:
-    record = {"number": number} | to_record(event)
+def _to_line(event: Event, number: int, token: int | None = None) -> bytes:
+    record = {"number": number} | ({} if token is None else {"token": token}) | to_record(event)
     return json.dumps(record | {"checksum": _checksum(record)}).encode() + b"\n"
 
 
