@@ -131,7 +131,7 @@ class Lease:
         Raises:
             TakenOverError: if it is lost.
         """
-        self._is_lost = self._is_lost or not self._is_ours()
+        self._is_lost = self._is_lost or self._find_own() is None
         self.check()
 
     def outrank(self, token: int) -> None:
@@ -163,24 +163,17 @@ class Lease:
             self._num_renewals += 1
             content = write_holder(self._holder, now, self._num_renewals)
             version = self._folder.swap(NAME, content, self._version, token=self.token)
-            if version is None:
-                version = self._find_own(content)
+            if version is None and (latest := self._find_own()):
+                version = self._folder.swap(NAME, content, latest, token=self.token) or self._find_own()
             if version is None:
                 self._is_lost = True
             else:
                 self._version = version
 
-    def _find_own(self, content: bytes) -> Version | None:
-        """The version of what was written, if only the server's answer was lost."""
-        try:
-            found, version = self._folder.read_version(NAME)
-        except FileNotFoundError:
-            return None
-        return version if found == content else None
-
-    def _is_ours(self) -> bool:
-        holder = find_holder(self._folder)
-        return holder is not None and holder.owner == self._holder.owner
+    def _find_own(self) -> Version | None:
+        """The version of the lease if it is ours, as when a renewal arrived late or its answer was lost."""
+        found = _read(self._folder)
+        return found[1] if found and Holder.parse(found[0]).owner == self._holder.owner else None
 
 
 @dataclass(frozen=True)
