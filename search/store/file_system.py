@@ -55,6 +55,7 @@ class FileSystemFiles:
 
     def write(self, path: str, content: bytes) -> None:
         """Writes a file; it is there when the stream is closed."""
+        self._filesystem.create_dir(path.rpartition("/")[0], recursive=True)
         with self._filesystem.open_output_stream(path) as stream:
             stream.write(content)
 

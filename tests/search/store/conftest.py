@@ -61,6 +61,14 @@ def remote(s3_storage, tmp_path):
 
 
 @pytest.fixture
+def plain(tmp_path):
+    """An empty folder on a server without conditional writes, as HDFS; here a disk that does not say that it is one."""
+    folder = Folder(str(tmp_path / "server"))
+    folder._is_local = False
+    return folder
+
+
+@pytest.fixture
 def disturb(monkeypatch):
     """Puts a line that can be disturbed between a folder, with all inside, and its store."""
 

@@ -284,12 +284,3 @@ def test_without_conditional_writes_a_lease_is_renewed_and_released(plain):
     lease.confirm()
     lease.release()
     assert take(plain).token == 2
-
-
-@pytest.fixture
-def plain(tmp_path):
-    """A folder on a server that knows no conditional writes, as HDFS; here a disk that does not say that it is one."""
-    (tmp_path / "server").mkdir()
-    folder = Folder(str(tmp_path / "server"))
-    folder._is_local = False
-    return folder

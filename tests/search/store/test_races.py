@@ -1,8 +1,8 @@
 """Races of two processes for one study on an object store, widened until they are lost for certain.
 
 One process is slow at the worst moment: its requests arrive late; or it looks, and writes when the other has written;
-or it does not know that it has lost the study, and goes on. In each case the study stays readable and holds every record
-of the process that has it.
+or it does not know that it has lost the study, and goes on. In each case the study stays readable, and holds every
+record of the process that has it.
 """
 
 from collections.abc import Iterator
