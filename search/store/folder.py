@@ -238,10 +238,11 @@ class Folder:
         for _ in range(_NUM_TRIES):
             found = self._files.look_up(self._join(name))
             if found and found.token > fence.token:
-                raise TakenOverError(f"{self.location}/{name} is that of a later writer")
+                raise TakenOverError(f"{self.child(name).location} is that of a later writer")
             if self._files.swap(self._join(name), content, found.version if found else None, fence.token):
                 return
-        raise StorageError(f"{self.location}/{name} is written by several processes at once; run the command again")
+        place = self.child(name).location
+        raise StorageError(f"{place} is written by several processes at once; run the same command again")
 
     @contextmanager
     def _reported(self, name: str = "") -> Iterator[None]:

@@ -163,7 +163,7 @@ class Journal:
         is_empty = not _read_segment(content, name)[0]
         if content == line or (is_empty and self._folder.swap(name, line, version, token=token)):
             return
-        place = f"{self._folder.location}/{name}"
+        place = self._folder.child(name).location
         if self._has_appended:
             raise TakenOverError(f"{place} is there already")
         raise StorageError(f"another process has just written {place}; run the same command again to go on from there")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, ObjectStore, S3Credential
+    from obstore.store import ClientConfig, GCSCredential, ObjectStore, S3Credential
 
 OBJECT_SCHEMES = frozenset({"s3", "gs", "gcs", "abfs", "abfss"})
 
@@ -138,15 +138,16 @@ def _open_gcs(parts: SplitResult, options: Mapping[str, str], bucket: str) -> Ob
     from obstore.store import GCSStore
 
     client, config = _client_options(), {}
+    provider: Callable[[], GCSCredential] | None = None
     if parts.username == "anonymous":
         config["skip_signature"] = "true"
     if host := options.get("endpoint_override"):
         scheme = options.get("scheme", "https")
         client["allow_http"] = scheme == "http"
         config["base_url"] = f"{scheme}://{host}"
-        if scheme == "http":  # as of pyarrow: no key is sent in the clear
-            config["skip_signature"] = "true"
-    return GCSStore(bucket, config=config, client_options=client)  # type: ignore[arg-type]
+        if scheme == "http":  # as with pyarrow, no key is sent in the clear; only emulators are reached so
+            provider = lambda: {"token": "none", "expires_at": None}  # noqa: E731
+    return GCSStore(bucket, config=config, client_options=client, credential_provider=provider)  # type: ignore[arg-type]
 
 
 def _open_azure(parts: SplitResult, options: Mapping[str, str], container: str) -> ObjectStore:

@@ -148,6 +148,22 @@ def test_a_file_has_the_name_that_pyarrow_gave_it(remote, name):
     assert remote.list_files() == [name]
 
 
+def test_a_local_folder_needs_no_obstore(tmp_path):
+    code = textwrap.dedent(
+        """
+        import sys
+        from paretoseg.search.store.lock import hold_lock
+        from paretoseg.search.store.study_folder import StudyFolder
+        folder = StudyFolder(sys.argv[1])
+        with hold_lock(folder.folder):
+            folder.write_experiment("")
+        print([name for name in sys.modules if name.startswith("obstore")])
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_an_unknown_kind_of_storage_is_refused():
     with pytest.raises(ValueError, match="storage 'ftp://host/x' cannot be opened: ") as error:
         Folder("ftp://host/x")
