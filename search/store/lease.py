@@ -237,9 +237,7 @@ def take_lease(
     if before.is_alive(now()):
         return before
     if not before.is_known_dead():
-        pause(WATCH_SECONDS)
-        if _read(folder) != found:
-            return find_holder(folder) or before
+        pause(WATCH_SECONDS)  # if its owner renews it meanwhile, the version below is no longer the one that was read
     token = (before.token or _find_highest_token(folder)) + 1
     holder = Holder(socket.gethostname(), os.getpid(), uuid.uuid4().hex, token)
     content = write_holder(holder, now(), 0)
