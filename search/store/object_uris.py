@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
+from paretoseg.cluster.uri_keys import is_secret
+
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, GCSCredential, ObjectStore, S3Credential
 
@@ -171,18 +173,24 @@ def _open_azure(parts: SplitResult, options: Mapping[str, str], container: str) 
 
 
 def _azure_keys(parts: SplitResult, options: Mapping[str, str]) -> dict[str, str]:
-    """What the URI says of keys; without, obstore takes the environment's, or those of the machine's identity."""
+    """What the URI says of keys; without, those of the environment, of `az login`, or of the machine's identity."""
     keys = {name: options[name] for name in ("tenant_id", "client_id", "client_secret") if name in options}
     if parts.password:
         keys["account_key"] = unquote(parts.password)
     if signature := {name: value for name, value in options.items() if name not in _AZURE_OPTIONS}:
         keys["sas_key"] = urlencode(signature)
-    match options.get("credential_kind"):
-        case "anonymous":
-            keys["skip_signature"] = "true"
-        case "cli":
-            keys["use_azure_cli"] = "true"
+    kind = options.get("credential_kind", "default")
+    if kind == "anonymous":
+        keys["skip_signature"] = "true"
+    elif kind == "cli" or (kind == "default" and not keys and _has_azure_login()):
+        keys["use_azure_cli"] = "true"
     return keys
+
+
+def _has_azure_login() -> bool:
+    """True if the user has logged in with Azure's command line, and the environment holds no keys."""
+    is_in_environment = any(name.startswith("AZURE_") and is_secret(name) for name in os.environ)
+    return not is_in_environment and Path("~/.azure/azureProfile.json").expanduser().exists()
 
 
 def _client_options() -> ClientConfig:

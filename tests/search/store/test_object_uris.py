@@ -1,5 +1,6 @@
 """URIs of object stores as `pyarrow.fs` reads them, and what obstore makes of them."""
 
+import os
 import sys
 
 import pytest
@@ -15,7 +16,8 @@ def bare_environment(tmp_path, monkeypatch):
     """Neither the environment nor the home directory holds keys; no store of another test is at hand."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
+    for name in [name for name in os.environ if name.startswith("AZURE_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     open_store.cache_clear()
     yield
@@ -138,6 +140,18 @@ def test_gcs_may_be_anonymous_and_have_another_endpoint():
 def test_accounts_and_keys_of_azure_are_those_of_the_uri(uri, expected):
     config, _ = configured(uri)
     assert {name: config.get(name) for name in expected} == expected
+
+
+def test_a_login_with_azures_command_line_is_used_unless_the_environment_has_keys(tmp_path, monkeypatch):
+    uri = "abfs://c@account.dfs.core.windows.net/a"
+    assert "use_azure_cli" not in configured(uri)[0]
+    (tmp_path / ".azure").mkdir()
+    (tmp_path / ".azure" / "azureProfile.json").write_text("{}")
+    open_store.cache_clear()
+    assert configured(uri)[0]["use_azure_cli"] == "true"
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", AZURE_KEY)
+    open_store.cache_clear()
+    assert "use_azure_cli" not in configured(uri)[0]
 
 
 def test_a_signature_in_an_azure_uri_is_used():
