@@ -205,7 +205,8 @@ def _conclude(plan: Plan, session: Session, console: Console) -> ExitCode:
         console.print(front_table(record))
         if certainty and certainty.ends:
             console.print(describe_ends(certainty.ends), markup=False, soft_wrap=True)
-        console.print(f"Picture: {picture}\nTable:   {location}/front.csv", markup=False, soft_wrap=True)
+        table = folder.folder.child("front.csv").location
+        console.print(f"Picture: {picture}\nTable:   {table}", markup=False, soft_wrap=True)
     study = session.study
     resume, place = shlex.join(("paretoseg", "search", *_resume_words(plan))), shlex.quote(location)
     if study.gave_up:

@@ -150,7 +150,7 @@ class StudyFolder:
     def write_picture(self, name: str, content: bytes) -> str:
         """Keeps a picture; returns where it lies."""
         self.folder.write(name, content)
-        return f"{self.folder.location}/{name}"
+        return self.folder.child(name).location
 
     def write_cases(self, trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> None:
         """Keeps the scores of a trial on a split; those of an earlier attempt are replaced."""
