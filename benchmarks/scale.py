@@ -153,7 +153,7 @@ def show_status(location: Path) -> None:
     """What `paretoseg status` does."""
     folder = StudyFolder(str(location))
     study = folder.read_record()
-    Console(file=io.StringIO(), width=120).print(status_view(study, None, folder.journal.torn))
+    Console(file=io.StringIO(), width=120).print(status_view(study, None, folder.journal.describe_left_out()))
 
 
 def time_cpu(work: Callable[[], object], rounds: int) -> float:

@@ -16,7 +16,7 @@ from paretoseg.search.commands import help_texts
 from paretoseg.search.commands.stopping import INTERRUPTED_EARLY, end_at_once, end_in_order
 from paretoseg.search.commands.submission import describe_ticket
 from paretoseg.search.reports.certainty_text import describe_certainty
-from paretoseg.search.reports.text import describe_torn, front_table, status_view
+from paretoseg.search.reports.text import front_table, status_view
 from paretoseg.search.running.importing import importing
 from paretoseg.search.store.folder import StorageError
 from paretoseg.search.store.lock import LockedError, find_writer
@@ -88,7 +88,9 @@ def _status(parsed: argparse.Namespace, console: Console) -> int:
     record = folder.read_record()
     ticket = folder.read_ticket()
     job = describe_ticket(ticket) if ticket else ""
-    console.print(status_view(record, find_writer(folder.folder), folder.journal.torn, job), soft_wrap=True)
+    console.print(
+        status_view(record, find_writer(folder.folder), folder.journal.describe_left_out(), job), soft_wrap=True
+    )
     return ExitCode.DONE
 
 
@@ -107,7 +109,7 @@ def _front(parsed: argparse.Namespace, console: Console) -> int:
     else:
         message = f"No trial has finished yet; `paretoseg status {parsed.study}` shows where the study stands."
         console.print(message, markup=False, soft_wrap=True)
-    for note in describe_torn(folder.journal.torn):
+    for note in folder.journal.describe_left_out():
         print(f"Note: {note}.", file=sys.stderr if parsed.json else sys.stdout)
     return ExitCode.DONE
 

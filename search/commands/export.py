@@ -16,7 +16,6 @@ from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.config.stored_task import rebuild_task
 from paretoseg.search.fronts.choice import choose
 from paretoseg.search.reports.model_card import describe_gaps, write_card
-from paretoseg.search.reports.text import describe_torn
 from paretoseg.search.store.lock import find_writer
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.study.record import StudyRecord
@@ -69,7 +68,7 @@ def _export(location: str, pick: str, form: str, output: str | None, console: Co
                 "another trial"
             )
         console.print(f"Exporting {name} as {form}.", markup=False, soft_wrap=True)
-        for note in describe_torn(folder.journal.torn):
+        for note in folder.journal.describe_left_out():
             console.print(f"Note: {note}.", markup=False, soft_wrap=True)
         if gaps := describe_gaps(record):
             console.print(f"Note: {gaps} The model card says so.", markup=False, soft_wrap=True)

@@ -31,7 +31,6 @@ from paretoseg.search.reports.page_data import (
 from paretoseg.search.reports.pictures import choose_cases, choose_conditions, describe_pictures, spread
 from paretoseg.search.reports.rescore_section import ShownRescoring, render_rescorings
 from paretoseg.search.reports.robustness_data import describe_corruptions
-from paretoseg.search.reports.text import describe_torn
 from paretoseg.search.store.folder import Folder
 from paretoseg.search.store.rescore_folder import RescoreFolder, list_rescorings
 from paretoseg.search.store.study_folder import StudyFolder
@@ -96,7 +95,7 @@ def report(location: str, output: str | None, has_pictures: bool, console: Conso
     )
     if pictures["reason"]:
         console.print(f"Note: it has no pictures: {pictures['reason']}", markup=False, soft_wrap=True)
-    for note in (*describe_torn(folder.journal.torn), *gap, *pictures["gaps"], *damaged):
+    for note in (*folder.journal.describe_left_out(), *gap, *pictures["gaps"], *damaged):
         console.print(f"Note: {note}", markup=False, soft_wrap=True)
     return ExitCode.DONE
 

@@ -13,7 +13,7 @@ from paretoseg.cluster.cluster import ClusterConfig
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.cluster.resources import Resources
 from paretoseg.search.reports.drift_text import describe_drift, drift_table, drift_to_csv
-from paretoseg.search.reports.text import describe_seconds, describe_torn
+from paretoseg.search.reports.text import describe_seconds
 from paretoseg.search.rescoring.code_version import name_version
 from paretoseg.search.rescoring.config import compose_rescoring, name_settings, read_settings, share_of_one
 from paretoseg.search.rescoring.data import check_cases
@@ -109,7 +109,7 @@ def _make_plan(location: str, overrides: Sequence[str], name: str | None) -> _Pl
         jobs=list_jobs(trials, task, job_settings, folder, target),
         cluster=experiment.cluster,
         resources=resources,
-        notes=[*describe_torn(folder.journal.torn), *notes, *_describe_gone(study, trials)],
+        notes=[*folder.journal.describe_left_out(), *notes, *_describe_gone(study, trials)],
     )
     _take_up(plan)  # refuses another rescoring of this name before anything is written
     return plan

@@ -130,8 +130,8 @@ def _open_study(plan: Plan, console: Console) -> Study:
         budget=experiment.budget,
         seed=experiment.seed,
     )
-    for name in folder.journal.torn:
-        console.print(f"The last record of journal/{name} was torn and is left out; the search goes on before it.")
+    for note in folder.journal.describe_left_out():
+        console.print(f"Note: {note}; the search goes on without it.", markup=False, soft_wrap=True)
     if study.trials:
         console.print(
             f"Resuming {folder.folder.location}: {len(study.trials) - study.num_running} trials done, "
@@ -202,7 +202,8 @@ def _conclude(plan: Plan, session: Session, console: Console) -> ExitCode:
         console.print(front_table(record))
         if certainty and certainty.ends:
             console.print(describe_ends(certainty.ends), markup=False, soft_wrap=True)
-        console.print(f"Picture: {picture}\nTable:   {location}/front.csv", markup=False, soft_wrap=True)
+        table = folder.folder.child("front.csv").location
+        console.print(f"Picture: {picture}\nTable:   {table}", markup=False, soft_wrap=True)
     study = session.study
     resume, place = shlex.join(("paretoseg", "search", *_resume_words(plan))), shlex.quote(location)
     if study.gave_up:

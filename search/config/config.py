@@ -91,7 +91,7 @@ class Experiment:
     """Name of the study, and of its folder."""
 
     storage: str = "studies"
-    """Where the study folders lie: a local path or any `pyarrow.fs` URI, such as s3://bucket/studies."""
+    """Where the study folders lie: a local path or a URI, such as s3://bucket/studies."""
 
     seed: int = 0
     """Seed of the search and of every trial in it."""

@@ -67,7 +67,7 @@ def _describe(trial: Trial, names: Sequence[str]) -> str:
     return " ".join(f"{name}={values[name]}" for name in names)
 
 
-def status_view(record: StudyRecord, writer: str | None, torn: Sequence[str], job: str = "") -> RenderableType:
+def status_view(record: StudyRecord, writer: str | None, left_out: Sequence[str], job: str = "") -> RenderableType:
     """Where a study stands: counts, budget, front, and what failed last."""
     opened = record.opened[-1] if record.opened else None
     budget = f" of {opened.budget_trials}" if opened else ""
@@ -82,7 +82,7 @@ def status_view(record: StudyRecord, writer: str | None, torn: Sequence[str], jo
     ]
     share = measure_battery_share(record.trials)
     lines += [Text(f"battery {describe_share(share)}")] if share is not None else []
-    lines += [Text(f"note    {note}", style="yellow") for note in describe_torn(torn)]
+    lines += [Text(f"note    {note}", style="yellow") for note in left_out]
     degenerate = [trial for trial in record.trials if trial.degenerate]
     lines += [
         Text(f"off the front: trial {trial.trial_id}, {trial.degenerate}") for trial in degenerate[-_MAX_FAILURES:]
@@ -94,11 +94,6 @@ def status_view(record: StudyRecord, writer: str | None, torn: Sequence[str], jo
             Text(f"failed  trial {trial.trial_id} ({trial.failure.kind}): {trial.failure.reason}", style="red")
         )
     return Group(*lines)
-
-
-def describe_torn(segments: Sequence[str]) -> list[str]:
-    """What readers should know of a journal with these torn segments, a phrase each."""
-    return [f"the last record of {name} was torn and left out" for name in segments]
 
 
 def count_states(record: StudyRecord) -> str:

@@ -91,7 +91,7 @@ class Rescoring:
         """The next job, or None if there is none now."""
         if self.halt_reason or not self.waiting:
             return None
-        job = self.waiting.pop(0)
+        job = dataclasses.replace(self.waiting.pop(0), token=self.folder.folder.token)
         self._active[job.trial_id, job.split] = job
         return job
 

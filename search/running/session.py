@@ -241,7 +241,9 @@ class Session:
         factors = self._memory_factors.find(until=trial.asked_at)
         assignment = Assignment(trial.candidate, trial.seed, settings.num_threads, settings.device, factors)
         split = Split.TEST if kind is JobKind.TEST else Split.VALIDATION
-        return Job(kind, trial.trial_id, assignment, self.task, self.folder.folder.address, settings.timeout_min, split)
+        place = self.folder.folder
+        job = Job(kind, trial.trial_id, assignment, self.task, place.address, settings.timeout_min, split)
+        return dataclasses.replace(job, token=place.token)
 
 
 def _select(objectives: tuple[Objective, ...], evaluation: Evaluation) -> dict[str, float]:

@@ -27,6 +27,7 @@ from paretoseg.cluster.cluster import Ticket
 from paretoseg.search.store.case_files import CaseFiles
 from paretoseg.search.store.folder import Folder
 from paretoseg.search.store.journal import RESTORE, Journal
+from paretoseg.search.store.lease import open_for_worker
 from paretoseg.search.store.tables import TrialTable, check_columns, front_to_csv
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Event
@@ -53,10 +54,11 @@ class StudyFolder:
 
     Args:
         location: Its path or URI.
+        token: In a worker, that of the session that it works for; see `lease.py`.
     """
 
-    def __init__(self, location: str) -> None:
-        self.folder = Folder(location)
+    def __init__(self, location: str, *, token: int | None = None) -> None:
+        self.folder = open_for_worker(location, token)
         self.journal = Journal(self.folder.child("journal"))
         self._cases = CaseFiles(self.folder)
         self._checkpoints = self.folder.child("checkpoints")
@@ -179,7 +181,7 @@ class StudyFolder:
     def write_picture(self, name: str, content: bytes) -> str:
         """Keeps a picture; returns where it lies."""
         self.folder.write(name, content)
-        return f"{self.folder.location}/{name}"
+        return self.folder.child(name).location
 
     def write_cases(self, trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> None:
         """Keeps the scores of a trial on a split; those of an earlier attempt are replaced."""
@@ -215,11 +217,12 @@ class StudyFolder:
         with tempfile.TemporaryDirectory(prefix="paretoseg-") as temporary:
             yield Path(temporary)
             folder = self._checkpoints.child(_trial_name(trial_id))
-            name = f"step-{step:04d}"
+            token = self.folder.token
+            name = _step_name(step, token)
             folder.child(name).upload(Path(temporary))
             folder.write("latest.json", json.dumps({"step": step, "folder": name, "values": dict(values)}).encode())
             for other in folder.list_folders():
-                if other != name:
+                if other != name and _token_of(other) <= (token or 0):
                     folder.delete(other)
 
     @contextmanager
@@ -258,6 +261,16 @@ class StudyFolder:
 
 def _trial_name(trial_id: int) -> str:
     return f"trial-{trial_id:05d}"
+
+
+def _step_name(step: int, token: int | None) -> str:
+    """The folder of a checkpoint; with a token, no other session writes into it."""
+    return f"step-{step:04d}" if token is None else f"step-{step:04d}-{token:08d}"
+
+
+def _token_of(step_name: str) -> int:
+    token = step_name.removeprefix("step-").partition("-")[2]
+    return int(token) if token.isdigit() else 0
 
 
 def _no_study(folder: Folder) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from paretoseg.search.store.folder import Folder, StorageError
 from paretoseg.search.store.study_folder import StudyFolder
-from paretoseg.search.store.tables import front_to_csv, trials_to_parquet
+from paretoseg.search.store.tables import TrialTable, front_to_csv
 from tests.search.command_line import run
 from tests.search.crafted import (
     FIRST,
@@ -407,5 +407,5 @@ def test_no_value_in_a_whole_record_gives_a_traceback(
         assert run("report", STUDY, "--no-pictures") in (0, 2)
         if run("status", STUDY) == 0:  # then a resume writes the tables
             record = StudyFolder(str(STUDY)).read_record()
-            assert trials_to_parquet(record)
+            assert TrialTable().to_parquet(record)
             assert front_to_csv(record)

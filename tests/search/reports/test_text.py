@@ -71,7 +71,7 @@ def test_names_are_never_taken_for_markup():
 def test_the_status_says_where_a_study_stands():
     study = toy_study(12, ToyTask(failure=Failure.error, fails_below=0.3))
     failed = [trial for trial in study.trials if trial.state is State.FAILED]
-    text = show(status_view(study.record, None, ["00000003.jsonl"]), 120)
+    text = show(status_view(study.record, None, ["the last record of 00000003.jsonl was torn and left out"]), 120)
     assert f"trials  12 of 12: {12 - len(failed)} FINISHED, {len(failed)} FAILED" in text
     assert "none; the search is not running" in text
     assert f"front   {len(study.front.trials)} trials, hypervolume {study.front.hypervolume:.4f}" in text
