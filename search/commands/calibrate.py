@@ -49,7 +49,7 @@ LEAST_DICE = 0.5
 _GROUPS = ("corruptions", "data", "experiment", "resources", "seed", "task")
 """What a calibration heeds; it searches nothing, and its network is the default candidate."""
 
-_DEFAULT = tuple(name for name, levels in LEVELS.items() if not levels.leaks_label and not name.startswith("legacy_"))
+_DEFAULT = [name for name, levels in LEVELS.items() if not levels.leaks_label and not name.startswith("legacy_")]
 """What is calibrated unless it is named: levels that stand for a published study are what they are."""
 
 
@@ -74,7 +74,7 @@ class Order:
     @property
     def settings_sha256(self) -> str:
         """Hash of all that decides what is measured, but for the corruptions, each of which stands alone."""
-        task = self.task
+        task = self.task.settings
         settings = {
             "data": self.data_sha256,
             "cases": [case.name for case in self.cases],
@@ -140,7 +140,7 @@ def _check(overrides: Sequence[str], output: str | None, num_cases: int | None) 
     if not isinstance(task, SegmentationTask):
         raise ValueError("only task=segmentation has corruptions to calibrate; leave task out")
     if not is_chosen:
-        task = replace(task, corruptions=_DEFAULT)
+        task = replace(task, settings=replace(task.settings, corruptions=_DEFAULT))
     task.check()
     dataset = load_once(task.data)
     resources = experiment.resources
@@ -180,9 +180,10 @@ def _locate(output: str | None, root: str, dataset: str) -> Path:
 def _calibrate(order: Order, console: Console) -> Calibration:
     """What the file is to hold: what is there already for the same data and settings, and all that is missing."""
     kept = _read_kept(order)
-    missing = [name for name in order.task.corruptions if kept is None or name not in kept.corruptions]
+    corruptions = order.task.settings.corruptions
+    missing = [name for name in corruptions if kept is None or name not in kept.corruptions]
     console.print(
-        f"Calibrating {len(missing)} of {len(order.task.corruptions)} corruptions on {len(order.cases)} validation "
+        f"Calibrating {len(missing)} of {len(corruptions)} corruptions on {len(order.cases)} validation "
         f"cases of {load_once(order.task.data).name}; to be written: {order.target}",
         markup=False,
         soft_wrap=True,
@@ -230,7 +231,7 @@ def _prepare(order: Order, console: Console) -> ReferenceNetwork:
             train_reference,
         )
 
-    start, num_steps = time.monotonic(), order.task.num_steps
+    start, num_steps = time.monotonic(), order.task.settings.num_steps
 
     def observe(steps_done: int) -> None:
         seconds = time.monotonic() - start
@@ -264,7 +265,8 @@ def _to_calibration(order: Order, clean_dice: float, found: Mapping[str, Calibra
         reference=ReferenceRecord(
             candidate=dict(assignment.candidate.as_dict()),
             seed=assignment.seed,
-            num_iterations=task.num_steps * task.iterations(assignment.candidate.recipe, dataset.spatial_dims),
+            num_iterations=task.settings.num_steps
+            * task.settings.iterations(assignment.candidate.recipe, dataset.spatial_dims),
             clean_dice=round(clean_dice, 4),
             num_cases=len(order.cases),
         ),

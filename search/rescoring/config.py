@@ -69,9 +69,9 @@ def read_settings(composed: Composed, task: SegmentationTask) -> dict[str, Any]:
     measured = {key: value for key, value in config["task"].items() if f"task.{key}" in MEASUREMENT}
     for file in _READ_ONCE:
         measured.pop(file.removeprefix("task."), None)
-    table = task.severity_table
-    measured["corruptions"] = list(task.corruptions)
-    measured["strengths"] = {name: list(map(float, table[name])) for name in task.corruptions}
+    corruptions, table = task.settings.corruptions, task.settings.severity_table
+    measured["corruptions"] = corruptions
+    measured["strengths"] = {name: list(map(float, table[name])) for name in corruptions}
     data = {key: value for key, value in config["data"].items() if f"data.{key}" not in PLACE}
     return {"task": measured, "data": data}
 

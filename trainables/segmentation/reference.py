@@ -50,13 +50,13 @@ def train_reference(
     """
     # What is measured on the way is of no use here: the least that a step can do.
     quick = dataclasses.replace(
-        task,
-        corruptions=("gaussian_noise",),
-        severities=(1,),
+        task.settings,
+        corruptions=["gaussian_noise"],
+        severities=[1],
         num_quick_cases=1,
         robustness_over=RobustnessOver.corruptions,
     )
-    trainable = quick.build(assignment)
+    trainable = dataclasses.replace(task, settings=quick).build(assignment)
     if (folder / STATE_FILE).exists():
         trainable.load(folder)
     while trainable.steps_done < trainable.num_steps:
@@ -82,12 +82,12 @@ class ReferenceNetwork:
         weights = torch.load(checkpoint / WEIGHTS_FILE, weights_only=True, map_location="cpu")
         self._network.load_state_dict(weights)
         self._network.eval().to(assignment.device)
-        self._task, self._assignment, self._cases = task, assignment, cases
+        self._battery, self._assignment, self._cases = task.battery(), assignment, cases
         # Overlap alone, whatever the search is to be judged by: it takes a fraction of the time that surfaces do.
         self._scoring = dataclasses.replace(
             task.scoring(dataset), metric=ObjectiveMetric.dice, surface_metrics=SurfaceMetrics.none
         )
-        scores = self._measure(Battery((CLEAN_CONDITION,), task.battery_seed, task.severity_table))
+        scores = self._measure(dataclasses.replace(self._battery, conditions=(CLEAN_CONDITION,)))
         self.clean_dice = _mean_dice(scores.rows)
         self.degenerate = scores.degenerate
 
@@ -107,8 +107,8 @@ class ReferenceNetwork:
 
     def _lose(self, corruption: str, strengths: Strengths, severities: Sequence[int]) -> list[float]:
         conditions = tuple(Condition(corruption, severity) for severity in severities)
-        table = {**self._task.severity_table, corruption: strengths}
-        rows = self._measure(Battery(conditions, self._task.battery_seed, table)).rows
+        table = {**self._battery.strengths, corruption: strengths}
+        rows = self._measure(Battery(conditions, self._battery.seed, table)).rows
         by_severity = {severity: [row for row in rows if row.severity == severity] for severity in severities}
         return [POINTS * (self.clean_dice - _mean_dice(by_severity[severity])) for severity in severities]
 

@@ -62,7 +62,7 @@ def begin(*overrides: str) -> StudyFolder:
 
 def strengths_of(task: object, name: str) -> tuple[float, ...]:
     assert isinstance(task, SegmentationTask)
-    return task.severity_table[name]
+    return task.settings.severity_table[name]
 
 
 def test_a_new_study_has_the_strengths_of_its_battery_in_its_config() -> None:
