@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from paretoseg.search.config.config import Composed, Experiment, compose
-from paretoseg.search.config.references import settle_reference
 from paretoseg.search.config.resuming import merge_overrides
+from paretoseg.search.config.settling import settle
 from paretoseg.search.config.splits import check_splits
 from paretoseg.search.config.stored_task import compose_stored
-from paretoseg.search.config.strengths import describe_calibration, settle
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.strategies.pruner import Pruner
 from paretoseg.search.strategies.strategy import Strategy
@@ -56,13 +55,13 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
         overrides = merge_overrides(record.created.overrides, overrides)
         _check_seed(record, composed.experiment.seed)
     else:
-        composed = settle_reference(settle(composed))
+        composed = settle(composed)
     experiment = composed.experiment
     space = experiment.build_space()
     task = experiment.build_task()
     task.check()
     check_splits(folder, task)
-    notes = () if folder.exists() else describe_calibration(experiment.task, experiment.data, task.split_rows())
+    notes = () if folder.exists() else experiment.task.notes(experiment.data, task.split_rows())
     experiment.cluster.check(experiment.resources)
     settle_mode(experiment.tracking)
     objectives = task.objectives()

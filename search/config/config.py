@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -141,9 +141,7 @@ class Experiment:
 
     def build_space(self) -> SearchSpace:
         """What is searched; raises ValueError as `paretoseg.search.config.space_config.build_space` does."""
-        keys = ("match_parameters", "match_flops")
-        matched_by = next((f"task.{key}" for key in keys if getattr(self.task, key, 0) > 0), "")
-        return build_space(self.space, matched_by=matched_by)
+        return build_space(self.space, matched_by=self.task.matched_by)
 
     def build_task(self) -> Task:
         """What a trial does, on this data and in this space.
@@ -239,15 +237,6 @@ def to_composed(config: DictConfig) -> Composed:
         raise ValueError(one_line(error)) from None
     assert isinstance(experiment, Experiment)
     return Composed(experiment, text)
-
-
-def with_settled(composed: Composed, name: str, lines: Sequence[str]) -> Composed:
-    """The config with a list of its task filled in; the task must have that key."""
-    config = OmegaConf.create(composed.text)
-    OmegaConf.update(config, f"task.{name}", list(lines))
-    experiment = composed.experiment
-    task = replace(experiment.task, **{name: list(lines)})
-    return Composed(replace(experiment, task=task), OmegaConf.to_yaml(config))
 
 
 def _parse(override: str) -> Override:

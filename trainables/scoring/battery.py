@@ -65,6 +65,11 @@ class Battery:
     those in training are always measured on all.
     """
 
+    @property
+    def corruptions(self) -> tuple[str, ...]:
+        """The corruptions among the conditions, in their order."""
+        return tuple(dict.fromkeys(item.corruption for item in self.conditions if item.corruption != CLEAN))
+
     def choose_cases(self, cases: Sequence[_Case], condition: Condition) -> list[_Case]:
         """The cases that are measured under a condition, in the order given: the same for every network."""
         return list(cases) if condition == CLEAN_CONDITION else draw_subset(cases, self.num_cases, self.seed)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paretoseg.spaces.exposure import find_exposure
 from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.trainables.data.datasets import DataConfig
+from paretoseg.trainables.scoring.objectives import to_errors
+from paretoseg.trainables.scoring.reference_errors import format_errors
 from paretoseg.trainables.segmentation.settings import SegmentationSettings
 from paretoseg.trainables.segmentation.task import SegmentationTask
-from paretoseg.trainables.severities.calibration import settle_strengths
-from paretoseg.trainables.severities.levels import expand_corruptions
-from paretoseg.trainables.severities.shipped import locate_calibration
+from paretoseg.trainables.severities.calibration import describe_fit, settle_strengths
+from paretoseg.trainables.severities.levels import LEVELS, default_strengths, expand_corruptions
+from paretoseg.trainables.severities.shipped import NONE, locate_calibration
 from paretoseg.trainables.severities.strengths import format_strengths
 from paretoseg.trainables.task_config import TaskConfig
+from paretoseg.trainables.trainable import CaseScore, SplitRow
 
 
 @dataclass(unsafe_hash=True)
@@ -34,3 +38,51 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
             strengths=format_strengths(settle_strengths(self.strengths, calibration)),
         )
         return SegmentationTask(settings, data, exposure=tuple(sorted(find_exposure(space))) if space else ())
+
+    @property
+    def matched_by(self) -> str:
+        """The key whose number the widths of networks follow from, or '' if the width is searched."""
+        size = self.match_parameters, self.match_flops
+        return "task.match_parameters" if size[0] > 0 else "task.match_flops" if size[1] > 0 else ""
+
+    def settle(self, data: DataConfig) -> SegmentationConfig:
+        """With the strengths in it that a new study keeps: those asked for or calibrated, then defaults of its battery.
+
+        Raises:
+            ValueError: if the calibration cannot be read, or strengths do not fit.
+        """
+        asked, defaults = settle_strengths(self.strengths, self.locate_calibration(data)), default_strengths()
+        measured = {name: defaults[name] for name in expand_corruptions(self.corruptions) if name in LEVELS}
+        return replace(self, strengths=format_strengths({**measured, **asked}))
+
+    def settle_reference(self, read_rows: Callable[[Path], Sequence[CaseScore]]) -> SegmentationConfig:
+        """With the errors of the reference network in it, if one is named and they are not there yet.
+
+        Raises:
+            ValueError: if the file is missing or holds no such rows.
+        """
+        if not self.reference or self.reference_errors:
+            return self
+        what = "task.reference must be a file of rows, such as STUDY/cases/trial-00000-validation.parquet"
+        try:
+            rows = read_rows(Path(self.reference).expanduser())
+        except OSError:
+            raise ValueError(f"{what}, but '{self.reference}' is none") from None
+        except ValueError as error:
+            raise ValueError(f"{what}; '{self.reference}': {error}") from None
+        errors = to_errors(rows, self.metric)
+        if not errors:
+            raise ValueError(
+                f"task.reference '{self.reference}' holds no {self.metric} on corrupted images or shift sets; name the "
+                "rows of a network that was measured on them"
+            )
+        return replace(self, reference_errors=format_errors(errors))
+
+    def without_files(self) -> SegmentationConfig:
+        """With the default strengths: a calibration lies where the search will run."""
+        return replace(self, calibration=NONE)
+
+    def notes(self, data: DataConfig, rows: Sequence[SplitRow]) -> list[str]:
+        """What a user should know of the calibration that a new study begins with, a line each."""
+        path = self.locate_calibration(data)
+        return describe_fit(path, expand_corruptions(self.corruptions), rows) if path else []

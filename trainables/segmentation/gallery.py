@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from paretoseg.trainables.data.datasets import Case, load_once
 from paretoseg.trainables.evaluation.measuring import degrade, predict
 from paretoseg.trainables.evaluation.metrics import dice
+from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.networks.capacity import build_matched
 from paretoseg.trainables.scoring.battery import Condition
-from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.segmentation.trial import WEIGHTS_FILE
 from paretoseg.trainables.trainable import Assignment, Split
 
@@ -63,7 +63,7 @@ View = tuple[str, str, int]
 """What is looked at: name of the case, corruption, severity; 'none' and 0 for the clean image."""
 
 
-def find_cases(task: SegmentationTask, split: Split, names: Sequence[str]) -> list[Case]:
+def find_cases(task: ImageTask, split: Split, names: Sequence[str]) -> list[Case]:
     """The cases of these names, in this order.
 
     Raises:
@@ -78,9 +78,7 @@ def find_cases(task: SegmentationTask, split: Split, names: Sequence[str]) -> li
     return [known[name] for name in names]
 
 
-def show_scenes(
-    task: SegmentationTask, cases: Sequence[Case], conditions: Sequence[tuple[str, int]]
-) -> Mapping[View, Scene]:
+def show_scenes(task: ImageTask, cases: Sequence[Case], conditions: Sequence[tuple[str, int]]) -> Mapping[View, Scene]:
     """Every case under every condition (corruption and severity), as it was measured."""
     return {
         (case.name, *condition): _scene(case, Condition(*condition), task) for case in cases for condition in conditions
@@ -88,7 +86,7 @@ def show_scenes(
 
 
 def show_answers(
-    task: SegmentationTask,
+    task: ImageTask,
     assignment: Assignment,
     checkpoint: Path,
     cases: Sequence[Case],
@@ -121,7 +119,7 @@ def show_answers(
     return answers
 
 
-def _load_network(task: SegmentationTask, assignment: Assignment, checkpoint: Path) -> nn.Module:
+def _load_network(task: ImageTask, assignment: Assignment, checkpoint: Path) -> nn.Module:
     dataset = load_once(task.data)
     network = build_matched(assignment.candidate, task.network_size, dataset)
     try:
@@ -135,7 +133,7 @@ def _load_network(task: SegmentationTask, assignment: Assignment, checkpoint: Pa
     return network.eval().to(assignment.device)
 
 
-def _scene(case: Case, condition: Condition, task: SegmentationTask) -> Scene:
+def _scene(case: Case, condition: Condition, task: ImageTask) -> Scene:
     images, labels = degrade([case], condition, task.battery())
     image, label = images[0], labels[0].numpy()
     shown = image if image.shape[0] == 3 else image[:1]

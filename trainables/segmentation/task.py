@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from paretoseg.spaces.network_size import NetworkSize
 from paretoseg.spaces.objective import Objective
+from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.trainables.data.datasets import (
     DataConfig,
@@ -25,7 +26,7 @@ from paretoseg.trainables.scoring.counted_corruptions import (
     describe_uncounted,
 )
 from paretoseg.trainables.scoring.measures import MEASURES, ObjectiveMetric, Scoring
-from paretoseg.trainables.scoring.objectives import RobustnessRule, define_objectives
+from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule, define_objectives
 from paretoseg.trainables.scoring.reference_errors import check_errors
 from paretoseg.trainables.segmentation.settings import SegmentationSettings
 from paretoseg.trainables.severities.levels import describe_leaks
@@ -86,6 +87,26 @@ class SegmentationTask:
     def scoring(self, dataset: Dataset) -> Scoring:
         """How masks of this dataset are compared with their references."""
         return self.settings.scoring(dataset)
+
+    def training_settings(self) -> list[int | str]:
+        """What decides the weights of a trained network, besides data, candidate, size and seed."""
+        settings = self.settings
+        return [settings.num_steps, settings.iterations_per_step, settings.pixels_per_batch, settings.precision.value]
+
+    def count_iterations(self, recipe: Recipe, spatial_dims: int) -> int:
+        """Optimiser iterations of a whole training."""
+        return self.settings.num_steps * self.settings.iterations(recipe, spatial_dims)
+
+    def without_measuring(self) -> SegmentationTask:
+        """The same training, with one corruption of one case after every step."""
+        least = replace(
+            self.settings,
+            corruptions=["gaussian_noise"],
+            severities=[1],
+            num_quick_cases=1,
+            robustness_over=RobustnessOver.corruptions,
+        )
+        return replace(self, settings=least)
 
     def check(self) -> None:
         """Looks at settings and data.

@@ -18,7 +18,7 @@ from typing import Any, Protocol, runtime_checkable
 from paretoseg.spaces.atomic_file import write_atomically
 from paretoseg.trainables.severities.levels import LEVELS, Strengths
 from paretoseg.trainables.severities.response import Point, Span, choose_strengths, skip_idle, trace_response
-from paretoseg.trainables.severities.shipped import list_shipped
+from paretoseg.trainables.severities.shipped import list_shipped, locate_shipped
 from paretoseg.trainables.severities.strengths import check_strengths, parse_strengths
 from paretoseg.trainables.trainable import SplitRow
 
@@ -229,6 +229,33 @@ def settle_strengths(lines: Sequence[str], file: Path | None) -> dict[str, Stren
             f"task.calibration: {error}; {names} are shipped, and task.calibration=none does without"
         ) from None
     return {**calibrated, **named}
+
+
+def describe_fit(path: Path, corruptions: Sequence[str], rows: Sequence[SplitRow]) -> list[str]:
+    """What a user should know of a calibration that a new study begins with, a line each.
+
+    Args:
+        path: Its file.
+        corruptions: Those of the study's battery.
+        rows: The cases of the study.
+
+    Raises:
+        ValueError: if the file cannot be read as a calibration.
+    """
+    calibration, found = read_calibration(path), list[str]()
+    name = f"the shipped calibration '{path.stem}'" if path == locate_shipped(path.stem) else f"'{path}'"
+    if calibration.data_sha256 != hash_splits(rows):
+        found.append(
+            f"{name} was made with other data or splits ({calibration.dataset}): its strengths hold, "
+            "but what a network loses there may be more or less here"
+        )
+    missing = [corruption for corruption in corruptions if corruption not in calibration.corruptions]
+    if missing:
+        found.append(f"{name} does not know {', '.join(missing)}: the default strengths are taken")
+    for corruption in corruptions:
+        if corruption in calibration.corruptions:
+            found += [f"calibration of {corruption}: {note}" for note in calibration.corruptions[corruption].notes]
+    return found
 
 
 def _to_calibration(content: Mapping[str, object]) -> Calibration:

@@ -1,4 +1,4 @@
-"""A study keeps the strengths that it was begun with, whatever becomes of files and defaults."""
+"""A study keeps the strengths and reference errors that it began with, whatever becomes of files and defaults."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import yaml
 
 from paretoseg.search.commands.plan import Plan, make_plan
 from paretoseg.search.config.config import compose
+from paretoseg.search.config.resuming import compose_again
+from paretoseg.search.config.settling import settle, settle_reference
 from paretoseg.search.config.stored_task import rebuild_task
-from paretoseg.search.config.strengths import describe_calibration, settle, without_calibration
 from paretoseg.search.store.study_folder import StudyFolder
+from paretoseg.search.store.tables import cases_to_parquet
 from paretoseg.search.trials.events import Created
 from paretoseg.trainables.data.textures import TexturesConfig
 from paretoseg.trainables.segmentation.config import SegmentationConfig
@@ -28,6 +30,7 @@ from paretoseg.trainables.severities.calibration import (
 )
 from paretoseg.trainables.severities.levels import LEVELS
 from paretoseg.trainables.severities.shipped import locate_shipped
+from paretoseg.trainables.trainable import CaseScore, Split
 
 BLUR = (0.3, 0.6, 0.9, 1.2, 3.0)
 SMALL = ("data.image_size=40", "data.num_train=2", "data.num_validation=2", "data.num_test=2", "cluster=serial")
@@ -82,8 +85,8 @@ def test_a_calibration_gives_its_strengths_and_lines_win_over_it() -> None:
 def test_a_task_without_corruptions_is_left_as_it_is() -> None:
     composed = compose(["study=mine", "task=toy"])
     assert settle(composed) is composed
-    assert without_calibration(composed.experiment.task) is composed.experiment.task
-    assert describe_calibration(composed.experiment.task, composed.experiment.data, []) == []
+    assert composed.experiment.task.without_files() is composed.experiment.task
+    assert composed.experiment.task.notes(composed.experiment.data, []) == []
 
 
 def test_our_textures_have_the_strengths_that_were_calibrated_on_them_and_other_ones_the_defaults() -> None:
@@ -99,9 +102,9 @@ def test_our_textures_have_the_strengths_that_were_calibrated_on_them_and_other_
 def test_the_shipped_calibration_of_the_textures_is_of_the_default_ones() -> None:
     config = SegmentationConfig()
     for data in (TexturesConfig(), TexturesConfig(shift=["blend_0.60"])):
-        assert describe_calibration(config, data, config.build(data).split_rows()) == []
+        assert config.notes(data, config.build(data).split_rows()) == []
     other = TexturesConfig(image_size=64)
-    assert "other data" in describe_calibration(config, other, config.build(other).split_rows())[0]
+    assert "other data" in config.notes(other, config.build(other).split_rows())[0]
 
 
 def test_a_calibration_that_lies_with_the_data_is_taken_by_itself(tmp_path: Path) -> None:
@@ -184,4 +187,54 @@ def test_a_calibration_of_the_same_data_needs_no_note() -> None:
 def test_a_place_without_the_file_looks_at_everything_else() -> None:
     task = compose(["study=mine", "task.calibration=gone.json"]).experiment.task
     data = compose(["study=mine"]).experiment.data
-    assert isinstance(without_calibration(task).build(data), SegmentationTask)
+    assert isinstance(task.without_files().build(data), SegmentationTask)
+
+
+WISHES = ["study=s", "task.robustness=mean_corruption_error", "task.corruptions=[gaussian_blur]", "task.severities=[2]"]
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> Path:
+    """The rows of a network with a mean Dice of 0.75 under blur and 0.9 on clean images."""
+    rows = [CaseScore("a", "here", "none", 0, "dice", 0.9)]
+    rows += [CaseScore(name, "here", "gaussian_blur", 2, "dice", value) for name, value in (("a", 0.5), ("b", 1.0))]
+    path = tmp_path / "trial-00000-validation.parquet"
+    path.write_bytes(cases_to_parquet(0, 0, Split.VALIDATION, rows))
+    return path
+
+
+def test_a_new_study_keeps_the_errors_and_needs_the_file_no_more(reference: Path) -> None:
+    overrides = [*WISHES, f"task.reference={reference}"]
+    settled = settle_reference(compose(overrides))
+    assert isinstance(settled.experiment.task, SegmentationConfig)
+    assert settled.experiment.task.reference_errors == ["gaussian_blur 2: 0.25"]
+    reference.unlink()
+    resumed = compose_again(overrides, settled.text, ["budget.trials=7"])
+    task = resumed.experiment.build_task()
+    task.check()
+    assert task == settled.experiment.build_task()
+    _, robustness = task.objectives()
+    assert (robustness.direction, robustness.reference) == ("minimise", 4.0)
+
+
+def test_a_study_without_a_reference_stays_as_it_is() -> None:
+    composed = compose(["study=s"])
+    assert settle_reference(composed) is composed
+    assert settle_reference(compose(["study=s", "task=toy"])).experiment.study == "s"
+
+
+def test_a_reference_that_cannot_serve_is_refused_in_one_line(reference: Path, tmp_path: Path) -> None:
+    damaged, empty = tmp_path / "damaged.parquet", tmp_path / "empty.parquet"
+    damaged.write_text("no Parquet")
+    empty.write_bytes(cases_to_parquet(0, 0, Split.VALIDATION, [CaseScore("a", "here", "none", 0, "dice", 0.9)]))
+    for path, message in (
+        (tmp_path / "gone.parquet", "must be a file of rows, such as STUDY/cases/trial-00000-validation.parquet, but"),
+        (tmp_path, "but .* is none"),
+        (damaged, "must be a file of rows"),
+        (empty, "holds no dice on corrupted images or shift sets"),
+    ):
+        with pytest.raises(ValueError, match=message) as caught:
+            settle_reference(compose([*WISHES, f"task.reference={path}"]))
+        assert len(str(caught.value).splitlines()) == 1
+    with pytest.raises(ValueError, match=r"divides by the errors of a reference network; name the file"):
+        compose(WISHES).experiment.build_task().check()
