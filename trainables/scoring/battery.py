@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from paretoseg.trainables.seeds import derive_seed
 from paretoseg.trainables.severities.levels import SeverityTable, default_strengths
-from paretoseg.trainables.trainable import CLEAN
+from paretoseg.trainables.trainable import CLEAN, CLEAN_CONDITION, Condition
 
 
 @runtime_checkable
@@ -22,29 +22,6 @@ class _Named(Protocol):
 
 
 _Case = TypeVar("_Case", bound=_Named)
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One state in which cases are measured."""
-
-    corruption: str
-    """Name of the corruption, or 'none' for untouched images."""
-
-    severity: int
-    """1 to 5, or 0 for untouched images."""
-
-    shift: str = ""
-    """The shift set whose cases are measured, or '' for cases like those in training."""
-
-    def describe(self) -> str:
-        """The condition in a word or two, such as 'gaussian_blur 3' or 'shift fluo_520'."""
-        if self.shift:
-            return f"shift {self.shift}"
-        return f"{self.corruption} {self.severity}" if self.severity else "clean"
-
-
-CLEAN_CONDITION = Condition(CLEAN, 0)
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from paretoseg.trainables.scoring.battery import Condition
 from paretoseg.trainables.scoring.robustness_kinds import ErrorTable, Robustness
-from paretoseg.trainables.trainable import CLEAN
+from paretoseg.trainables.trainable import CLEAN, Condition
 
 _HOW = "task.reference=STUDY/cases/trial-00000-validation.parquet"
 
 
 def format_errors(errors: ErrorTable) -> list[str]:
     """A line a condition, which reads back to the very same numbers."""
-    return [f"{Condition(*key).describe()}: {error!r}" for key, error in errors.items()]
+    return [f"{condition.describe()}: {error!r}" for condition, error in errors.items()]
 
 
-def parse_errors(lines: Iterable[str]) -> dict[tuple[str, int, str], float]:
-    """The errors by corruption, severity and shift set.
+def parse_errors(lines: Iterable[str]) -> dict[Condition, float]:
+    """The errors by condition.
 
     Raises:
         ValueError: for a line that does not read so, or an error outside 0..1.
@@ -47,29 +46,29 @@ def check_errors(kind: Robustness, errors: ErrorTable, conditions: Sequence[Cond
             "task.robustness=mean_corruption_error divides by the errors of a reference network; name the file of its "
             f"rows, such as {_HOW}"
         ]
-    keys = [(condition.corruption, condition.severity, condition.shift) for condition in conditions]
-    missing = [condition.describe() for condition, key in zip(conditions, keys, strict=True) if key not in errors]
+    missing = [condition.describe() for condition in conditions if condition not in errors]
     if missing:
         return [
             f"the rows of task.reference must hold everything that counts, but they lack {', '.join(missing)}; measure "
             "the reference with the same task.corruptions, task.severities and data.shift, as `paretoseg rescore` does"
         ]
-    changes = {(corruption, shift) for corruption, _, shift in keys}
-    sums = {change: sum(errors[key] for key in keys if (key[0], key[2]) == change) for change in changes}
-    perfect = sorted(shift or corruption for (corruption, shift), total in sums.items() if total == 0.0)
+    sums = dict.fromkeys((condition.change for condition in conditions), 0.0)
+    for condition in conditions:
+        sums[condition.change] += errors[condition]
+    perfect = sorted(change.shift or change.corruption for change, total in sums.items() if total == 0.0)
     if perfect:
         return [f"the network of task.reference makes no error under {', '.join(perfect)}; name a weaker one"]
     return []
 
 
-def _parse(line: str) -> tuple[tuple[str, int, str], float]:
+def _parse(line: str) -> tuple[Condition, float]:
     where, colon, number = line.rpartition(":")
     kind, _, rest = where.partition(" ")
     try:
-        key = (CLEAN, 0, rest) if kind == "shift" else (kind, int(rest), "")
+        condition = Condition(CLEAN, 0, rest) if kind == "shift" else Condition(kind, int(rest))
         error = float(number)
     except ValueError:
         colon = ""
     if not colon or not 0.0 <= error <= 1.0 or math.isnan(error):
         raise ValueError(f"a line of task.reference_errors reads 'gaussian_blur 2: 0.125', got {line!r}")
-    return key, error
+    return condition, error

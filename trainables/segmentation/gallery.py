@@ -22,9 +22,8 @@ from paretoseg.trainables.evaluation.measuring import degrade, predict
 from paretoseg.trainables.evaluation.metrics import dice
 from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.networks.capacity import build_matched
-from paretoseg.trainables.scoring.battery import Condition
 from paretoseg.trainables.segmentation.trial import WEIGHTS_FILE
-from paretoseg.trainables.trainable import Assignment, Split
+from paretoseg.trainables.trainable import Assignment, Condition, Split
 
 MAX_EDGE = 256
 """Longest edge of a picture; larger images lose rows and columns until they fit."""
@@ -59,8 +58,8 @@ class Answer:
     """Mean Dice over foreground classes, 0 to 1, of the whole case."""
 
 
-View = tuple[str, str, int]
-"""What is looked at: name of the case, corruption, severity; 'none' and 0 for the clean image."""
+View = tuple[str, Condition]
+"""What is looked at: name of the case, and the condition that it is shown under."""
 
 
 def find_cases(task: ImageTask, split: Split, names: Sequence[str]) -> list[Case]:
@@ -78,11 +77,9 @@ def find_cases(task: ImageTask, split: Split, names: Sequence[str]) -> list[Case
     return [known[name] for name in names]
 
 
-def show_scenes(task: ImageTask, cases: Sequence[Case], conditions: Sequence[tuple[str, int]]) -> Mapping[View, Scene]:
-    """Every case under every condition (corruption and severity), as it was measured."""
-    return {
-        (case.name, *condition): _scene(case, Condition(*condition), task) for case in cases for condition in conditions
-    }
+def show_scenes(task: ImageTask, cases: Sequence[Case], conditions: Sequence[Condition]) -> Mapping[View, Scene]:
+    """Every case under every condition, as it was measured."""
+    return {(case.name, condition): _scene(case, condition, task) for case in cases for condition in conditions}
 
 
 def show_answers(
@@ -90,7 +87,7 @@ def show_answers(
     assignment: Assignment,
     checkpoint: Path,
     cases: Sequence[Case],
-    conditions: Sequence[tuple[str, int]],
+    conditions: Sequence[Condition],
 ) -> Mapping[View, Answer]:
     """What a trained network predicts.
 
@@ -99,7 +96,7 @@ def show_answers(
         assignment: Which candidate it is; its threads and its device are used here too.
         checkpoint: Folder with its weights.
         cases: What it is shown.
-        conditions: Corruptions and severities that each case is shown under.
+        conditions: What each case is shown under.
 
     Raises:
         ValueError: if the weights are missing, damaged, or another architecture's.
@@ -110,12 +107,12 @@ def show_answers(
     answers = {}
     for case in cases:
         # All conditions of a case in one batch: far fewer calls, and a case fits into memory as it did in training.
-        seen = [degrade([case], Condition(*condition), task.battery()) for condition in conditions]
+        seen = [degrade([case], condition, task.battery()) for condition in conditions]
         images, labels = (torch.cat(parts) for parts in zip(*seen, strict=True))
         masks = predict(network, images.to(assignment.device), patch).argmax(dim=1).cpu()
         scores = dice(masks, labels, load_once(task.data).num_classes).mean(dim=1).tolist()
         for condition, mask, score in zip(conditions, masks, scores, strict=True):
-            answers[case.name, *condition] = Answer(_to_picture(mask.numpy().astype(np.uint8), case), score)
+            answers[case.name, condition] = Answer(_to_picture(mask.numpy().astype(np.uint8), case), score)
     return answers
 
 

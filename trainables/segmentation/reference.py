@@ -19,12 +19,12 @@ from paretoseg.trainables.data.datasets import Case, load_once
 from paretoseg.trainables.evaluation.measuring import Scores, measure
 from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.networks.capacity import build_matched
-from paretoseg.trainables.scoring.battery import CLEAN_CONDITION, Battery, Condition
+from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.measures import DICE, ObjectiveMetric, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import select_means
 from paretoseg.trainables.segmentation.trial import STATE_FILE, WEIGHTS_FILE
 from paretoseg.trainables.severities.levels import NUM_SEVERITIES, Strengths
-from paretoseg.trainables.trainable import Assignment, CaseScore
+from paretoseg.trainables.trainable import CLEAN_CONDITION, Assignment, CaseScore, Condition
 
 POINTS = 100.0
 """Dice points of a Dice of 1."""

@@ -15,7 +15,7 @@ from typing import TypeVar
 from paretoseg.spaces.network_size import NetworkSize
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.trainables.data.datasets import Case, Dataset
-from paretoseg.trainables.scoring.battery import CLEAN_CONDITION, Battery, choose_quick, draw_subset, to_conditions
+from paretoseg.trainables.scoring.battery import Battery, choose_quick, draw_subset, to_conditions
 from paretoseg.trainables.scoring.counted_corruptions import TrainedCorruptions, find_uncounted
 from paretoseg.trainables.scoring.measures import ObjectiveMetric, Scoring, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule
@@ -24,7 +24,7 @@ from paretoseg.trainables.scoring.robustness_kinds import Robustness
 from paretoseg.trainables.severities.levels import SeverityTable, check_corruption, check_severity, default_strengths
 from paretoseg.trainables.severities.shipped import AUTO
 from paretoseg.trainables.severities.strengths import parse_strengths
-from paretoseg.trainables.trainable import Split
+from paretoseg.trainables.trainable import CLEAN_CONDITION, Split
 
 _Value = TypeVar("_Value")
 
@@ -169,7 +169,7 @@ class SegmentationSettings:
             self.robustness,
             self.robustness_over,
             excluded=tuple(self.find_uncounted(exposure)),
-            reference=tuple(parse_errors(self.reference_errors).items()),
+            reference=parse_errors(self.reference_errors),
         )
 
     def battery(self, shifts: Sequence[str] = (), split: Split = Split.VALIDATION) -> Battery:

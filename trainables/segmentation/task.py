@@ -169,4 +169,4 @@ class SegmentationTask:
             uncounted, settings.corruptions, settings.robustness_over, has_shift=bool(shifts)
         )
         counted = [condition for condition in self.battery(shifts).conditions if self.rule.counts(condition)]
-        return findings or check_errors(settings.robustness, dict(self.rule.reference), counted)
+        return findings or check_errors(settings.robustness, self.rule.reference, counted)

@@ -92,7 +92,7 @@ def test_both_objectives_can_be_computed_from_the_file_with_pandas_alone(
     evaluation: Evaluation, task: SegmentationTask, kind: Robustness, over: RobustnessOver
 ) -> None:
     reference = [dataclasses.replace(row, value=0.9 * row.value + 0.05) for row in evaluation.cases]
-    errors = tuple(to_errors(reference, "dice").items())
+    errors = to_errors(reference, "dice")
     rule = RobustnessRule(kind, over, excluded=task.rule.excluded, reference=errors)
     values = summarise(evaluation.cases, DICE, rule).values
     frame, other = (read(name_objectives(rows, "dice", rule)) for rows in (evaluation.cases, reference))

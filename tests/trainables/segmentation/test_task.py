@@ -14,7 +14,6 @@ from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.trainables.corruptions.table import CORRUPTIONS
 from paretoseg.trainables.data.textures import TexturesConfig
-from paretoseg.trainables.scoring.battery import Condition
 from paretoseg.trainables.scoring.counted_corruptions import TrainedCorruptions
 from paretoseg.trainables.scoring.objectives import RobustnessOver
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
@@ -22,7 +21,7 @@ from paretoseg.trainables.segmentation.config import SegmentationConfig
 from paretoseg.trainables.severities.calibration import read_calibration
 from paretoseg.trainables.severities.levels import PRESETS as PRESETS_OF_CORRUPTIONS
 from paretoseg.trainables.severities.shipped import locate_shipped
-from paretoseg.trainables.trainable import Split, Task
+from paretoseg.trainables.trainable import Condition, Split, Task
 
 
 def test_the_defaults_pass_their_own_check() -> None:
