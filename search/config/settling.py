@@ -7,7 +7,7 @@ a trial becoming incomparable. What there is to settle is known by the settings 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -44,8 +44,9 @@ def _with_task(composed: Composed, task: TaskConfig) -> Composed:
     if not names:
         return composed
     config = OmegaConf.create(composed.text)
+    plain = asdict(task)
     for name in names:
-        OmegaConf.update(config, f"task.{name}", getattr(task, name))
+        OmegaConf.update(config, f"task.{name}", plain[name], merge=False)
     return Composed(replace(composed.experiment, task=task), OmegaConf.to_yaml(config))
 
 

@@ -48,7 +48,7 @@ def compose_rescoring(folder: StudyFolder, created: Created, overrides: Sequence
     overrides = [_in_full(override) for override in overrides]
     _check_keys(created, overrides)
     asked = dict_of(overrides)
-    overrides += [f"{kept}=[]" for file, kept in _READ_ONCE.items() if file in asked and kept not in asked]
+    overrides += [f"{kept}={{}}" for file, kept in _READ_ONCE.items() if file in asked and kept not in asked]
     changeable = (*MEASUREMENT, *PLACE)
     composed = compose_stored(folder, created, overrides, changeable)
     if isinstance(composed.experiment.cluster, BatchConfig):
@@ -69,6 +69,8 @@ def read_settings(composed: Composed, task: ImageTask) -> dict[str, Any]:
     measured = {key: value for key, value in config["task"].items() if f"task.{key}" in MEASUREMENT}
     for file in _READ_ONCE:
         measured.pop(file.removeprefix("task."), None)
+    # As lines, which earlier rescorings kept: the same settings have the same name.
+    measured["reference_errors"] = [f"{where.describe()}: {error!r}" for where, error in task.rule.reference.items()]
     battery = task.battery()
     measured["corruptions"] = list(battery.corruptions)
     measured["strengths"] = {name: list(map(float, battery.strengths[name])) for name in battery.corruptions}

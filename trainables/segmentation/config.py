@@ -10,13 +10,12 @@ from paretoseg.spaces.exposure import find_exposure
 from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.trainables.data.datasets import DataConfig
 from paretoseg.trainables.scoring.objectives import to_errors
-from paretoseg.trainables.scoring.reference_errors import format_errors
+from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
 from paretoseg.trainables.segmentation.settings import SegmentationSettings
 from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.severities.calibration import describe_fit, settle_strengths
-from paretoseg.trainables.severities.levels import LEVELS, default_strengths, expand_corruptions
+from paretoseg.trainables.severities.levels import LEVELS, SeverityTable, default_strengths, expand_corruptions
 from paretoseg.trainables.severities.shipped import NONE, locate_calibration
-from paretoseg.trainables.severities.strengths import format_strengths
 from paretoseg.trainables.task_config import TaskConfig
 from paretoseg.trainables.trainable import CaseScore, SplitRow
 
@@ -35,7 +34,7 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
         settings = replace(
             self,
             corruptions=list(expand_corruptions(self.corruptions)),
-            strengths=format_strengths(settle_strengths(self.strengths, calibration)),
+            strengths=_to_lists(settle_strengths(self.strengths, calibration)),
         )
         return SegmentationTask(settings, data, exposure=tuple(sorted(find_exposure(space))) if space else ())
 
@@ -53,7 +52,7 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
         """
         asked, defaults = settle_strengths(self.strengths, self.locate_calibration(data)), default_strengths()
         measured = {name: defaults[name] for name in expand_corruptions(self.corruptions) if name in LEVELS}
-        return replace(self, strengths=format_strengths({**measured, **asked}))
+        return replace(self, strengths=_to_lists({**measured, **asked}))
 
     def settle_reference(self, read_rows: Callable[[Path], Sequence[CaseScore]]) -> SegmentationConfig:
         """With the errors of the reference network in it, if one is named and they are not there yet.
@@ -61,7 +60,7 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
         Raises:
             ValueError: if the file is missing or holds no such rows.
         """
-        if not self.reference or self.reference_errors:
+        if not self.reference or self.reference_errors.table:
             return self
         what = "task.reference must be a file of rows, such as STUDY/cases/trial-00000-validation.parquet"
         try:
@@ -76,7 +75,7 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
                 f"task.reference '{self.reference}' holds no {self.metric} on corrupted images or shift sets; name the "
                 "rows of a network that was measured on them"
             )
-        return replace(self, reference_errors=format_errors(errors))
+        return replace(self, reference_errors=ReferenceErrors.of(errors))
 
     def without_files(self) -> SegmentationConfig:
         """With the default strengths: a calibration lies where the search will run."""
@@ -86,3 +85,7 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
         """What a user should know of the calibration that a new study begins with, a line each."""
         path = self.locate_calibration(data)
         return describe_fit(path, expand_corruptions(self.corruptions), rows) if path else []
+
+
+def _to_lists(table: SeverityTable) -> dict[str, list[float]]:
+    return {name: list(strengths) for name, strengths in table.items()}

@@ -19,11 +19,11 @@ from paretoseg.trainables.scoring.battery import Battery, choose_quick, draw_sub
 from paretoseg.trainables.scoring.counted_corruptions import TrainedCorruptions, find_uncounted
 from paretoseg.trainables.scoring.measures import ObjectiveMetric, Scoring, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule
-from paretoseg.trainables.scoring.reference_errors import parse_errors
+from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
 from paretoseg.trainables.severities.levels import SeverityTable, check_corruption, check_severity, default_strengths
 from paretoseg.trainables.severities.shipped import AUTO
-from paretoseg.trainables.severities.strengths import parse_strengths
+from paretoseg.trainables.severities.strengths import check_strengths
 from paretoseg.trainables.trainable import CLEAN_CONDITION, Split
 
 _Value = TypeVar("_Value")
@@ -85,8 +85,8 @@ class SegmentationSettings:
     reference: str = ""
     """File of rows of the network that `mean_corruption_error` compares with."""
 
-    reference_errors: list[str] = field(default_factory=list, hash=False)
-    """Its errors, a line a condition; a study keeps them here and reads no file again."""
+    reference_errors: ReferenceErrors = field(default_factory=ReferenceErrors, hash=False)
+    """Its errors, by corruption and severity, and by shift set; a study keeps them here and reads no file again."""
 
     num_quick_cases: int = 4
     """Validation cases that the quick measurement after every step looks at, and as many of every shift set."""
@@ -102,8 +102,8 @@ class SegmentationSettings:
     defaults, or auto: `calibration.json` in `data.root`, else what is shipped for the data, else the defaults.
     """
 
-    strengths: list[str] = field(default_factory=list, hash=False)
-    """Strengths at severity 1 to 5, a line a corruption; a study keeps all of its own here and reads no file again."""
+    strengths: dict[str, list[float]] = field(default_factory=dict, hash=False)
+    """Strengths at severity 1 to 5, by corruption; a study keeps all of its own here and reads no file again."""
 
     metric: ObjectiveMetric = ObjectiveMetric.dice
     """What accuracy and robustness are made of: dice or nsd (surface Dice)."""
@@ -149,7 +149,8 @@ class SegmentationSettings:
     @property
     def severity_table(self) -> SeverityTable:
         """How strong each corruption is at severity 1 to 5."""
-        return {**default_strengths(), **parse_strengths(self.strengths)}
+        own = {name: check_strengths(name, values) for name, values in self.strengths.items()}
+        return {**default_strengths(), **own}
 
     def find_uncounted(self, exposure: Collection[str]) -> dict[str, str]:
         """The corruptions that are measured and do not count towards robustness, each with the reason.
@@ -169,7 +170,7 @@ class SegmentationSettings:
             self.robustness,
             self.robustness_over,
             excluded=tuple(self.find_uncounted(exposure)),
-            reference=parse_errors(self.reference_errors),
+            reference=self.reference_errors.table,
         )
 
     def battery(self, shifts: Sequence[str] = (), split: Split = Split.VALIDATION) -> Battery:

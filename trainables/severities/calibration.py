@@ -19,7 +19,7 @@ from paretoseg.spaces.atomic_file import write_atomically
 from paretoseg.trainables.severities.levels import LEVELS, Strengths
 from paretoseg.trainables.severities.response import Point, Span, choose_strengths, skip_idle, trace_response
 from paretoseg.trainables.severities.shipped import list_shipped, locate_shipped
-from paretoseg.trainables.severities.strengths import check_strengths, parse_strengths
+from paretoseg.trainables.severities.strengths import check_strengths
 from paretoseg.trainables.trainable import SplitRow
 
 CALIBRATION_SCHEMA = 1
@@ -207,18 +207,18 @@ def read_calibration(path: Path) -> Calibration:
         raise ValueError(f"'{path}': {error}; mend the file, or run paretoseg calibrate anew") from None
 
 
-def settle_strengths(lines: Sequence[str], file: Path | None) -> dict[str, Strengths]:
-    """The strengths that a config asks for, by corruption: those of its lines, then those of a calibration's file.
+def settle_strengths(asked: Mapping[str, Sequence[float]], file: Path | None) -> dict[str, Strengths]:
+    """The strengths that a config asks for, by corruption: those that it names, then those of a calibration's file.
 
     Args:
-        lines: As `parse_strengths` reads them.
+        asked: At severity 1 to 5, by corruption.
         file: A calibration, or None.
 
     Raises:
-        ValueError: for lines or a file that cannot be read; the message names the key.
+        ValueError: for strengths that do not fit or a file that cannot be read; the message names the key.
     """
     try:
-        named = parse_strengths(lines)
+        named = {name: check_strengths(name, values) for name, values in asked.items()}
     except ValueError as error:
         raise ValueError(f"task.strengths: {error}") from None
     try:

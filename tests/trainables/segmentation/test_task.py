@@ -16,6 +16,7 @@ from paretoseg.trainables.corruptions.table import CORRUPTIONS
 from paretoseg.trainables.data.textures import TexturesConfig
 from paretoseg.trainables.scoring.counted_corruptions import TrainedCorruptions
 from paretoseg.trainables.scoring.objectives import RobustnessOver
+from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
 from paretoseg.trainables.segmentation.config import SegmentationConfig
 from paretoseg.trainables.severities.calibration import read_calibration
@@ -149,22 +150,22 @@ def test_a_battery_that_training_may_show_whole_is_refused_before_the_search() -
 
 
 def test_a_mean_corruption_error_needs_a_reference_that_errs_under_all_that_counts() -> None:
-    def check(*lines: str) -> None:
+    def check(errors: dict[str, dict[int, float]]) -> None:
         config = SegmentationConfig(
             robustness=Robustness.mean_corruption_error, corruptions=["gaussian_noise", "gamma_up"], severities=[2],
-            reference_errors=list(lines),
+            reference_errors=ReferenceErrors(errors),
         )  # fmt: skip
         config.build(TexturesConfig(), SearchSpace({"augmentation": "intensity"})).check()
 
-    check("gaussian_noise 2: 0.5")
+    check({"gaussian_noise": {2: 0.5}})
     with pytest.raises(ValueError, match=r"name the file of its rows, such as task\.reference="):
-        check()
+        check({})
     with pytest.raises(ValueError, match="but they lack gaussian_noise 2"):
-        check("gaussian_noise 4: 0.5")
+        check({"gaussian_noise": {4: 0.5}})
     with pytest.raises(ValueError, match="makes no error under gaussian_noise"):
-        check("gaussian_noise 2: 0.0")
-    with pytest.raises(ValueError, match=r"a line of task\.reference_errors reads"):
-        check("gaussian_noise: 0.5")
+        check({"gaussian_noise": {2: 0.0}})
+    with pytest.raises(ValueError, match=r"task\.reference_errors must lie in 0\.\.1, got 1\.5 for gaussian_noise 2"):
+        check({"gaussian_noise": {2: 1.5}})
 
 
 def test_composing_checking_and_pickling_a_task_imports_no_torch() -> None:
