@@ -10,27 +10,22 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from torch import Tensor, nn
+from torch import Tensor
 
 from paretoseg.trainables.data.datasets import Case, load_once
 from paretoseg.trainables.evaluation.measuring import degrade, predict
 from paretoseg.trainables.evaluation.metrics import dice
 from paretoseg.trainables.image_task import ImageTask
-from paretoseg.trainables.networks.capacity import build_matched
-from paretoseg.trainables.segmentation.trial import WEIGHTS_FILE
+from paretoseg.trainables.networks.capacity import draw_blueprint
+from paretoseg.trainables.networks.checkpoint import load_network
 from paretoseg.trainables.trainable import Assignment, Condition, Split
 
 MAX_EDGE = 256
 """Longest edge of a picture; larger images lose rows and columns until they fit."""
-
-
-_UNREADABLE = (RuntimeError, UnpicklingError, EOFError, OSError, TypeError, ValueError, AttributeError)
-"""What torch raises for a file that is damaged or holds something else."""
 
 
 @dataclass(frozen=True)
@@ -102,32 +97,18 @@ def show_answers(
         ValueError: if the weights are missing, damaged, or another architecture's.
     """
     torch.set_num_threads(assignment.num_threads)
-    network = _load_network(task, assignment, checkpoint)
-    patch = assignment.candidate.recipe.patch
+    blueprint = draw_blueprint(assignment.candidate, load_once(task.data), task.network_size)
+    network = load_network(blueprint, checkpoint).to(assignment.device)
     answers = {}
     for case in cases:
         # All conditions of a case in one batch: far fewer calls, and a case fits into memory as it did in training.
         seen = [degrade([case], condition, task.battery()) for condition in conditions]
         images, labels = (torch.cat(parts) for parts in zip(*seen, strict=True))
-        masks = predict(network, images.to(assignment.device), patch).argmax(dim=1).cpu()
+        masks = predict(network, images.to(assignment.device), blueprint.window).argmax(dim=1).cpu()
         scores = dice(masks, labels, load_once(task.data).num_classes).mean(dim=1).tolist()
         for condition, mask, score in zip(conditions, masks, scores, strict=True):
             answers[case.name, condition] = Answer(_to_picture(mask.numpy().astype(np.uint8), case), score)
     return answers
-
-
-def _load_network(task: ImageTask, assignment: Assignment, checkpoint: Path) -> nn.Module:
-    dataset = load_once(task.data)
-    network = build_matched(assignment.candidate, task.network_size, dataset)
-    try:
-        weights = torch.load(checkpoint / WEIGHTS_FILE, weights_only=True, map_location="cpu")
-        network.load_state_dict(weights)
-    except FileNotFoundError:
-        raise ValueError(f"the checkpoint must hold {WEIGHTS_FILE}, but it does not; restore it") from None
-    except _UNREADABLE as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":.")
-        raise ValueError(f"{WEIGHTS_FILE} does not fit the trial ({reason}); restore it") from None
-    return network.eval().to(assignment.device)
 
 
 def _scene(case: Case, condition: Condition, task: ImageTask) -> Scene:

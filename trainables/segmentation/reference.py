@@ -18,11 +18,12 @@ from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Case, load_once
 from paretoseg.trainables.evaluation.measuring import Scores, measure
 from paretoseg.trainables.image_task import ImageTask
-from paretoseg.trainables.networks.capacity import build_matched
+from paretoseg.trainables.networks.capacity import draw_blueprint
+from paretoseg.trainables.networks.checkpoint import load_network
 from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.measures import DICE, ObjectiveMetric, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import select_means
-from paretoseg.trainables.segmentation.trial import STATE_FILE, WEIGHTS_FILE
+from paretoseg.trainables.segmentation.trial import STATE_FILE
 from paretoseg.trainables.severities.levels import NUM_SEVERITIES, Strengths
 from paretoseg.trainables.trainable import CLEAN_CONDITION, Assignment, CaseScore, Condition
 
@@ -69,10 +70,8 @@ class ReferenceNetwork:
     def __init__(self, task: ImageTask, assignment: Assignment, checkpoint: Path, cases: Sequence[Case]) -> None:
         torch.set_num_threads(assignment.num_threads)
         dataset = load_once(task.data)
-        self._network = build_matched(assignment.candidate, task.network_size, dataset)
-        weights = torch.load(checkpoint / WEIGHTS_FILE, weights_only=True, map_location="cpu")
-        self._network.load_state_dict(weights)
-        self._network.eval().to(assignment.device)
+        blueprint = draw_blueprint(assignment.candidate, dataset, task.network_size)
+        self._network = load_network(blueprint, checkpoint).to(assignment.device)
         self._battery, self._assignment, self._cases = task.battery(), assignment, cases
         # Overlap alone, whatever the search is to be judged by: it takes a fraction of the time that surfaces do.
         self._scoring = dataclasses.replace(

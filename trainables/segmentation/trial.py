@@ -32,7 +32,8 @@ from paretoseg.spaces.objective import Measurement
 from paretoseg.trainables.data.datasets import Case, DataConfig, load_once
 from paretoseg.trainables.evaluation.costs import measure_costs, name_device
 from paretoseg.trainables.evaluation.measuring import Scores, measure, to_tensor
-from paretoseg.trainables.networks.capacity import build_matched
+from paretoseg.trainables.networks.capacity import draw_blueprint
+from paretoseg.trainables.networks.checkpoint import WEIGHTS_FILE
 from paretoseg.trainables.networks.encoder_decoder import initialise_weights
 from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.measures import MEASURES, Scoring, SurfaceMetrics
@@ -54,7 +55,7 @@ from paretoseg.trainables.training.memory import PeakMeter, available_bytes, kee
 from paretoseg.trainables.training.parallel import count_workers, is_leader
 from paretoseg.trainables.training.sampling import PatchSampler, load_training_cases_once
 
-WEIGHTS_FILE, STATE_FILE = "weights.pt", "training.pt"
+STATE_FILE = "training.pt"
 
 
 class SegmentationTrainable:
@@ -75,7 +76,7 @@ class SegmentationTrainable:
             foreground_ratio=self._recipe.foreground_ratio,
         )
         self._meter = PeakMeter(assignment.device)
-        self._network = build_matched(assignment.candidate, settings.network_size, self._dataset)
+        self._network = draw_blueprint(assignment.candidate, self._dataset, settings.network_size).build()
         initialise_weights(self._network, assignment.seed)
         self._network.to(assignment.device)
         is_half = find_half(settings.precision, assignment.device)

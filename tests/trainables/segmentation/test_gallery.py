@@ -7,10 +7,10 @@ from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Case, Dataset, load_once
 from paretoseg.trainables.data.textures import TexturesConfig
+from paretoseg.trainables.networks.checkpoint import WEIGHTS_FILE
 from paretoseg.trainables.scoring.objectives import select_means
 from paretoseg.trainables.segmentation.config import SegmentationConfig
 from paretoseg.trainables.segmentation.gallery import MAX_EDGE, find_cases, show_answers, show_scenes
-from paretoseg.trainables.segmentation.trial import WEIGHTS_FILE
 from paretoseg.trainables.trainable import CLEAN_CONDITION, Assignment, Condition, Split
 
 CANDIDATE = Candidate(Architecture(depth=2, width=4), Recipe(patch=32))
@@ -115,17 +115,17 @@ def test_a_case_that_is_gone_is_named(task):
 
 
 def test_weights_that_are_missing_damaged_or_of_another_network_are_refused_in_one_line(task, trained, tmp_path):
-    with pytest.raises(ValueError, match=r"must hold weights\.pt"):
+    with pytest.raises(ValueError, match=r"holds no weights\.pt"):
         show(task, tmp_path)
     for content in (b"", b"no weights at all", (trained[0] / WEIGHTS_FILE).read_bytes()[:900]):
         (tmp_path / WEIGHTS_FILE).write_bytes(content)
-        with pytest.raises(ValueError, match=r"weights\.pt does not fit the trial") as error:
+        with pytest.raises(ValueError, match=r"weights\.pt does not hold the weights of this trial") as error:
             show(task, tmp_path)
         assert "\n" not in str(error.value)
     torch.save([1, 2], tmp_path / WEIGHTS_FILE)
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match="does not hold the weights"):
         show(task, tmp_path)
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match="does not hold the weights"):
         show(task, trained[0], candidate=Candidate(Architecture(depth=3, width=8), Recipe(patch=32)))
 
 
