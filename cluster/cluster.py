@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -23,9 +24,10 @@ RAY_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
 
 
 @dataclass(unsafe_hash=True)
-class ClusterConfig:
+class ClusterConfig(ABC):
     """Settings of a place to run; every place's config derives from it and stands in a module of its own."""
 
+    @abstractmethod
     def check(self, resources: Resources) -> None:
         """Looks, before anything is begun, whether a trial can fit.
 
@@ -33,13 +35,18 @@ class ClusterConfig:
             ValueError: if it cannot; the message names what there is.
         """
 
+
+@dataclass(unsafe_hash=True)
+class DirectConfig(ClusterConfig):
+    """A place whose machines the search itself uses, from the process that was started."""
+
+    @abstractmethod
     def connect(self) -> AbstractContextManager[Sequence[Node]]:
         """Brings Ray up and gives its nodes; leaving the block takes it down again.
 
         Raises:
             ValueError: if the settings do not fit this machine.
         """
-        raise AssertionError(f"{type(self).__name__} must say how it connects")
 
 
 @dataclass(frozen=True)
@@ -102,13 +109,13 @@ class BatchConfig(ClusterConfig):
         """True if a path means the same here and there; where not, a study at a path is begun by the job itself."""
         return True
 
+    @abstractmethod
     def render(self, order: Order) -> str:
         """The job as text, exactly as `submit` would hand it in.
 
         Raises:
             ValueError: if the order does not fit the place.
         """
-        raise AssertionError(f"{type(self).__name__} must say how a job reads")
 
     def reach(self) -> None:
         """Looks whether the place can be reached from here, before anything is begun.
@@ -117,13 +124,13 @@ class BatchConfig(ClusterConfig):
             ValueError: if it cannot.
         """
 
+    @abstractmethod
     def submit(self, order: Order) -> Ticket:
         """Hands the job in.
 
         Raises:
             ValueError: if the place refuses it or cannot be reached.
         """
-        raise AssertionError(f"{type(self).__name__} must say how a job is submitted")
 
     def follow(self, ticket: Ticket, show: Callable[[str], None]) -> int | None:
         """Waits for the end of a job, where the command stays to do so; returns the exit code of its search, or None.

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from paretoseg.cluster.cluster import ClusterConfig
+from paretoseg.cluster.cluster import DirectConfig
 from paretoseg.cluster.resources import Node, Resources
 
 
 @dataclass(unsafe_hash=True)
-class SerialConfig(ClusterConfig):
+class SerialConfig(DirectConfig):
     """This process alone; `resources` only sets the number of threads."""
 
     def check(self, resources: Resources) -> None:

@@ -24,6 +24,7 @@ from paretoseg.cluster.kubernetes.manifest import (
     to_yaml,
 )
 from paretoseg.cluster.kubernetes.manifest_rules import find_faults
+from paretoseg.cluster.resources import Resources
 
 _WAIT_SECONDS = 600
 """How long the search waits for the head of its own Ray."""
@@ -109,6 +110,9 @@ class KubernetesConfig(BatchConfig):
     def has_local_paths(self) -> bool:
         """False: the pods see their own disks."""
         return False
+
+    def check(self, resources: Resources) -> None:
+        """Nothing: the cluster finds or brings a machine for every pod."""
 
     def render(self, order: Order) -> str:
         """The RayJob as YAML.

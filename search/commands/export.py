@@ -24,9 +24,9 @@ from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Dataset, load_once
 from paretoseg.trainables.data.files_config import FilesConfig
 from paretoseg.trainables.data.model_record import MAX_NAME, ModelRecord, to_safe_name
+from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.scoring.measures import DICE
 from paretoseg.trainables.scoring.objectives import select_means
-from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.trainable import Split
 
 
@@ -86,7 +86,7 @@ def _describe(
     record: StudyRecord,
     trial: Trial,
     *,
-    task: SegmentationTask,
+    task: ImageTask,
     dataset: Dataset,
     form: str,
 ) -> ModelRecord:
@@ -105,7 +105,7 @@ def _write(
     model: ModelRecord,
     candidate: Candidate,
     *,
-    task: SegmentationTask,
+    task: ImageTask,
     checkpoint: Path,
     form: str,
     console: Console,
@@ -158,9 +158,9 @@ def _check_settled(folder: StudyFolder, trial: Trial) -> None:
         )
 
 
-def _read_task(folder: StudyFolder, record: StudyRecord) -> SegmentationTask:
+def _read_task(folder: StudyFolder, record: StudyRecord) -> ImageTask:
     task = rebuild_task(folder, record.created)
-    if not isinstance(task, SegmentationTask):
+    if not isinstance(task, ImageTask):
         raise ValueError("only studies with task=segmentation have networks to export; this one has another task")
     return task
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from paretoseg.search.config.config import Composed, Experiment, compose
-from paretoseg.search.config.references import settle_reference
 from paretoseg.search.config.resuming import merge_overrides
+from paretoseg.search.config.settling import settle
 from paretoseg.search.config.splits import check_splits
 from paretoseg.search.config.stored_task import compose_stored
-from paretoseg.search.config.strengths import describe_calibration, settle
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.strategies.pruner import Pruner
 from paretoseg.search.strategies.strategy import Strategy
@@ -57,7 +56,7 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
         _check_seed(record, composed.experiment.seed)
     else:
         folder.check_unused()
-        composed = settle_reference(settle(composed))
+        composed = settle(composed)
     experiment = composed.experiment
     space = experiment.build_space()
     task = experiment.build_task()
@@ -65,7 +64,7 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
         _check_same_search(folder, record, space, task)
     task.check()
     check_splits(folder, task)
-    notes = () if record is not None else describe_calibration(experiment.task, experiment.data, task.split_rows())
+    notes = () if record is not None else experiment.task.notes(experiment.data, task.split_rows())
     experiment.cluster.check(experiment.resources)
     settle_mode(experiment.tracking)
     objectives = task.objectives()

@@ -22,7 +22,6 @@ from paretoseg.search.config.config import Experiment
 from paretoseg.search.config.overrides import quote
 from paretoseg.search.config.resuming import merge_overrides
 from paretoseg.search.config.splits import keep_splits
-from paretoseg.search.config.strengths import without_calibration
 from paretoseg.search.fronts.certainty import Certainty
 from paretoseg.search.reports.certainty_text import describe_ends
 from paretoseg.search.reports.text import describe_seconds, front_table
@@ -86,7 +85,7 @@ def _send(
     experiment: Experiment, cluster: BatchConfig, overrides: Sequence[str], console: Console, *, dry_run: bool
 ) -> int:
     """Hands the search to a place with disks of its own: what can be checked here is, and the rest there."""
-    replace(experiment, task=without_calibration(experiment.task)).build_task()
+    replace(experiment, task=experiment.task.without_files()).build_task()
     cluster.check(experiment.resources)
     order = make_order(experiment.study, overrides, experiment.storage, locate(experiment))
     is_online = experiment.tracking.mode is Mode.online

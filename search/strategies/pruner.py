@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,12 +28,12 @@ class Pruner(Protocol):
 
 
 @dataclass(unsafe_hash=True)
-class PrunerConfig:
+class PrunerConfig(ABC):
     """Settings of a pruner; every pruner's config derives from it and stands beside the pruner."""
 
+    @abstractmethod
     def build(self, objectives: Sequence[Objective]) -> Pruner:
         """The pruner for these objectives."""
-        raise AssertionError(f"{type(self).__name__} must say what it builds")
 
 
 @dataclass(unsafe_hash=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -53,12 +54,12 @@ class Strategy(Protocol):
 
 
 @dataclass(unsafe_hash=True)
-class StrategyConfig:
+class StrategyConfig(ABC):
     """Settings of a strategy; every strategy's config derives from it and stands beside the strategy."""
 
+    @abstractmethod
     def build(self, space: SearchSpace, objectives: Sequence[Objective], seed: int) -> Strategy:
         """The strategy over a space; `seed` is the study's."""
-        raise AssertionError(f"{type(self).__name__} must say what it builds")
 
 
 class Archive:

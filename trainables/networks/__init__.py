@@ -1,5 +1,5 @@
 """From an architecture to a network: one composable encoder-decoder, and MONAI's families behind the same call.
 
 Imports torch, MONAI, `spaces` and records of data. Bundles carry the sources of networks, which import nothing else.
-Start with `encoder_decoder.py`.
+Start with `encoder_decoder.py`; `capacity.draw_blueprint` leads from a candidate to its network.
 """

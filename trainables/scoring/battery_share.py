@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 
 from paretoseg.trainables.data.datasets import Dataset
-from paretoseg.trainables.scoring.battery import CLEAN_CONDITION, Battery, Condition
+from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.windows import count_windows
-from paretoseg.trainables.trainable import Split
+from paretoseg.trainables.trainable import CLEAN_CONDITION, Condition, Split
 
 PASSES_OF_TRAINING = 3
 """Passes through the network that an iteration is worth: one forward, and one backward that takes twice as long."""

@@ -19,8 +19,8 @@ from paretoseg.spaces.atomic_file import write_atomically
 from paretoseg.spaces.records import decode, encode, parse_json, shorten
 from paretoseg.trainables.severities.levels import LEVELS, Strengths
 from paretoseg.trainables.severities.response import Point, Span, choose_strengths, skip_idle, trace_response
-from paretoseg.trainables.severities.shipped import list_shipped
-from paretoseg.trainables.severities.strengths import check_strengths, parse_strengths
+from paretoseg.trainables.severities.shipped import list_shipped, locate_shipped
+from paretoseg.trainables.severities.strengths import check_strengths
 from paretoseg.trainables.trainable import SplitRow
 
 CALIBRATION_SCHEMA = 1
@@ -212,18 +212,18 @@ def read_calibration(path: Path) -> Calibration:
     return found
 
 
-def settle_strengths(lines: Sequence[str], file: Path | None) -> dict[str, Strengths]:
-    """The strengths that a config asks for, by corruption: those of its lines, then those of a calibration's file.
+def settle_strengths(asked: Mapping[str, Sequence[float]], file: Path | None) -> dict[str, Strengths]:
+    """The strengths that a config asks for, by corruption: those that it names, then those of a calibration's file.
 
     Args:
-        lines: As `parse_strengths` reads them.
+        asked: At severity 1 to 5, by corruption.
         file: A calibration, or None.
 
     Raises:
-        ValueError: for lines or a file that cannot be read; the message names the key.
+        ValueError: for strengths that do not fit or a file that cannot be read; the message names the key.
     """
     try:
-        named = parse_strengths(lines)
+        named = {name: check_strengths(name, values) for name, values in asked.items()}
     except ValueError as error:
         raise ValueError(f"task.strengths: {error}") from None
     try:
@@ -234,6 +234,33 @@ def settle_strengths(lines: Sequence[str], file: Path | None) -> dict[str, Stren
             f"task.calibration: {error}; {names} are shipped, and task.calibration=none does without"
         ) from None
     return {**calibrated, **named}
+
+
+def describe_fit(path: Path, corruptions: Sequence[str], rows: Sequence[SplitRow]) -> list[str]:
+    """What a user should know of a calibration that a new study begins with, a line each.
+
+    Args:
+        path: Its file.
+        corruptions: Those of the study's battery.
+        rows: The cases of the study.
+
+    Raises:
+        ValueError: if the file cannot be read as a calibration.
+    """
+    calibration, found = read_calibration(path), list[str]()
+    name = f"the shipped calibration '{path.stem}'" if path == locate_shipped(path.stem) else f"'{path}'"
+    if calibration.data_sha256 != hash_splits(rows):
+        found.append(
+            f"{name} was made with other data or splits ({calibration.dataset}): its strengths hold, "
+            "but what a network loses there may be more or less here"
+        )
+    missing = [corruption for corruption in corruptions if corruption not in calibration.corruptions]
+    if missing:
+        found.append(f"{name} does not know {', '.join(missing)}: the default strengths are taken")
+    for corruption in corruptions:
+        if corruption in calibration.corruptions:
+            found += [f"calibration of {corruption}: {note}" for note in calibration.corruptions[corruption].notes]
+    return found
 
 
 def _check_corruption(name: str, found: CalibratedCorruption) -> None:

@@ -30,7 +30,7 @@ def build_rows(task: SegmentationTask, mean: float, changed: float) -> list[Case
     """What a network could have scored on the validation cases of the data."""
     generator = np.random.default_rng(0)
     cases = [row for row in task.split_rows() if row.split == Split.VALIDATION.value]
-    levels = [(name, level) for name in task.corruptions for level in task.severities]
+    levels = [(name, level) for name in task.settings.corruptions for level in task.settings.severities]
     rows = []
     for case in cases:
         ease = generator.normal(0.0, 0.05)

@@ -16,7 +16,7 @@ from paretoseg.search.study.study import Budget
 from paretoseg.search.trials.trial import Failure, FailureKind, State
 from paretoseg.spaces.objective import Measurement
 from paretoseg.trainables.toy import Failure as ToyFailure
-from paretoseg.trainables.toy import ToyTask
+from paretoseg.trainables.toy import ToyConfig, ToyTask
 from paretoseg.trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Evaluation
 from tests.builders import build_session
 
@@ -165,7 +165,7 @@ def test_the_test_of_a_lost_worker_is_made_again(tmp_path):
 
 
 def test_failures_in_a_row_end_the_session_without_tests(tmp_path):
-    task = ToyTask(failure=ToyFailure.error, fails_below=2.0)
+    task = ToyTask(ToyConfig(failure=ToyFailure.error, fails_below=2.0))
     session = run(tmp_path, task=task, budget=Budget(trials=50, max_failures=3))
     assert session.study.gave_up
     assert [trial.state for trial in session.study.trials] == [State.FAILED] * 3
@@ -228,7 +228,7 @@ def test_everybody_who_observes_sees_every_change(tmp_path):
 @pytest.mark.parametrize("pruner", [NeverConfig(), MedianConfig(min_trials=2, min_steps=1)], ids=["never", "median"])
 def test_a_crash_before_or_after_any_record_changes_nothing(tmp_path, pruner):
     """The folder as it lay when the process died, checkpoints and all, is gone on with; the answer stays the same."""
-    settings = {"pruner": pruner, "budget": Budget(trials=7), "task": ToyTask(noise=0.02, num_steps=2)}
+    settings = {"pruner": pruner, "budget": Budget(trials=7), "task": ToyTask(ToyConfig(noise=0.02, num_steps=2))}
     session = build_session(tmp_path / "whole", **settings)
     journal, append, crashes = session.folder.journal, session.folder.journal.append, []
 

@@ -11,11 +11,11 @@ from paretoseg.search.study.study import Budget
 from paretoseg.search.trials.events import Created, Failed, Finished, Opened, Started, Stopped
 from paretoseg.search.trials.trial import Failure, FailureKind, State
 from paretoseg.trainables.toy import Failure as ToyFailure
-from paretoseg.trainables.toy import ToyTask
+from paretoseg.trainables.toy import ToyConfig, ToyTask
 from tests.builders import MemoryLog, build_study, created, run_study, run_trial
 
 FAILURE = Failure(FailureKind.LOST, "the worker died")
-PARTLY_FAILING = ToyTask(failure=ToyFailure.error, fails_below=0.3)
+PARTLY_FAILING = ToyTask(ToyConfig(failure=ToyFailure.error, fails_below=0.3))
 
 
 def finish(study, trial, time=0.0):

@@ -144,20 +144,20 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, content: str) -> No
         read_calibration(path)
 
 
-def test_lines_win_over_a_file_and_both_over_nothing(tmp_path: Path) -> None:
+def test_what_is_asked_for_wins_over_a_file_and_both_over_nothing(tmp_path: Path) -> None:
     path = tmp_path / "calibration.json"
     write_calibration(path, CALIBRATION)
-    assert settle_strengths([], None) == {}
-    assert settle_strengths([], path) == {"gaussian_noise": STRENGTHS}
-    line = "gaussian_noise: 0.1 0.2 0.3 0.4 0.5"
-    assert settle_strengths([line], path) == {"gaussian_noise": (0.1, 0.2, 0.3, 0.4, 0.5)}
+    assert settle_strengths({}, None) == {}
+    assert settle_strengths({}, path) == {"gaussian_noise": STRENGTHS}
+    asked = {"gaussian_noise": [0.1, 0.2, 0.3, 0.4, 0.5]}
+    assert settle_strengths(asked, path) == {"gaussian_noise": (0.1, 0.2, 0.3, 0.4, 0.5)}
 
 
 def test_refusals_name_the_key(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"^task\.strengths: a line"):
-        settle_strengths(["motion"], None)
+    with pytest.raises(ValueError, match=r"^task\.strengths: strengths of motion must be 5 numbers"):
+        settle_strengths({"motion": [1.0]}, None)
     with pytest.raises(ValueError, match=r"^task\.calibration: .* is missing"):
-        settle_strengths([], tmp_path / "gone.json")
+        settle_strengths({}, tmp_path / "gone.json")
 
 
 def test_the_hash_of_splits_depends_on_cases_and_not_on_their_order() -> None:

@@ -1,4 +1,4 @@
-"""The file `architecture.yaml`: all that it takes to build an exported network again.
+"""A network without weights, and the file `architecture.yaml`: all that it takes to build an exported one again.
 
 network = rebuild_network(Path("exports/mine-trial-00006-bundle/architecture.yaml"))
 network.load_state_dict(torch.load(".../models/model.pt", weights_only=True))
@@ -24,7 +24,7 @@ ARCHITECTURE_FILE = "architecture.yaml"
 
 _EXPLANATION = """\
 # The network, as paretoseg builds it, comes back without weights from rebuild_network(path), which is in
-# paretoseg.trainables.export.blueprint.
+# paretoseg.trainables.networks.blueprint.
 # window: edge of the sliding window, in pixels or voxels, the training patch.
 """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from paretoseg.trainables.export.blueprint import read_blueprint, rebuild_network
+from paretoseg.trainables.networks.blueprint import read_blueprint, rebuild_network
 from tests.trainables.exports import answer, build_network, draw
 
 
