@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import ray
 from ray.exceptions import AuthenticationError
 
-from paretoseg.cluster.cluster import ClusterConfig
+from paretoseg.cluster.cluster import DirectConfig
 from paretoseg.cluster.resources import Node, Resources
 
 _POLL_SECONDS = 0.3
@@ -23,8 +23,8 @@ _PROBE_SECONDS = 2.0
 
 
 @dataclass(unsafe_hash=True)
-class AttachedConfig(ClusterConfig):
-    """A running Ray cluster; the search connects to it and leaves it running."""
+class AttachedConfig(DirectConfig):
+    """A Ray that somebody else brought up and takes down; the search only uses it."""
 
     address: str = ""
     """host:port of its head; empty for the environment variable RAY_ADDRESS."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -23,9 +24,10 @@ RAY_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
 
 
 @dataclass(unsafe_hash=True)
-class ClusterConfig:
-    """Settings of a place to run; each place has a subclass in its own module."""
+class ClusterConfig(ABC):
+    """Settings of a place to run; every place's config derives from it and stands in a module of its own."""
 
+    @abstractmethod
     def check(self, resources: Resources) -> None:
         """Checks, before anything is started, that a trial fits.
 
@@ -33,13 +35,18 @@ class ClusterConfig:
             ValueError: if it does not; the message says what is available.
         """
 
+
+@dataclass(unsafe_hash=True)
+class DirectConfig(ClusterConfig):
+    """A place whose machines the search itself uses, from the process that was started."""
+
+    @abstractmethod
     def connect(self) -> AbstractContextManager[Sequence[Node]]:
         """Starts Ray and yields its nodes; stops Ray at the end of the block.
 
         Raises:
             ValueError: if the settings do not fit this machine.
         """
-        raise AssertionError(f"{type(self).__name__} must say how it connects")
 
 
 @dataclass(frozen=True)
@@ -102,13 +109,13 @@ class BatchConfig(ClusterConfig):
         """True if the job sees the same paths as this machine; if not, the job itself creates a study at a path."""
         return True
 
-    def render(self, submission: Submission) -> str:
-        """The job as text, exactly as `submit` would send it.
+    @abstractmethod
+    def render(self, order: Order) -> str:
+        """The job as text, exactly as `submit` would hand it in.
 
         Raises:
             ValueError: if the submission does not fit the place.
         """
-        raise AssertionError(f"{type(self).__name__} must say how a job reads")
 
     def check_reachable(self) -> None:
         """Checks, before anything is started, that jobs can be submitted from here.
@@ -117,13 +124,13 @@ class BatchConfig(ClusterConfig):
             ValueError: if it cannot.
         """
 
-    def submit(self, submission: Submission) -> Ticket:
-        """Submits the job and returns its ticket.
+    @abstractmethod
+    def submit(self, order: Order) -> Ticket:
+        """Hands the job in.
 
         Raises:
             ValueError: if the place refuses it or cannot be reached.
         """
-        raise AssertionError(f"{type(self).__name__} must say how a job is submitted")
 
     def follow(self, ticket: Ticket, show: Callable[[str], None]) -> int | None:
         """Waits for the end of a job and returns the exit code of its search; None if this place does not wait.

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import ray
 
-from paretoseg.cluster.cluster import OBJECT_STORE_BYTES, RAY_ENVIRONMENT, ClusterConfig
+from paretoseg.cluster.cluster import OBJECT_STORE_BYTES, RAY_ENVIRONMENT, DirectConfig
 from paretoseg.cluster.resources import Node, Resources
 
 _NVIDIA_GPUS, _AMD_GPUS = Path("/proc/driver/nvidia/gpus"), Path("/dev/kfd")
 
 
 @dataclass(unsafe_hash=True)
-class LocalConfig(ClusterConfig):
-    """This machine only."""
+class LocalConfig(DirectConfig):
+    """This machine alone."""
 
     cpus: int = 0
     """How many CPU cores the search may use; 0 for all that this process may use."""

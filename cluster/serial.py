@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from paretoseg.cluster.cluster import ClusterConfig
+from paretoseg.cluster.cluster import DirectConfig
 from paretoseg.cluster.resources import Node, Resources
 
 
 @dataclass(unsafe_hash=True)
-class SerialConfig(ClusterConfig):
-    """This process only; `resources` sets only the number of threads."""
+class SerialConfig(DirectConfig):
+    """This process alone; `resources` only sets the number of threads."""
 
     def check(self, resources: Resources) -> None:
         """Checks that one process is enough.

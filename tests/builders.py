@@ -81,7 +81,7 @@ def run_trial(study: Study, trial: Trial, task: ToyTask) -> None:
     """Takes one trial of the toy task from its first step to its end."""
     trainable = task.build(Assignment(trial.candidate, trial.seed))
     try:
-        for step in range(1, task.num_steps + 1):
+        for step in range(1, task.settings.num_steps + 1):
             if study.report(trial.trial_id, step, trainable.step().values, 0.0):
                 study.stop(Stopped(0.0, trial.trial_id, began_at=0.0, seconds=1.0))
                 return
@@ -112,7 +112,7 @@ def build_session(
 ) -> Session:
     """A session of the toy task on a real folder, begun or resumed; its clock ticks once a look."""
     task = task or ToyTask()
-    folder = StudyFolder(str(location))
+    folder = location if isinstance(location, StudyFolder) else StudyFolder(str(location))
     if not folder.exists():
         folder.journal.append(created(task))
     objectives = task.objectives()

@@ -15,7 +15,7 @@ import json
 import math
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -83,18 +83,14 @@ class ToyConfig(TaskConfig):
 
     def build(self, data: DataConfig, space: SearchSpace | None = None) -> ToyTask:
         """The toy task; it needs no data."""
-        return ToyTask(self.seconds, self.num_steps, self.noise, self.failure, self.fails_below)
+        return ToyTask(self)
 
 
 @dataclass(frozen=True)
 class ToyTask:
-    """The toy problem as a `Task`; its fields are those of `ToyConfig`."""
+    """The toy problem as a `Task`."""
 
-    seconds: float = 0.0
-    num_steps: int = 3
-    noise: float = 0.0
-    failure: Failure = Failure.nothing
-    fails_below: float = 0.0
+    settings: ToyConfig = field(default_factory=ToyConfig)
 
     def objectives(self) -> tuple[Objective, ...]:
         """Accuracy and robustness, both closed forms in [0, 1], higher is better."""
@@ -123,24 +119,24 @@ class ToyTask:
 
     def build(self, assignment: Assignment) -> ToyTrainable:
         """The candidate, ready to be stepped."""
-        return ToyTrainable(self, assignment)
+        return ToyTrainable(self.settings, assignment)
 
 
 class ToyTrainable:
     """A candidate whose objectives are known; only the steps and the time are acted."""
 
-    def __init__(self, task: ToyTask, assignment: Assignment) -> None:
-        self._task = task
+    def __init__(self, settings: ToyConfig, assignment: Assignment) -> None:
+        self._settings = settings
         self._assignment = assignment
         self._steps_done = 0
-        draws = np.random.default_rng(assignment.seed).normal(size=2) * task.noise
+        draws = np.random.default_rng(assignment.seed).normal(size=2) * settings.noise
         accuracy, robustness = closed_form(assignment.candidate)
         self._final = {"accuracy": accuracy + draws[0], "robustness": robustness + draws[1]}
 
     @property
     def num_steps(self) -> int:
         """How often `step` is to be called in all."""
-        return self._task.num_steps
+        return self._settings.num_steps
 
     @property
     def steps_done(self) -> int:
@@ -150,7 +146,7 @@ class ToyTrainable:
     def step(self) -> Measurement:
         """The final values, scaled by how far the training came."""
         self._fail_if_chosen()
-        _keep_busy(self._task.seconds / self.num_steps)
+        _keep_busy(self._settings.seconds / self.num_steps)
         self._steps_done += 1
         progress = 1 - 0.5**self._steps_done
         return Measurement({name: value * progress for name, value in self._final.items()})
@@ -177,9 +173,9 @@ class ToyTrainable:
         self._steps_done = int(json.loads((folder / "toy.json").read_text())["steps_done"])
 
     def _fail_if_chosen(self) -> None:
-        if self._assignment.candidate.recipe.foreground_ratio >= self._task.fails_below:
+        if self._assignment.candidate.recipe.foreground_ratio >= self._settings.fails_below:
             return
-        match self._task.failure:
+        match self._settings.failure:
             case Failure.error:
                 raise RuntimeError("the toy was told to fail")
             case Failure.diverge:

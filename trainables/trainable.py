@@ -19,6 +19,34 @@ CLEAN = "none"
 """Name under which results on the untouched image are kept, with severity 0."""
 
 
+@dataclass(frozen=True, order=True)
+class Condition:
+    """One state in which cases are measured: the key of every table of scores and errors."""
+
+    corruption: str
+    """Name of the corruption, or 'none' for untouched images."""
+
+    severity: int
+    """1 to 5, or 0 for untouched images."""
+
+    shift: str = ""
+    """The shift set whose cases are measured, or '' for cases like those in training."""
+
+    @property
+    def change(self) -> Condition:
+        """What all severities of the same corruption have in common; a shift set is one of its own."""
+        return Condition(self.corruption, 0, self.shift)
+
+    def describe(self) -> str:
+        """The condition in a word or two, such as 'gaussian_blur 3' or 'shift fluo_520'."""
+        if self.shift:
+            return f"shift {self.shift}"
+        return f"{self.corruption} {self.severity}" if self.severity else "clean"
+
+
+CLEAN_CONDITION = Condition(CLEAN, 0)
+
+
 class Split(StrEnum):
     """Which cases a measurement is taken on: validation chooses, test only reports."""
 
@@ -69,6 +97,11 @@ class CaseScore:
 
     objective: str = ""
     """Name of the objective that is made of this row, or ''."""
+
+    @property
+    def condition(self) -> Condition:
+        """What the case was measured under."""
+        return Condition(self.corruption, self.severity, self.shift)
 
     @property
     def is_clean(self) -> bool:

@@ -24,6 +24,7 @@ from paretoseg.cluster.kubernetes.manifest import (
     to_yaml,
 )
 from paretoseg.cluster.kubernetes.manifest_rules import find_faults
+from paretoseg.cluster.resources import Resources
 
 _WAIT_SECONDS = 600
 """How long the search waits for the head of its Ray, in seconds."""
@@ -110,7 +111,10 @@ class KubernetesConfig(BatchConfig):
         """False: pods do not see this machine's disk."""
         return False
 
-    def render(self, submission: Submission) -> str:
+    def check(self, resources: Resources) -> None:
+        """Nothing: the cluster finds or brings a machine for every pod."""
+
+    def render(self, order: Order) -> str:
         """The RayJob as YAML.
 
         Raises:

@@ -18,8 +18,9 @@ from torch import Tensor
 from paretoseg.trainables.data.datasets import Case
 from paretoseg.trainables.data.textures import TexturesConfig
 from paretoseg.trainables.evaluation.measuring import degrade
-from paretoseg.trainables.scoring.battery import CLEAN_CONDITION, Battery, Condition
+from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.severities.levels import LEVELS, NUM_SEVERITIES
+from paretoseg.trainables.trainable import CLEAN_CONDITION, Condition
 
 IMAGE_SIZE = 96
 """Edge of the image in pixels."""

@@ -9,22 +9,21 @@ import shlex
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from paretoseg.cluster.exit_codes import ExitCode
-from paretoseg.search.config.config import compose
+from paretoseg.search.config.config import Experiment, compose
 from paretoseg.search.config.overrides import dict_of
-from paretoseg.search.config.strengths import without_calibration
 from paretoseg.search.reports.text import describe_seconds
 from paretoseg.search.running.importing import importing
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Case, load_once
 from paretoseg.trainables.data.model_record import to_safe_name
-from paretoseg.trainables.segmentation.task import SegmentationTask
+from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.severities.calibration import (
     TARGETS,
     CalibratedCorruption,
@@ -49,7 +48,7 @@ LEAST_DICE = 0.5
 _GROUPS = ("corruptions", "data", "experiment", "resources", "seed", "task")
 """What a calibration heeds; it searches nothing, and its network is the default candidate."""
 
-_DEFAULT = tuple(name for name, levels in LEVELS.items() if not levels.leaks_label and not name.startswith("legacy_"))
+_DEFAULT = [name for name, levels in LEVELS.items() if not levels.leaks_label and not name.startswith("legacy_")]
 """What is calibrated unless it is named: levels that stand for a published study are what they are."""
 
 
@@ -57,7 +56,7 @@ _DEFAULT = tuple(name for name, levels in LEVELS.items() if not levels.leaks_lab
 class Order:
     """A calibration that was checked and can begin."""
 
-    task: SegmentationTask
+    task: ImageTask
     assignment: Assignment
     cases: tuple[Case, ...]
     """Validation cases that are measured."""
@@ -74,16 +73,16 @@ class Order:
     @property
     def settings_sha256(self) -> str:
         """Hash of all that decides what is measured, but for the corruptions, each of which stands alone."""
-        task = self.task
+        task, size = self.task, self.task.network_size
         settings = {
             "data": self.data_sha256,
             "cases": [case.name for case in self.cases],
             "candidate": dict(self.assignment.candidate.as_dict()),
             "seed": self.assignment.seed,
-            "training": [task.num_steps, task.iterations_per_step, task.pixels_per_batch, task.precision.value],
-            "match_parameters": task.match_parameters,
-            "match_flops": task.match_flops,
-            "battery_seed": task.battery_seed,
+            "training": list(task.training_settings()),
+            "match_parameters": size.parameters,
+            "match_flops": size.flops,
+            "battery_seed": task.battery().seed,
             "targets": TARGETS,
         }
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
@@ -135,12 +134,9 @@ def _check(overrides: Sequence[str], output: str | None, num_cases: int | None) 
         raise ValueError(f"--cases must be at least 1, got {num_cases}")
     named = words if any(word.startswith("experiment=") for word in words) else [*words, "study=calibration"]
     experiment = compose(named).experiment
-    is_chosen = "task.corruptions" in dict_of(words)
-    task = without_calibration(experiment.task).build(experiment.data)
-    if not isinstance(task, SegmentationTask):
-        raise ValueError("only task=segmentation has corruptions to calibrate; leave task out")
-    if not is_chosen:
-        task = replace(task, corruptions=_DEFAULT)
+    task = _build_task(experiment)
+    if "task.corruptions" not in dict_of(words):
+        task = _build_task(compose([*named, f"task.corruptions=[{','.join(_DEFAULT)}]"]).experiment)
     task.check()
     dataset = load_once(task.data)
     resources = experiment.resources
@@ -152,6 +148,13 @@ def _check(overrides: Sequence[str], output: str | None, num_cases: int | None) 
         data_sha256=hash_splits(task.split_rows()),
         target=_locate(output, experiment.data.root, dataset.name),
     )
+
+
+def _build_task(experiment: Experiment) -> ImageTask:
+    task = experiment.task.without_files().build(experiment.data)
+    if not isinstance(task, ImageTask):
+        raise ValueError("only task=segmentation has corruptions to calibrate; leave task out")
+    return task
 
 
 def _locate(output: str | None, root: str, dataset: str) -> Path:
@@ -180,9 +183,10 @@ def _locate(output: str | None, root: str, dataset: str) -> Path:
 def _calibrate(order: Order, console: Console) -> Calibration:
     """What the file is to hold: what is there already for the same data and settings, and all that is missing."""
     kept = _read_kept(order)
-    missing = [name for name in order.task.corruptions if kept is None or name not in kept.corruptions]
+    corruptions = order.task.battery().corruptions
+    missing = [name for name in corruptions if kept is None or name not in kept.corruptions]
     console.print(
-        f"Calibrating {len(missing)} of {len(order.task.corruptions)} corruptions on {len(order.cases)} validation "
+        f"Calibrating {len(missing)} of {len(corruptions)} corruptions on {len(order.cases)} validation "
         f"cases of {load_once(order.task.data).name}; to be written: {order.target}",
         markup=False,
         soft_wrap=True,
@@ -230,9 +234,9 @@ def _prepare(order: Order, console: Console) -> ReferenceNetwork:
             train_reference,
         )
 
-    start, num_steps = time.monotonic(), order.task.num_steps
+    start = time.monotonic()
 
-    def observe(steps_done: int) -> None:
+    def observe(steps_done: int, num_steps: int) -> None:
         seconds = time.monotonic() - start
         left = f"; about {describe_seconds(seconds / steps_done * (num_steps - steps_done))} left"
         console.print(
@@ -264,7 +268,7 @@ def _to_calibration(order: Order, clean_dice: float, found: Mapping[str, Calibra
         reference=ReferenceRecord(
             candidate=dict(assignment.candidate.as_dict()),
             seed=assignment.seed,
-            num_iterations=task.num_steps * task.iterations(assignment.candidate.recipe, dataset.spatial_dims),
+            num_iterations=task.count_iterations(assignment.candidate.recipe, dataset.spatial_dims),
             clean_dice=round(clean_dice, 4),
             num_cases=len(order.cases),
         ),

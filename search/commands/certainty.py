@@ -6,8 +6,8 @@ from paretoseg.search.config.stored_task import compose_stored
 from paretoseg.search.fronts.certainty import Certainty, find_certainty
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.study.record import StudyRecord
+from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.scoring.score_table import ScoreTable, tabulate
-from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.trainable import Split, Task
 
 
@@ -27,7 +27,7 @@ def measure_certainty(folder: StudyFolder, record: StudyRecord, task: Task, *, s
     Raises:
         ValueError: if the task has no cases, or the rows of a member are missing or of other numbers.
     """
-    if not isinstance(task, SegmentationTask):
+    if not isinstance(task, ImageTask):
         raise ValueError("this study's task has no images, so its front has no intervals")
     tables = [_read_scores(folder, trial.trial_id, task.metric) for trial in record.front.trials]
     return find_certainty(

@@ -88,7 +88,9 @@ def _status(parsed: argparse.Namespace, console: Console) -> int:
     record = folder.read_record()
     ticket = folder.read_ticket()
     job = describe_ticket(ticket) if ticket else ""
-    console.print(status_view(record, find_writer(folder.folder), folder.journal.torn, job), soft_wrap=True)
+    console.print(
+        status_view(record, find_writer(folder.folder), folder.journal.describe_left_out(), job), soft_wrap=True
+    )
     return ExitCode.DONE
 
 
@@ -107,6 +109,8 @@ def _front(parsed: argparse.Namespace, console: Console) -> int:
     else:
         message = f"No trial has finished yet; `paretoseg status {parsed.study}` shows where the study stands."
         console.print(message, markup=False, soft_wrap=True)
+    for note in folder.journal.describe_left_out():
+        print(f"Note: {note}.", file=sys.stderr if parsed.json else sys.stdout)
     return ExitCode.DONE
 
 

@@ -24,9 +24,9 @@ from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Dataset, load_once
 from paretoseg.trainables.data.files_config import FilesConfig
 from paretoseg.trainables.data.model_record import MAX_NAME, ModelRecord, to_safe_name
+from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.scoring.measures import DICE
 from paretoseg.trainables.scoring.objectives import select_means
-from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.trainable import Split
 
 
@@ -68,6 +68,8 @@ def _export(location: str, pick: str, form: str, output: str | None, console: Co
                 "another trial"
             )
         console.print(f"Exporting {name} as {form}.", markup=False, soft_wrap=True)
+        for note in folder.journal.describe_left_out():
+            console.print(f"Note: {note}.", markup=False, soft_wrap=True)
         if gaps := describe_gaps(record):
             console.print(f"Note: {gaps} The model card says so.", markup=False, soft_wrap=True)
         console.print(
@@ -84,7 +86,7 @@ def _describe(
     record: StudyRecord,
     trial: Trial,
     *,
-    task: SegmentationTask,
+    task: ImageTask,
     dataset: Dataset,
     form: str,
 ) -> ModelRecord:
@@ -103,7 +105,7 @@ def _write(
     model: ModelRecord,
     candidate: Candidate,
     *,
-    task: SegmentationTask,
+    task: ImageTask,
     checkpoint: Path,
     form: str,
     console: Console,
@@ -156,9 +158,9 @@ def _check_settled(folder: StudyFolder, trial: Trial) -> None:
         )
 
 
-def _read_task(folder: StudyFolder, record: StudyRecord) -> SegmentationTask:
+def _read_task(folder: StudyFolder, record: StudyRecord) -> ImageTask:
     task = rebuild_task(folder, record.created)
-    if not isinstance(task, SegmentationTask):
+    if not isinstance(task, ImageTask):
         raise ValueError("only studies with task=segmentation have networks to export; this one has another task")
     return task
 

@@ -38,7 +38,7 @@ from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.study.rescore_record import read_drift
 from paretoseg.search.trials.trial import State, Trial
 from paretoseg.trainables.data.datasets import load_once
-from paretoseg.trainables.segmentation.task import SegmentationTask
+from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.trainable import Assignment, CaseScore, Split
 
 REPORT_NAME = "report.html"
@@ -95,7 +95,7 @@ def report(location: str, output: str | None, has_pictures: bool, console: Conso
     )
     if pictures["reason"]:
         console.print(f"Note: it has no pictures: {pictures['reason']}", markup=False, soft_wrap=True)
-    for note in (*gap, *pictures["gaps"], *damaged):
+    for note in (*folder.journal.describe_left_out(), *gap, *pictures["gaps"], *damaged):
         console.print(f"Note: {note}", markup=False, soft_wrap=True)
     return ExitCode.DONE
 
@@ -192,7 +192,7 @@ def _take_pictures(folder: StudyFolder, record: StudyRecord, scores: Scores, pro
         return _without("no trial is on the front yet")
     try:
         task = rebuild_task(folder, record.created)
-        if not isinstance(task, SegmentationTask):
+        if not isinstance(task, ImageTask):
             return _without("this study's task has no images")
         return _draw(folder, [record.trials[trial_id] for trial_id in members], task, scores, progress)
     except (ValueError, OSError) as error:
@@ -200,7 +200,7 @@ def _take_pictures(folder: StudyFolder, record: StudyRecord, scores: Scores, pro
 
 
 def _draw(
-    folder: StudyFolder, members: Sequence[Trial], task: SegmentationTask, scores: Scores, progress: Progress
+    folder: StudyFolder, members: Sequence[Trial], task: ImageTask, scores: Scores, progress: Progress
 ) -> dict[str, Any]:
     is_tested = all(scores.test.get(trial.trial_id) for trial in members)
     split, by_trial = (Split.TEST, scores.test) if is_tested else (Split.VALIDATION, scores.validation)

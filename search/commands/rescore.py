@@ -28,7 +28,7 @@ from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.study.rescore_record import Rescored, RescoreRecord, read_drift
 from paretoseg.search.trials.trial import Trial
-from paretoseg.trainables.segmentation.task import SegmentationTask
+from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.trainable import Task
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -109,14 +109,14 @@ def _make_plan(location: str, overrides: Sequence[str], name: str | None) -> _Pl
         jobs=list_jobs(trials, task, job_settings, folder, target),
         cluster=experiment.cluster,
         resources=resources,
-        notes=[*notes, *_describe_gone(study, trials)],
+        notes=[*folder.journal.describe_left_out(), *notes, *_describe_gone(study, trials)],
     )
     _take_up(plan)  # refuses another rescoring of this name before anything is written
     return plan
 
 
-def _check_task(task: Task) -> SegmentationTask:
-    if not isinstance(task, SegmentationTask):
+def _check_task(task: Task) -> ImageTask:
+    if not isinstance(task, ImageTask):
         raise ValueError("only studies with task=segmentation have networks to measure; this one has another task")
     try:
         task.check()

@@ -22,7 +22,6 @@ from paretoseg.search.config.config import Experiment
 from paretoseg.search.config.overrides import quote
 from paretoseg.search.config.resuming import merge_overrides
 from paretoseg.search.config.splits import keep_splits
-from paretoseg.search.config.strengths import without_calibration
 from paretoseg.search.fronts.certainty import Certainty
 from paretoseg.search.reports.certainty_text import describe_ends
 from paretoseg.search.reports.text import describe_seconds, front_table
@@ -86,7 +85,7 @@ def _send(
     experiment: Experiment, cluster: BatchConfig, overrides: Sequence[str], console: Console, *, dry_run: bool
 ) -> int:
     """Hands the search to a place with disks of its own: what can be checked here is, and the rest there."""
-    replace(experiment, task=without_calibration(experiment.task)).build_task()
+    replace(experiment, task=experiment.task.without_files()).build_task()
     cluster.check(experiment.resources)
     order = make_order(experiment.study, overrides, experiment.storage, locate(experiment))
     is_online = experiment.tracking.mode is Mode.online
@@ -130,8 +129,8 @@ def _open_study(plan: Plan, console: Console) -> Study:
         budget=experiment.budget,
         seed=experiment.seed,
     )
-    for name in folder.journal.torn:
-        console.print(f"The last record of journal/{name} was torn and is left out; the search goes on before it.")
+    for note in folder.journal.describe_left_out():
+        console.print(f"Note: {note}; the search goes on without it.", markup=False, soft_wrap=True)
     if study.trials:
         console.print(
             f"Resuming {folder.folder.location}: {len(study.trials) - study.num_running} trials done, "
@@ -190,8 +189,7 @@ def _conclude(plan: Plan, session: Session, console: Console) -> ExitCode:
         console.print(f"Stopped: {session.halt_reason}", markup=False, soft_wrap=True)
         return ExitCode.STORAGE
     record, folder = session.study.record, plan.folder
-    folder.write_trials(record)
-    folder.write_front(record)
+    session.write_tables()
     location = folder.folder.location
     if record.front.trials:
         from paretoseg.search.reports.picture import (
@@ -203,7 +201,8 @@ def _conclude(plan: Plan, session: Session, console: Console) -> ExitCode:
         console.print(front_table(record))
         if certainty and certainty.ends:
             console.print(describe_ends(certainty.ends), markup=False, soft_wrap=True)
-        console.print(f"Picture: {picture}\nTable:   {location}/front.csv", markup=False, soft_wrap=True)
+        table = folder.folder.child("front.csv").location
+        console.print(f"Picture: {picture}\nTable:   {table}", markup=False, soft_wrap=True)
     study = session.study
     resume, place = shlex.join(("paretoseg", "search", *_resume_words(plan))), shlex.quote(location)
     if study.gave_up:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from paretoseg.cluster.local import LocalConfig
 from paretoseg.cluster.resources import Resources
 from paretoseg.cluster.serial import SerialConfig
 from paretoseg.cluster.slurm.slurm import SlurmConfig
+from paretoseg.search.config.mappings import SETTLED, put, read_mapping
 from paretoseg.search.config.overrides import one_line, quote, take_literally
 from paretoseg.search.config.space_config import Space, build_space, read_restrictions
 from paretoseg.search.config.unknown import check_key
@@ -79,9 +80,6 @@ CHANGEABLE = (
 Data may have moved, and so may the folders of shift sets: the study knows by hashes whether it is still the same.
 """
 
-SETTLED = ("task.strengths", "task.reference_errors")
-"""What is filled in when a study begins; a resumed study keeps it, unless it is asked for otherwise."""
-
 
 @dataclass
 class Experiment:
@@ -91,7 +89,7 @@ class Experiment:
     """Name of the study, and of its folder."""
 
     storage: str = "studies"
-    """Where the study folders lie: a local path or any `pyarrow.fs` URI, such as s3://bucket/studies."""
+    """Where the study folders lie: a local path or a URI, such as s3://bucket/studies."""
 
     seed: int = 0
     """Seed of the search and of every trial in it."""
@@ -141,9 +139,7 @@ class Experiment:
 
     def build_space(self) -> SearchSpace:
         """What is searched; raises ValueError as `paretoseg.search.config.space_config.build_space` does."""
-        keys = ("match_parameters", "match_flops")
-        matched_by = next((f"task.{key}" for key in keys if getattr(self.task, key, 0) > 0), "")
-        return build_space(self.space, matched_by=matched_by)
+        return build_space(self.space, matched_by=self.task.matched_by)
 
     def build_task(self) -> Task:
         """What a trial does, on this data and in this space.
@@ -193,7 +189,10 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
     for item in parsed:
         if item not in groups:
             check_key(item.key_or_group, known, {*CHOICES, "experiment"}, _keys_of_options())
-    config = _hydra(overrides)
+    config = _hydra([item.input_line or "" for item in parsed if item.key_or_group not in SETTLED])
+    for item in parsed:
+        if item.key_or_group in SETTLED:
+            put(config, item.key_or_group, read_mapping(item.key_or_group, item.value()))
     if OmegaConf.is_missing(config, "study"):
         raise ValueError("the study needs a name; add study=<name>")
     try:
@@ -241,15 +240,6 @@ def to_composed(config: DictConfig) -> Composed:
     return Composed(experiment, text)
 
 
-def with_settled(composed: Composed, name: str, lines: Sequence[str]) -> Composed:
-    """The config with a list of its task filled in; the task must have that key."""
-    config = OmegaConf.create(composed.text)
-    OmegaConf.update(config, f"task.{name}", list(lines))
-    experiment = composed.experiment
-    task = replace(experiment.task, **{name: list(lines)})
-    return Composed(replace(experiment, task=task), OmegaConf.to_yaml(config))
-
-
 def _parse(override: str) -> Override:
     example = "an override reads key=value, such as budget.trials=48"
     try:
@@ -286,12 +276,12 @@ def _keys_of_options() -> dict[str, str]:
 
 
 def flatten(config: Any) -> dict[str, Any]:
-    """Every leaf by its dotted key; lists are leaves."""
+    """Every leaf by its dotted key; lists and the mappings of `SETTLED` are leaves."""
     plain = OmegaConf.to_container(config, throw_on_missing=False, enum_to_str=True)
     leaves: dict[str, Any] = {}
 
     def walk(prefix: str, node: Any) -> None:
-        if isinstance(node, Mapping) and node:
+        if isinstance(node, Mapping) and node and prefix not in SETTLED:
             for name, child in node.items():
                 walk(f"{prefix}.{name}" if prefix else str(name), child)
         elif prefix:

@@ -13,13 +13,13 @@ from omegaconf.errors import OmegaConfBaseException
 from paretoseg.search.config.config import (
     CHANGEABLE,
     CHOICES,
-    SETTLED,
     Composed,
     Experiment,
     compose_config,
     flatten,
     to_composed,
 )
+from paretoseg.search.config.mappings import SETTLED, put, read_mapping
 from paretoseg.search.config.overrides import dict_of, one_line
 
 _GROUPS = frozenset({*CHOICES, "experiment"})
@@ -85,14 +85,22 @@ def _read_config(text: str) -> DictConfig:
         config = None
     if not isinstance(config, DictConfig) or not {item.name for item in fields(Experiment)} <= {"storage", *config}:
         raise ValueError(DAMAGED)
+    for key in SETTLED:
+        if (kept := OmegaConf.select(config, key)) is not None:
+            _update(config, key, OmegaConf.to_container(kept) if OmegaConf.is_config(kept) else kept)
     return config
 
 
 def _update(config: DictConfig, key: str, value: Any) -> None:
     try:
-        OmegaConf.update(config, key, value)
+        if key in SETTLED:
+            put(config, key, read_mapping(key, value))
+        else:
+            OmegaConf.update(config, key, value)
     except OmegaConfBaseException as error:
         raise ValueError(f"{DAMAGED} ({one_line(error)})") from None
+    except ValueError as error:
+        raise ValueError(f"{DAMAGED} ({error})") from None
 
 
 def _keys_in(group: str, leaves: Mapping[str, Any]) -> set[str]:

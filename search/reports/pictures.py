@@ -12,7 +12,7 @@ from PIL import Image
 from skimage.measure import approximate_polygon, find_contours
 
 from paretoseg.trainables.scoring.objectives import select_means
-from paretoseg.trainables.trainable import CLEAN, CaseScore, Split
+from paretoseg.trainables.trainable import CLEAN_CONDITION, CaseScore, Condition, Split
 
 if TYPE_CHECKING:
     from paretoseg.trainables.segmentation.gallery import CasePicture, PictureKey, PredictionPicture
@@ -43,12 +43,13 @@ def choose_cases(scores: Sequence[Sequence[CaseScore]], metric: str) -> list[tup
     return [(ordered[0], "hardest case"), (ordered[len(ordered) // 2], "median case"), (ordered[-1], "easiest case")]
 
 
-def choose_conditions(rows: Sequence[CaseScore]) -> list[tuple[str, int]]:
+def choose_conditions(rows: Sequence[CaseScore]) -> list[Condition]:
     """The clean image, then every corruption at the strongest severity that was measured, in the order of the rows."""
     strongest: dict[str, int] = {}
     for row in (row for row in rows if not row.shift):
         strongest[row.corruption] = max(row.severity, strongest.get(row.corruption, 0))
-    return sorted(strongest.items(), key=lambda condition: condition[0] != CLEAN)
+    chosen = [Condition(corruption, severity) for corruption, severity in strongest.items()]
+    return sorted(chosen, key=lambda condition: condition != CLEAN_CONDITION)
 
 
 def spread(trial_ids: Sequence[int], count: int) -> list[int]:
@@ -60,9 +61,9 @@ def spread(trial_ids: Sequence[int], count: int) -> list[int]:
 
 def describe_pictures(
     cases: Sequence[tuple[str, str]],
-    conditions: Sequence[tuple[str, int]],
-    scenes: Mapping[PictureKey, CasePicture],
-    answers: Mapping[int, Mapping[PictureKey, PredictionPicture]],
+    conditions: Sequence[Condition],
+    scenes: Mapping[View, Scene],
+    answers: Mapping[int, Mapping[View, Answer]],
     split: Split,
     class_names: Sequence[str],
 ) -> dict[str, Any]:
@@ -70,18 +71,18 @@ def describe_pictures(
 
     Args:
         cases: Names, with a word on each.
-        conditions: Corruptions and severities.
+        conditions: What they are shown under.
         scenes: What every network meets.
         answers: By trial, what it predicts.
         split: Where the cases are from.
         class_names: Names by label; the first is the background, which has no outline.
     """
-    views = [[(name, *condition) for condition in conditions] for name, _ in cases]
+    views = [[(name, condition) for condition in conditions] for name, _ in cases]
     return {
         "split": split.value,
         "classes": list(class_names[1:]),
         "cases": [{"name": name, "what": what} for name, what in cases],
-        "conditions": [{"corruption": corruption, "severity": severity} for corruption, severity in conditions],
+        "conditions": [{"corruption": one.corruption, "severity": one.severity} for one in conditions],
         "scenes": [[_describe_scene(scenes[view], len(class_names)) for view in row] for row in views],
         "answers": {
             str(trial_id): [[_describe_answer(answer[view], len(class_names)) for view in row] for row in views]

@@ -14,12 +14,12 @@ from paretoseg.cluster.cluster import BatchConfig
 from paretoseg.cluster.resources import Resources
 from paretoseg.search.config.config import CHOICES, Composed, compose
 from paretoseg.search.config.overrides import dict_of
-from paretoseg.search.config.references import settle_reference
 from paretoseg.search.config.resuming import merge_overrides
+from paretoseg.search.config.settling import settle_reference
 from paretoseg.search.config.stored_task import compose_stored
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.trials.events import Created
-from paretoseg.trainables.segmentation.task import SegmentationTask
+from paretoseg.trainables.image_task import ImageTask
 
 SHORT_NAMES: Mapping[str, str] = {"corruptions": "task.corruptions", "severities": "task.severities"}
 """Keys that may be typed without their group."""
@@ -48,7 +48,7 @@ def compose_rescoring(folder: StudyFolder, created: Created, overrides: Sequence
     overrides = [_in_full(override) for override in overrides]
     _check_keys(created, overrides)
     asked = dict_of(overrides)
-    overrides += [f"{kept}=[]" for file, kept in _READ_ONCE.items() if file in asked and kept not in asked]
+    overrides += [f"{kept}={{}}" for file, kept in _READ_ONCE.items() if file in asked and kept not in asked]
     changeable = (*MEASUREMENT, *PLACE)
     composed = compose_stored(folder, created, overrides, changeable)
     if isinstance(composed.experiment.cluster, BatchConfig):
@@ -60,7 +60,7 @@ def compose_rescoring(folder: StudyFolder, created: Created, overrides: Sequence
     return settle_reference(composed)
 
 
-def read_settings(composed: Composed, task: SegmentationTask) -> dict[str, Any]:
+def read_settings(composed: Composed, task: ImageTask) -> dict[str, Any]:
     """What the scores depend on, as plain values: how is measured, and the settings of the data, less where it lies.
 
     Presets and calibrations stand resolved in it: a file or a default that changes later makes another rescoring.
@@ -69,9 +69,11 @@ def read_settings(composed: Composed, task: SegmentationTask) -> dict[str, Any]:
     measured = {key: value for key, value in config["task"].items() if f"task.{key}" in MEASUREMENT}
     for file in _READ_ONCE:
         measured.pop(file.removeprefix("task."), None)
-    table = task.severity_table
-    measured["corruptions"] = list(task.corruptions)
-    measured["strengths"] = {name: list(map(float, table[name])) for name in task.corruptions}
+    # As lines, which earlier rescorings kept: the same settings have the same name.
+    measured["reference_errors"] = [f"{where.describe()}: {error!r}" for where, error in task.rule.reference.items()]
+    battery = task.battery()
+    measured["corruptions"] = list(battery.corruptions)
+    measured["strengths"] = {name: list(map(float, battery.strengths[name])) for name in battery.corruptions}
     data = {key: value for key, value in config["data"].items() if f"data.{key}" not in PLACE}
     return {"task": measured, "data": data}
 

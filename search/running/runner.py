@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from paretoseg.cluster.cluster import ClusterConfig
+from paretoseg.cluster.cluster import ClusterConfig, DirectConfig
 from paretoseg.cluster.resources import Node, Resources
 from paretoseg.cluster.serial import SerialConfig
 from paretoseg.search.running.agenda import Agenda
@@ -23,6 +23,7 @@ def connect(cluster: ClusterConfig) -> Iterator[tuple[Sequence[Node], bool]]:
     Raises:
         ValueError: if the cluster's settings do not fit this machine.
     """
+    assert isinstance(cluster, DirectConfig), "a search that is a job runs attached"
     is_serial = isinstance(cluster, SerialConfig)
     if not is_serial:
         import_ahead("paretoseg.search.running.tuning")

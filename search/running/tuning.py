@@ -80,7 +80,7 @@ def run_on_ray(agenda: Agenda, *, slots: int, cpus: float, gpus: float, workers:
                 name="search",
                 storage_path=scratch,
                 verbose=0,
-                callbacks=[StartClock(scheduler.note_start)],
+                callbacks=[StartClock(scheduler.note_start), Refresher(agenda)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
@@ -258,6 +258,17 @@ class StartClock(_Forgotten, tune.Callback):  # type: ignore[misc]
     def on_trial_start(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         """Passes it on."""
         self._note(trial.trial_id)
+
+
+class Refresher(_Forgotten, tune.Callback):  # type: ignore[misc]
+    """Lets the agenda bring its files up to date, however long no trial has reported."""
+
+    def __init__(self, agenda: Agenda) -> None:
+        self._agenda = agenda
+
+    def on_step_end(self, iteration: int, trials: list[RayTrial], **info: Any) -> None:
+        """Called after every turn of Tune's loop, several times a second."""
+        _guard(self._agenda, self._agenda.refresh, None)
 
 
 def _guard(agenda: Agenda, act: Callable[[], T], when_halted: T) -> T:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from paretoseg.search.store.case_files import CaseFiles
-from paretoseg.search.store.folder import Folder, StorageError, as_storage_error
+from paretoseg.search.store.folder import StorageError, as_storage_error
+from paretoseg.search.store.lease import open_for_worker
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.trials.trial import Failure, FailureKind
 from paretoseg.spaces.atomic_file import DISK_ERRORS
@@ -47,6 +48,9 @@ class Job:
 
     output: str = ""
     """The folder, absolute, that keeps the rows of a rescoring; '' for the study's own."""
+
+    token: int | None = None
+    """The fencing token of the session, with which files on an object store are written; None on a local disk."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ class Work:
             return Broken(_describe(error))
 
     def _do(self) -> Stepped | Measured:
-        folder = StudyFolder(self.job.location)
+        folder = StudyFolder(self.job.location, token=self.job.token)
         if self._trainable is None:
             self._trainable = self._restore(folder)
             if self._trainable.steps_done and self.job.kind is JobKind.TRIAL:
@@ -166,7 +170,7 @@ class Work:
             return Measured(Evaluation(Measurement({}), {}))
         evaluation = self._trainable.evaluate(self.job.split)
         Measurement(evaluation.costs)  # refuses what is not finite, as of the objectives
-        rows = CaseFiles(Folder(self.job.output or self.job.location))
+        rows = CaseFiles(open_for_worker(self.job.output or self.job.location, self.job.token))
         rows.write_cases(self.job.trial_id, self.job.assignment.seed, self.job.split, evaluation.cases)
         return Measured(evaluation)
 

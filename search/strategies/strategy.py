@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -53,12 +54,12 @@ class Strategy(Protocol):
 
 
 @dataclass(unsafe_hash=True)
-class StrategyConfig:
+class StrategyConfig(ABC):
     """Settings of a strategy; every strategy's config derives from it and stands beside the strategy."""
 
+    @abstractmethod
     def build(self, space: SearchSpace, objectives: Sequence[Objective], seed: int) -> Strategy:
         """The strategy over a space; `seed` is the study's."""
-        raise AssertionError(f"{type(self).__name__} must say what it builds")
 
 
 class Archive:
@@ -66,10 +67,14 @@ class Archive:
 
     def __init__(self) -> None:
         self._counts: dict[Candidate, int] = {}
+        self._unseen: dict[Candidate, None] | None = None
+        """The candidates of a finite space that have not ended, in its order; None until they are asked for."""
 
     def add(self, trial: Trial) -> None:
-        """Takes note of a trial that ended."""
+        """Records a trial that ended."""
         self._counts[trial.candidate] = self._counts.get(trial.candidate, 0) + 1
+        if self._unseen is not None:
+            self._unseen.pop(trial.candidate, None)
 
     def propose_unseen(
         self, draw: Callable[[], Proposal], active: Sequence[Trial], max_draws: int = MAX_DRAWS
@@ -88,8 +93,10 @@ class Archive:
         """An unseen candidate of a space that can be listed, or None if none is left or the space is too large."""
         if space.num_candidates > MAX_LISTED:
             return None
+        if self._unseen is None:
+            self._unseen = dict.fromkeys(item for item in space.enumerate() if item not in self._counts)
         running = {trial.candidate for trial in active}
-        left = [item for item in space.enumerate() if item not in self._counts and item not in running]
+        left = [item for item in self._unseen if item not in running]
         return Proposal(left[int(generator.integers(len(left)))], "random") if left else None
 
     def propose_replicate(self, generator: np.random.Generator, active: Sequence[Trial]) -> Proposal:

@@ -1,6 +1,6 @@
 import pytest
 
-from paretoseg.cluster.cluster import ClusterConfig
+from paretoseg.cluster.cluster import BatchConfig, ClusterConfig, DirectConfig
 from paretoseg.cluster.local import LocalConfig
 from paretoseg.cluster.resources import Node
 from paretoseg.cluster.serial import SerialConfig
@@ -23,6 +23,7 @@ def test_a_local_cluster_of_nothing_is_refused(settings, message):
         LocalConfig(**settings)
 
 
-def test_a_cluster_that_forgot_to_say_how_it_connects_is_our_mistake():
-    with pytest.raises(AssertionError, match="ClusterConfig must say how it connects"):
-        ClusterConfig().connect()
+@pytest.mark.parametrize("base", [ClusterConfig, DirectConfig, BatchConfig])
+def test_a_place_that_does_not_say_how_it_is_used_cannot_be_made(base):
+    with pytest.raises(TypeError, match="abstract"):
+        base()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from torch import nn
 
-from paretoseg.trainables.export.blueprint import Blueprint
 from paretoseg.trainables.export.bundle import write_bundle
+from paretoseg.trainables.networks.blueprint import Blueprint
 from tests.trainables import exports
 
 BLOCKER = """\

@@ -10,8 +10,8 @@ from paretoseg.spaces.architecture import Architecture
 from paretoseg.trainables.data.datasets import Case
 from paretoseg.trainables.data.model_record import ModelRecord
 from paretoseg.trainables.data.raw_images import Preparation
-from paretoseg.trainables.export.blueprint import Blueprint
 from paretoseg.trainables.export.trained_model import TrainedModel
+from paretoseg.trainables.networks.blueprint import Blueprint
 from paretoseg.trainables.networks.encoder_decoder import initialise_weights
 
 CLASS_LABELS = {"0": "background", "1": "left", "2": "right"}

@@ -11,7 +11,7 @@ import sys
 import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from paretoseg.trainables.data.datasets import Case, DataConfig, Dataset
@@ -46,7 +46,7 @@ PROGRESS_SECONDS = 5.0
 
 
 @dataclass(unsafe_hash=True)
-class FilesConfig(DataConfig):
+class FilesConfig(Preprocessing, DataConfig):
     """Images and labels in files below `root`."""
 
     channels: int = 0
@@ -66,15 +66,6 @@ class FilesConfig(DataConfig):
 
     train_domains: list[str] = field(default_factory=list, hash=False)
     """Domains that training, validation and test are restricted to, but for shift sets; empty for all."""
-
-    orientation: str = "RAS"
-    spacing_mm: list[float] = field(default_factory=list, hash=False)
-    pixel_mm: float = 1.0
-    intensity: str = "auto"
-    low_percentile: float = 0.5
-    high_percentile: float = 99.5
-    window: list[float] = field(default_factory=list, hash=False)
-    crop_foreground: bool = False
 
     allow_empty_labels: bool = False
     """Whether cases without foreground are right."""
@@ -97,16 +88,7 @@ class FilesConfig(DataConfig):
     @property
     def preprocessing(self) -> Preprocessing:
         """What is done to every case."""
-        return Preprocessing(
-            orientation=self.orientation,
-            spacing_mm=tuple(self.spacing_mm),
-            pixel_mm=self.pixel_mm,
-            intensity=self.intensity,
-            low_percentile=self.low_percentile,
-            high_percentile=self.high_percentile,
-            window=tuple(self.window),
-            crop_foreground=self.crop_foreground,
-        )
+        return Preprocessing(**{item.name: getattr(self, item.name) for item in fields(Preprocessing)})
 
     def findings(self) -> list[str]:
         """Everything wrong with settings, lists and files; cases in order are prepared on the way."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -44,14 +44,17 @@ class Intensity(StrEnum):
     range = "range"
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Preprocessing:
-    """What is done to every case of a dataset; the fields are keys of the data's config."""
+    """What is done to every case of a dataset; the fields are keys of the data's config.
+
+    Not frozen, and with lists, because the config reader needs it so; do not change it once it is in use.
+    """
 
     orientation: str = "RAS"
     """Where the axes of volumes point: one of R/L, A/P and S/I each, in the order wished."""
 
-    spacing_mm: tuple[float, ...] = ()
+    spacing_mm: list[float] = field(default_factory=list, hash=False)
     """Edge lengths that everything is resampled to, in the order of the axes; empty for those of the files."""
 
     pixel_mm: float = 1.0
@@ -62,7 +65,7 @@ class Preprocessing:
 
     low_percentile: float = 0.5
     high_percentile: float = 99.5
-    window: tuple[float, ...] = ()
+    window: list[float] = field(default_factory=list, hash=False)
     """Intensities that become 0 and 1 with `intensity=window`."""
 
     crop_foreground: bool = False
@@ -76,7 +79,7 @@ class Preprocessing:
             findings.append(f"data.orientation must name three directions such as RAS or LPS, got '{self.orientation}'")
         if any(not (math.isfinite(edge) and edge > 0.0) for edge in (*self.spacing_mm, self.pixel_mm)):
             findings.append(
-                f"data.spacing_mm and data.pixel_mm must be positive, got {list(self.spacing_mm)} and {self.pixel_mm:g}"
+                f"data.spacing_mm and data.pixel_mm must be positive, got {self.spacing_mm} and {self.pixel_mm:g}"
             )
         if self.intensity not in list(Intensity):
             findings.append(f"data.intensity must be one of {', '.join(Intensity)}, got '{self.intensity}'")
@@ -87,7 +90,7 @@ class Preprocessing:
             )
         is_window = len(self.window) == 2 and self.window[0] < self.window[1]
         if (self.intensity == Intensity.window or self.window) and not is_window:
-            findings.append(f"data.window must be [low,high], such as [-57,164] in HU, got {list(self.window)}")
+            findings.append(f"data.window must be [low,high], such as [-57,164] in HU, got {self.window}")
         return findings
 
 
@@ -120,7 +123,7 @@ def prepare(image: Raw, label: UInt8[np.ndarray, "..."], settings: Preprocessing
     if image.affine is not None:
         array, spacing_mm = reorient(array, image.affine, settings.orientation)
         label = reorient(label[np.newaxis], image.affine, settings.orientation)[0][0]
-    wanted = settings.spacing_mm or spacing_mm
+    wanted = tuple(settings.spacing_mm) or spacing_mm
     if len(wanted) != label.ndim:
         raise ValueError(f"data.spacing_mm must have {label.ndim} numbers, got {list(wanted)}")
     scaled = scale(array, choose_intensity(image, settings.intensity), settings)
@@ -130,7 +133,7 @@ def prepare(image: Raw, label: UInt8[np.ndarray, "..."], settings: Preprocessing
         scaled, label = crop(scaled, label)
     if scaled.min() == scaled.max():
         raise ValueError("nothing is left of the image after scaling; look at data.window and data.intensity")
-    return Prepared(np.ascontiguousarray(scaled), np.ascontiguousarray(label, dtype=np.uint8), tuple(wanted))
+    return Prepared(np.ascontiguousarray(scaled), np.ascontiguousarray(label, dtype=np.uint8), wanted)
 
 
 def reorient(array: np.ndarray, affine: np.ndarray, orientation: str) -> tuple[np.ndarray, tuple[float, ...]]:

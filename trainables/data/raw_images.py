@@ -101,7 +101,7 @@ def _choose_spacing(raw: Raw, preparation: Preparation) -> Preprocessing:
     spacing_mm = _turn(raw, settings)[1]
     # The same tolerance as for the cases of a dataset.
     is_alike = np.allclose(spacing_mm, preparation.spacing_mm, rtol=10 * SPACING_TOLERANCE, atol=0.0)
-    return settings if settings.spacing_mm or is_alike else replace(settings, spacing_mm=preparation.spacing_mm)
+    return settings if settings.spacing_mm or is_alike else replace(settings, spacing_mm=list(preparation.spacing_mm))
 
 
 def _turn(raw: Raw, settings: Preprocessing) -> tuple[tuple[int, ...], tuple[float, ...]]:

@@ -21,12 +21,12 @@ from paretoseg.trainables.corruptions.table import corrupt, corruption_generator
 from paretoseg.trainables.data.datasets import Case
 from paretoseg.trainables.evaluation.degeneracy import find_degeneracy, find_ignored_images
 from paretoseg.trainables.evaluation.metrics import compare_surfaces, describe_emptiness, dice
-from paretoseg.trainables.scoring.battery import CLEAN_CONDITION, Battery, Condition
+from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.measures import DICE, HD95, NSD, Measure, Scoring
 from paretoseg.trainables.scoring.windows import WINDOW_OVERLAP
 from paretoseg.trainables.seeds import derive_seed
 from paretoseg.trainables.severities.levels import find_strength
-from paretoseg.trainables.trainable import CLEAN, MEAN, CaseScore
+from paretoseg.trainables.trainable import CLEAN, CLEAN_CONDITION, MEAN, CaseScore, Condition
 
 PIXELS_PER_PASS = 2**17
 """Pixels or voxels that go through the network at once: bounds the memory for images and windows of any size."""

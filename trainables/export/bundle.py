@@ -20,9 +20,9 @@ from paretoseg.trainables.data.image_files import PICTURE_SUFFIXES, VOLUME_SUFFI
 from paretoseg.trainables.data.model_record import to_plain_text
 from paretoseg.trainables.data.raw_images import Preparation
 from paretoseg.trainables.evaluation.measuring import PIXELS_PER_PASS
-from paretoseg.trainables.export.blueprint import ARCHITECTURE_FILE, Blueprint
 from paretoseg.trainables.export.network_source import READERS, collect_sources
 from paretoseg.trainables.export.trained_model import TrainedModel
+from paretoseg.trainables.networks.blueprint import ARCHITECTURE_FILE, Blueprint
 from paretoseg.trainables.scoring.windows import WINDOW_OVERLAP
 
 SCHEMA = "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json"

@@ -14,10 +14,10 @@ import torch
 from torch import nn
 from torch.export import Dim
 
-from paretoseg.trainables.export.blueprint import ARCHITECTURE_FILE, Blueprint
 from paretoseg.trainables.export.bundle import windows_per_pass
 from paretoseg.trainables.export.network_source import read_source
 from paretoseg.trainables.export.trained_model import TrainedModel
+from paretoseg.trainables.networks.blueprint import ARCHITECTURE_FILE, Blueprint
 from paretoseg.trainables.scoring.windows import WINDOW_OVERLAP
 
 INPUT, OUTPUT = "image", "logits"

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from paretoseg.trainables.data.model_record import ModelRecord
 from paretoseg.trainables.data.raw_images import Preparation
-from paretoseg.trainables.export.blueprint import Blueprint
+from paretoseg.trainables.networks.blueprint import Blueprint
 
 
 @dataclass(frozen=True, eq=False)

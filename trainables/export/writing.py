@@ -5,18 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from pickle import UnpicklingError
-
-import torch
-from torch import Tensor
 
 from paretoseg.spaces.network_size import NetworkSize
 from paretoseg.spaces.search_space import Candidate
-from paretoseg.trainables.data.datasets import DataConfig, Dataset, load_once
+from paretoseg.trainables.data.datasets import DataConfig, load_once
 from paretoseg.trainables.data.files_config import FilesConfig
 from paretoseg.trainables.data.model_record import ModelRecord
 from paretoseg.trainables.data.raw_images import Preparation
-from paretoseg.trainables.export.blueprint import Blueprint
 from paretoseg.trainables.export.bundle import write_bundle
 from paretoseg.trainables.export.onnx_model import check_onnx, write_onnx
 from paretoseg.trainables.export.proof import (
@@ -28,11 +23,8 @@ from paretoseg.trainables.export.proof import (
     prove_onnx,
 )
 from paretoseg.trainables.export.trained_model import TrainedModel
-from paretoseg.trainables.networks.capacity import match_width
-from paretoseg.trainables.segmentation.trial import WEIGHTS_FILE
-
-_DAMAGED = (AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError, UnpicklingError, ValueError)
-"""The errors that torch raises for a file that is missing, damaged or of another network."""
+from paretoseg.trainables.networks.capacity import draw_blueprint
+from paretoseg.trainables.networks.checkpoint import load_network
 
 _WRITERS: Mapping[str, Callable[[Path, TrainedModel], None]] = {"bundle": write_bundle, "onnx": write_onnx}
 
@@ -69,45 +61,18 @@ def export_model(
         check_onnx()
     dataset = load_once(data)
     blueprint = draw_blueprint(candidate, dataset, size)
-    weights = read_weights(checkpoint, blueprint)
+    try:
+        network = load_network(blueprint, checkpoint)
+    except ValueError as error:
+        raise ValueError(f"{error}, or pick another trial") from None
     preparation = Preparation(data.preprocessing, dataset.spacing_mm) if isinstance(data, FilesConfig) else None
-    model = TrainedModel(blueprint, weights, record, dataset.class_names, preparation)
-    reference = make_reference(model.build_network(), dataset.test, blueprint.window)
+    model = TrainedModel(blueprint, network.state_dict(), record, dataset.class_names, preparation)
+    reference = make_reference(network, dataset.test, blueprint.window)
     recorded = record.scores.get(reference.case.name)
     if recorded is not None:
         check_score(reference, recorded, dataset.num_classes)
     _WRITERS[form](folder, model)
     return _prove(folder, reference, form, data=data, preparation=preparation)
-
-
-def draw_blueprint(candidate: Candidate, dataset: Dataset, size: NetworkSize) -> Blueprint:
-    """The blueprint of a candidate's network on a dataset, with the width that matches `size` if it gives one."""
-    shape = {
-        "spatial_dims": dataset.spatial_dims,
-        "in_channels": dataset.num_channels,
-        "num_classes": dataset.num_classes,
-    }
-    patch = candidate.recipe.patch
-    architecture = match_width(candidate.architecture, size, patch=patch, **shape)
-    return Blueprint(architecture, **shape, window=patch)
-
-
-def read_weights(checkpoint: Path, blueprint: Blueprint) -> dict[str, Tensor]:
-    """The weights of a checkpoint, on the CPU.
-
-    Raises:
-        ValueError: if the file is missing or damaged, or holds the weights of another network.
-    """
-    try:
-        weights = torch.load(checkpoint / WEIGHTS_FILE, weights_only=True, map_location="cpu")
-        blueprint.build().load_state_dict(weights)
-    except _DAMAGED as error:
-        cause = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(
-            f"the checkpoint's {WEIGHTS_FILE} does not hold the weights of this trial ({cause}); restore it from a "
-            "backup, or pick another trial"
-        ) from None
-    return dict(weights)
 
 
 def _prove(folder: Path, reference: Reference, form: str, *, data: DataConfig, preparation: Preparation | None) -> str:

@@ -12,13 +12,13 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from torch import nn
 
 from paretoseg.spaces.architecture import Architecture
 from paretoseg.spaces.canonical import FAMILY_DIMENSIONS
 from paretoseg.spaces.network_size import NetworkSize
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Dataset
+from paretoseg.trainables.networks.blueprint import Blueprint
 from paretoseg.trainables.networks.encoder_decoder import build_network
 from paretoseg.trainables.networks.size import count_flops, count_parameters
 
@@ -32,14 +32,18 @@ _STEPS = {"swin_unetr": 4}
 """Widths of a family differ by a multiple of this: heads must divide them."""
 
 
-def build_matched(candidate: Candidate, size: NetworkSize, dataset: Dataset) -> nn.Module:
-    """The network of a candidate for a dataset, as wide as comes closest to a size; as it says if there is none."""
+def draw_blueprint(candidate: Candidate, dataset: Dataset, size: NetworkSize) -> Blueprint:
+    """The network that a candidate is on a dataset, as wide as comes closest to a size, or as it says without one.
+
+    The one way from a candidate to a network: trials, pictures, calibrations and exports all build what this gives.
+    """
     shape = {
         "spatial_dims": dataset.spatial_dims,
         "in_channels": dataset.num_channels,
         "num_classes": dataset.num_classes,
     }
-    return build_network(match_width(candidate.architecture, size, patch=candidate.recipe.patch, **shape), **shape)
+    patch = candidate.recipe.patch
+    return Blueprint(match_width(candidate.architecture, size, patch=patch, **shape), **shape, window=patch)
 
 
 @lru_cache(maxsize=256)

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from paretoseg.trainables.seeds import derive_seed
 from paretoseg.trainables.severities.levels import SeverityTable, default_strengths
-from paretoseg.trainables.trainable import CLEAN
+from paretoseg.trainables.trainable import CLEAN, CLEAN_CONDITION, Condition
 
 
 @runtime_checkable
@@ -22,29 +22,6 @@ class _Named(Protocol):
 
 
 _Case = TypeVar("_Case", bound=_Named)
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One state in which cases are measured."""
-
-    corruption: str
-    """Name of the corruption, or 'none' for untouched images."""
-
-    severity: int
-    """1 to 5, or 0 for untouched images."""
-
-    shift: str = ""
-    """The shift set whose cases are measured, or '' for cases like those in training."""
-
-    def describe(self) -> str:
-        """The condition in a word or two, such as 'gaussian_blur 3' or 'shift fluo_520'."""
-        if self.shift:
-            return f"shift {self.shift}"
-        return f"{self.corruption} {self.severity}" if self.severity else "clean"
-
-
-CLEAN_CONDITION = Condition(CLEAN, 0)
 
 
 @dataclass(frozen=True)
@@ -64,6 +41,11 @@ class Battery:
     """How many cases are corrupted, and how many of every shift set are measured; 0 for all. Clean images of cases like
     those in training are always measured on all.
     """
+
+    @property
+    def corruptions(self) -> tuple[str, ...]:
+        """The corruptions among the conditions, in their order."""
+        return tuple(dict.fromkeys(item.corruption for item in self.conditions if item.corruption != CLEAN))
 
     def choose_cases(self, cases: Sequence[_Case], condition: Condition) -> list[_Case]:
         """The cases that are measured under a condition, in the order given: the same for every network."""

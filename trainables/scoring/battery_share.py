@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 
 from paretoseg.trainables.data.datasets import Dataset
-from paretoseg.trainables.scoring.battery import CLEAN_CONDITION, Battery, Condition
+from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.windows import count_windows
-from paretoseg.trainables.trainable import Split
+from paretoseg.trainables.trainable import CLEAN_CONDITION, Condition, Split
 
 PASSES_OF_TRAINING = 3
 """Cost of an iteration in forward passes: one forward pass, and a backward pass that takes twice as long."""

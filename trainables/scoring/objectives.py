@@ -8,18 +8,17 @@ every trial of a study.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
 from jaxtyping import Float
 
 from paretoseg.spaces.objective import Measurement, Objective
-from paretoseg.trainables.scoring.battery import CLEAN_CONDITION, Condition
 from paretoseg.trainables.scoring.measures import DICE, Measure
-from paretoseg.trainables.scoring.robustness_kinds import ROBUSTNESS, ROBUSTNESS_KINDS, Robustness, Times
+from paretoseg.trainables.scoring.robustness_kinds import ROBUSTNESS, ROBUSTNESS_KINDS, ErrorTable, Robustness, Times
 from paretoseg.trainables.scoring.score_table import ScoreTable, tabulate
-from paretoseg.trainables.trainable import CLEAN, MEAN, CaseScore
+from paretoseg.trainables.trainable import CLEAN, CLEAN_CONDITION, MEAN, CaseScore, Condition
 
 ACCURACY = "accuracy"
 
@@ -52,14 +51,14 @@ class RobustnessRule:
     excluded: tuple[str, ...] = ()
     """Corruptions that are measured and do not count, because training may show them."""
 
-    reference: tuple[tuple[tuple[str, int, str], float], ...] = ()
-    """The errors of the reference network, as items of an `ErrorTable`; for `mean_corruption_error` alone."""
+    reference: ErrorTable = field(default_factory=dict, hash=False)
+    """The errors of the reference network, for `mean_corruption_error` alone."""
 
-    def counts(self, item: CaseScore | Condition) -> bool:
-        """True if robustness is made of the row, or of what is measured under the condition."""
-        if item.shift:
-            return self.over is not RobustnessOver.corruptions and item.corruption == CLEAN
-        return self.counts_corruption(item.corruption)
+    def counts(self, condition: Condition) -> bool:
+        """True if robustness is made of what is measured under the condition."""
+        if condition.shift:
+            return self.over is not RobustnessOver.corruptions and condition.corruption == CLEAN
+        return self.counts_corruption(condition.corruption)
 
     def counts_corruption(self, corruption: str) -> bool:
         """True if robustness is made of the scores under this corruption."""
@@ -69,7 +68,7 @@ class RobustnessRule:
     def define(self, measure: Measure) -> Objective:
         """The objective in terms of a measure that is at best 1 and at worst 0."""
         out = f" other than {', '.join(self.excluded)}" if self.excluded and self.over != RobustnessOver.shifts else ""
-        errors = {key: error for key, error in self.reference if self.counts(Condition(*key))}
+        errors = {condition: error for condition, error in self.reference.items() if self.counts(condition)}
         return ROBUSTNESS_KINDS[self.kind].define(measure, errors, _COUNTED[self.over] + out)
 
     def measure(self, rows: Iterable[CaseScore], metric: str) -> float:
@@ -90,7 +89,7 @@ class RobustnessRule:
             scores: Of one network, with at least one condition that counts.
             times: How often every case counts.
         """
-        return ROBUSTNESS_KINDS[self.kind].measure(scores.select(self.counts), times, dict(self.reference))
+        return ROBUSTNESS_KINDS[self.kind].measure(scores.select(self.counts), times, self.reference)
 
 
 def define_objectives(measure: Measure, rule: RobustnessRule | None = None) -> tuple[Objective, Objective]:
@@ -150,12 +149,11 @@ def select_means(rows: Iterable[CaseScore], metric: str) -> list[CaseScore]:
     return [row for row in rows if row.metric == metric and row.label == MEAN]
 
 
-def to_errors(rows: Iterable[CaseScore], metric: str) -> dict[tuple[str, int, str], float]:
+def to_errors(rows: Iterable[CaseScore], metric: str) -> dict[Condition, float]:
     """1 - the mean score of a network under every condition but the clean one: an `ErrorTable`."""
     table = tabulate(row for row in select_means(rows, metric) if not row.is_clean)
     means = table.average(table.once)[0].tolist()
-    keys = [(item.corruption, item.severity, item.shift) for item in table.conditions]
-    return {key: 1.0 - mean for key, mean in zip(keys, means, strict=True)}
+    return {condition: 1.0 - mean for condition, mean in zip(table.conditions, means, strict=True)}
 
 
 def _average_clean(scores: ScoreTable, times: Times) -> Float[np.ndarray, " draws"]:
@@ -167,4 +165,4 @@ def _find_objective(row: CaseScore, metric: str, rule: RobustnessRule) -> str:
         return ""
     if row.is_clean:
         return ACCURACY
-    return ROBUSTNESS if rule.counts(row) else ""
+    return ROBUSTNESS if rule.counts(row.condition) else ""

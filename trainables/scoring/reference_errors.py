@@ -1,33 +1,64 @@
 """The errors of a reference network, which the mean corruption error divides by. Free of torch.
 
-A study keeps them in its config, a line a condition, so that it never needs the reference again:
+A study keeps them in its config, so that it never needs the reference again:
 
-    gaussian_blur 2: 0.125
-    shift fluo_520: 0.31
+    corruptions:
+      gaussian_blur: {2: 0.125, 4: 0.25}
+    shifts:
+      fluo_520: 0.31
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
-from paretoseg.trainables.scoring.battery import Condition
 from paretoseg.trainables.scoring.robustness_kinds import ErrorTable, Robustness
-from paretoseg.trainables.trainable import CLEAN
+from paretoseg.trainables.trainable import CLEAN, Condition
 
 _HOW = "task.reference=STUDY/cases/trial-00000-validation.parquet"
 
 
-def format_errors(errors: ErrorTable) -> list[str]:
-    """A line a condition, which reads back to the very same numbers."""
-    return [f"{Condition(*key).describe()}: {error!r}" for key, error in errors.items()]
+@dataclass
+class ReferenceErrors:
+    """1 - the mean score of a reference network, as a config holds it; empty if there is none."""
+
+    corruptions: dict[str, dict[int, float]] = field(default_factory=dict)
+    """By corruption and severity."""
+
+    shifts: dict[str, float] = field(default_factory=dict)
+    """By shift set."""
+
+    def __post_init__(self) -> None:
+        for condition, error in self.table.items():
+            if not 0.0 <= error <= 1.0:
+                raise ValueError(f"task.reference_errors must lie in 0..1, got {error:g} for {condition.describe()}")
+
+    @classmethod
+    def of(cls, errors: ErrorTable) -> ReferenceErrors:
+        """The errors of a table."""
+        found = cls()
+        for condition, error in errors.items():
+            if condition.shift:
+                found.shifts[condition.shift] = error
+            else:
+                found.corruptions.setdefault(condition.corruption, {})[condition.severity] = error
+        return found
+
+    @property
+    def table(self) -> dict[Condition, float]:
+        """The errors by condition, in alphabetical order."""
+        errors = {Condition(CLEAN, 0, shift): error for shift, error in self.shifts.items()}
+        for corruption, by_severity in self.corruptions.items():
+            errors |= {Condition(corruption, severity): error for severity, error in by_severity.items()}
+        return dict(sorted(errors.items()))
 
 
-def parse_errors(lines: Iterable[str]) -> dict[tuple[str, int, str], float]:
-    """The errors by corruption, severity and shift set.
+def parse_errors(lines: Iterable[str]) -> dict[Condition, float]:
+    """The errors in lines of text, which studies kept before: 'gaussian_blur 2: 0.125', 'shift fluo_520: 0.31'.
 
     Raises:
-        ValueError: for a line that does not read so, or an error outside 0..1.
+        ValueError: for a line that does not read so.
     """
     return dict(_parse(line) for line in lines)
 
@@ -47,29 +78,29 @@ def check_errors(kind: Robustness, errors: ErrorTable, conditions: Sequence[Cond
             "task.robustness=mean_corruption_error divides by the errors of a reference network; name the file of its "
             f"rows, such as {_HOW}"
         ]
-    keys = [(condition.corruption, condition.severity, condition.shift) for condition in conditions]
-    missing = [condition.describe() for condition, key in zip(conditions, keys, strict=True) if key not in errors]
+    missing = [condition.describe() for condition in conditions if condition not in errors]
     if missing:
         return [
             f"the rows of task.reference must hold everything that counts, but they lack {', '.join(missing)}; measure "
             "the reference with the same task.corruptions, task.severities and data.shift, as `paretoseg rescore` does"
         ]
-    changes = {(corruption, shift) for corruption, _, shift in keys}
-    sums = {change: sum(errors[key] for key in keys if (key[0], key[2]) == change) for change in changes}
-    perfect = sorted(shift or corruption for (corruption, shift), total in sums.items() if total == 0.0)
+    sums = dict.fromkeys((condition.change for condition in conditions), 0.0)
+    for condition in conditions:
+        sums[condition.change] += errors[condition]
+    perfect = sorted(change.shift or change.corruption for change, total in sums.items() if total == 0.0)
     if perfect:
         return [f"the network of task.reference makes no error under {', '.join(perfect)}; name a weaker one"]
     return []
 
 
-def _parse(line: str) -> tuple[tuple[str, int, str], float]:
+def _parse(line: str) -> tuple[Condition, float]:
     where, colon, number = line.rpartition(":")
     kind, _, rest = where.partition(" ")
     try:
-        key = (CLEAN, 0, rest) if kind == "shift" else (kind, int(rest), "")
+        condition = Condition(CLEAN, 0, rest) if kind == "shift" else Condition(kind, int(rest))
         error = float(number)
     except ValueError:
         colon = ""
-    if not colon or not 0.0 <= error <= 1.0 or math.isnan(error):
-        raise ValueError(f"a line of task.reference_errors reads 'gaussian_blur 2: 0.125', got {line!r}")
-    return key, error
+    if not colon:
+        raise ValueError(f"a line reads 'gaussian_blur 2: 0.125', got {line!r}")
+    return condition, error

@@ -18,9 +18,9 @@ import numpy as np
 from jaxtyping import Float
 
 from paretoseg.spaces.objective import Direction, Objective
-from paretoseg.trainables.scoring.battery import Condition
 from paretoseg.trainables.scoring.measures import Measure
 from paretoseg.trainables.scoring.score_table import ScoreTable, average_known, divide
+from paretoseg.trainables.trainable import Condition
 
 ROBUSTNESS = "robustness"
 
@@ -30,8 +30,8 @@ SEVERITY_DECAY = 2.0 / 3.0
 TAIL_PERCENT = 5
 """Share of the cases that count as the tail."""
 
-ErrorTable: TypeAlias = Mapping[tuple[str, int, str], float]
-"""1 - the mean score of a reference network, by corruption, severity and shift set."""
+ErrorTable: TypeAlias = Mapping[Condition, float]
+"""1 - the mean score of a reference network under every condition but the clean one."""
 
 Times: TypeAlias = Float[np.ndarray, "draws cases"]
 """How often every case counts, in as many ways as there are rows."""
@@ -119,7 +119,7 @@ def average_relative_errors(scores: ScoreTable, times: Times, errors: ErrorTable
     """
     own = 1.0 - scores.average(times)
     is_known = ~np.isnan(own)
-    reference = np.array([errors[item.corruption, item.severity, item.shift] for item in scores.conditions])
+    reference = np.array([errors[condition] for condition in scores.conditions])
     belongs = _find_changes(scores.conditions)
     return average_known(divide(np.where(is_known, own, 0.0) @ belongs, (is_known * reference) @ belongs))
 
@@ -191,7 +191,7 @@ assert set(ROBUSTNESS_KINDS) == set(Robustness), "every kind of robustness needs
 
 def _find_changes(conditions: Sequence[Condition]) -> Float[np.ndarray, "conditions changes"]:
     """1 where a condition belongs to a change, else 0."""
-    changes = [(item.corruption, item.shift) for item in conditions]
+    changes = [condition.change for condition in conditions]
     return np.array([[float(change == one) for one in sorted(set(changes))] for change in changes])
 
 
@@ -223,7 +223,7 @@ def _rank_cases(
 
 def _worst_ratio(errors: ErrorTable) -> float:
     """The mean corruption error of a network whose scores are all 0."""
-    changes: dict[tuple[str, str], list[float]] = {}
-    for (corruption, _, shift), error in errors.items():
-        changes.setdefault((corruption, shift), []).append(error)
+    changes: dict[Condition, list[float]] = {}
+    for condition, error in errors.items():
+        changes.setdefault(condition.change, []).append(error)
     return float(np.mean([len(of_change) / sum(of_change) for of_change in changes.values()]))

@@ -13,8 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from paretoseg.trainables.scoring.battery import Condition
-from paretoseg.trainables.trainable import CaseScore
+from paretoseg.trainables.trainable import CaseScore, Condition
 
 
 class ScoredCase(NamedTuple):
@@ -64,10 +63,7 @@ class ScoreTable:
 
 def tabulate(rows: Iterable[CaseScore]) -> ScoreTable:
     """The table of the rows of one network and metric, one a case and condition."""
-    known = {
-        (ScoredCase(row.shift, row.case, row.domain), (row.corruption, row.severity, row.shift)): row.value
-        for row in rows
-    }
+    known = {(ScoredCase(row.shift, row.case, row.domain), row.condition): row.value for row in rows}
     cases = sorted({case for case, _ in known})
     conditions = sorted({condition for _, condition in known})
     row_of = {case: place for place, case in enumerate(cases)}
@@ -75,7 +71,7 @@ def tabulate(rows: Iterable[CaseScore]) -> ScoreTable:
     values = np.full((len(cases), len(conditions)), np.nan)
     for (case, condition), value in known.items():
         values[row_of[case], column_of[condition]] = value
-    return ScoreTable(tuple(cases), tuple(Condition(*condition) for condition in conditions), values)
+    return ScoreTable(tuple(cases), tuple(conditions), values)
 
 
 def divide(sums: Float[np.ndarray, "*shape"], counts: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:

@@ -10,28 +10,22 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from torch import Tensor, nn
+from torch import Tensor
 
 from paretoseg.trainables.data.datasets import Case, load_once
 from paretoseg.trainables.evaluation.measuring import degrade, predict
 from paretoseg.trainables.evaluation.metrics import dice
-from paretoseg.trainables.networks.capacity import build_matched
-from paretoseg.trainables.scoring.battery import Condition
-from paretoseg.trainables.segmentation.task import SegmentationTask
-from paretoseg.trainables.segmentation.trial import WEIGHTS_FILE
-from paretoseg.trainables.trainable import Assignment, Split
+from paretoseg.trainables.image_task import ImageTask
+from paretoseg.trainables.networks.capacity import draw_blueprint
+from paretoseg.trainables.networks.checkpoint import load_network
+from paretoseg.trainables.trainable import Assignment, Condition, Split
 
 MAX_EDGE = 256
 """Longest edge of a picture in pixels; larger images are subsampled."""
-
-
-_UNREADABLE = (RuntimeError, UnpicklingError, EOFError, OSError, TypeError, ValueError, AttributeError)
-"""The errors that torch raises for a file that is damaged or of another kind."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +53,12 @@ class PredictionPicture:
     """Mean Dice over foreground classes, 0 to 1, of the whole case."""
 
 
-PictureKey = tuple[str, str, int]
-"""Name of the case, corruption, severity; 'none' and 0 for the clean image."""
+View = tuple[str, Condition]
+"""What is looked at: name of the case, and the condition that it is shown under."""
 
 
-def find_cases(task: SegmentationTask, split: Split, names: Sequence[str]) -> list[Case]:
-    """The cases with these names, in this order.
+def find_cases(task: ImageTask, split: Split, names: Sequence[str]) -> list[Case]:
+    """The cases of these names, in this order.
 
     Raises:
         ValueError: if the data cannot be loaded or lacks a case, because the study was run on other data.
@@ -78,64 +72,46 @@ def find_cases(task: SegmentationTask, split: Split, names: Sequence[str]) -> li
     return [known[name] for name in names]
 
 
-def render_cases(
-    task: SegmentationTask, cases: Sequence[Case], conditions: Sequence[tuple[str, int]]
-) -> Mapping[PictureKey, CasePicture]:
-    """The picture of every case under every condition (corruption and severity), as it was measured."""
-    return {
-        (case.name, *condition): _scene(case, Condition(*condition), task) for case in cases for condition in conditions
-    }
+def show_scenes(task: ImageTask, cases: Sequence[Case], conditions: Sequence[Condition]) -> Mapping[View, Scene]:
+    """Every case under every condition, as it was measured."""
+    return {(case.name, condition): _scene(case, condition, task) for case in cases for condition in conditions}
 
 
-def render_predictions(
-    task: SegmentationTask,
+def show_answers(
+    task: ImageTask,
     assignment: Assignment,
     checkpoint: Path,
     cases: Sequence[Case],
-    conditions: Sequence[tuple[str, int]],
-) -> Mapping[PictureKey, PredictionPicture]:
-    """The predictions of a trained network for every case under every condition.
+    conditions: Sequence[Condition],
+) -> Mapping[View, Answer]:
+    """What a trained network predicts.
 
     Args:
         task: The task on which it was trained.
         assignment: Its candidate; threads and device are also used here.
         checkpoint: Folder with its weights.
-        cases: The cases to predict.
-        conditions: Corruptions and severities under which each case is predicted.
+        cases: What it is shown.
+        conditions: What each case is shown under.
 
     Raises:
         ValueError: if the weights are missing, damaged, or of another architecture.
     """
     torch.set_num_threads(assignment.num_threads)
-    network = _load_network(task, assignment, checkpoint)
-    patch = assignment.candidate.recipe.patch
+    blueprint = draw_blueprint(assignment.candidate, load_once(task.data), task.network_size)
+    network = load_network(blueprint, checkpoint).to(assignment.device)
     answers = {}
     for case in cases:
-        # All conditions of a case in one batch: this needs far fewer calls, and one case fits into memory.
-        seen = [degrade([case], Condition(*condition), task.battery()) for condition in conditions]
+        # All conditions of a case in one batch: far fewer calls, and a case fits into memory as it did in training.
+        seen = [degrade([case], condition, task.battery()) for condition in conditions]
         images, labels = (torch.cat(parts) for parts in zip(*seen, strict=True))
-        masks = predict(network, images.to(assignment.device), patch).argmax(dim=1).cpu()
+        masks = predict(network, images.to(assignment.device), blueprint.window).argmax(dim=1).cpu()
         scores = dice(masks, labels, load_once(task.data).num_classes).mean(dim=1).tolist()
         for condition, mask, score in zip(conditions, masks, scores, strict=True):
-            answers[case.name, *condition] = PredictionPicture(_to_picture(mask.numpy().astype(np.uint8), case), score)
+            answers[case.name, condition] = Answer(_to_picture(mask.numpy().astype(np.uint8), case), score)
     return answers
 
 
-def _load_network(task: SegmentationTask, assignment: Assignment, checkpoint: Path) -> nn.Module:
-    dataset = load_once(task.data)
-    network = build_matched(assignment.candidate, task.network_size, dataset)
-    try:
-        weights = torch.load(checkpoint / WEIGHTS_FILE, weights_only=True, map_location="cpu")
-        network.load_state_dict(weights)
-    except FileNotFoundError:
-        raise ValueError(f"the checkpoint must hold {WEIGHTS_FILE}, but it does not; restore it") from None
-    except _UNREADABLE as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":.")
-        raise ValueError(f"{WEIGHTS_FILE} does not fit the trial ({reason}); restore it") from None
-    return network.eval().to(assignment.device)
-
-
-def _scene(case: Case, condition: Condition, task: SegmentationTask) -> CasePicture:
+def _scene(case: Case, condition: Condition, task: ImageTask) -> Scene:
     images, labels = degrade([case], condition, task.battery())
     image, label = images[0], labels[0].numpy()
     shown = image if image.shape[0] == 3 else image[:1]

@@ -16,15 +16,16 @@ import torch
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Case, load_once
-from paretoseg.trainables.evaluation.measuring import NetworkScores, measure
-from paretoseg.trainables.networks.capacity import build_matched
-from paretoseg.trainables.scoring.battery import CLEAN_CONDITION, Battery, Condition
+from paretoseg.trainables.evaluation.measuring import Scores, measure
+from paretoseg.trainables.image_task import ImageTask
+from paretoseg.trainables.networks.capacity import draw_blueprint
+from paretoseg.trainables.networks.checkpoint import load_network
+from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.measures import DICE, ObjectiveMetric, SurfaceMetrics
-from paretoseg.trainables.scoring.objectives import RobustnessOver, select_means
-from paretoseg.trainables.segmentation.task import SegmentationTask
-from paretoseg.trainables.segmentation.trial import STATE_FILE, WEIGHTS_FILE
+from paretoseg.trainables.scoring.objectives import select_means
+from paretoseg.trainables.segmentation.trial import STATE_FILE
 from paretoseg.trainables.severities.levels import NUM_SEVERITIES, Strengths
-from paretoseg.trainables.trainable import Assignment, CaseScore
+from paretoseg.trainables.trainable import CLEAN_CONDITION, Assignment, CaseScore, Condition
 
 POINTS = 100.0
 """Dice points that equal a Dice of 1."""
@@ -33,36 +34,27 @@ _MIDDLE = 3
 """The severity whose draws are used for response curves: one draw per case for all strengths makes a curve smooth."""
 
 
-def train_reference(
-    task: SegmentationTask, assignment: Assignment, folder: Path, observe: Callable[[int], None]
-) -> None:
-    """Trains the network of the assignment and saves it in an existing folder; resumes from a checkpoint there.
+def train_reference(task: ImageTask, assignment: Assignment, folder: Path, observe: Callable[[int, int], None]) -> None:
+    """Trains the network of the assignment and leaves it in the existing folder; goes on from what is there.
 
     Args:
         task: Training budget and data.
         assignment: Candidate, seed, threads and device.
-        folder: Folder of the checkpoints; it must not contain those of another candidate or seed.
-        observe: Called after every step with the number of steps done.
+        folder: Where checkpoints lie; those of another candidate or seed must not.
+        observe: Called after every step with the number of steps done, and of all.
 
     Raises:
         ValueError: if training diverges.
         MemoryError: if it does not fit.
     """
-    # Measurements between steps are not needed here, so they are kept as small as possible.
-    quick = dataclasses.replace(
-        task,
-        corruptions=("gaussian_noise",),
-        severities=(1,),
-        num_quick_cases=1,
-        robustness_over=RobustnessOver.corruptions,
-    )
-    trainable = quick.build(assignment)
+    # What is measured on the way is of no use here.
+    trainable = task.without_measuring().build(assignment)
     if (folder / STATE_FILE).exists():
         trainable.load(folder)
     while trainable.steps_done < trainable.num_steps:
         trainable.step()
         trainable.save(folder)
-        observe(trainable.steps_done)
+        observe(trainable.steps_done, trainable.num_steps)
 
 
 class ReferenceNetwork:
@@ -75,19 +67,17 @@ class ReferenceNetwork:
         cases: The cases on which it is measured.
     """
 
-    def __init__(self, task: SegmentationTask, assignment: Assignment, checkpoint: Path, cases: Sequence[Case]) -> None:
+    def __init__(self, task: ImageTask, assignment: Assignment, checkpoint: Path, cases: Sequence[Case]) -> None:
         torch.set_num_threads(assignment.num_threads)
         dataset = load_once(task.data)
-        self._network = build_matched(assignment.candidate, task.network_size, dataset)
-        weights = torch.load(checkpoint / WEIGHTS_FILE, weights_only=True, map_location="cpu")
-        self._network.load_state_dict(weights)
-        self._network.eval().to(assignment.device)
-        self._task, self._assignment, self._cases = task, assignment, cases
-        # Only Dice, whatever the objective of the search: it takes a fraction of the time of surface distances.
+        blueprint = draw_blueprint(assignment.candidate, dataset, task.network_size)
+        self._network = load_network(blueprint, checkpoint).to(assignment.device)
+        self._battery, self._assignment, self._cases = task.battery(), assignment, cases
+        # Overlap alone, whatever the search is to be judged by: it takes a fraction of the time that surfaces do.
         self._scoring = dataclasses.replace(
             task.scoring(dataset), metric=ObjectiveMetric.dice, surface_metrics=SurfaceMetrics.none
         )
-        scores = self._measure(Battery((CLEAN_CONDITION,), task.battery_seed, task.severity_table))
+        scores = self._measure(dataclasses.replace(self._battery, conditions=(CLEAN_CONDITION,)))
         self.clean_dice = _mean_dice(scores.rows)
         self.degenerate = scores.degenerate
 
@@ -107,8 +97,8 @@ class ReferenceNetwork:
 
     def _lose(self, corruption: str, strengths: Strengths, severities: Sequence[int]) -> list[float]:
         conditions = tuple(Condition(corruption, severity) for severity in severities)
-        table = {**self._task.severity_table, corruption: strengths}
-        rows = self._measure(Battery(conditions, self._task.battery_seed, table)).rows
+        table = {**self._battery.strengths, corruption: strengths}
+        rows = self._measure(Battery(conditions, self._battery.seed, table)).rows
         by_severity = {severity: [row for row in rows if row.severity == severity] for severity in severities}
         return [POINTS * (self.clean_dice - _mean_dice(by_severity[severity])) for severity in severities]
 

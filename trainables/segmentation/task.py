@@ -2,46 +2,111 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from paretoseg.spaces.network_size import NetworkSize
+from paretoseg.spaces.objective import Objective
+from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.trainables.data.datasets import (
+    DataConfig,
     Dataset,
     describe_shift_sets,
     describe_small_cases,
     load_once,
 )
 from paretoseg.trainables.data.shift_sets import name_set
+from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.battery_share import count_measured, describe_predicted_shares, predict_share
 from paretoseg.trainables.scoring.counted_corruptions import (
     check_something_counts,
     describe_simulated_sets,
     describe_uncounted,
 )
+from paretoseg.trainables.scoring.measures import MEASURES, ObjectiveMetric, Scoring
+from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule, define_objectives
 from paretoseg.trainables.scoring.reference_errors import check_errors
 from paretoseg.trainables.segmentation.settings import SegmentationSettings
-from paretoseg.trainables.severities.levels import (
-    check_corruption,
-    check_severity,
-    describe_leaks,
-)
-from paretoseg.trainables.trainable import Assignment, SplitRow
+from paretoseg.trainables.severities.levels import describe_leaks
+from paretoseg.trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Assignment, Split, SplitRow
 
 if TYPE_CHECKING:
     from paretoseg.trainables.segmentation.trial import SegmentationTrainable
 
 
-class SegmentationTask(SegmentationSettings):
-    """Accuracy versus robustness of segmentation networks on one dataset, as a search asks for it."""
+COST_NAMES = (
+    *("parameters", "flops", "latency_ms", "memory_gb", TAKEN_MEMORY, ESTIMATED_MEMORY),
+    *("train_seconds", "battery_seconds"),
+)
+"""Number of weights; operations of one window; time and peak of memory for one image; peak of training and its
+estimate; time of training, and of the complete measurement on validation cases.
+"""
 
-    def _predict_shares(self, dataset: Dataset, patches: Sequence[int]) -> list[float]:
-        """For every patch, the time of a complete measurement by the time of training, about."""
-        measured = count_measured(dataset, self.battery(tuple(dataset.shift)))
-        iterations, dims = self.num_steps * self.iterations_per_step, dataset.spatial_dims
-        trained = [iterations * self.nominal_batch_size(patch, dims) * patch**dims for patch in patches]
-        return [predict_share(measured, patch, pixels) for patch, pixels in zip(patches, trained, strict=True)]
+
+@dataclass(frozen=True)
+class SegmentationTask:
+    """Accuracy versus robustness of segmentation networks on one dataset, as a search asks for it.
+
+    Hashable and picklable.
+    """
+
+    settings: SegmentationSettings
+    data: DataConfig
+    exposure: tuple[str, ...] = ()
+    """The families of image changes that some candidate of the study meets in training."""
+
+    def objectives(self) -> tuple[Objective, ...]:
+        """The mean of the metric on clean images, and robustness as the rule says."""
+        return define_objectives(MEASURES[self.metric], self.rule)
+
+    def cost_names(self) -> tuple[str, ...]:
+        """Size, operations, latency, memory, and time of training and of measuring."""
+        return COST_NAMES
+
+    @property
+    def network_size(self) -> NetworkSize:
+        """What the widths of networks are chosen for."""
+        return self.settings.network_size
+
+    @property
+    def metric(self) -> ObjectiveMetric:
+        """What accuracy and robustness are made of."""
+        return self.settings.metric
+
+    @property
+    def rule(self) -> RobustnessRule:
+        """How rows become robustness: the same for every trial."""
+        return self.settings.define_rule(self.exposure)
+
+    def battery(self, shifts: Sequence[str] = (), split: Split = Split.VALIDATION) -> Battery:
+        """Everything that a finished trial is measured under."""
+        return self.settings.battery(shifts, split)
+
+    def scoring(self, dataset: Dataset) -> Scoring:
+        """How masks of this dataset are compared with their references."""
+        return self.settings.scoring(dataset)
+
+    def training_settings(self) -> list[int | str]:
+        """What decides the weights of a trained network, besides data, candidate, size and seed."""
+        settings = self.settings
+        return [settings.num_steps, settings.iterations_per_step, settings.pixels_per_batch, settings.precision.value]
+
+    def count_iterations(self, recipe: Recipe, spatial_dims: int) -> int:
+        """Optimiser iterations of a whole training."""
+        return self.settings.num_steps * self.settings.iterations(recipe, spatial_dims)
+
+    def without_measuring(self) -> SegmentationTask:
+        """The same training, with one corruption of one case after every step."""
+        least = replace(
+            self.settings,
+            corruptions=["gaussian_noise"],
+            severities=[1],
+            num_quick_cases=1,
+            robustness_over=RobustnessOver.corruptions,
+        )
+        return replace(self, settings=least)
 
     def check(self) -> None:
         """Looks at settings and data.
@@ -49,7 +114,7 @@ class SegmentationTask(SegmentationSettings):
         Raises:
             ValueError: with all findings in one message, one a line.
         """
-        findings = [*self._setting_findings(), *self._battery_findings(), *self.data.findings()]
+        findings = [*self.settings.number_findings(), *self._counting_findings(), *self.data.findings()]
         if findings:
             raise ValueError("\n".join(findings))
 
@@ -66,12 +131,12 @@ class SegmentationTask(SegmentationSettings):
         dataset = load_once(self.data)
         patches = sorted({int(space.domains["patch"].from_unit(unit / 16)) for unit in range(17)})
         small = describe_small_cases(dataset, patches[-1])
-        uncounted = describe_uncounted(self.corruptions, self.exposure, self.trained_corruptions)
-        leaking = describe_leaks(self.corruptions)
+        uncounted = describe_uncounted(self.settings.corruptions, self.exposure, self.settings.trained_corruptions)
+        leaking = describe_leaks(self.settings.corruptions)
         simulated = describe_simulated_sets(
-            dataset.simulated_families, self.exposure, self.robustness_over, sets=tuple(dataset.shift)
+            dataset.simulated_families, self.exposure, self.settings.robustness_over, sets=tuple(dataset.shift)
         )
-        costly = describe_predicted_shares(self._predict_shares(dataset, patches), self.iterations_per_step)
+        costly = describe_predicted_shares(self._predict_shares(dataset, patches), self.settings.iterations_per_step)
         return [*describe_shift_sets(dataset), *small, *uncounted, *leaking, *simulated, *costly]
 
     def warm_up(self) -> None:
@@ -86,40 +151,22 @@ class SegmentationTask(SegmentationSettings):
         # Imported late: the driver composes, checks and pickles tasks without paying for torch.
         from paretoseg.trainables.segmentation.trial import SegmentationTrainable
 
-        return SegmentationTrainable(self, assignment)
+        return SegmentationTrainable(self.settings, self.data, self.rule, assignment)
 
-    def _setting_findings(self) -> list[str]:
-        findings = []
-        for name in ("num_steps", "iterations_per_step", "pixels_per_batch", "num_quick_cases"):
-            if getattr(self, name) < 1:
-                findings.append(f"task.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("memory_gb", "num_battery_cases", "nsd_tolerance_mm", "match_parameters", "match_flops"):
-            if not 0 <= getattr(self, name) < math.inf:
-                findings.append(f"task.{name} must be at least 0 and finite, got {getattr(self, name)}")
-        if self.match_parameters and self.match_flops:
-            findings.append(
-                "one width cannot match two numbers, got "
-                f"task.match_parameters={self.match_parameters} and task.match_flops={self.match_flops}; set one to 0"
-            )
-        return findings
+    def _predict_shares(self, dataset: Dataset, patches: Sequence[int]) -> list[float]:
+        """For every patch, the time of a complete measurement by the time of training, about."""
+        measured = count_measured(dataset, self.battery(tuple(dataset.shift)))
+        iterations, dims = self.settings.num_steps * self.settings.iterations_per_step, dataset.spatial_dims
+        trained = [iterations * self.settings.nominal_batch_size(patch, dims) * patch**dims for patch in patches]
+        return [predict_share(measured, patch, pixels) for patch, pixels in zip(patches, trained, strict=True)]
 
-    def _battery_findings(self) -> list[str]:
-        findings = []
-        for name, least in (("corruptions", 0), ("severities", 1)):
-            values = getattr(self, name)
-            if len(values) < least or len(set(values)) != len(values):
-                findings.append(f"task.{name} must be distinct and at least one, got {list(values)}")
-        for corruption in self.corruptions:
-            try:
-                check_corruption(corruption)
-            except ValueError as error:
-                findings.append(f"task.corruptions: {error}")
-        for severity in self.severities:
-            try:
-                check_severity(severity)
-            except ValueError as error:
-                findings.append(f"task.severities: {error}")
-        over, shifts = self.robustness_over, [name_set(name) for name in self.data.shift]
-        findings += check_something_counts(self.uncounted, self.corruptions, over, has_shift=bool(shifts))
+    def _counting_findings(self) -> list[str]:
+        """What is wrong with the battery, and with what counts of it."""
+        settings, shifts = self.settings, [name_set(name) for name in self.data.shift]
+        uncounted = settings.find_uncounted(self.exposure)
+        findings = settings.battery_findings()
+        findings += check_something_counts(
+            uncounted, settings.corruptions, settings.robustness_over, has_shift=bool(shifts)
+        )
         counted = [condition for condition in self.battery(shifts).conditions if self.rule.counts(condition)]
-        return findings or check_errors(self.robustness, dict(self.reference_errors), counted)
+        return findings or check_errors(settings.robustness, self.rule.reference, counted)

@@ -29,14 +29,15 @@ from torch import Tensor
 
 from paretoseg.spaces.atomic_file import open_atomically
 from paretoseg.spaces.objective import Measurement
-from paretoseg.trainables.data.datasets import Case, load_once
+from paretoseg.trainables.data.datasets import Case, DataConfig, load_once
 from paretoseg.trainables.evaluation.costs import measure_costs, name_device
-from paretoseg.trainables.evaluation.measuring import NetworkScores, measure, to_tensor
-from paretoseg.trainables.networks.capacity import build_matched
+from paretoseg.trainables.evaluation.measuring import Scores, measure, to_tensor
+from paretoseg.trainables.networks.capacity import draw_blueprint
+from paretoseg.trainables.networks.checkpoint import WEIGHTS_FILE
 from paretoseg.trainables.networks.encoder_decoder import initialise_weights
 from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.measures import MEASURES, Scoring, SurfaceMetrics
-from paretoseg.trainables.scoring.objectives import name_objectives, summarise
+from paretoseg.trainables.scoring.objectives import RobustnessRule, name_objectives, summarise
 from paretoseg.trainables.seeds import derive_seed
 from paretoseg.trainables.segmentation.settings import SegmentationSettings
 from paretoseg.trainables.trainable import (
@@ -54,37 +55,39 @@ from paretoseg.trainables.training.memory import PeakMeter, available_bytes, kee
 from paretoseg.trainables.training.parallel import count_workers, is_leader
 from paretoseg.trainables.training.sampling import PatchSampler, load_training_cases_once
 
-WEIGHTS_FILE, STATE_FILE = "weights.pt", "training.pt"
+STATE_FILE = "training.pt"
 
 
 class SegmentationTrainable:
     """Trains and measures one candidate on a segmentation task. Implements `Trainable`."""
 
-    def __init__(self, task: SegmentationSettings, assignment: Assignment) -> None:
+    def __init__(
+        self, settings: SegmentationSettings, data: DataConfig, rule: RobustnessRule, assignment: Assignment
+    ) -> None:
         torch.set_num_threads(assignment.num_threads)
         keep_freed_memory()
-        self._task, self._assignment = task, assignment
+        self._settings, self._rule, self._assignment = settings, rule, assignment
         self._recipe = assignment.candidate.recipe
-        self._dataset = load_once(task.data)
-        self._scoring = task.scoring(self._dataset)
+        self._dataset = load_once(data)
+        self._scoring = settings.scoring(self._dataset)
         self._sampler = PatchSampler(
-            load_training_cases_once(task.data, assignment.device),
+            load_training_cases_once(data, assignment.device),
             patch=self._recipe.patch,
             foreground_ratio=self._recipe.foreground_ratio,
         )
         self._meter = PeakMeter(assignment.device)
-        self._network = build_matched(assignment.candidate, task.network_size, self._dataset)
+        self._network = draw_blueprint(assignment.candidate, self._dataset, settings.network_size).build()
         initialise_weights(self._network, assignment.seed)
         self._network.to(assignment.device)
-        is_bfloat16 = uses_bfloat16(task.precision, assignment.device)
-        if is_bfloat16:
-            use_channels_last(self._network, self._dataset.spatial_dims)
-        self._batch_size = task.batch_size(self._recipe, self._dataset.spatial_dims)
-        self._iterations_per_step = task.iterations(self._recipe, self._dataset.spatial_dims)
+        is_half = find_half(settings.precision, assignment.device)
+        if is_half:
+            lay_out(self._network, self._dataset.spatial_dims)
+        self._batch_size = settings.batch_size(self._recipe, self._dataset.spatial_dims)
+        self._iterations_per_step = settings.iterations(self._recipe, self._dataset.spatial_dims)
         self._learner = Learner(
             self._network,
             self._recipe,
-            num_iterations=task.num_steps * self._iterations_per_step,
+            num_iterations=settings.num_steps * self._iterations_per_step,
             seed=assignment.seed,
             has_auxiliary=assignment.candidate.architecture.deep_supervision == "on",
             is_bfloat16=is_bfloat16,
@@ -96,8 +99,8 @@ class SegmentationTrainable:
 
     @property
     def num_steps(self) -> int:
-        """Number of calls of `step` in a complete training."""
-        return self._task.num_steps
+        """How often `step` is to be called in all."""
+        return self._settings.num_steps
 
     @property
     def steps_done(self) -> int:
@@ -133,19 +136,22 @@ class SegmentationTrainable:
         if not is_leader():
             return Measurement({})
         scoring = dataclasses.replace(self._scoring, surface_metrics=SurfaceMetrics.none)
-        choose = self._task.choose_quick
+        choose = self._settings.choose_quick
         shift = {name: choose(cases) for name, cases in self._dataset.shift_cases(Split.VALIDATION).items()}
-        cases = choose(self._dataset.cases(Split.VALIDATION))
-        return self._summarise(self._measure(self._task.quick_battery(tuple(shift)), cases, shift, scoring).rows)
+        cases, battery = (
+            choose(self._dataset.cases(Split.VALIDATION)),
+            self._settings.quick_battery(self._rule, tuple(shift)),
+        )
+        return self._summarise(self._measure(battery, cases, shift, scoring).rows)
 
     def evaluate(self, split: Split) -> Evaluation:
         """Objectives on the cases of a split over the whole battery, the rows of single cases, and the costs."""
         shift = self._dataset.shift_cases(split)
         start = time.perf_counter()
-        battery = self._task.battery(tuple(shift), split)
+        battery = self._settings.battery(tuple(shift), split)
         scores = self._measure(battery, self._dataset.cases(split), shift, self._scoring)
         battery_seconds = time.perf_counter() - start
-        rows = name_objectives(scores.rows, self._task.metric, self._task.rule)
+        rows = name_objectives(scores.rows, self._settings.metric, self._rule)
         image = to_tensor(self._dataset.cases(split)[0].image).to(self._assignment.device)
         costs = measure_costs(self._network, image, self._recipe.patch)
         costs |= {TAKEN_MEMORY: self._train_memory_gb, ESTIMATED_MEMORY: self._estimated_memory_gb}
@@ -202,7 +208,7 @@ class SegmentationTrainable:
         The estimate is corrected by what earlier trials used relative to their estimates. It is stored uncorrected, so
         that later trials can be compared with it.
         """
-        available = self._task.memory_gb * BYTES_PER_GB or available_bytes(self._assignment.device)
+        there = self._settings.memory_gb * BYTES_PER_GB or available_bytes(self._assignment.device)
         size = [self._recipe.patch] * self._dataset.spatial_dims
         # Each process holds its share of a batch, and does not split the share further.
         share, is_alone = -(-self._batch_size // count_workers()), count_workers() == 1
@@ -245,7 +251,7 @@ class SegmentationTrainable:
         )
 
     def _summarise(self, rows: Sequence[CaseScore]) -> Measurement:
-        return summarise(rows, MEASURES[self._task.metric], self._task.rule)
+        return summarise(rows, MEASURES[self._settings.metric], self._rule)
 
 
 def _generator(stream: str, seed: int) -> torch.Generator:

@@ -1,14 +1,14 @@
-"""Strengths of corruptions as a config and a study keep them: a line a corruption. Free of torch.
+"""Strengths of corruptions as a config and a study keep them: by corruption, five numbers that rise. Free of torch.
 
-    gaussian_noise: 0.02 0.05 0.1 0.2 0.4
+    gaussian_noise: [0.02, 0.05, 0.1, 0.2, 0.4]
 
-Five numbers for severity 1 to 5, in the unit that the corruption's `Levels` name, which rise.
+For severity 1 to 5, in the unit that the corruption's `Levels` name.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from paretoseg.trainables.severities.levels import LEVELS, NUM_SEVERITIES, Strengths, check_corruption
 
@@ -35,7 +35,7 @@ def check_strengths(name: str, values: Sequence[object]) -> Strengths:
 
 
 def parse_strengths(lines: Iterable[str]) -> dict[str, Strengths]:
-    """Strengths by corruption.
+    """The strengths that lines of text hold, as studies kept them before: 'gaussian_noise: 0.02 0.05 0.1 0.2 0.4'.
 
     Raises:
         ValueError: for a line that does not read so, an unknown corruption, a corruption named twice, or values that
@@ -54,8 +54,3 @@ def parse_strengths(lines: Iterable[str]) -> dict[str, Strengths]:
             raise ValueError(f"strengths of {name} must be given once, got them twice; leave one line out")
         table[name] = check_strengths(name, values)
     return table
-
-
-def format_strengths(table: Mapping[str, Sequence[float]]) -> list[str]:
-    """A line a corruption, which reads back to the very same numbers."""
-    return [f"{name}: {' '.join(repr(float(value)) for value in values)}" for name, values in table.items()]

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from paretoseg.trainables.export.blueprint import read_blueprint, rebuild_network
+from paretoseg.trainables.networks.blueprint import read_blueprint, rebuild_network
 from tests.search.command_line import run
 
 EARLIER = Path(__file__).parents[2] / "earlier"

@@ -3,11 +3,16 @@ from pathlib import Path
 
 import pytest
 
+from paretoseg.search.commands.certainty import measure_certainty, read_certainty
 from paretoseg.search.commands.cli import main
 from paretoseg.search.commands.report import MAX_PICTURED
+from paretoseg.search.config.stored_task import compose_stored
 from paretoseg.search.store.study_folder import StudyFolder
+from paretoseg.trainables.image_task import ImageTask
+from paretoseg.trainables.toy import ToyTask
 from paretoseg.trainables.trainable import Split
 from tests.builders import created
+from tests.foreign_task import ForeignTask
 from tests.search.command_line import TINY
 
 TOY = ["search", "study=toy", "task=toy", "cluster=serial", "strategy.population=4", "budget.trials=6"]
@@ -74,6 +79,18 @@ def test_a_study_without_images_says_so_instead_of_pictures(copy, toy, capsys):
     assert main(["report", str(study)]) == 0
     assert "Note: it has no pictures: this study's task has no images" in capsys.readouterr().out
     assert "this study's task has no images" in (study / "report.html").read_text()
+
+
+def test_any_task_of_images_has_pictures_and_intervals(copy, tiny, capsys, monkeypatch):
+    folder = StudyFolder(str(copy(tiny)))
+    record = folder.read_record()
+    task = ForeignTask(compose_stored(folder, record.created).experiment.data)
+    assert isinstance(task, ImageTask)
+    assert not isinstance(ToyTask(), ImageTask)
+    monkeypatch.setattr("paretoseg.search.commands.report.rebuild_task", lambda *_: task)
+    assert main(["report", folder.folder.location]) == 0
+    assert "Note" not in capsys.readouterr().out
+    assert measure_certainty(folder, record, task, seed=0) == read_certainty(folder, record)
 
 
 def test_the_file_is_written_where_it_is_asked_for(copy, toy, tmp_path, capsys):

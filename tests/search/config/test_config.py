@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 
 from paretoseg.cluster.serial import SerialConfig
+from paretoseg.search.config import config as config_module
 from paretoseg.search.config.config import CHOICES, Experiment, compose, list_experiments
 from paretoseg.search.config.overrides import quote
 from paretoseg.search.strategies.evolution import EvolutionConfig
@@ -197,3 +198,12 @@ def test_every_config_refuses_nothing_by_default(group):
     for config in CHOICES[group].values():
         assert dataclasses.is_dataclass(config)
         assert config() == config()
+
+
+def test_every_option_can_be_made_and_what_options_derive_from_cannot():
+    bases = {item.name: item.type for item in dataclasses.fields(Experiment)}
+    for group, options in CHOICES.items():
+        base = getattr(config_module, bases[group])
+        assert all(isinstance(option(), base) for option in options.values())
+        with pytest.raises(TypeError, match="abstract"):
+            base()

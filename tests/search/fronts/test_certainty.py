@@ -16,7 +16,7 @@ from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRu
 from paretoseg.trainables.scoring.resampling import NUM_DRAWS
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
 from paretoseg.trainables.scoring.score_table import ScoredCase, tabulate
-from paretoseg.trainables.trainable import CaseScore
+from paretoseg.trainables.trainable import CaseScore, Condition
 from tests.builders import build_trial
 
 CORRUPTIONS, SEVERITIES, SHIFTS = ("blur", "noise"), (1, 4), {"site": 6, "small": 4}
@@ -50,8 +50,9 @@ MEMBERS = [build_rows(0.7, 0.4, 1), build_rows(0.69, 0.45, 2), build_rows(0.6, 0
 
 
 def build_rule(kind: Robustness = Robustness.weighted_mean, **changes: object) -> RobustnessRule:
-    keys = [(name, level, "") for name in CORRUPTIONS for level in SEVERITIES] + [("none", 0, name) for name in SHIFTS]
-    reference = tuple((key, 0.3) for key in keys) if kind is Robustness.mean_corruption_error else ()
+    conditions = [Condition(name, level) for name in CORRUPTIONS for level in SEVERITIES]
+    conditions += [Condition("none", 0, name) for name in SHIFTS]
+    reference = dict.fromkeys(conditions, 0.3) if kind is Robustness.mean_corruption_error else {}
     return RobustnessRule(kind, reference=reference, **changes)  # type: ignore[arg-type]
 
 

@@ -5,7 +5,7 @@ from paretoseg.search.trials.events import Created, Failed, Finished, Opened, St
 from paretoseg.search.trials.trial import Failure, FailureKind
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import Candidate
-from paretoseg.trainables.toy import ToyTask
+from paretoseg.trainables.toy import ToyConfig, ToyTask
 from tests.builders import MemoryLog, build_study, created, run_study
 
 
@@ -44,7 +44,7 @@ def test_the_pause_between_two_sessions_does_not_count_as_search():
 
 def test_the_last_milestone_is_the_front_of_the_study_and_nothing_ever_falls():
     log = MemoryLog()
-    study = run_study(build_study(log), ToyTask(noise=0.05, fails_below=0.2))
+    study = run_study(build_study(log), ToyTask(ToyConfig(noise=0.05, fails_below=0.2)))
     milestones = follow_front(log.read())
     assert milestones[-1].hypervolume == study.front.hypervolume
     assert len(milestones) == 12

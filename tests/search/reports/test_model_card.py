@@ -144,7 +144,7 @@ def test_the_card_of_a_network_trained_on_files_tells_what_is_done_to_a_raw_one(
 def test_every_way_of_scaling_is_told_with_its_values():
     dataset, texts = build_dataset(), {}
     for intensity in Intensity:
-        settings = Preprocessing(intensity=intensity, window=(-57.0, 164.0), low_percentile=2.5)
+        settings = Preprocessing(intensity=intensity, window=[-57.0, 164.0], low_percentile=2.5)
         texts[intensity] = describe_steps(dataset, settings)[1]
     assert "2.5th and 99.5th percentile" in texts[Intensity.percentile]
     assert "divided by 255" in texts[Intensity.auto]

@@ -14,8 +14,8 @@ from paretoseg.search.reports.pictures import (
     to_data_uri,
     trace,
 )
-from paretoseg.trainables.segmentation.gallery import CasePicture, PredictionPicture
-from paretoseg.trainables.trainable import CaseScore, Split
+from paretoseg.trainables.segmentation.gallery import Answer, Scene
+from paretoseg.trainables.trainable import CLEAN_CONDITION, CaseScore, Condition, Split
 
 
 def score(case, value, corruption="none", severity=0, metric="dice"):
@@ -47,7 +47,7 @@ def test_shift_sets_choose_neither_cases_nor_conditions():
     ]
     rows = [score("a", 0.9), score("b", 0.2), score("b", 0.1, "blur", 1), *away]
     assert choose_cases([rows], "dice") == [("b", "harder case"), ("a", "easier case")]
-    assert choose_conditions(rows) == [("none", 0), ("blur", 1)]
+    assert choose_conditions(rows) == [CLEAN_CONDITION, Condition("blur", 1)]
 
 
 def test_single_classes_do_not_choose_cases():
@@ -57,7 +57,7 @@ def test_single_classes_do_not_choose_cases():
 
 def test_every_corruption_is_shown_at_its_strongest_severity_after_the_clean_image():
     rows = [score("a", 0.5, *condition) for condition in (("noise", 4), ("blur", 1), ("noise", 2), ("none", 0))]
-    assert choose_conditions(rows) == [("none", 0), ("noise", 4), ("blur", 1)]
+    assert choose_conditions(rows) == [CLEAN_CONDITION, Condition("noise", 4), Condition("blur", 1)]
 
 
 def test_members_are_spread_over_the_front_with_both_ends():
@@ -101,15 +101,12 @@ def test_a_data_uri_holds_the_very_pixels():
 
 def test_pictures_are_ordered_by_case_and_condition():
     mask = np.eye(4, dtype=np.uint8)
-    views = [("a", "none", 0), ("a", "blur", 3), ("b", "none", 0), ("b", "blur", 3)]
-    scenes = {
-        view: CasePicture(np.full((4, 4), index, np.uint8), mask, "slice 2 of 5") for index, view in enumerate(views)
-    }
-    answers = {5: {view: PredictionPicture(mask, index / 10) for index, view in enumerate(views)}}
+    conditions = [CLEAN_CONDITION, Condition("blur", 3)]
+    views = [(name, condition) for name in ("a", "b") for condition in conditions]
+    scenes = {view: Scene(np.full((4, 4), index, np.uint8), mask, "slice 2 of 5") for index, view in enumerate(views)}
+    answers = {5: {view: Answer(mask, index / 10) for index, view in enumerate(views)}}
     cases = [("b", "harder case"), ("a", "easier case")]
-    shown = describe_pictures(
-        cases, [("none", 0), ("blur", 3)], scenes, answers, Split.TEST, ("background", "left", "right")
-    )
+    shown = describe_pictures(cases, conditions, scenes, answers, Split.TEST, ("background", "left", "right"))
     assert shown["split"] == "test"
     assert [[answer["dice"] for answer in row] for row in shown["answers"]["5"]] == [[0.2, 0.3], [0.0, 0.1]]
     assert shown["scenes"][0][1]["uri"] == to_data_uri(np.full((4, 4), 3, np.uint8))

@@ -16,7 +16,13 @@ from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import Candidate, SearchSpace
 from paretoseg.trainables.data.textures import TexturesConfig
 from paretoseg.trainables.scoring.measures import DICE
-from paretoseg.trainables.scoring.objectives import RobustnessOver, name_objectives, summarise, to_errors
+from paretoseg.trainables.scoring.objectives import (
+    RobustnessOver,
+    RobustnessRule,
+    name_objectives,
+    summarise,
+    to_errors,
+)
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
 from paretoseg.trainables.segmentation.config import SegmentationConfig
 from paretoseg.trainables.segmentation.task import SegmentationTask
@@ -86,8 +92,8 @@ def test_both_objectives_can_be_computed_from_the_file_with_pandas_alone(
     evaluation: Evaluation, task: SegmentationTask, kind: Robustness, over: RobustnessOver
 ) -> None:
     reference = [dataclasses.replace(row, value=0.9 * row.value + 0.05) for row in evaluation.cases]
-    errors = tuple(to_errors(reference, "dice").items())
-    rule = dataclasses.replace(task, robustness=kind, robustness_over=over, reference_errors=errors).rule
+    errors = to_errors(reference, "dice")
+    rule = RobustnessRule(kind, over, excluded=task.rule.excluded, reference=errors)
     values = summarise(evaluation.cases, DICE, rule).values
     frame, other = (read(name_objectives(rows, "dice", rule)) for rows in (evaluation.cases, reference))
     assert values["accuracy"] == pytest.approx(frame[frame.objective == "accuracy"].value.mean(), abs=1e-12)

@@ -9,7 +9,7 @@ from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.trials.trial import FailureKind
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables import toy
-from paretoseg.trainables.toy import Failure, ToyTask, closed_form
+from paretoseg.trainables.toy import Failure, ToyConfig, ToyTask, closed_form
 from paretoseg.trainables.trainable import Assignment, Split
 
 ACCURACY, ROBUSTNESS = closed_form(Candidate())
@@ -72,7 +72,7 @@ def test_an_interrupted_trial_reports_its_last_step_again_and_goes_on(folder, st
     ],
 )
 def test_a_failure_is_put_into_words(folder, failure, kind, reason):
-    outcome = Work(job(folder, ToyTask(failure=failure, fails_below=1.0))).advance()
+    outcome = Work(job(folder, ToyTask(ToyConfig(failure=failure, fails_below=1.0)))).advance()
     assert outcome.is_last
     assert isinstance(outcome.result, Broken)
     assert (outcome.result.failure.kind, outcome.result.failure.reason) == (kind, reason)

@@ -76,7 +76,7 @@ def test_a_ramp_stays_a_ramp_and_a_block_keeps_its_size_in_mm() -> None:
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        (Preprocessing(intensity="window", window=(-100.0, 300.0)), [0.0, 0.0, 0.25, 1.0, 1.0]),
+        (Preprocessing(intensity="window", window=[-100.0, 300.0]), [0.0, 0.0, 0.25, 1.0, 1.0]),
         (Preprocessing(intensity="percentile", low_percentile=0.0, high_percentile=100.0), [0, 0.5, 0.6, 0.9, 1.0]),
         (Preprocessing(intensity="percentile", low_percentile=25.0, high_percentile=75.0), [0, 0.0, 0.25, 1.0, 1.0]),
     ],
@@ -126,7 +126,7 @@ def test_the_result_keeps_the_conventions_of_datasets() -> None:
 
 
 def test_pictures_are_resampled_too_if_the_edge_of_a_pixel_is_given() -> None:
-    settings = Preprocessing(pixel_mm=0.5, spacing_mm=(1.0, 1.0))
+    settings = Preprocessing(pixel_mm=0.5, spacing_mm=[1.0, 1.0])
     case = prepare(raw_of(draw_picture(0)[np.newaxis]), draw_mask(), settings)
     assert (case.label.shape, case.spacing_mm) == ((10, 15), (1.0, 1.0))
 
@@ -136,11 +136,11 @@ def test_pictures_are_resampled_too_if_the_edge_of_a_pixel_is_given() -> None:
     [
         ({"orientation": "RAX"}, "orientation must name three directions"),
         ({"orientation": "RLS"}, "orientation must name three directions"),
-        ({"spacing_mm": (1.0, 0.0, 1.0)}, "must be positive"),
+        ({"spacing_mm": [1.0, 0.0, 1.0]}, "must be positive"),
         ({"intensity": "percentle"}, "intensity must be one of auto, percentile"),
         ({"low_percentile": 99.0, "high_percentile": 1.0}, "must lie in 0..100"),
         ({"intensity": "window"}, r"window must be \[low,high\]"),
-        ({"window": (5.0, 1.0)}, r"window must be \[low,high\]"),
+        ({"window": [5.0, 1.0]}, r"window must be \[low,high\]"),
     ],
 )
 def test_settings_out_of_range_are_found(change: dict[str, object], message: str) -> None:
@@ -154,7 +154,7 @@ def test_an_image_that_cannot_be_scaled_is_refused() -> None:
     with pytest.raises(ValueError, match="the same intensity, 0, between the percentiles"):
         prepare(raw_of(array), draw_mask((50, 50)), Preprocessing())
     with pytest.raises(ValueError, match="nothing is left of the image"):
-        prepare(raw_of(array), draw_mask((50, 50)), Preprocessing(intensity="window", window=(5.0, 9.0)))
+        prepare(raw_of(array), draw_mask((50, 50)), Preprocessing(intensity="window", window=[5.0, 9.0]))
 
 
 def test_spacings_that_differ_are_found_by_case() -> None:

@@ -44,8 +44,8 @@ def write(folder: Path, axes: str) -> tuple[Path, np.ndarray]:
     "settings",
     [
         Preprocessing(),
-        Preprocessing(orientation="PIR", crop_foreground=True, intensity="window", window=(0.0, 300.0)),
-        Preprocessing(spacing_mm=(0.5, 0.5, 0.5), crop_foreground=True, intensity="window", window=(0.0, 300.0)),
+        Preprocessing(orientation="PIR", crop_foreground=True, intensity="window", window=[0.0, 300.0]),
+        Preprocessing(spacing_mm=[0.5, 0.5, 0.5], crop_foreground=True, intensity="window", window=[0.0, 300.0]),
     ],
 )
 def test_a_file_is_prepared_as_its_case_and_labels_come_back_unchanged(
@@ -61,8 +61,8 @@ def test_a_file_is_prepared_as_its_case_and_labels_come_back_unchanged(
 @pytest.mark.parametrize("axes", AXES)
 def test_a_mask_comes_back_to_the_nearest_voxel_in_space_as_by_nibabel(tmp_path: Path, axes: str) -> None:
     path, _ = write(tmp_path, axes)
-    settings = Preprocessing(spacing_mm=(1.3, 0.71, 2.6))  # no voxel lies half way between two
-    image, placement = prepare_file(path, Preparation(settings, settings.spacing_mm), 1)
+    settings = Preprocessing(spacing_mm=[1.3, 0.71, 2.6])  # no voxel lies half way between two
+    image, placement = prepare_file(path, Preparation(settings, tuple(settings.spacing_mm)), 1)
     mask = draw_picture(2, image.shape[1:]) % 4
     turned = nibabel.as_closest_canonical(nibabel.load(path))
     factors = [old / new for old, new in zip(turned.shape, mask.shape, strict=True)]
@@ -78,7 +78,7 @@ def test_a_mask_comes_back_to_the_nearest_voxel_in_space_as_by_nibabel(tmp_path:
 
 def test_what_was_cropped_comes_back_as_the_value_outside(tmp_path: Path) -> None:
     path, _ = write(tmp_path, "LAS")
-    settings = Preprocessing(crop_foreground=True, intensity="window", window=(0.0, 300.0))
+    settings = Preprocessing(crop_foreground=True, intensity="window", window=[0.0, 300.0])
     image, placement = prepare_file(path, Preparation(settings, (1.0, 2.0, 3.0)), 1)
     assert image.shape == (1, 7, 11, 15)
     restored = placement.restore(np.ones(image.shape[1:], np.float32), outside=-5.0)

@@ -12,8 +12,8 @@ from torch import nn
 from paretoseg.spaces.architecture import Architecture
 from paretoseg.spaces.domain import Choice
 from paretoseg.spaces.search_space import DIMENSIONS
-from paretoseg.trainables.export.blueprint import Blueprint
 from paretoseg.trainables.export.onnx_model import FIXED_EXTENTS, convert
+from paretoseg.trainables.networks.blueprint import Blueprint
 from paretoseg.trainables.networks.monai_families import FAMILIES
 from tests.trainables import exports
 

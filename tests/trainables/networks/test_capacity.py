@@ -13,9 +13,8 @@ from paretoseg.spaces.network_size import NetworkSize
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import load_once
 from paretoseg.trainables.data.textures import TexturesConfig
-from paretoseg.trainables.export.writing import draw_blueprint
 from paretoseg.trainables.networks.attention import ATTENTION
-from paretoseg.trainables.networks.capacity import build_matched, match_width
+from paretoseg.trainables.networks.capacity import draw_blueprint, match_width
 from paretoseg.trainables.networks.encoder_decoder import build_network
 from paretoseg.trainables.networks.size import count_flops, count_parameters
 from paretoseg.trainables.networks.skips import SKIPS
@@ -144,10 +143,10 @@ def test_a_trial_trains_a_network_of_the_size_that_the_task_wants() -> None:
     assert count_flops(trial._network, torch.zeros(1, 32, 32), 32) == pytest.approx(20_000_000, rel=0.1)
 
 
-def test_a_network_of_the_wanted_size_is_rebuilt_from_its_blueprint() -> None:
+def test_a_network_of_the_wanted_size_is_that_of_its_blueprint_with_the_patch_for_a_window() -> None:
     dataset = load_once(TexturesConfig(num_train=2, num_validation=1, num_test=1))
     candidate, size = Candidate(Architecture(depth=3)), NetworkSize(parameters=200_000)
     blueprint = draw_blueprint(candidate, dataset, size)
-    network = build_matched(candidate, size, dataset)
-    blueprint.build().load_state_dict(network.state_dict())
-    assert count_parameters(network) == pytest.approx(200_000, rel=0.1)
+    assert count_parameters(blueprint.build()) == pytest.approx(200_000, rel=0.1)
+    assert (blueprint.window, blueprint.num_classes) == (candidate.recipe.patch, dataset.num_classes)
+    assert draw_blueprint(candidate, dataset, NetworkSize()).architecture == candidate.architecture

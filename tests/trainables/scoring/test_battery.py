@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from paretoseg.trainables.scoring.battery import Battery, Condition, choose_quick, draw_subset
+from paretoseg.trainables.scoring.battery import Battery, choose_quick, draw_subset
 from paretoseg.trainables.severities.levels import LEVELS, default_strengths
+from paretoseg.trainables.trainable import CaseScore, Condition
 
 MANY = list(LEVELS)
 
@@ -67,3 +68,10 @@ def test_the_quick_part_depends_on_the_seed_and_on_nothing_else() -> None:
     }
     assert choose_quick(MANY, [2, 4], 0) != choose_quick(MANY, [2, 4], 1)
     assert choose_quick([], [], 0) == []
+
+
+def test_conditions_are_keys_in_alphabetical_order_and_every_row_names_its_own() -> None:
+    shifted, mild, strong = Condition("none", 0, "site"), Condition("blur", 2), Condition("blur", 10)
+    assert sorted({shifted, strong, mild}) == [mild, strong, shifted]
+    assert CaseScore("a", "x", "none", 0, "dice", 0.5, shift="site").condition == shifted
+    assert mild.change == strong.change != shifted.change

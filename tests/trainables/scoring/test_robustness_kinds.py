@@ -13,7 +13,7 @@ from paretoseg.spaces.objective import Direction
 from paretoseg.trainables.scoring.measures import DICE
 from paretoseg.trainables.scoring.objectives import RobustnessRule, measure_robustness
 from paretoseg.trainables.scoring.robustness_kinds import ROBUSTNESS_KINDS, Robustness
-from paretoseg.trainables.trainable import CaseScore
+from paretoseg.trainables.trainable import CaseScore, Condition
 
 # Two cases in two domains, two corruptions at two severities, and a shift set with two cases of its own.
 # Severities 1 and 2 weigh 0.6 and 0.4.
@@ -34,11 +34,11 @@ BLUR = 0.6 * 0.8 + 0.4 * 0.55
 NOISE, SITE = 0.3, 0.7
 BY_CASE = {"a": ((0.6 * 1.0 + 0.4 * 0.5) + 0.4) / 2, "b": (0.6 + 0.2) / 2, "c": 0.9, "d": 0.5}
 REFERENCE = {
-    ("blur", 1, ""): 0.4,
-    ("blur", 2, ""): 0.45,
-    ("noise", 1, ""): 1.0,
-    ("noise", 2, ""): 1.0,
-    ("none", 0, "site"): 0.6,
+    Condition("blur", 1): 0.4,
+    Condition("blur", 2): 0.45,
+    Condition("noise", 1): 1.0,
+    Condition("noise", 2): 1.0,
+    Condition("none", 0, "site"): 0.6,
 }
 KNOWN = {
     "weighted_mean": (BLUR + NOISE + SITE) / 3,
@@ -52,7 +52,7 @@ KNOWN = {
 
 
 def rule(kind: str) -> RobustnessRule:
-    return RobustnessRule(Robustness(kind), reference=tuple(REFERENCE.items()))
+    return RobustnessRule(Robustness(kind), reference=REFERENCE)
 
 
 @pytest.mark.parametrize(("kind", "value"), KNOWN.items())
@@ -86,10 +86,10 @@ def test_the_worst_group_may_be_a_shift_set_and_domains_of_shift_sets_are_no_gro
 
 
 def test_the_reference_compared_with_itself_is_one_and_half_its_errors_is_a_half() -> None:
-    def score(errors: dict[tuple[str, int, str], float]) -> float:
+    def score(errors: dict[Condition, float]) -> float:
         rows = [
-            CaseScore("a", "x", name, level, "dice", 1 - error, shift=shift)
-            for (name, level, shift), error in errors.items()
+            CaseScore("a", "x", one.corruption, one.severity, "dice", 1 - error, shift=one.shift)
+            for one, error in errors.items()
         ]
         return measure_robustness(rows, rule=rule("mean_corruption_error"))
 
@@ -99,7 +99,7 @@ def test_the_reference_compared_with_itself_is_one_and_half_its_errors_is_a_half
 
 def test_errors_are_minimised_up_to_those_of_a_network_without_any_overlap() -> None:
     objective = rule("mean_corruption_error").define(DICE)
-    worst = [CaseScore("a", "x", name, level, "dice", 0.0, shift=shift) for name, level, shift in REFERENCE]
+    worst = [CaseScore("a", "x", one.corruption, one.severity, "dice", 0.0, shift=one.shift) for one in REFERENCE]
     assert (objective.direction, objective.unit) == (Direction.MINIMISE, "1")
     assert objective.reference == pytest.approx(measure_robustness(worst, rule=rule("mean_corruption_error")))
 

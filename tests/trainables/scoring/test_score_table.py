@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paretoseg.trainables.scoring.battery import CLEAN_CONDITION, Condition
 from paretoseg.trainables.scoring.objectives import (
     RobustnessOver,
     RobustnessRule,
@@ -20,7 +19,7 @@ from paretoseg.trainables.scoring.objectives import (
 )
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
 from paretoseg.trainables.scoring.score_table import average_known, divide, tabulate
-from paretoseg.trainables.trainable import CaseScore
+from paretoseg.trainables.trainable import CLEAN_CONDITION, CaseScore, Condition
 
 CORRUPTIONS, SEVERITIES = ("blur", "noise"), (1, 3, 5)
 
@@ -41,10 +40,10 @@ def build_rows(seed: int = 0, num_cases: int = 7) -> list[CaseScore]:
 
 
 def build_rule(kind: Robustness, over: RobustnessOver, excluded: tuple[str, ...] = ()) -> RobustnessRule:
-    keys = [(name, level, "") for name in CORRUPTIONS for level in SEVERITIES]
-    keys += [("none", 0, shift) for shift in ("site", "small")]
-    errors = tuple((key, 0.2 + 0.05 * place) for place, key in enumerate(keys))
-    return RobustnessRule(kind, over, excluded, errors if kind is Robustness.mean_corruption_error else ())
+    conditions = [Condition(name, level) for name in CORRUPTIONS for level in SEVERITIES]
+    conditions += [Condition("none", 0, shift) for shift in ("site", "small")]
+    errors = {condition: 0.2 + 0.05 * place for place, condition in enumerate(conditions)}
+    return RobustnessRule(kind, over, excluded, errors if kind is Robustness.mean_corruption_error else {})
 
 
 def test_a_table_has_a_row_a_case_and_a_column_a_condition_in_alphabetical_order() -> None:

@@ -7,14 +7,14 @@ from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Case, Dataset, load_once
 from paretoseg.trainables.data.textures import TexturesConfig
+from paretoseg.trainables.networks.checkpoint import WEIGHTS_FILE
 from paretoseg.trainables.scoring.objectives import select_means
 from paretoseg.trainables.segmentation.config import SegmentationConfig
-from paretoseg.trainables.segmentation.gallery import MAX_EDGE, find_cases, render_cases, render_predictions
-from paretoseg.trainables.segmentation.trial import WEIGHTS_FILE
-from paretoseg.trainables.trainable import Assignment, Split
+from paretoseg.trainables.segmentation.gallery import MAX_EDGE, find_cases, show_answers, show_scenes
+from paretoseg.trainables.trainable import CLEAN_CONDITION, Assignment, Condition, Split
 
 CANDIDATE = Candidate(Architecture(depth=2, width=4), Recipe(patch=32))
-CONDITIONS = [("none", 0), ("gaussian_noise", 4), ("gaussian_blur", 2)]
+CONDITIONS = [CLEAN_CONDITION, Condition("gaussian_noise", 4), Condition("gaussian_blur", 2)]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_the_pictures_show_what_was_measured(task, trained):
     folder, rows = trained
     answers = show(task, folder, ["validation_002", "validation_000"])
     assert len(answers) == 6
-    measured = {(row.case, row.corruption, row.severity): row.value for row in select_means(rows, "dice")}
+    measured = {(row.case, row.condition): row.value for row in select_means(rows, "dice")}
     for view, answer in answers.items():
         assert answer.dice == pytest.approx(measured[view], abs=1e-6)
         assert answer.predicted.shape == (32, 32)
@@ -53,17 +53,17 @@ def test_the_pictures_show_what_was_measured(task, trained):
 
 def test_a_clean_scene_is_the_case_itself(task):
     [case] = find_cases(task, Split.TEST, ["test_001"])
-    scene = render_cases(task, [case], [("none", 0)])["test_001", "none", 0]
+    scene = show_scenes(task, [case], [CLEAN_CONDITION])["test_001", CLEAN_CONDITION]
     assert np.array_equal(scene.reference, case.label)
     assert scene.image == pytest.approx(case.image[0] * 255, abs=0.5001)
 
 
 def test_a_corrupted_scene_differs_and_is_always_the_same(task):
     [case] = find_cases(task, Split.TEST, ["test_000"])
-    once, again = (render_cases(task, [case], CONDITIONS) for _ in range(2))
-    clean, noisy = once["test_000", "none", 0], once["test_000", "gaussian_noise", 4]
+    once, again = (show_scenes(task, [case], CONDITIONS) for _ in range(2))
+    clean, noisy = once["test_000", CLEAN_CONDITION], once["test_000", CONDITIONS[1]]
     assert not np.array_equal(clean.image, noisy.image)
-    assert np.array_equal(noisy.image, again["test_000", "gaussian_noise", 4].image)
+    assert np.array_equal(noisy.image, again["test_000", CONDITIONS[1]].image)
     assert np.array_equal(noisy.reference, clean.reference)
 
 
@@ -71,7 +71,7 @@ def test_a_volume_is_shown_by_the_slice_with_most_of_the_reference(task):
     image, label = np.zeros((1, 4, 8, 8), np.float32), np.zeros((4, 8, 8), np.uint8)
     image[0, 2], label[2, 1:5], label[1, 0, 0] = 1.0, 1, 1
     case = Case("volume", "here", "someone", "test", image, label)
-    scene = render_cases(task, [case], [("none", 0)])["volume", "none", 0]
+    scene = show_scenes(task, [case], [CLEAN_CONDITION])["volume", CLEAN_CONDITION]
     assert np.array_equal(scene.reference, label[2])
     assert (scene.image == 255).all()
     assert scene.place == "slice 3 of 4"
@@ -82,7 +82,7 @@ def test_a_volume_without_any_reference_is_shown_by_its_middle_slice(task):
         (1, 5, 4, 4), np.float32
     )
     case = Case("volume", "here", "someone", "test", image, np.zeros((5, 4, 4), np.uint8))
-    scene = render_cases(task, [case], [("none", 0)])["volume", "none", 0]
+    scene = show_scenes(task, [case], [CLEAN_CONDITION])["volume", CLEAN_CONDITION]
     assert scene.place == "slice 3 of 5"
     assert (scene.image == 128).all()
 
@@ -91,7 +91,7 @@ def test_colour_volumes_keep_their_colours_and_classes(task):
     image, label = np.zeros((3, 4, 8, 6), np.float32), np.zeros((4, 8, 6), np.uint8)
     image[2, 1], label[1, :3], label[1, 5:] = 1.0, 1, 2
     case = Case("volume", "here", "someone", "test", image, label)
-    scene = render_cases(task, [case], [("none", 0)])["volume", "none", 0]
+    scene = show_scenes(task, [case], [CLEAN_CONDITION])["volume", CLEAN_CONDITION]
     assert scene.image.shape == (8, 6, 3)
     assert (scene.image == [0, 0, 255]).all()
     assert np.array_equal(scene.reference, label[1])
@@ -103,7 +103,7 @@ def test_three_channels_are_colours_and_large_images_lose_pixels(task):
     image, label = np.zeros((3, size, 9), np.float32), np.zeros((size, 9), np.uint8)
     image[1] = 1.0
     case = Case("wide", "here", "someone", "test", image, label)
-    scene = render_cases(task, [case], [("none", 0)])["wide", "none", 0]
+    scene = show_scenes(task, [case], [CLEAN_CONDITION])["wide", CLEAN_CONDITION]
     assert scene.image.shape == (172, 3, 3)
     assert scene.reference.shape == (172, 3)
     assert (scene.image == [0, 255, 0]).all()
@@ -115,17 +115,17 @@ def test_a_case_that_is_gone_is_named(task):
 
 
 def test_weights_that_are_missing_damaged_or_of_another_network_are_refused_in_one_line(task, trained, tmp_path):
-    with pytest.raises(ValueError, match=r"must hold weights\.pt"):
+    with pytest.raises(ValueError, match=r"holds no weights\.pt"):
         show(task, tmp_path)
     for content in (b"", b"no weights at all", (trained[0] / WEIGHTS_FILE).read_bytes()[:900]):
         (tmp_path / WEIGHTS_FILE).write_bytes(content)
-        with pytest.raises(ValueError, match=r"weights\.pt does not fit the trial") as error:
+        with pytest.raises(ValueError, match=r"weights\.pt does not hold the weights of this trial") as error:
             show(task, tmp_path)
         assert "\n" not in str(error.value)
     torch.save([1, 2], tmp_path / WEIGHTS_FILE)
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match="does not hold the weights"):
         show(task, tmp_path)
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match="does not hold the weights"):
         show(task, trained[0], candidate=Candidate(Architecture(depth=3, width=8), Recipe(patch=32)))
 
 

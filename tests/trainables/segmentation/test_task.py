@@ -14,14 +14,15 @@ from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.trainables.corruptions.table import CORRUPTIONS
 from paretoseg.trainables.data.textures import TexturesConfig
-from paretoseg.trainables.scoring.battery import Condition
 from paretoseg.trainables.scoring.counted_corruptions import TrainedCorruptions
-from paretoseg.trainables.scoring.measures import ObjectiveMetric, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import RobustnessOver
+from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
 from paretoseg.trainables.segmentation.config import SegmentationConfig
-from paretoseg.trainables.segmentation.settings import Precision
-from paretoseg.trainables.trainable import Split, Task
+from paretoseg.trainables.severities.calibration import read_calibration
+from paretoseg.trainables.severities.levels import PRESETS as PRESETS_OF_CORRUPTIONS
+from paretoseg.trainables.severities.shipped import locate_shipped
+from paretoseg.trainables.trainable import Condition, Split, Task
 
 
 def test_the_defaults_pass_their_own_check() -> None:
@@ -35,24 +36,15 @@ def test_the_task_fulfils_its_contract_and_can_be_hashed_and_pickled() -> None:
     assert pickle.loads(pickle.dumps(task)) == task
 
 
-def test_every_setting_of_the_config_reaches_the_task() -> None:
-    changed = SegmentationConfig(
-        num_steps=7, iterations_per_step=8, pixels_per_batch=9, precision=Precision.bfloat16, memory_gb=1.5,
-        corruptions=["rician_noise"], severities=[5],
-        num_quick_cases=3, num_battery_cases=5, battery_seed=11, metric=ObjectiveMetric.nsd,
-        surface_metrics=SurfaceMetrics.all,
-        nsd_tolerance_mm=2.0, match_parameters=500_000, match_flops=600_000, robustness=Robustness.cvar_5,
-        robustness_over=RobustnessOver.corruptions, trained_corruptions=TrainedCorruptions.include,
-    )  # fmt: skip
-    task = changed.build(TexturesConfig())
-    settled = {"calibration", "strengths", "reference", "reference_errors"}  # read from files, and kept as numbers
-    for field in dataclasses.fields(SegmentationConfig):
-        if field.name in settled:
-            continue
-        wanted, default = getattr(changed, field.name), getattr(SegmentationConfig(), field.name)
-        assert wanted != default
-        kept = getattr(task, field.name)
-        assert (list(kept) if isinstance(kept, tuple) else kept) == wanted
+def test_the_task_holds_the_settings_of_the_config_with_presets_and_files_resolved() -> None:
+    config = SegmentationConfig(num_steps=7, corruptions=["ct", "motion"], calibration="textures")
+    task = config.build(TexturesConfig())
+    assert task.settings == dataclasses.replace(
+        config, corruptions=[*PRESETS_OF_CORRUPTIONS["ct"], "motion"], strengths=task.settings.strengths
+    )
+    calibrated = read_calibration(locate_shipped("textures")).strengths
+    assert {name: task.settings.severity_table[name] for name in calibrated} == calibrated
+    assert config.corruptions == ["ct", "motion"]
 
 
 def test_findings_of_settings_and_data_come_in_one_message() -> None:
@@ -92,34 +84,37 @@ def test_every_known_corruption_may_be_in_the_battery() -> None:
 
 
 def test_every_patch_size_costs_about_the_same() -> None:
-    task = SegmentationConfig(pixels_per_batch=16384).build(TexturesConfig())
-    assert [task.batch_size(Recipe(patch=patch), 2) for patch in (32, 64, 128)] == [16, 4, 2]
-    assert task.batch_size(Recipe(patch=16), 3) == 4
+    settings = SegmentationConfig(pixels_per_batch=16384)
+    assert [settings.batch_size(Recipe(patch=patch), 2) for patch in (32, 64, 128)] == [16, 4, 2]
+    assert settings.batch_size(Recipe(patch=16), 3) == 4
 
 
 @pytest.mark.parametrize(("patch", "spatial_dims"), [(32, 2), (128, 2), (32, 3)])
 @pytest.mark.parametrize("factor", [0.25, 0.6, 1.0, 1.7, 4.0])
 def test_a_step_sees_as_many_pixels_with_any_size_of_the_batch(patch: int, spatial_dims: int, factor: float) -> None:
-    task = SegmentationConfig(iterations_per_step=48).build(TexturesConfig())
+    settings = SegmentationConfig(iterations_per_step=48)
     plain, other = Recipe(patch=patch), Recipe(patch=patch, batch_factor=factor)
-    seen = [task.batch_size(recipe, spatial_dims) * task.iterations(recipe, spatial_dims) for recipe in (plain, other)]
-    assert task.iterations(plain, spatial_dims) == 48
+    seen = [
+        settings.batch_size(recipe, spatial_dims) * settings.iterations(recipe, spatial_dims)
+        for recipe in (plain, other)
+    ]
+    assert settings.iterations(plain, spatial_dims) == 48
     assert seen[1] == pytest.approx(seen[0], rel=0.05)
-    assert task.batch_size(other, spatial_dims) == max(1, round(task.batch_size(plain, spatial_dims) * factor))
+    assert settings.batch_size(other, spatial_dims) == max(1, round(settings.batch_size(plain, spatial_dims) * factor))
 
 
 def test_the_quick_battery_is_a_part_of_the_whole_one_and_of_what_counts() -> None:
     config = SegmentationConfig(corruptions=["gaussian_noise", "contrast_down", "bias_field"], severities=[1, 3, 5])
     task = config.build(TexturesConfig(shift=["blend_0.60"]), SearchSpace({"augmentation": "intensity"}))
-    whole, quick = (battery(["blend_0.60"]) for battery in (task.battery, task.quick_battery))
+    whole, quick = task.battery(["blend_0.60"]), task.settings.quick_battery(task.rule, ["blend_0.60"])
     assert set(quick.conditions) < set(whole.conditions)
     assert [condition.corruption for condition in quick.conditions if condition.severity] == [
         "gaussian_noise", "bias_field"
     ]  # fmt: skip
     assert {condition.shift for condition in quick.conditions} == {"", "blend_0.60"}
     assert (quick.seed, quick.strengths) == (whole.seed, whole.strengths)
-    only = dataclasses.replace(task, robustness_over=RobustnessOver.corruptions)
-    assert {condition.shift for condition in only.quick_battery(["blend_0.60"]).conditions} == {""}
+    only = dataclasses.replace(task.rule, over=RobustnessOver.corruptions)
+    assert {condition.shift for condition in task.settings.quick_battery(only, ["blend_0.60"]).conditions} == {""}
 
 
 def test_the_quick_cases_are_among_those_of_the_whole_battery_and_of_test_cases_none_is_left_out() -> None:
@@ -128,7 +123,7 @@ def test_the_quick_cases_are_among_those_of_the_whole_battery_and_of_test_cases_
     noisy = Condition("gaussian_noise", 2)
     chosen = task.battery().choose_cases(cases, noisy)
     assert len(chosen) == 5
-    assert {case.name for case in task.choose_quick(cases)} < {case.name for case in chosen}
+    assert {case.name for case in task.settings.choose_quick(cases)} < {case.name for case in chosen}
     assert task.battery(split=Split.TEST).choose_cases(cases, noisy) == list(cases)
 
 
@@ -155,22 +150,22 @@ def test_a_battery_that_training_may_show_whole_is_refused_before_the_search() -
 
 
 def test_a_mean_corruption_error_needs_a_reference_that_errs_under_all_that_counts() -> None:
-    def check(*lines: str) -> None:
+    def check(errors: dict[str, dict[int, float]]) -> None:
         config = SegmentationConfig(
             robustness=Robustness.mean_corruption_error, corruptions=["gaussian_noise", "gamma_up"], severities=[2],
-            reference_errors=list(lines),
+            reference_errors=ReferenceErrors(errors),
         )  # fmt: skip
         config.build(TexturesConfig(), SearchSpace({"augmentation": "intensity"})).check()
 
-    check("gaussian_noise 2: 0.5")
+    check({"gaussian_noise": {2: 0.5}})
     with pytest.raises(ValueError, match=r"name the file of its rows, such as task\.reference="):
-        check()
+        check({})
     with pytest.raises(ValueError, match="but they lack gaussian_noise 2"):
-        check("gaussian_noise 4: 0.5")
+        check({"gaussian_noise": {4: 0.5}})
     with pytest.raises(ValueError, match="makes no error under gaussian_noise"):
-        check("gaussian_noise 2: 0.0")
-    with pytest.raises(ValueError, match=r"a line of task\.reference_errors reads"):
-        check("gaussian_noise: 0.5")
+        check({"gaussian_noise": {2: 0.0}})
+    with pytest.raises(ValueError, match=r"task\.reference_errors must lie in 0\.\.1, got 1\.5 for gaussian_noise 2"):
+        check({"gaussian_noise": {2: 1.5}})
 
 
 def test_composing_checking_and_pickling_a_task_imports_no_torch() -> None:
@@ -185,8 +180,8 @@ def test_composing_checking_and_pickling_a_task_imports_no_torch() -> None:
 
 def test_a_preset_stands_for_its_corruptions_and_a_leaking_one_is_named_before_the_search() -> None:
     task = SegmentationConfig(corruptions=["ct", "legacy_leaking_blur"]).build(TexturesConfig(image_size=32))
-    assert "gaussian_noise" in task.corruptions
-    assert "ct" not in task.corruptions
+    assert "gaussian_noise" in task.settings.corruptions
+    assert "ct" not in task.settings.corruptions
     assert any("legacy_leaking_blur needs the reference mask" in note for note in task.notes(SearchSpace()))
 
 

@@ -21,6 +21,7 @@ from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.segmentation.trial import SegmentationTrainable
 from paretoseg.trainables.trainable import BYTES_PER_GB, Assignment, Split, Trainable
 from paretoseg.trainables.training.optimisers import learning_rate_factor
+from tests.trainables.rounding import compute_in_double
 
 CANDIDATE = Candidate(
     Architecture(depth=2, width=4, skip="attention_gate", attention="cbam"),
@@ -32,6 +33,10 @@ CANDIDATE = Candidate(
 def task() -> SegmentationTask:
     data = TexturesConfig(image_size=40, num_train=4, num_validation=3, num_test=2)
     return SegmentationConfig(num_steps=3, iterations_per_step=2, pixels_per_batch=4096).build(data)
+
+
+def with_settings(task: SegmentationTask, **changes: object) -> SegmentationTask:
+    return dataclasses.replace(task, settings=dataclasses.replace(task.settings, **changes))
 
 
 def weights_after(task: SegmentationTask, assignment: Assignment, num_steps: int) -> list[torch.Tensor]:
@@ -75,7 +80,7 @@ def test_an_evaluation_holds_all_rows_objectives_and_costs(task: SegmentationTas
 
 
 def test_objectives_can_be_made_of_surface_dice(task: SegmentationTask) -> None:
-    task = dataclasses.replace(task, metric=ObjectiveMetric.nsd, surface_metrics=SurfaceMetrics.none)
+    task = with_settings(task, metric=ObjectiveMetric.nsd, surface_metrics=SurfaceMetrics.none)
     trial = task.build(Assignment(CANDIDATE, seed=1))
     assert {objective.unit for objective in task.objectives()} == {"NSD"}
     assert 0.0 <= trial.step().values["accuracy"] <= 1.0
@@ -215,7 +220,7 @@ def test_every_kind_of_training_repeats_itself_and_goes_on_exactly(
 
 
 def test_a_hopeless_training_is_refused_before_it_begins(task: SegmentationTask) -> None:
-    tight = dataclasses.replace(task, memory_gb=1e-4)
+    tight = with_settings(task, memory_gb=1e-4)
     trial = tight.build(Assignment(CANDIDATE, seed=1))
     with pytest.raises(MemoryError, match=r"infeasible: needs about 0\.\d+ GB of 0\.0001 GB; narrow the space"):
         trial.step()
@@ -228,7 +233,7 @@ def test_what_earlier_trainings_took_decides_what_fits_and_the_estimate_stays_as
     here = name_device("cpu", 1)
     plain = task.build(Assignment(CANDIDATE, seed=1))
     need = plain._learner.estimate_need((plain._batch_size, 1, 32, 32))
-    task = dataclasses.replace(task, memory_gb=1.01 * need.total() / BYTES_PER_GB)
+    task = with_settings(task, memory_gb=1.01 * need.total() / BYTES_PER_GB)
     told = {1.0: {"another device": 9.0}, 1.2: {here: 1.2}, 4.0: {here: 4.0}}
     fits, halved, hopeless = (task.build(Assignment(CANDIDATE, 1, memory_factors=factors)) for factors in told.values())
     for trial, num_parts in ((fits, 1), (halved, 2)):
@@ -245,19 +250,21 @@ def test_what_earlier_trainings_took_decides_what_fits_and_the_estimate_stays_as
 
 def test_a_training_that_fits_in_halves_goes_through_in_halves_and_says_what_it_took(task: SegmentationTask) -> None:
     trial = task.build(Assignment(CANDIDATE, seed=1))
+    compute_in_double(trial._network)
     need = trial._learner.estimate_need((trial._batch_size, 1, 32, 32))
     between = (need.total(1) + need.total(2)) / 2 / 1e9
-    tight = dataclasses.replace(task, memory_gb=between).build(Assignment(CANDIDATE, seed=1))
+    tight = with_settings(task, memory_gb=between).build(Assignment(CANDIDATE, seed=1))
+    compute_in_double(tight._network)
     tight.step()
     trial.step()
     assert (trial._learner.num_parts, tight._learner.num_parts) == (1, 2)
     for mine, theirs in zip(weights_of(trial), weights_of(tight), strict=True):
-        torch.testing.assert_close(mine, theirs, atol=5e-3, rtol=0)
+        torch.testing.assert_close(mine, theirs, atol=1e-9, rtol=0)
     assert 0 <= tight.evaluate(Split.VALIDATION).costs["train_memory_gb"] < 1.0
 
 
 def test_a_trial_can_train_in_bfloat16_and_is_measured_in_float32(task: SegmentationTask, tmp_path: Path) -> None:
-    half = dataclasses.replace(task, precision=Precision.bfloat16)
+    half = with_settings(task, precision=Precision.bfloat16)
     trials = [item.build(Assignment(CANDIDATE, seed=1)) for item in (task, half)]
     for trial in trials:
         trial.step()

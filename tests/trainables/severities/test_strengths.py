@@ -1,22 +1,16 @@
-"""Strengths are read and written to the digit, and what does not fit is refused."""
+"""Strengths, and the lines that studies kept before, are read to the digit; what does not fit is refused."""
 
 from __future__ import annotations
 
 import pytest
 
-from paretoseg.trainables.severities.levels import default_strengths
-from paretoseg.trainables.severities.strengths import check_strengths, format_strengths, parse_strengths
+from paretoseg.trainables.severities.strengths import check_strengths, parse_strengths
 
 
 def test_a_line_reads_as_five_numbers() -> None:
     assert parse_strengths(["gaussian_noise: 0.01 0.02 0.05 0.1 0.2"]) == {
         "gaussian_noise": (0.01, 0.02, 0.05, 0.1, 0.2)
     }
-
-
-def test_what_is_written_reads_back_to_the_same_numbers() -> None:
-    table = {**default_strengths(), "gaussian_noise": (0.1 + 0.2, 0.4, 0.5, 0.6, 2 / 3)}
-    assert parse_strengths(format_strengths(table)) == table
 
 
 @pytest.mark.parametrize(

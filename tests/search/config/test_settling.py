@@ -1,4 +1,4 @@
-"""A study keeps the strengths that it was begun with, whatever becomes of files and defaults."""
+"""A study keeps the strengths and reference errors that it began with, whatever becomes of files and defaults."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import yaml
 
 from paretoseg.search.commands.plan import Plan, make_plan
 from paretoseg.search.config.config import compose
+from paretoseg.search.config.resuming import compose_again
+from paretoseg.search.config.settling import settle, settle_reference
 from paretoseg.search.config.stored_task import rebuild_task
-from paretoseg.search.config.strengths import describe_calibration, settle, without_calibration
 from paretoseg.search.store.study_folder import StudyFolder
+from paretoseg.search.store.tables import cases_to_parquet
 from paretoseg.search.trials.events import Created
 from paretoseg.trainables.data.textures import TexturesConfig
+from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
 from paretoseg.trainables.segmentation.config import SegmentationConfig
 from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.severities import levels as severities
@@ -28,6 +31,7 @@ from paretoseg.trainables.severities.calibration import (
 )
 from paretoseg.trainables.severities.levels import LEVELS
 from paretoseg.trainables.severities.shipped import locate_shipped
+from paretoseg.trainables.trainable import CaseScore, Condition, Split
 
 BLUR = (0.3, 0.6, 0.9, 1.2, 3.0)
 SMALL = ("data.image_size=40", "data.num_train=2", "data.num_validation=2", "data.num_test=2", "cluster=serial")
@@ -62,28 +66,79 @@ def begin(*overrides: str) -> StudyFolder:
 
 def strengths_of(task: object, name: str) -> tuple[float, ...]:
     assert isinstance(task, SegmentationTask)
-    return task.severity_table[name]
+    return task.settings.severity_table[name]
 
 
 def test_a_new_study_has_the_strengths_of_its_battery_in_its_config() -> None:
     settled = settle(compose(["study=mine", "task.corruptions=[gaussian_noise]", "task.calibration=none"]))
-    assert yaml.safe_load(settled.text)["task"]["strengths"] == ["gaussian_noise: 0.04 0.08 0.12 0.16 0.2"]
+    assert yaml.safe_load(settled.text)["task"]["strengths"] == {"gaussian_noise": [0.04, 0.08, 0.12, 0.16, 0.2]}
 
 
-def test_a_calibration_gives_its_strengths_and_lines_win_over_it() -> None:
+def test_a_calibration_gives_its_strengths_and_those_of_the_command_win_over_it() -> None:
     write()
     words = ["study=mine", "task.corruptions=[gaussian_noise,gaussian_blur]", "task.calibration=mine.json"]
     kept = yaml.safe_load(settle(compose(words)).text)["task"]["strengths"]
-    assert kept[1] == "gaussian_blur: 0.3 0.6 0.9 1.2 3.0"
-    line = "gaussian_blur: 0.1 0.2 0.3 0.4 0.5"
-    assert settle(compose([*words, f"task.strengths=['{line}']"])).experiment.task.strengths[1] == line
+    assert kept["gaussian_blur"] == list(BLUR)
+    asked = "task.strengths={gaussian_blur:[0.1,0.2,0.3,0.4,0.5]}"
+    settled = settle(compose([*words, asked])).experiment.task
+    assert settled.strengths["gaussian_blur"] == [0.1, 0.2, 0.3, 0.4, 0.5]
+    assert settled.strengths["gaussian_noise"] == list(LEVELS["gaussian_noise"].values)
+    lines = "task.strengths=['gaussian_blur: 0.1 0.2 0.3 0.4 0.5']"  # as commands named them before
+    assert settle(compose([*words, lines])).experiment.task == settled
+
+
+def test_what_a_study_keeps_reads_back_to_the_same_numbers() -> None:
+    odd = [1e-7, 0.1 + 0.2, 1 / 3, 0.5, 2 / 3]
+    settled = settle(compose(["study=mine", f"task.strengths={{gaussian_noise:[{','.join(map(repr, odd))}]}}"]))
+    assert settled.experiment.task.strengths["gaussian_noise"] == odd
+    again = compose_again(["study=mine"], settled.text, [])
+    assert again == settled
+
+
+def test_a_study_of_lines_goes_on_with_the_same_strengths_and_errors() -> None:
+    """Before, both keys held lines of text."""
+    relative = ("task.robustness=mean_corruption_error", "task.severities=[2]", "task.corruptions=[gaussian_blur]")
+    errors = "task.reference_errors={corruptions:{gaussian_blur:{2:0.25}},shifts:{blend_0.60:0.5}}"
+    now = plan(*relative, "data.shift=[blend_0.60]", "task.strengths={gaussian_blur:[0.1,0.2,0.3,0.4,0.5]}", errors)
+    assert now.task.rule.reference == {Condition("gaussian_blur", 2): 0.25, Condition("none", 0, "blend_0.60"): 0.5}
+    lines = "task.strengths=['gaussian_blur: 0.1 0.2 0.3 0.4 0.5']"
+    error_lines = "task.reference_errors=['gaussian_blur 2: 0.25', 'shift blend_0.60: 0.5']"
+    folder = begin(*relative, "data.shift=[blend_0.60]", lines, error_lines)
+    config = yaml.safe_load(folder.read_experiment())
+    strengths = config["task"]["strengths"]
+    config["task"]["strengths"] = [f"{name}: {' '.join(map(repr, values))}" for name, values in strengths.items()]
+    config["task"]["reference_errors"] = ["gaussian_blur 2: 0.25", "shift blend_0.60: 0.5"]
+    folder.write_experiment(yaml.safe_dump(config))
+    assert rebuild_task(folder, folder.read_record().created) == now.task
+    resumed = plan(lines, "budget.trials=9")
+    assert (resumed.task, resumed.text.count("gaussian_blur:")) == (now.task, 2)
+    with pytest.raises(ValueError, match=r"cannot go on with task\.strengths="):
+        plan("task.strengths={gaussian_blur:[0.1,0.2,0.3,0.4,0.6]}")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("task.strengths=3", r"task\.strengths must be a mapping, such as \{gaussian_blur: .*, got 3"),
+        ("task.strengths={gaussian_blur:[low,1,2,3,4]}", r"task\.strengths.*low"),
+        ("task.strengths={gaussian_blur:3}", r"task\.strengths"),
+        ("task.strengths={gausian_blur:[1,2,3,4,5]}", r"task\.strengths: .* did you mean 'gaussian_blur'"),
+        ("task.reference_errors={gaussian_blur:{2:0.5}}", r"task\.reference_errors.*gaussian_blur"),
+        ("task.reference_errors={corruptions:{gaussian_blur:{2:7}}}", r"must lie in 0\.\.1, got 7 for gaussian_blur 2"),
+        ("task.reference_errors=['gaussian_blur: 0.5']", r"task\.reference_errors: a line reads 'gaussian_blur 2: "),
+    ],
+)
+def test_a_mapping_that_does_not_fit_is_refused_in_one_line(override: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        plan(override)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_a_task_without_corruptions_is_left_as_it_is() -> None:
     composed = compose(["study=mine", "task=toy"])
     assert settle(composed) is composed
-    assert without_calibration(composed.experiment.task) is composed.experiment.task
-    assert describe_calibration(composed.experiment.task, composed.experiment.data, []) == []
+    assert composed.experiment.task.without_files() is composed.experiment.task
+    assert composed.experiment.task.notes(composed.experiment.data, []) == []
 
 
 def test_our_textures_have_the_strengths_that_were_calibrated_on_them_and_other_ones_the_defaults() -> None:
@@ -99,9 +154,9 @@ def test_our_textures_have_the_strengths_that_were_calibrated_on_them_and_other_
 def test_the_shipped_calibration_of_the_textures_is_of_the_default_ones() -> None:
     config = SegmentationConfig()
     for data in (TexturesConfig(), TexturesConfig(shift=["blend_0.60"])):
-        assert describe_calibration(config, data, config.build(data).split_rows()) == []
+        assert config.notes(data, config.build(data).split_rows()) == []
     other = TexturesConfig(image_size=64)
-    assert "other data" in describe_calibration(config, other, config.build(other).split_rows())[0]
+    assert "other data" in config.notes(other, config.build(other).split_rows())[0]
 
 
 def test_a_calibration_that_lies_with_the_data_is_taken_by_itself(tmp_path: Path) -> None:
@@ -184,4 +239,54 @@ def test_a_calibration_of_the_same_data_needs_no_note() -> None:
 def test_a_place_without_the_file_looks_at_everything_else() -> None:
     task = compose(["study=mine", "task.calibration=gone.json"]).experiment.task
     data = compose(["study=mine"]).experiment.data
-    assert isinstance(without_calibration(task).build(data), SegmentationTask)
+    assert isinstance(task.without_files().build(data), SegmentationTask)
+
+
+WISHES = ["study=s", "task.robustness=mean_corruption_error", "task.corruptions=[gaussian_blur]", "task.severities=[2]"]
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> Path:
+    """The rows of a network with a mean Dice of 0.75 under blur and 0.9 on clean images."""
+    rows = [CaseScore("a", "here", "none", 0, "dice", 0.9)]
+    rows += [CaseScore(name, "here", "gaussian_blur", 2, "dice", value) for name, value in (("a", 0.5), ("b", 1.0))]
+    path = tmp_path / "trial-00000-validation.parquet"
+    path.write_bytes(cases_to_parquet(0, 0, Split.VALIDATION, rows))
+    return path
+
+
+def test_a_new_study_keeps_the_errors_and_needs_the_file_no_more(reference: Path) -> None:
+    overrides = [*WISHES, f"task.reference={reference}"]
+    settled = settle_reference(compose(overrides))
+    assert isinstance(settled.experiment.task, SegmentationConfig)
+    assert settled.experiment.task.reference_errors == ReferenceErrors({"gaussian_blur": {2: 0.25}})
+    reference.unlink()
+    resumed = compose_again(overrides, settled.text, ["budget.trials=7"])
+    task = resumed.experiment.build_task()
+    task.check()
+    assert task == settled.experiment.build_task()
+    _, robustness = task.objectives()
+    assert (robustness.direction, robustness.reference) == ("minimise", 4.0)
+
+
+def test_a_study_without_a_reference_stays_as_it_is() -> None:
+    composed = compose(["study=s"])
+    assert settle_reference(composed) is composed
+    assert settle_reference(compose(["study=s", "task=toy"])).experiment.study == "s"
+
+
+def test_a_reference_that_cannot_serve_is_refused_in_one_line(reference: Path, tmp_path: Path) -> None:
+    damaged, empty = tmp_path / "damaged.parquet", tmp_path / "empty.parquet"
+    damaged.write_text("no Parquet")
+    empty.write_bytes(cases_to_parquet(0, 0, Split.VALIDATION, [CaseScore("a", "here", "none", 0, "dice", 0.9)]))
+    for path, message in (
+        (tmp_path / "gone.parquet", "must be a file of rows, such as STUDY/cases/trial-00000-validation.parquet, but"),
+        (tmp_path, "but .* is none"),
+        (damaged, "must be a file of rows"),
+        (empty, "holds no dice on corrupted images or shift sets"),
+    ):
+        with pytest.raises(ValueError, match=message) as caught:
+            settle_reference(compose([*WISHES, f"task.reference={path}"]))
+        assert len(str(caught.value).splitlines()) == 1
+    with pytest.raises(ValueError, match=r"divides by the errors of a reference network; name the file"):
+        compose(WISHES).experiment.build_task().check()

@@ -1,0 +1,54 @@
+"""What a study reads once, when it begins, and keeps in its config from then on: strengths, errors of a reference.
+
+Resuming, reports, exports and rescoring read them there: a calibration's file may go, and defaults may change, without
+a trial becoming incomparable. What there is to settle is known by the settings of the task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from paretoseg.search.config.config import Composed
+from paretoseg.search.store.tables import cases_from_parquet
+from paretoseg.trainables.task_config import TaskConfig
+from paretoseg.trainables.trainable import CaseScore
+
+
+def settle(composed: Composed) -> Composed:
+    """The config of a new study, with everything in it that is read once.
+
+    Raises:
+        ValueError: if a file cannot be read, or what it holds does not fit.
+    """
+    experiment = composed.experiment
+    return settle_reference(_with_task(composed, experiment.task.settle(experiment.data)))
+
+
+def settle_reference(composed: Composed) -> Composed:
+    """The config with the errors of its reference network in it, if it names one.
+
+    Raises:
+        ValueError: if the file is missing or holds no such rows.
+    """
+    return _with_task(composed, composed.experiment.task.settle_reference(_read_rows))
+
+
+def _with_task(composed: Composed, task: TaskConfig) -> Composed:
+    """The config with these settings of its task, in the text too."""
+    before = composed.experiment.task
+    names = [item.name for item in fields(task) if getattr(task, item.name) != getattr(before, item.name)]
+    if not names:
+        return composed
+    config = OmegaConf.create(composed.text)
+    plain = asdict(task)
+    for name in names:
+        OmegaConf.update(config, f"task.{name}", plain[name], merge=False)
+    return Composed(replace(composed.experiment, task=task), OmegaConf.to_yaml(config))
+
+
+def _read_rows(path: Path) -> Sequence[CaseScore]:
+    return cases_from_parquet(path.read_bytes())
