@@ -24,7 +24,7 @@ _PROBE_SECONDS = 2.0
 
 @dataclass(unsafe_hash=True)
 class AttachedConfig(DirectConfig):
-    """A Ray that somebody else brought up and takes down; the search only uses it."""
+    """A running Ray cluster; the search connects to it and leaves it running."""
 
     address: str = ""
     """host:port of its head; empty for the environment variable RAY_ADDRESS."""

@@ -25,7 +25,7 @@ RAY_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
 
 @dataclass(unsafe_hash=True)
 class ClusterConfig(ABC):
-    """Settings of a place to run; every place's config derives from it and stands in a module of its own."""
+    """Settings of a place to run; each place has a subclass in its own module."""
 
     @abstractmethod
     def check(self, resources: Resources) -> None:
@@ -110,8 +110,8 @@ class BatchConfig(ClusterConfig):
         return True
 
     @abstractmethod
-    def render(self, order: Order) -> str:
-        """The job as text, exactly as `submit` would hand it in.
+    def render(self, submission: Submission) -> str:
+        """The job as text, exactly as `submit` would send it.
 
         Raises:
             ValueError: if the submission does not fit the place.
@@ -125,8 +125,8 @@ class BatchConfig(ClusterConfig):
         """
 
     @abstractmethod
-    def submit(self, order: Order) -> Ticket:
-        """Hands the job in.
+    def submit(self, submission: Submission) -> Ticket:
+        """Submits the job and returns its ticket.
 
         Raises:
             ValueError: if the place refuses it or cannot be reached.

@@ -20,7 +20,7 @@ _NVIDIA_GPUS, _AMD_GPUS = Path("/proc/driver/nvidia/gpus"), Path("/dev/kfd")
 
 @dataclass(unsafe_hash=True)
 class LocalConfig(DirectConfig):
-    """This machine alone."""
+    """This machine only."""
 
     cpus: int = 0
     """How many CPU cores the search may use; 0 for all that this process may use."""

@@ -12,7 +12,7 @@ from paretoseg.cluster.resources import Node, Resources
 
 @dataclass(unsafe_hash=True)
 class SerialConfig(DirectConfig):
-    """This process alone; `resources` only sets the number of threads."""
+    """This process only; `resources` sets only the number of threads."""
 
     def check(self, resources: Resources) -> None:
         """Checks that one process is enough.

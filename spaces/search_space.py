@@ -71,8 +71,8 @@ class Candidate:
         A new dimension at its default does not change it, so that old hashes stay valid when the space grows.
         """
         values = self.as_dict().items()
-        told = {name: value for name, value in values if name in _FIRST or value != _DEFAULT_VALUES[name]}
-        text = json.dumps(told, sort_keys=True)
+        hashed = {name: value for name, value in values if name in _ALWAYS_HASHED or value != _DEFAULT_VALUES[name]}
+        text = json.dumps(hashed, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
@@ -274,7 +274,7 @@ def _name_switch(requested: object) -> object:
 
 
 def _find_resting(name: str, domain: Domain) -> Value:
-    """The default of a dimension, or what is nearest to it in a narrowed domain."""
+    """The default of a dimension, or the value nearest to it in a narrowed domain."""
     default = _DEFAULT_VALUES[name]
     return default if domain.contains(default) else _nearest(domain, name, default)
 

@@ -114,7 +114,7 @@ class KubernetesConfig(BatchConfig):
     def check(self, resources: Resources) -> None:
         """Nothing: the cluster finds or brings a machine for every pod."""
 
-    def render(self, order: Order) -> str:
+    def render(self, submission: Submission) -> str:
         """The RayJob as YAML.
 
         Raises:

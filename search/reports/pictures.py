@@ -62,8 +62,8 @@ def spread(trial_ids: Sequence[int], count: int) -> list[int]:
 def describe_pictures(
     cases: Sequence[tuple[str, str]],
     conditions: Sequence[Condition],
-    scenes: Mapping[View, Scene],
-    answers: Mapping[int, Mapping[View, Answer]],
+    scenes: Mapping[PictureKey, CasePicture],
+    answers: Mapping[int, Mapping[PictureKey, PredictionPicture]],
     split: Split,
     class_names: Sequence[str],
 ) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from paretoseg.search.store.file_system import FileSystemFiles
 from paretoseg.search.store.files import Files, Kind, Version
 from paretoseg.search.store.object_store import ObjectFiles
 from paretoseg.search.store.object_uris import OBJECT_SCHEMES, open_store, spell_for_pyarrow
-from paretoseg.spaces.atomic_file import NO_SPACE, write_atomically
+from paretoseg.spaces.atomic_file import DISK_ERRORS, write_atomically
 
 _NUM_TRIES = 5
 """How often a file that is written by others at the same moment is tried again."""

@@ -31,7 +31,7 @@ from typing import Any
 
 from paretoseg.search.store.folder import Folder, StorageError, TakenOverError, as_storage_error
 from paretoseg.search.trials.events import Event, from_record, to_record
-from paretoseg.spaces.atomic_file import sync_names
+from paretoseg.spaces.atomic_file import sync_folder
 from paretoseg.spaces.records import shorten
 
 _SUFFIX = ".jsonl"

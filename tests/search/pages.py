@@ -16,7 +16,7 @@ from paretoseg.spaces.architecture import Architecture
 from paretoseg.spaces.objective import Direction, Objective
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import Candidate, SearchSpace
-from paretoseg.trainables.segmentation.gallery import Answer, Scene
+from paretoseg.trainables.segmentation.gallery import CasePicture, PredictionPicture
 from paretoseg.trainables.trainable import CLEAN_CONDITION, Condition, Split
 
 HOSTILE = "</script><script>window.stolen = 1</script><img src=x onerror='window.stolen = 2'>\" ' & {{7*7}} \u2028 <!--"
@@ -52,8 +52,8 @@ def build_pictures(name, trial_ids, classes=("left",)):
         mask[2:5, 3 * label - 2 : 3 * label] = label
     conditions = [CLEAN_CONDITION, Condition(name, 4)]
     views = [(name, condition) for condition in conditions]
-    answers = {index: {view: Answer(mask, 0.5) for view in views} for index in trial_ids}
-    scenes = {view: Scene(mask * 100, mask, "slice 2 of 5") for view in views}
+    answers = {index: {view: PredictionPicture(mask, 0.5) for view in views} for index in trial_ids}
+    scenes = {view: CasePicture(mask * 100, mask, "slice 2 of 5") for view in views}
     names = ("background", *classes)
     pictures = describe_pictures([(name, "the only case")], conditions, scenes, answers, Split.TEST, names)
     return pictures | {"gaps": [name]}

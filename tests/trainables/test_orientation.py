@@ -18,7 +18,7 @@ from paretoseg.trainables.data.datasets import Case, Dataset
 from paretoseg.trainables.data.decathlon import DecathlonConfig
 from paretoseg.trainables.evaluation.measuring import predict
 from paretoseg.trainables.export.bundle import configure
-from paretoseg.trainables.export.proof import _write_nifti, is_telling
+from paretoseg.trainables.export.proof import _write_nifti, is_asymmetric
 from paretoseg.trainables.networks.blueprint import Blueprint
 from paretoseg.trainables.training.image_store import DeviceImages, HostImages
 from tests.trainables.data_files import write_list, write_picture, write_volume

@@ -53,12 +53,12 @@ class PredictionPicture:
     """Mean Dice over foreground classes, 0 to 1, of the whole case."""
 
 
-View = tuple[str, Condition]
+PictureKey = tuple[str, Condition]
 """What is looked at: name of the case, and the condition that it is shown under."""
 
 
 def find_cases(task: ImageTask, split: Split, names: Sequence[str]) -> list[Case]:
-    """The cases of these names, in this order.
+    """The cases with these names, in this order.
 
     Raises:
         ValueError: if the data cannot be loaded or lacks a case, because the study was run on other data.
@@ -72,25 +72,27 @@ def find_cases(task: ImageTask, split: Split, names: Sequence[str]) -> list[Case
     return [known[name] for name in names]
 
 
-def show_scenes(task: ImageTask, cases: Sequence[Case], conditions: Sequence[Condition]) -> Mapping[View, Scene]:
+def render_cases(
+    task: ImageTask, cases: Sequence[Case], conditions: Sequence[Condition]
+) -> Mapping[PictureKey, CasePicture]:
     """Every case under every condition, as it was measured."""
     return {(case.name, condition): _scene(case, condition, task) for case in cases for condition in conditions}
 
 
-def show_answers(
+def render_predictions(
     task: ImageTask,
     assignment: Assignment,
     checkpoint: Path,
     cases: Sequence[Case],
     conditions: Sequence[Condition],
-) -> Mapping[View, Answer]:
-    """What a trained network predicts.
+) -> Mapping[PictureKey, PredictionPicture]:
+    """The predictions of a trained network for every case under every condition.
 
     Args:
         task: The task on which it was trained.
         assignment: Its candidate; threads and device are also used here.
         checkpoint: Folder with its weights.
-        cases: What it is shown.
+        cases: The cases to predict.
         conditions: What each case is shown under.
 
     Raises:
@@ -101,17 +103,17 @@ def show_answers(
     network = load_network(blueprint, checkpoint).to(assignment.device)
     answers = {}
     for case in cases:
-        # All conditions of a case in one batch: far fewer calls, and a case fits into memory as it did in training.
+        # All conditions of a case in one batch: this needs far fewer calls, and one case fits into memory.
         seen = [degrade([case], condition, task.battery()) for condition in conditions]
         images, labels = (torch.cat(parts) for parts in zip(*seen, strict=True))
         masks = predict(network, images.to(assignment.device), blueprint.window).argmax(dim=1).cpu()
         scores = dice(masks, labels, load_once(task.data).num_classes).mean(dim=1).tolist()
         for condition, mask, score in zip(conditions, masks, scores, strict=True):
-            answers[case.name, condition] = Answer(_to_picture(mask.numpy().astype(np.uint8), case), score)
+            answers[case.name, condition] = PredictionPicture(_to_picture(mask.numpy().astype(np.uint8), case), score)
     return answers
 
 
-def _scene(case: Case, condition: Condition, task: ImageTask) -> Scene:
+def _scene(case: Case, condition: Condition, task: ImageTask) -> CasePicture:
     images, labels = degrade([case], condition, task.battery())
     image, label = images[0], labels[0].numpy()
     shown = image if image.shape[0] == 3 else image[:1]

@@ -16,7 +16,7 @@ import torch
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Case, load_once
-from paretoseg.trainables.evaluation.measuring import Scores, measure
+from paretoseg.trainables.evaluation.measuring import NetworkScores, measure
 from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.networks.capacity import draw_blueprint
 from paretoseg.trainables.networks.checkpoint import load_network
@@ -35,12 +35,12 @@ _MIDDLE = 3
 
 
 def train_reference(task: ImageTask, assignment: Assignment, folder: Path, observe: Callable[[int, int], None]) -> None:
-    """Trains the network of the assignment and leaves it in the existing folder; goes on from what is there.
+    """Trains the network of the assignment and saves it in an existing folder; resumes from a checkpoint there.
 
     Args:
         task: Training budget and data.
         assignment: Candidate, seed, threads and device.
-        folder: Where checkpoints lie; those of another candidate or seed must not.
+        folder: Folder of the checkpoints; it must not contain those of another candidate or seed.
         observe: Called after every step with the number of steps done, and of all.
 
     Raises:
@@ -73,7 +73,7 @@ class ReferenceNetwork:
         blueprint = draw_blueprint(assignment.candidate, dataset, task.network_size)
         self._network = load_network(blueprint, checkpoint).to(assignment.device)
         self._battery, self._assignment, self._cases = task.battery(), assignment, cases
-        # Overlap alone, whatever the search is to be judged by: it takes a fraction of the time that surfaces do.
+        # Only Dice, whatever the objective of the search: it takes a fraction of the time of surface distances.
         self._scoring = dataclasses.replace(
             task.scoring(dataset), metric=ObjectiveMetric.dice, surface_metrics=SurfaceMetrics.none
         )

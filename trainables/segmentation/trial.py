@@ -31,7 +31,7 @@ from paretoseg.spaces.atomic_file import open_atomically
 from paretoseg.spaces.objective import Measurement
 from paretoseg.trainables.data.datasets import Case, DataConfig, load_once
 from paretoseg.trainables.evaluation.costs import measure_costs, name_device
-from paretoseg.trainables.evaluation.measuring import Scores, measure, to_tensor
+from paretoseg.trainables.evaluation.measuring import NetworkScores, measure, to_tensor
 from paretoseg.trainables.networks.capacity import draw_blueprint
 from paretoseg.trainables.networks.checkpoint import WEIGHTS_FILE
 from paretoseg.trainables.networks.encoder_decoder import initialise_weights
@@ -79,9 +79,9 @@ class SegmentationTrainable:
         self._network = draw_blueprint(assignment.candidate, self._dataset, settings.network_size).build()
         initialise_weights(self._network, assignment.seed)
         self._network.to(assignment.device)
-        is_half = find_half(settings.precision, assignment.device)
-        if is_half:
-            lay_out(self._network, self._dataset.spatial_dims)
+        is_bfloat16 = uses_bfloat16(settings.precision, assignment.device)
+        if is_bfloat16:
+            use_channels_last(self._network, self._dataset.spatial_dims)
         self._batch_size = settings.batch_size(self._recipe, self._dataset.spatial_dims)
         self._iterations_per_step = settings.iterations(self._recipe, self._dataset.spatial_dims)
         self._learner = Learner(
@@ -99,7 +99,7 @@ class SegmentationTrainable:
 
     @property
     def num_steps(self) -> int:
-        """How often `step` is to be called in all."""
+        """Number of calls of `step` in a complete training."""
         return self._settings.num_steps
 
     @property
@@ -208,7 +208,7 @@ class SegmentationTrainable:
         The estimate is corrected by what earlier trials used relative to their estimates. It is stored uncorrected, so
         that later trials can be compared with it.
         """
-        there = self._settings.memory_gb * BYTES_PER_GB or available_bytes(self._assignment.device)
+        available = self._settings.memory_gb * BYTES_PER_GB or available_bytes(self._assignment.device)
         size = [self._recipe.patch] * self._dataset.spatial_dims
         # Each process holds its share of a batch, and does not split the share further.
         share, is_alone = -(-self._batch_size // count_workers()), count_workers() == 1

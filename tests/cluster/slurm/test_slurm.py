@@ -87,7 +87,7 @@ def test_all_scripts_are_the_same_but_for_their_head():
 
 
 def test_a_script_is_valid_bash():
-    script = SlurmConfig(nodes=2, setup=HOSTILE).render(order(HOSTILE))
+    script = SlurmConfig(nodes=2, setup=HOSTILE).render(submission(HOSTILE))
     done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

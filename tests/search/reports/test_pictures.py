@@ -14,7 +14,7 @@ from paretoseg.search.reports.pictures import (
     to_data_uri,
     trace,
 )
-from paretoseg.trainables.segmentation.gallery import Answer, Scene
+from paretoseg.trainables.segmentation.gallery import CasePicture, PredictionPicture
 from paretoseg.trainables.trainable import CLEAN_CONDITION, CaseScore, Condition, Split
 
 
@@ -103,8 +103,10 @@ def test_pictures_are_ordered_by_case_and_condition():
     mask = np.eye(4, dtype=np.uint8)
     conditions = [CLEAN_CONDITION, Condition("blur", 3)]
     views = [(name, condition) for name in ("a", "b") for condition in conditions]
-    scenes = {view: Scene(np.full((4, 4), index, np.uint8), mask, "slice 2 of 5") for index, view in enumerate(views)}
-    answers = {5: {view: Answer(mask, index / 10) for index, view in enumerate(views)}}
+    scenes = {
+        view: CasePicture(np.full((4, 4), index, np.uint8), mask, "slice 2 of 5") for index, view in enumerate(views)
+    }
+    answers = {5: {view: PredictionPicture(mask, index / 10) for index, view in enumerate(views)}}
     cases = [("b", "harder case"), ("a", "easier case")]
     shown = describe_pictures(cases, conditions, scenes, answers, Split.TEST, ("background", "left", "right"))
     assert shown["split"] == "test"

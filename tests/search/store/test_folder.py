@@ -11,7 +11,7 @@ from pyarrow.fs import FileSystem
 
 from paretoseg.search.store.folder import Folder, StorageError, as_storage_error, hide_secrets
 from paretoseg.search.store.object_store import ObjectFiles
-from paretoseg.spaces.atomic_file import sync_names
+from paretoseg.spaces.atomic_file import sync_folder
 
 
 @pytest.fixture(params=["path", "file-uri", "s3", "plain"])

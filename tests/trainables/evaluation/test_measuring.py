@@ -15,7 +15,7 @@ from paretoseg.trainables.corruptions.table import CORRUPTIONS
 from paretoseg.trainables.data.datasets import Case
 from paretoseg.trainables.data.textures import draw_shape
 from paretoseg.trainables.evaluation import measuring as evaluation
-from paretoseg.trainables.evaluation.measuring import Scores, degrade, measure, predict
+from paretoseg.trainables.evaluation.measuring import NetworkScores, degrade, measure, predict
 from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.measures import ObjectiveMetric, Scoring, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import measure_accuracy, measure_robustness, select_means

@@ -10,7 +10,7 @@ from paretoseg.trainables.data.textures import TexturesConfig
 from paretoseg.trainables.networks.checkpoint import WEIGHTS_FILE
 from paretoseg.trainables.scoring.objectives import select_means
 from paretoseg.trainables.segmentation.config import SegmentationConfig
-from paretoseg.trainables.segmentation.gallery import MAX_EDGE, find_cases, show_answers, show_scenes
+from paretoseg.trainables.segmentation.gallery import MAX_EDGE, find_cases, render_cases, render_predictions
 from paretoseg.trainables.trainable import CLEAN_CONDITION, Assignment, Condition, Split
 
 CANDIDATE = Candidate(Architecture(depth=2, width=4), Recipe(patch=32))
@@ -53,14 +53,14 @@ def test_the_pictures_show_what_was_measured(task, trained):
 
 def test_a_clean_scene_is_the_case_itself(task):
     [case] = find_cases(task, Split.TEST, ["test_001"])
-    scene = show_scenes(task, [case], [CLEAN_CONDITION])["test_001", CLEAN_CONDITION]
+    scene = render_cases(task, [case], [CLEAN_CONDITION])["test_001", CLEAN_CONDITION]
     assert np.array_equal(scene.reference, case.label)
     assert scene.image == pytest.approx(case.image[0] * 255, abs=0.5001)
 
 
 def test_a_corrupted_scene_differs_and_is_always_the_same(task):
     [case] = find_cases(task, Split.TEST, ["test_000"])
-    once, again = (show_scenes(task, [case], CONDITIONS) for _ in range(2))
+    once, again = (render_cases(task, [case], CONDITIONS) for _ in range(2))
     clean, noisy = once["test_000", CLEAN_CONDITION], once["test_000", CONDITIONS[1]]
     assert not np.array_equal(clean.image, noisy.image)
     assert np.array_equal(noisy.image, again["test_000", CONDITIONS[1]].image)
@@ -71,7 +71,7 @@ def test_a_volume_is_shown_by_the_slice_with_most_of_the_reference(task):
     image, label = np.zeros((1, 4, 8, 8), np.float32), np.zeros((4, 8, 8), np.uint8)
     image[0, 2], label[2, 1:5], label[1, 0, 0] = 1.0, 1, 1
     case = Case("volume", "here", "someone", "test", image, label)
-    scene = show_scenes(task, [case], [CLEAN_CONDITION])["volume", CLEAN_CONDITION]
+    scene = render_cases(task, [case], [CLEAN_CONDITION])["volume", CLEAN_CONDITION]
     assert np.array_equal(scene.reference, label[2])
     assert (scene.image == 255).all()
     assert scene.place == "slice 3 of 4"
@@ -82,7 +82,7 @@ def test_a_volume_without_any_reference_is_shown_by_its_middle_slice(task):
         (1, 5, 4, 4), np.float32
     )
     case = Case("volume", "here", "someone", "test", image, np.zeros((5, 4, 4), np.uint8))
-    scene = show_scenes(task, [case], [CLEAN_CONDITION])["volume", CLEAN_CONDITION]
+    scene = render_cases(task, [case], [CLEAN_CONDITION])["volume", CLEAN_CONDITION]
     assert scene.place == "slice 3 of 5"
     assert (scene.image == 128).all()
 
@@ -91,7 +91,7 @@ def test_colour_volumes_keep_their_colours_and_classes(task):
     image, label = np.zeros((3, 4, 8, 6), np.float32), np.zeros((4, 8, 6), np.uint8)
     image[2, 1], label[1, :3], label[1, 5:] = 1.0, 1, 2
     case = Case("volume", "here", "someone", "test", image, label)
-    scene = show_scenes(task, [case], [CLEAN_CONDITION])["volume", CLEAN_CONDITION]
+    scene = render_cases(task, [case], [CLEAN_CONDITION])["volume", CLEAN_CONDITION]
     assert scene.image.shape == (8, 6, 3)
     assert (scene.image == [0, 0, 255]).all()
     assert np.array_equal(scene.reference, label[1])
@@ -103,7 +103,7 @@ def test_three_channels_are_colours_and_large_images_lose_pixels(task):
     image, label = np.zeros((3, size, 9), np.float32), np.zeros((size, 9), np.uint8)
     image[1] = 1.0
     case = Case("wide", "here", "someone", "test", image, label)
-    scene = show_scenes(task, [case], [CLEAN_CONDITION])["wide", CLEAN_CONDITION]
+    scene = render_cases(task, [case], [CLEAN_CONDITION])["wide", CLEAN_CONDITION]
     assert scene.image.shape == (172, 3, 3)
     assert scene.reference.shape == (172, 3)
     assert (scene.image == [0, 255, 0]).all()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from paretoseg.spaces.architecture import Architecture
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.trainables.networks.encoder_decoder import build_network, initialise_weights
-from paretoseg.trainables.training.learner import Learner, find_half, lay_out
+from paretoseg.trainables.training.learner import Learner, use_channels_last, uses_bfloat16
 from tests.trainables.rounding import compute_in_double
 
 
@@ -169,7 +169,7 @@ def test_learning_goes_on_from_a_state() -> None:
 def test_learning_goes_on_where_channels_lie_in_another_order(optimiser: str, is_last_at_first: bool) -> None:
     recipe = Recipe(optimiser=optimiser)
     whole, first, second = (build_exact(recipe) for _ in range(3))
-    lay_out((first if is_last_at_first else second)._network, 2)
+    use_channels_last((first if is_last_at_first else second)._network, 2)
     for iteration in range(4):
         whole.learn(*batch(), iteration)
     for iteration in range(2):
