@@ -21,6 +21,16 @@ RAY_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
 )
 """Settings of every Ray that is brought up here."""
 
+DRIVER_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
+    {
+        # Ray warns of a future default for trials without GPUs; the new behaviour is the one we want.
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        # Ray answers SIGTERM with a dump of its stack, and an exit code of its own.
+        "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",
+    }
+)
+"""Settings of the process that uses a Ray."""
+
 
 @dataclass(unsafe_hash=True)
 class ClusterConfig:
@@ -40,6 +50,16 @@ class ClusterConfig:
             ValueError: if the settings do not fit this machine.
         """
         raise AssertionError(f"{type(self).__name__} must say how it connects")
+
+    def make_probe(self) -> Callable[[], str]:
+        """What says why the Ray of `connect` is of no use any more, in words, or ''.
+
+        Both are called from a thread of their own, and may wait for ever where the head does not answer.
+        """
+        return lambda: ""
+
+    def abandon(self) -> None:
+        """Ends at once what `connect` brought up, for a process that will not leave the block."""
 
 
 @dataclass(frozen=True)

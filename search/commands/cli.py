@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from rich.console import Console
 
 from paretoseg.search.commands import help_texts
-from paretoseg.search.commands.stopping import INTERRUPTED_EARLY, WORK_LEFT, end_at_once, end_in_order
+from paretoseg.search.commands.stopping import INTERRUPTED, WORK_LEFT, end_at_once, restore
 from paretoseg.search.commands.submission import describe_ticket
 from paretoseg.search.reports.certainty_text import describe_certainty
 from paretoseg.search.reports.text import front_table, status_view
@@ -77,9 +77,9 @@ def _search(parsed: argparse.Namespace, console: Console) -> int:
 
         return search(parsed.overrides, console, dry_run=parsed.dry_run)
     except KeyboardInterrupt:
-        return _refuse(INTERRUPTED_EARLY, WORK_LEFT)
+        return _refuse(INTERRUPTED, WORK_LEFT)
     finally:
-        end_in_order()
+        restore()
 
 
 def _status(parsed: argparse.Namespace, console: Console) -> int:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from paretoseg.cluster.cluster import ClusterConfig
 from paretoseg.cluster.resources import Resources
-from paretoseg.search.commands.stopping import WORK_LEFT
+from paretoseg.search.commands.stopping import WORK_LEFT, end_in_order, leave_ray, restore
 from paretoseg.search.reports.drift_text import describe_drift, drift_table, drift_to_csv
 from paretoseg.search.reports.text import describe_seconds
 from paretoseg.search.rescoring.code_version import name_version
@@ -20,6 +20,7 @@ from paretoseg.search.rescoring.data import check_cases
 from paretoseg.search.rescoring.jobs import Rescoring, choose_trials, is_done, list_jobs
 from paretoseg.search.running.runner import connect, work_off
 from paretoseg.search.running.session import JobSettings
+from paretoseg.search.running.watchdog import RayLostError
 from paretoseg.search.running.worker import Job
 from paretoseg.search.store.folder import StorageError
 from paretoseg.search.store.lock import hold_lock
@@ -183,15 +184,20 @@ def _show_with(console: Console, total: int) -> Callable[[Rescored], None]:
 
 
 def _run(plan: _Plan, agenda: Rescoring, console: Console) -> None:
-    """Works the agenda off; Ctrl-C and a storage that fails end it, and what is measured by then is kept."""
+    """Works the agenda off until a signal, a storage that fails or a Ray that is lost ends it."""
+    end_in_order("the same command", plan.cluster.abandon)
     try:
-        with connect(plan.cluster) as (nodes, is_serial):
+        with connect(plan.cluster, leave_ray) as (nodes, is_serial):
             slots = 0 if is_serial else min(plan.resources.count_slots(nodes), len(agenda.waiting))
             work_off(agenda, slots=slots, resources=plan.resources)
     except KeyboardInterrupt:
         console.print("Interrupted.")
+    except RayLostError as error:
+        console.print(f"Stopped: Ray is lost ({error}).", markup=False, soft_wrap=True)
     except StorageError as error:
         agenda.halt(str(error))
+    finally:
+        restore()
 
 
 def _conclude(plan: _Plan, agenda: Rescoring, console: Console) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import tempfile
 import threading
 from collections.abc import Callable
@@ -47,7 +48,7 @@ T = TypeVar("T")
 
 
 def run_on_ray(agenda: Agenda, *, slots: int, cpus: float, gpus: float, workers: int = 1) -> None:
-    """Works on a running Ray until the agenda is over, or until SIGINT or SIGUSR1 asks for a stop.
+    """Works on a running Ray until the agenda is over. Signals are answered as before the call, not as Tune would.
 
     Args:
         agenda: What to do.
@@ -65,7 +66,7 @@ def run_on_ray(agenda: Agenda, *, slots: int, cpus: float, gpus: float, workers:
     if team is not None:
         # Ray Train reserves what the processes need; the trial itself only waits, beside the search.
         needs = tune.PlacementGroupFactory([{_HEAD_NODE: 0.001}])
-    with tempfile.TemporaryDirectory(prefix="paretoseg-tune-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="paretoseg-tune-", ignore_cleanup_errors=True) as scratch:
         tuner = tune.Tuner(
             tune.with_resources(TrialActor, needs),
             tune_config=tune.TuneConfig(
@@ -80,7 +81,7 @@ def run_on_ray(agenda: Agenda, *, slots: int, cpus: float, gpus: float, workers:
                 name="search",
                 storage_path=scratch,
                 verbose=0,
-                callbacks=[StartClock(scheduler.note_start)],
+                callbacks=[StartClock(scheduler.note_start), OwnSignals()],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
@@ -258,6 +259,19 @@ class StartClock(_Forgotten, tune.Callback):  # type: ignore[misc]
     def on_trial_start(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         """Passes it on."""
         self._note(trial.trial_id)
+
+
+class OwnSignals(_Forgotten, tune.Callback):  # type: ignore[misc]
+    """Keeps the answers to signals that there are: Tune's own wait for the end of a step, which may never come."""
+
+    def __init__(self) -> None:
+        self._handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)}
+
+    def setup(self, *args: Any, **info: Any) -> None:
+        """Takes them back, as Tune has just replaced them."""
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
 
 
 def _guard(agenda: Agenda, act: Callable[[], T], when_halted: T) -> T:
