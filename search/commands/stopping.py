@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any
 
 INTERRUPTED_EARLY = "interrupted before the search began; the same command begins it"
 INTERRUPTED = "interrupted; the same command goes on"
@@ -23,13 +24,13 @@ _SHOW_CURSOR = b"\x1b[?25h"
 _before: dict[signal.Signals, Any] = {}
 
 
-@dataclass
 class _Last:
-    """What the last moments of this process need."""
+    """What the last moments of this process need. No dataclass, as it would double the time that this module takes."""
 
-    resume: str = ""
-    act: Callable[[], None] = lambda: None
-    is_interrupted: bool = False
+    def __init__(self) -> None:
+        self.resume = ""
+        self.act: Callable[[], object] = str
+        self.is_interrupted = False
 
 
 _last = _Last()
@@ -43,7 +44,7 @@ def end_at_once() -> None:
     _answer_with(_leave_early)
 
 
-def end_in_order(resume: str, last_act: Callable[[], None] = lambda: None) -> None:
+def end_in_order(resume: str, last_act: Callable[[], object] = str) -> None:
     """From now on a signal raises KeyboardInterrupt, and a second one ends the process at once.
 
     Args:
@@ -74,8 +75,10 @@ def _answer_with(handler: Any) -> None:
 
 def leave(reason: str) -> None:
     """Ends the process at once, with the reason and the exit code that asks for another start."""
-    with suppress(Exception):  # whatever fails here, the process must end
+    try:
         _last.act()
+    except Exception as error:  # whatever fails here, the process must end
+        reason = f"{error}; {reason}"
     # Not print: the signal may have come in the middle of one. A live table has hidden the cursor.
     os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + f"paretoseg: {reason}\n".encode())
     os._exit(WORK_LEFT)
