@@ -98,6 +98,8 @@ class Session:
 
     def take(self, job: Job, outcome: Outcome) -> bool:
         """Takes the outcome of a job's share in; True if the job is over."""
+        if outcome.note:
+            self.warnings.append(outcome.note)
         match outcome.result:
             case Stepped(step, measurement):
                 is_over = self.study.report(job.trial_id, step, measurement.values, self.now())
@@ -187,7 +189,16 @@ class Session:
         factors = find_memory_factors(self.study.trials, until=trial.asked_at)
         assignment = Assignment(trial.candidate, trial.seed, settings.num_threads, settings.device, factors)
         split = Split.TEST if kind is JobKind.TEST else Split.VALIDATION
-        return Job(kind, trial.trial_id, assignment, self.task, self.folder.folder.address, settings.timeout_min, split)
+        return Job(
+            kind=kind,
+            trial_id=trial.trial_id,
+            assignment=assignment,
+            task=self.task,
+            location=self.folder.folder.address,
+            timeout_min=settings.timeout_min,
+            split=split,
+            num_reported=len(trial.reports),
+        )
 
 
 def _select(objectives: tuple[Objective, ...], evaluation: Evaluation) -> dict[str, float]:

@@ -47,6 +47,9 @@ class Job:
     output: str = ""
     """The folder, absolute, that keeps the rows of a rescoring; '' for the study's own."""
 
+    num_reported: int = 0
+    """Steps of the trial that were reported before: with at least one, there should be a checkpoint."""
+
 
 @dataclass(frozen=True)
 class Stepped:
@@ -91,6 +94,9 @@ class Outcome:
     host: str = ""
     """The machine that the worker runs on."""
 
+    note: str = ""
+    """What went wrong without ending the trial, or ''."""
+
     @property
     def is_last(self) -> bool:
         """True if the job is over."""
@@ -108,6 +114,8 @@ class Work:
     _trainable: Trainable | None = field(default=None, init=False)
     _began_at: float | None = field(default=None, init=False)
     _seconds: float = field(default=0.0, init=False)
+    _restored: Measurement | None = field(default=None, init=False)
+    _note: str = field(default="", init=False)
 
     def advance(self) -> Outcome:
         """Does the next share of the job; never raises for what a trial does."""
@@ -118,7 +126,8 @@ class Work:
         self._seconds += time.perf_counter() - start
         if self._seconds > self.job.timeout_min * 60 and isinstance(result, Stepped):
             result = Broken(time_out(self.job.timeout_min))
-        return Outcome(result, self._began_at, self._seconds, socket.gethostname())
+        note, self._note = self._note, ""
+        return Outcome(result, self._began_at, self._seconds, socket.gethostname(), note)
 
     def _try(self) -> Stepped | Measured | Broken | Halted:
         try:
@@ -133,12 +142,11 @@ class Work:
     def _do(self) -> Stepped | Measured:
         folder = StudyFolder(self.job.location)
         if self._trainable is None:
-            self._trainable = self._restore(folder)
-            if self._trainable.steps_done and self.job.kind is JobKind.TRIAL:
+            self._trainable = self._restore(folder) if self.job.kind is JobKind.TRIAL else self._load(folder)
+            if self._restored is not None:
                 # The crash may have come between the checkpoint and its report, or before the pruner's verdict on it
                 # was kept: the restored step is reported once more, so that the search decides as if nothing happened.
-                values = folder.read_checkpoint_values(self.job.trial_id)
-                return Stepped(self._trainable.steps_done, Measurement(values))
+                return Stepped(self._trainable.steps_done, self._restored)
         if self.job.kind is not JobKind.TRIAL or self._trainable.steps_done == self._trainable.num_steps:
             return self._evaluate()
         measurement = self._trainable.step()
@@ -149,14 +157,43 @@ class Work:
         return Stepped(self._trainable.steps_done, measurement)
 
     def _restore(self, folder: StudyFolder) -> Trainable:
+        """The trial as its checkpoint left it; at its beginning, with a note, if the checkpoint is damaged or gone."""
+        trial_id = self.job.trial_id
         trainable = self.job.task.build(self.job.assignment)
-        with folder.open_checkpoint(self.job.trial_id) as path:
-            if path is not None:
+        try:
+            with folder.open_checkpoint(trial_id) as path:
+                if path is not None:
+                    trainable.load(path)
+                    self._restored = Measurement(folder.read_checkpoint_values(trial_id))
+                elif self.job.num_reported:
+                    self._note = f"trial {trial_id} started from its beginning, as its checkpoint is gone"
+        except Exception as error:
+            if not _is_damage(error):
+                raise
+            self._note = f"trial {trial_id} started from its beginning, as its checkpoint is damaged: {_brief(error)}"
+            return self.job.task.build(self.job.assignment)
+        return trainable
+
+    def _load(self, folder: StudyFolder) -> Trainable:
+        """The trained network of the trial's checkpoint.
+
+        Raises:
+            FileNotFoundError: if there is no checkpoint.
+            ValueError: if it is damaged.
+        """
+        trial_id = self.job.trial_id
+        trainable = self.job.task.build(self.job.assignment)
+        with folder.open_checkpoint(trial_id) as path:
+            if path is None:
+                raise FileNotFoundError(f"the checkpoint of trial {trial_id} is gone, so it cannot be measured")
+            try:
                 trainable.load(path)
-            elif self.job.kind is not JobKind.TRIAL:
-                raise FileNotFoundError(
-                    f"the checkpoint of trial {self.job.trial_id} is gone, so it cannot be measured"
-                )
+            except Exception as error:
+                if not _is_damage(error):
+                    raise
+                raise ValueError(
+                    f"the checkpoint of trial {trial_id} is damaged ({_brief(error)}), so it cannot be measured"
+                ) from error
         return trainable
 
     def _evaluate(self) -> Measured:
@@ -175,10 +212,20 @@ def time_out(timeout_min: float) -> Failure:
     return Failure(FailureKind.TIMEOUT, f"took longer than resources.timeout_min={timeout_min:g}")
 
 
-def _describe(error: Exception) -> Failure:
+def _is_damage(error: Exception) -> bool:
+    """True if a checkpoint is to blame for an error while it is read: damaged files make readers raise all sorts."""
+    is_storage = isinstance(error, StorageError) or (isinstance(error, OSError) and error.errno in NO_SPACE)
+    return not is_storage and _describe(error).kind is not FailureKind.MEMORY
+
+
+def _brief(error: Exception) -> str:
     name, lines = type(error).__name__, str(error).splitlines()
-    reason = f"{name}: {lines[0]}" if lines else name
-    if isinstance(error, MemoryError) or "OutOfMemory" in name or "out of memory" in reason.lower():
+    return f"{name}: {lines[0]}" if lines else name
+
+
+def _describe(error: Exception) -> Failure:
+    reason = _brief(error)
+    if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "out of memory" in reason.lower():
         kind = FailureKind.MEMORY
     elif isinstance(error, ValueError) and "must be finite" in reason:
         kind = FailureKind.NAN

@@ -16,6 +16,7 @@ writer.lock          held by the process that writes
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,10 @@ from paretoseg.search.trials.events import Event
 from paretoseg.trainables.trainable import CaseScore, Split, SplitRow
 
 _EXPERIMENT, _TICKET, _SPLITS = "experiment.yaml", "job.json", "splits.json"
+
+_LATEST = "latest.json"
+_STEP = re.compile(r"step-\d{4,}")
+SCRATCH_PREFIX = "paretoseg-"
 
 SPLITS_SCHEMA = 2
 
@@ -181,36 +186,55 @@ class StudyFolder:
 
         `values` is what the trial measured at that step; it is kept beside the checkpoint.
         """
-        with tempfile.TemporaryDirectory(prefix="paretoseg-") as temporary:
+        with tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX) as temporary:
             yield Path(temporary)
             folder = self._checkpoints.child(_trial_name(trial_id))
             name = f"step-{step:04d}"
             folder.child(name).upload(Path(temporary))
-            folder.write("latest.json", json.dumps({"step": step, "folder": name, "values": dict(values)}).encode())
+            folder.write(_LATEST, json.dumps({"step": step, "folder": name, "values": dict(values)}).encode())
             for other in folder.list_folders():
                 if other != name:
                     folder.delete(other)
 
     @contextmanager
     def open_checkpoint(self, trial_id: int) -> Iterator[Path | None]:
-        """A local copy of the trial's last complete checkpoint, or None if it has none."""
+        """A local copy of the trial's last complete checkpoint, or None if it has none.
+
+        Raises:
+            ValueError: if what names it is damaged. Whether the checkpoint itself is, its reader must find out.
+        """
         folder = self._checkpoints.child(_trial_name(trial_id))
-        if not folder.exists("latest.json"):
+        if not folder.exists(_LATEST):
             yield None
             return
-        name = json.loads(folder.read("latest.json"))["folder"]
-        with tempfile.TemporaryDirectory(prefix="paretoseg-") as temporary:
+        name, _ = self._read_latest(trial_id)
+        with tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX) as temporary:
             folder.child(name).download(Path(temporary))
             yield Path(temporary)
 
     def has_checkpoint(self, trial_id: int) -> bool:
         """True if the trial has a complete checkpoint."""
-        return self._checkpoints.child(_trial_name(trial_id)).exists("latest.json")
+        return self._checkpoints.child(_trial_name(trial_id)).exists(_LATEST)
 
     def read_checkpoint_values(self, trial_id: int) -> Mapping[str, float]:
-        """What the trial measured at the step of its last complete checkpoint."""
-        latest = json.loads(self._checkpoints.child(_trial_name(trial_id)).read("latest.json"))
-        return {str(name): float(value) for name, value in latest["values"].items()}
+        """What the trial measured at the step of its last complete checkpoint.
+
+        Raises:
+            ValueError: if the file that holds it is damaged.
+        """
+        return self._read_latest(trial_id)[1]
+
+    def _read_latest(self, trial_id: int) -> tuple[str, Mapping[str, float]]:
+        """The folder of the trial's last complete checkpoint, and what was measured then."""
+        folder = self._checkpoints.child(_trial_name(trial_id))
+        try:
+            latest = json.loads(folder.read(_LATEST))
+            values = {str(name): float(value) for name, value in latest["values"].items()}
+            if not _STEP.fullmatch(latest["folder"]):
+                raise ValueError(f"no checkpoint is called {latest['folder']!r}")
+            return str(latest["folder"]), values
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"'{folder.location}/{_LATEST}' is damaged ({error}); restore it from a backup") from None
 
     def keep_checkpoints(self, trial_ids: set[int]) -> None:
         """Deletes the checkpoints of all other trials."""
