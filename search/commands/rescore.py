@@ -73,6 +73,7 @@ def rescore(location: str, overrides: Sequence[str], name: str | None, console: 
     plan = _make_plan(location, overrides, name)
     with hold_lock(plan.target.folder, kind="rescoring"):
         record = _take_up(plan)
+        plan.target.tidy_up()
         plan.target.write_record(record)
         waiting = [job for job in plan.jobs if not is_done(job, record, plan.target)]
         _announce(plan, waiting, console)

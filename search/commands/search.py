@@ -16,7 +16,7 @@ from paretoseg.cluster.cluster import BatchConfig
 from paretoseg.search.commands.certainty import measure_certainty
 from paretoseg.search.commands.plan import Plan, compose_new_or_stored, locate, make_plan
 from paretoseg.search.commands.progress import Progress
-from paretoseg.search.commands.stopping import end_in_order, leave_ray
+from paretoseg.search.commands.stopping import end_in_order, leave_ray, restore
 from paretoseg.search.commands.submission import make_order, send, submit
 from paretoseg.search.config.config import Experiment
 from paretoseg.search.config.overrides import quote
@@ -60,6 +60,13 @@ def search(overrides: Sequence[str], console: Console, *, dry_run: bool = False)
         LockedError: if another process works on the study.
         StorageError: if the study's folder cannot be reached.
     """
+    try:
+        return _search(overrides, console, dry_run=dry_run)
+    finally:
+        restore()
+
+
+def _search(overrides: Sequence[str], console: Console, *, dry_run: bool) -> int:
     composed = compose_new_or_stored(overrides)
     cluster = composed.experiment.cluster
     if isinstance(cluster, BatchConfig) and not cluster.has_local_paths:
@@ -130,6 +137,7 @@ def _begin_study(plan: Plan) -> None:
 
 def _open_study(plan: Plan, console: Console) -> Study:
     experiment, folder = plan.experiment, plan.folder
+    folder.tidy_up()
     _begin_study(plan)
     for note in (*plan.notes, *plan.task.notes(plan.space)):
         console.print(f"Note: {note}.", markup=False, soft_wrap=True)

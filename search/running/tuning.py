@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +24,7 @@ from paretoseg.search.running.data_parallel import Team, WorkerGroup
 from paretoseg.search.running.importing import importing
 from paretoseg.search.running.worker import Broken, Job, Outcome, Work, time_out
 from paretoseg.search.store.folder import StorageError
+from paretoseg.search.store.scratch import scratch_folder
 from paretoseg.search.trials.trial import Failure, FailureKind
 
 _TUNE_SETTINGS = {
@@ -66,7 +66,7 @@ def run_on_ray(agenda: Agenda, *, slots: int, cpus: float, gpus: float, workers:
     if team is not None:
         # Ray Train reserves what the processes need; the trial itself only waits, beside the search.
         needs = tune.PlacementGroupFactory([{_HEAD_NODE: 0.001}])
-    with tempfile.TemporaryDirectory(prefix="paretoseg-tune-", ignore_cleanup_errors=True) as scratch:
+    with scratch_folder() as scratch:
         tuner = tune.Tuner(
             tune.with_resources(TrialActor, needs),
             tune_config=tune.TuneConfig(
@@ -79,7 +79,7 @@ def run_on_ray(agenda: Agenda, *, slots: int, cpus: float, gpus: float, workers:
             ),
             run_config=tune.RunConfig(
                 name="search",
-                storage_path=scratch,
+                storage_path=str(scratch),
                 verbose=0,
                 callbacks=[StartClock(scheduler.note_start), OwnSignals()],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),

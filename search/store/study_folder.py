@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
@@ -27,6 +26,7 @@ from paretoseg.cluster.cluster import Ticket
 from paretoseg.search.store.case_files import CaseFiles
 from paretoseg.search.store.folder import Folder
 from paretoseg.search.store.journal import Journal
+from paretoseg.search.store.scratch import remove_stale_scratch, remove_unfinished, scratch_folder
 from paretoseg.search.store.tables import front_to_csv, trials_to_parquet
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Event
@@ -35,8 +35,10 @@ from paretoseg.trainables.trainable import CaseScore, Split, SplitRow
 _EXPERIMENT, _TICKET, _SPLITS = "experiment.yaml", "job.json", "splits.json"
 
 _LATEST = "latest.json"
+_LOCKED = frozenset({_EXPERIMENT, _TICKET, _SPLITS, "trials.parquet", "front.csv", "front.png"})
+"""The files of the folder itself that are written under its lock only; `paretoseg report` needs none."""
+
 _STEP = re.compile(r"step-\d{4,}")
-SCRATCH_PREFIX = "paretoseg-"
 
 SPLITS_SCHEMA = 2
 
@@ -82,6 +84,17 @@ class StudyFolder:
             self.journal.close()
             self.folder.delete("journal")
             self.folder.delete(_EXPERIMENT)
+
+    def tidy_up(self) -> None:
+        """Removes what killed processes left half-written; to be called under the lock."""
+        remove_stale_scratch()
+        remove_unfinished(self.folder, _LOCKED)
+        remove_unfinished(self.folder.child("cases"))
+        for trial in self._checkpoints.list_folders():
+            checkpoints = self._checkpoints.child(trial)
+            remove_unfinished(checkpoints)
+            for step in checkpoints.list_folders():
+                remove_unfinished(checkpoints.child(step))
 
     def write_experiment(self, text: str) -> None:
         """Keeps the composed config."""
@@ -186,11 +199,11 @@ class StudyFolder:
 
         `values` is what the trial measured at that step; it is kept beside the checkpoint.
         """
-        with tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX) as temporary:
-            yield Path(temporary)
+        with scratch_folder() as temporary:
+            yield temporary
             folder = self._checkpoints.child(_trial_name(trial_id))
             name = f"step-{step:04d}"
-            folder.child(name).upload(Path(temporary))
+            folder.child(name).upload(temporary)
             folder.write(_LATEST, json.dumps({"step": step, "folder": name, "values": dict(values)}).encode())
             for other in folder.list_folders():
                 if other != name:
@@ -208,9 +221,9 @@ class StudyFolder:
             yield None
             return
         name, _ = self._read_latest(trial_id)
-        with tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX) as temporary:
-            folder.child(name).download(Path(temporary))
-            yield Path(temporary)
+        with scratch_folder() as temporary:
+            folder.child(name).download(temporary)
+            yield temporary
 
     def has_checkpoint(self, trial_id: int) -> bool:
         """True if the trial has a complete checkpoint."""
