@@ -9,7 +9,7 @@ exit codes:
   2   a mistake in the command, the config or the data; nothing was begun
   3   too many trials failed in a row; the search stopped
   74  the study's storage failed, as on a full disk; resumable
-  75  stopped with work left (Ctrl-C, SIGUSR1); the same command resumes
+  75  stopped with work left (Ctrl-C, SIGTERM, SIGUSR1, a Ray that died); the same command resumes
   130 interrupted (Ctrl-C) in any command but search and calibrate; nothing was left behind
 """
 
