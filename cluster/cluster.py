@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from math import inf
 from types import MappingProxyType
 
 from paretoseg.cluster.resources import Node, Resources
@@ -35,6 +36,11 @@ DRIVER_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
 @dataclass(unsafe_hash=True)
 class ClusterConfig:
     """Settings of a place to run; every place's config derives from it and stands in a module of its own."""
+
+    @property
+    def start_s(self) -> float:
+        """How long a worker may take to start, in seconds; for ever where trials may wait for machines to come."""
+        return inf
 
     def check(self, resources: Resources) -> None:
         """Looks, before anything is begun, whether a trial can fit.

@@ -19,6 +19,7 @@ from paretoseg.cluster.cluster import DRIVER_ENVIRONMENT, OBJECT_STORE_BYTES, RA
 from paretoseg.cluster.health import RayNodes, RayProcesses
 from paretoseg.cluster.resources import Node, Resources
 
+_START_SECONDS = 600.0
 _PROCESSES = RayProcesses()
 _NVIDIA_GPUS, _AMD_GPUS = Path("/proc/driver/nvidia/gpus"), Path("/dev/kfd")
 
@@ -38,6 +39,11 @@ class LocalConfig(ClusterConfig):
             raise ValueError(f"cluster.cpus must not be negative, got {self.cpus}")
         if self.gpus < -1:
             raise ValueError(f"cluster.gpus must be -1 or more, got {self.gpus}")
+
+    @property
+    def start_s(self) -> float:
+        """Long: it imports torch, maybe from a slow disk."""
+        return _START_SECONDS
 
     def check(self, resources: Resources) -> None:
         """Counts cores, and GPUs as far as can be seen without Ray.

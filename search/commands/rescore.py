@@ -190,7 +190,7 @@ def _run(plan: _Plan, agenda: Rescoring, console: Console) -> None:
     try:
         with connect(plan.cluster, leave_ray) as (nodes, is_serial):
             slots = 0 if is_serial else min(plan.resources.count_slots(nodes), len(agenda.waiting))
-            work_off(agenda, slots=slots, resources=plan.resources)
+            work_off(agenda, slots=slots, resources=plan.resources, start_s=plan.cluster.start_s)
     except KeyboardInterrupt:
         console.print("Interrupted.")
     except RayLostError as error:

@@ -187,7 +187,7 @@ def _run(plan: Plan, session: Session, console: Console, track: Callable[[Sessio
             session.observe = _observe_with(progress.update, track)
             console.print(f"{session.study.budget.trials} trials, {slots} at a time.")
             with progress.show():
-                work_off(session, slots=0 if is_serial else slots, resources=resources)
+                work_off(session, slots=0 if is_serial else slots, resources=resources, start_s=cluster.start_s)
     except KeyboardInterrupt:
         console.print("Interrupted.")
     except RayLostError as error:

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from math import inf
 
 from ray.exceptions import RayError
 
@@ -91,10 +92,17 @@ def _own_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def work_off(agenda: Agenda, *, slots: int, resources: Resources) -> None:
+def work_off(agenda: Agenda, *, slots: int, resources: Resources, start_s: float = inf) -> None:
     """Works until the agenda is over: on Ray with so many jobs at a time, or with no slots in this process.
 
+    Args:
+        agenda: What to do.
+        slots: How many jobs at a time; 0 for this process.
+        resources: What each of them gets.
+        start_s: How long a worker may take to start, in seconds.
+
     Raises:
+        RayLostError: if no worker starts.
         StorageError: if a folder cannot be written.
         KeyboardInterrupt: on Ctrl-C.
     """
@@ -105,8 +113,14 @@ def work_off(agenda: Agenda, *, slots: int, resources: Resources) -> None:
                     run_on_ray,  # Tune: late, so that serial searches go without it
                 )
 
-            workers = resources.num_workers
-            run_on_ray(agenda, slots=slots, cpus=resources.cpus, gpus=resources.gpus, workers=workers)
+            run_on_ray(
+                agenda,
+                slots=slots,
+                cpus=resources.cpus,
+                gpus=resources.gpus,
+                workers=resources.num_workers,
+                start_s=start_s,
+            )
         else:
             run_serially(agenda)
     except ValueError as error:
