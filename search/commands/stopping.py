@@ -77,11 +77,10 @@ def leave(reason: str) -> None:
     """Ends the process at once, with the reason and the exit code that asks for another start."""
     try:
         _last.act()
-    except Exception as error:  # whatever fails here, the process must end
-        reason = f"{error}; {reason}"
-    # Not print: the signal may have come in the middle of one. A live table has hidden the cursor.
-    os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + f"paretoseg: {reason}\n".encode())
-    os._exit(WORK_LEFT)
+    finally:  # whatever fails there, the process ends
+        # Not print: the signal may have come in the middle of one. A live table has hidden the cursor.
+        os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + f"paretoseg: {reason}\n".encode())
+        os._exit(WORK_LEFT)
 
 
 def leave_ray(loss: str) -> None:

@@ -73,12 +73,22 @@ def _bring_up(cluster: ClusterConfig) -> Iterator[Sequence[Node]]:
 
 
 def _take_down(connection: AbstractContextManager[Sequence[Node]]) -> None:
-    """Takes Ray down in a thread of its own: only the main thread can undo what Ray does to signals meanwhile."""
+    """Takes Ray down in a thread of its own: only the main thread can undo what Ray does to signals meanwhile.
+
+    Raises:
+        KeyboardInterrupt: on a signal, once Ray is down.
+    """
     closing = threading.Thread(target=connection.__exit__, args=(None, None, None), name="take Ray down", daemon=True)
     closing.start()
+    interrupt: KeyboardInterrupt | None = None
     while closing.is_alive():
-        with _own_signals():
-            closing.join(_UNDO_SECONDS)
+        try:
+            with _own_signals():
+                closing.join(_UNDO_SECONDS)
+        except KeyboardInterrupt as error:
+            interrupt = error
+    if interrupt is not None:
+        raise interrupt
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import time
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from paretoseg.search.store.case_files import CaseFiles
@@ -116,6 +116,11 @@ class Work:
     _seconds: float = field(default=0.0, init=False)
     _restored: Measurement | None = field(default=None, init=False)
     _note: str = field(default="", init=False)
+    _is_reading: bool = field(default=False, init=False)
+    """True while the checkpoint is read."""
+
+    _is_damaged: bool = field(default=False, init=False)
+    """True if it could not be read."""
 
     def advance(self) -> Outcome:
         """Does the next share of the job; never raises for what a trial does."""
@@ -137,12 +142,16 @@ class Work:
         except Exception as error:
             if isinstance(error, OSError) and error.errno in NO_SPACE:
                 return Halted(str(as_storage_error(error, "the disk of the worker")))
-            return Broken(_describe(error))
+            failure = _describe(error)
+            # A damaged file makes its readers raise all sorts.
+            if self._is_reading and failure.kind is not FailureKind.MEMORY:
+                return self._go_on_without_checkpoint(failure)
+            return Broken(failure)
 
     def _do(self) -> Stepped | Measured:
         folder = StudyFolder(self.job.location)
         if self._trainable is None:
-            self._trainable = self._restore(folder) if self.job.kind is JobKind.TRIAL else self._load(folder)
+            self._trainable = self._restore(folder)
             if self._restored is not None:
                 # The crash may have come between the checkpoint and its report, or before the pruner's verdict on it
                 # was kept: the restored step is reported once more, so that the search decides as if nothing happened.
@@ -157,44 +166,37 @@ class Work:
         return Stepped(self._trainable.steps_done, measurement)
 
     def _restore(self, folder: StudyFolder) -> Trainable:
-        """The trial as its checkpoint left it; at its beginning, with a note, if the checkpoint is damaged or gone."""
-        trial_id = self.job.trial_id
-        trainable = self.job.task.build(self.job.assignment)
-        try:
-            with folder.open_checkpoint(trial_id) as path:
-                if path is not None:
-                    trainable.load(path)
-                    self._restored = Measurement(folder.read_checkpoint_values(trial_id))
-                elif self.job.num_reported:
-                    self._note = f"trial {trial_id} started from its beginning, as its checkpoint is gone"
-        except Exception as error:
-            if not _is_damage(error):
-                raise
-            self._note = f"trial {trial_id} started from its beginning, as its checkpoint is damaged: {_brief(error)}"
-            return self.job.task.build(self.job.assignment)
-        return trainable
-
-    def _load(self, folder: StudyFolder) -> Trainable:
-        """The trained network of the trial's checkpoint.
+        """The trial as its checkpoint left it; at its beginning if there is none, or if it was found to be damaged.
 
         Raises:
-            FileNotFoundError: if there is no checkpoint.
-            ValueError: if it is damaged.
+            FileNotFoundError: if the trial is to be measured, and has none.
         """
         trial_id = self.job.trial_id
         trainable = self.job.task.build(self.job.assignment)
+        if self._is_damaged:
+            return trainable
+        self._is_reading = True
         with folder.open_checkpoint(trial_id) as path:
-            if path is None:
-                raise FileNotFoundError(f"the checkpoint of trial {trial_id} is gone, so it cannot be measured")
-            try:
+            if path is not None:
                 trainable.load(path)
-            except Exception as error:
-                if not _is_damage(error):
-                    raise
-                raise ValueError(
-                    f"the checkpoint of trial {trial_id} is damaged ({_brief(error)}), so it cannot be measured"
-                ) from error
+                if self.job.kind is JobKind.TRIAL:
+                    self._restored = Measurement(folder.read_checkpoint_values(trial_id))
+        self._is_reading = False
+        if path is None and self.job.kind is not JobKind.TRIAL:
+            raise FileNotFoundError(f"the checkpoint of trial {trial_id} is gone, so it cannot be measured")
+        if path is None and self.job.num_reported:
+            self._note = f"trial {trial_id} started from its beginning, as its checkpoint is gone"
         return trainable
+
+    def _go_on_without_checkpoint(self, failure: Failure) -> Stepped | Measured | Broken | Halted:
+        """Starts a trial from its beginning, with a note; a network that is to be measured needs its checkpoint."""
+        self._is_reading, self._is_damaged, self._restored = False, True, None
+        name = f"trial {self.job.trial_id}"
+        if self.job.kind is not JobKind.TRIAL:
+            reason = f"the checkpoint of {name} is damaged ({failure.reason}), so it cannot be measured"
+            return Broken(replace(failure, reason=reason))
+        self._note = f"{name} started from its beginning, as its checkpoint is damaged: {failure.reason}"
+        return self._try()
 
     def _evaluate(self) -> Measured:
         assert self._trainable is not None
@@ -212,20 +214,10 @@ def time_out(timeout_min: float) -> Failure:
     return Failure(FailureKind.TIMEOUT, f"took longer than resources.timeout_min={timeout_min:g}")
 
 
-def _is_damage(error: Exception) -> bool:
-    """True if a checkpoint is to blame for an error while it is read: damaged files make readers raise all sorts."""
-    is_storage = isinstance(error, StorageError) or (isinstance(error, OSError) and error.errno in NO_SPACE)
-    return not is_storage and _describe(error).kind is not FailureKind.MEMORY
-
-
-def _brief(error: Exception) -> str:
-    name, lines = type(error).__name__, str(error).splitlines()
-    return f"{name}: {lines[0]}" if lines else name
-
-
 def _describe(error: Exception) -> Failure:
-    reason = _brief(error)
-    if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "out of memory" in reason.lower():
+    name, lines = type(error).__name__, str(error).splitlines()
+    reason = f"{name}: {lines[0]}" if lines else name
+    if isinstance(error, MemoryError) or "OutOfMemory" in name or "out of memory" in reason.lower():
         kind = FailureKind.MEMORY
     elif isinstance(error, ValueError) and "must be finite" in reason:
         kind = FailureKind.NAN

@@ -140,7 +140,7 @@ def test_a_network_whose_checkpoint_is_damaged_is_not_measured_on_test_cases(fol
     interrupt_and_damage(folder, make_job(folder), cut("toy.json"))
     result = Work(make_job(folder, kind=JobKind.TEST)).advance().result
     assert isinstance(result, Broken)
-    assert result.failure.reason.startswith("ValueError: the checkpoint of trial 3 is damaged (")
+    assert result.failure.reason.startswith("the checkpoint of trial 3 is damaged (")
     assert result.failure.reason.endswith("), so it cannot be measured")
 
 
