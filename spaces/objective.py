@@ -9,6 +9,9 @@ from enum import StrEnum
 
 import numpy as np
 
+LARGEST = 1e18
+"""How large a measured number may be: beyond, a product of three is no number any more, and no table can hold it."""
+
 
 class Direction(StrEnum):
     """Which values of an objective are better."""
@@ -46,7 +49,7 @@ class Measurement:
     """What a trial reached: a finite number for every name.
 
     Raises:
-        ValueError: if a value is NaN or infinite; the message names it.
+        ValueError: if a value is NaN or infinite, or larger than `LARGEST`; the message names it.
     """
 
     values: Mapping[str, float]
@@ -55,6 +58,8 @@ class Measurement:
         for name, value in self.values.items():
             if not math.isfinite(value):
                 raise ValueError(f"{name} must be finite, got {value}")
+            if abs(value) > LARGEST:
+                raise ValueError(f"{name} must be at most {LARGEST:g} in size, got {value:g}")
 
 
 def to_losses(objectives: Sequence[Objective], measurements: Sequence[Mapping[str, float]]) -> np.ndarray:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 
 from paretoseg.spaces.architecture import Architecture
 from paretoseg.spaces.canonical import FAMILY_ONLY
 from paretoseg.spaces.recipe import AUGMENTATIONS, Recipe
+from paretoseg.spaces.suggestion import suggest
 
 CORE = (
     *("skip", "depth", "width", "attention"),
@@ -47,7 +47,5 @@ def read_preset(name: str) -> frozenset[str]:
         ValueError: for an unknown preset; one line that names the known ones.
     """
     if name not in PRESETS:
-        near = difflib.get_close_matches(name, PRESETS, n=1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        raise ValueError(f"unknown space.preset '{name}'; {hint}known: {', '.join(PRESETS)}")
+        raise ValueError(f"unknown space.preset '{name}'; {suggest(name, PRESETS)}known: {', '.join(PRESETS)}")
     return PRESETS[name]

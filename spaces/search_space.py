@@ -7,7 +7,6 @@ make it stored, shown, and searched by the presets that hold it.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 import itertools
 import json
@@ -23,6 +22,7 @@ from paretoseg.spaces.canonical import FAMILY_DIMENSIONS, MIN_DEPTHS, canonicali
 from paretoseg.spaces.domain import Choice, Domain, Float, Int, Value
 from paretoseg.spaces.presets import UNNAMED, read_preset
 from paretoseg.spaces.recipe import Recipe
+from paretoseg.spaces.suggestion import suggest
 
 _FIRST = frozenset(
     {"skip", "depth", "width", "attention", "patch", "foreground_ratio", "augmentation", "learning_rate"}
@@ -31,6 +31,10 @@ _FIRST = frozenset(
 
 EVERYTHING = "all"
 """The wish for the full domain of a dimension, whatever the preset says."""
+
+
+_NAMES = {part: tuple(item.name for item in dataclasses.fields(part)) for part in (Architecture, Recipe)}
+"""The dimensions of either part, in the order of declaration."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ class Candidate:
 
     def as_dict(self) -> dict[str, Value]:
         """All dimensions by name, in the order of `DIMENSIONS`."""
-        return dataclasses.asdict(self.architecture) | dataclasses.asdict(self.recipe)
+        # `dataclasses.asdict` makes deep copies and takes 15 times as long: tables hold every candidate.
+        return {name: getattr(part, name) for part in (self.architecture, self.recipe) for name in _NAMES[type(part)]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Value]) -> Candidate:
@@ -54,8 +59,8 @@ class Candidate:
         for name in values:
             _check_name(name)
         parts = [
-            part(**{field.name: values[field.name] for field in dataclasses.fields(part) if field.name in values})  # type: ignore[arg-type]
-            for part in (Architecture, Recipe)
+            part(**{name: values[name] for name in names if name in values})  # type: ignore[arg-type]
+            for part, names in _NAMES.items()
         ]
         return cls(*parts)  # type: ignore[arg-type]
 
@@ -65,13 +70,13 @@ class Candidate:
 
         A new dimension that stands at its default changes nothing, so that hashes outlast a growing space.
         """
-        defaults = _DEFAULTS.as_dict()
-        told = {name: value for name, value in self.as_dict().items() if name in _FIRST or value != defaults[name]}
+        values = self.as_dict().items()
+        told = {name: value for name, value in values if name in _FIRST or value != _DEFAULT_VALUES[name]}
         text = json.dumps(told, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-_DEFAULTS = Candidate()
+_DEFAULT_VALUES = Candidate().as_dict()
 
 
 def _read_dimensions() -> dict[str, Domain]:
@@ -90,9 +95,7 @@ DIMENSIONS: Mapping[str, Domain] = _read_dimensions()
 
 def _check_name(name: str) -> None:
     if name not in DIMENSIONS:
-        near = difflib.get_close_matches(name, DIMENSIONS, n=1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        raise ValueError(f"unknown dimension '{name}'; {hint}known: {', '.join(DIMENSIONS)}")
+        raise ValueError(f"unknown dimension '{name}'; {suggest(name, DIMENSIONS)}known: {', '.join(DIMENSIONS)}")
 
 
 class SearchSpace:
@@ -260,7 +263,7 @@ def _open(name: str) -> Domain:
 
 
 def _pin(name: str) -> Domain:
-    return DIMENSIONS[name].restrict(_DEFAULTS.as_dict()[name])
+    return DIMENSIONS[name].restrict(_DEFAULT_VALUES[name])
 
 
 def _name_switch(wish: object) -> object:
@@ -269,7 +272,7 @@ def _name_switch(wish: object) -> object:
 
 def _find_resting(name: str, domain: Domain) -> Value:
     """The default of a dimension, or what is nearest to it in a narrowed domain."""
-    default = _DEFAULTS.as_dict()[name]
+    default = _DEFAULT_VALUES[name]
     return default if domain.contains(default) else _nearest(domain, name, default)
 
 

@@ -112,7 +112,7 @@ def build_session(
 ) -> Session:
     """A session of the toy task on a real folder, begun or resumed; its clock ticks once a look."""
     task = task or ToyTask()
-    folder = StudyFolder(str(location))
+    folder = location if isinstance(location, StudyFolder) else StudyFolder(str(location))
     if not folder.exists():
         folder.journal.append(created(task))
     objectives = task.objectives()

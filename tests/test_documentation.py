@@ -11,6 +11,7 @@ from hydra import compose, initialize_config_module
 
 from docs.pages import calibration_table, corruption_table
 from docs.pages.dimension_table import renew
+from paretoseg.cluster.exit_codes import MEANINGS, ExitCode
 from paretoseg.search.config.config import CHOICES, list_experiments
 from paretoseg.search.config.config import compose as compose_experiment
 from paretoseg.spaces.presets import PRESETS
@@ -70,6 +71,19 @@ def test_every_shipped_calibration_is_on_the_page() -> None:
     assert calibration_table.renew(page) == page
     for name in list_shipped():
         assert (REPOSITORY / "docs" / "calibrations" / f"{name}.png").is_file()
+
+
+def test_every_exit_code_is_on_the_page_with_its_meaning() -> None:
+    for code, meaning in MEANINGS.items():
+        [row] = re.findall(rf"^\| {code.value} \| (.*) \|$", CONFIG_PAGE, re.MULTILINE)
+        assert row.replace("`", "").startswith(re.split(r"[;,] ", meaning)[0])
+
+
+def test_the_script_of_a_slurm_job_knows_the_same_codes() -> None:
+    script = (REPOSITORY / "cluster" / "slurm" / "slurm_job.sh").read_text()
+    assert f'[ "$code" = {ExitCode.WORK_LEFT.value} ]' in script
+    final = " | ".join(str(code.value) for code in (ExitCode.DONE, ExitCode.GAVE_UP, ExitCode.STORAGE))
+    assert f"case $code in {final})" in script
 
 
 def test_every_preset_is_on_the_page() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.cluster.kubernetes.api import UnreachableError
 from paretoseg.cluster.kubernetes.manifest import Manifest
 
@@ -16,10 +17,9 @@ _PATIENCE_SECONDS = 300.0
 """How long the cluster may be out of reach before following is given up; the job itself goes on."""
 
 _ENDED = ("Complete", "Failed", "ValidationFailed")
-_CODES = (1, 2, 3, 74, 75)
+_CODES = set(ExitCode) - {ExitCode.DONE, ExitCode.INTERRUPTED}
 """What a search that did not end well exits with."""
 
-_BUG, _REFUSED, _WORK_LEFT = 1, 2, 75
 _SENTENCES = {
     "": "waits for the KubeRay operator",
     "Initializing": "starts its pods",
@@ -63,15 +63,15 @@ class JobStatus:
     def exit_code(self) -> int:
         """The search's exit code; 75 where the job ended without one, since the study can then go on."""
         if self.phase == "ValidationFailed":
-            return _REFUSED
+            return ExitCode.REFUSED
         if self.outcome == "SUCCEEDED":
-            return 0
+            return ExitCode.DONE
         # Ray tells the code of a command in this sentence alone.
         match = re.search(r"failed with exit code (\d+)", self.message)
         if match is None:
-            return _WORK_LEFT
+            return ExitCode.WORK_LEFT
         code = int(match[1])
-        return code if code in _CODES else _BUG if code < 128 else _WORK_LEFT
+        return code if code in _CODES else ExitCode.BUG if code < 128 else ExitCode.WORK_LEFT
 
     def describe(self) -> str:
         """One sentence without a subject."""
@@ -121,7 +121,7 @@ def follow_job(
             continue
         if job is None:
             show(f"RayJob {name} was deleted; run the same command again to go on with the study.")
-            return _WORK_LEFT
+            return ExitCode.WORK_LEFT
         status = read_status(job)
         if status.describe() != shown:
             shown = status.describe()

@@ -6,7 +6,6 @@ import re
 import shutil
 import socket
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
 from math import inf
@@ -17,9 +16,13 @@ from paretoseg.cluster.resources import Resources
 from paretoseg.cluster.slurm.commands import number_of, require_slurm, submit_script
 from paretoseg.cluster.slurm.script import write_script
 from paretoseg.cluster.uri_keys import holds_key
+from paretoseg.spaces.atomic_file import write_atomically
 
 _WAIT_SECONDS = 300
 """How long the search waits for the Ray nodes of its job."""
+
+_PRIVATE = 0o600
+"""Permissions of the script: overrides are nobody else's business."""
 
 _LEAST = {"nodes": 1, "cpus": 1, "gpus": 0, "memory_gb": 0, "time_min": 0, "max_restarts": 0, "grace_s": 30}
 _LEAST_SECONDS = 300
@@ -175,7 +178,7 @@ class SlurmConfig(BatchConfig):
         script = run_dir / "search.sbatch"
         try:
             run_dir.mkdir(parents=True, exist_ok=True)
-            _write_privately(script, text)
+            write_atomically(script, text.encode(), _PRIVATE)
         except OSError as error:
             raise ValueError(f"cannot write '{script}': {error.strerror}; see cluster.run_dir") from None
         job = submit_script(script)
@@ -227,18 +230,6 @@ def _check_option(option: str) -> None:
         meant = f" (--{owned})" if owned != match[1] else ""
         way_out = f"; use {_OWNED[owned]}" if _OWNED[owned] else ""
         raise ValueError(f"cluster.options must not set --{match[1]}{meant}, the script needs its own{way_out}")
-
-
-def _write_privately(path: Path, text: str) -> None:
-    """Writes a file that only its owner may read, complete or not at all; overrides are nobody else's business."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
-        temporary = Path(stream.name)
-        try:
-            stream.write(text)
-            stream.flush()
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def _check_text(name: str, text: str) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from paretoseg.search.commands.stopping import WORK_LEFT
+from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.config.config import compose
 from paretoseg.search.config.overrides import dict_of
 from paretoseg.search.config.strengths import without_calibration
@@ -110,12 +110,12 @@ def calibrate(overrides: Sequence[str], output: str | None, num_cases: int | Non
         _finish(order, calibration, console)
     except KeyboardInterrupt:
         console.print("Interrupted; the same command goes on from here.", soft_wrap=True)
-        return WORK_LEFT
+        return ExitCode.WORK_LEFT
     except OSError as error:
         raise ValueError(f"cannot write the calibration: {error}; choose another --output, or make room") from None
     except MemoryError as error:
         raise ValueError(f"the reference network does not fit: {error}") from None
-    return 0
+    return ExitCode.DONE
 
 
 def _check(overrides: Sequence[str], output: str | None, num_cases: int | None) -> Order:

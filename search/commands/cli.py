@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from rich.console import Console
 
+from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.commands import help_texts
-from paretoseg.search.commands.stopping import INTERRUPTED, WORK_LEFT, end_at_once, restore
+from paretoseg.search.commands.stopping import INTERRUPTED, end_at_once, restore
 from paretoseg.search.commands.submission import describe_ticket
 from paretoseg.search.reports.certainty_text import describe_certainty
 from paretoseg.search.reports.text import front_table, status_view
@@ -47,13 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(parsed.run(parsed, console))
     except (ValueError, LockedError) as error:
-        return _refuse(str(error), 2)
+        return _refuse(str(error), ExitCode.REFUSED)
     except StorageError as error:
-        return _refuse(str(error), 74)
+        return _refuse(str(error), ExitCode.STORAGE)
     except BrokenPipeError:
-        return 0
+        return ExitCode.DONE
     except KeyboardInterrupt:
-        return _refuse("interrupted; nothing was left behind", 130)
+        return _refuse("interrupted; nothing was left behind", ExitCode.INTERRUPTED)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -77,7 +78,7 @@ def _search(parsed: argparse.Namespace, console: Console) -> int:
 
         return search(parsed.overrides, console, dry_run=parsed.dry_run)
     except KeyboardInterrupt:
-        return _refuse(INTERRUPTED, WORK_LEFT)
+        return _refuse(INTERRUPTED, ExitCode.WORK_LEFT)
     finally:
         restore()
 
@@ -87,8 +88,10 @@ def _status(parsed: argparse.Namespace, console: Console) -> int:
     record = folder.read_record()
     ticket = folder.read_ticket()
     job = describe_ticket(ticket) if ticket else ""
-    console.print(status_view(record, find_writer(folder.folder), folder.journal.torn, job), soft_wrap=True)
-    return 0
+    console.print(
+        status_view(record, find_writer(folder.folder), folder.journal.describe_left_out(), job), soft_wrap=True
+    )
+    return ExitCode.DONE
 
 
 def _front(parsed: argparse.Namespace, console: Console) -> int:
@@ -106,7 +109,9 @@ def _front(parsed: argparse.Namespace, console: Console) -> int:
     else:
         message = f"No trial has finished yet; `paretoseg status {parsed.study}` shows where the study stands."
         console.print(message, markup=False, soft_wrap=True)
-    return 0
+    for note in folder.journal.describe_left_out():
+        print(f"Note: {note}.", file=sys.stderr if parsed.json else sys.stdout)
+    return ExitCode.DONE
 
 
 def _read_certainty(folder: StudyFolder, record: StudyRecord) -> Certainty:

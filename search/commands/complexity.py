@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.config.config import compose
 from paretoseg.search.reports.complexity_picture import draw_complexity
 from paretoseg.search.reports.complexity_text import complexity_rows, complexity_table
@@ -52,12 +53,12 @@ def complexity(overrides: Sequence[str], output: str | None, console: Console, *
     _write(Folder(place), dataset.name, rows, summaries)
     if as_json:
         print(json.dumps(complexity_rows(summaries), indent=2))
-        return 0
+        return ExitCode.DONE
     console.print(complexity_table(dataset.name, summaries))
     for what, name in (("Picture", "complexity.png"), ("Table", "complexity.parquet"), ("Same", "complexity.csv")):
         where = Folder(place).child(name).location
         console.print(f"{what + ':':<8} {where}", markup=False, soft_wrap=True)
-    return 0
+    return ExitCode.DONE
 
 
 def _measure(dataset: Dataset) -> list[ComplexityRow]:

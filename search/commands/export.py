@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.config.stored_task import rebuild_task
 from paretoseg.search.fronts.choice import choose
 from paretoseg.search.reports.model_card import describe_gaps, write_card
@@ -67,6 +68,8 @@ def _export(location: str, pick: str, form: str, output: str | None, console: Co
                 "another trial"
             )
         console.print(f"Exporting {name} as {form}.", markup=False, soft_wrap=True)
+        for note in folder.journal.describe_left_out():
+            console.print(f"Note: {note}.", markup=False, soft_wrap=True)
         if gaps := describe_gaps(record):
             console.print(f"Note: {gaps} The model card says so.", markup=False, soft_wrap=True)
         console.print(
@@ -124,14 +127,14 @@ def _write(
             )
     except ProofError as error:
         print(f"paretoseg: {error}; nothing was kept", file=sys.stderr)
-        return 1
+        return ExitCode.BUG
     console.print(f"Proved with {found}.\nWritten: {target}", markup=False, soft_wrap=True)
     if form == "onnx" and isinstance(task.data, FilesConfig):
         console.print(
             "Its segment.py takes arrays that are prepared already, not raw files; README.md there lists the steps.",
             soft_wrap=True,
         )
-    return 0
+    return ExitCode.DONE
 
 
 def _name(study: str, trial: Trial) -> str:

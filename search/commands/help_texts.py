@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-EXIT_CODES = """\
-exit codes:
-  0   done
-  1   a bug in paretoseg; the traceback is shown
-  2   a mistake in the command, the config or the data; nothing was begun
-  3   too many trials failed in a row; the search stopped
-  74  the study's storage failed, as on a full disk; resumable
-  75  stopped with work left (Ctrl-C, SIGTERM, SIGUSR1, a Ray that died); the same command resumes
-  130 interrupted (Ctrl-C) in any command but search and calibrate; nothing was left behind
-"""
+from paretoseg.cluster.exit_codes import list_exit_codes
+
+EXIT_CODES = f"exit codes:\n{list_exit_codes()}"
 
 SEARCH_HELP = (
     """\

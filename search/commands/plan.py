@@ -50,19 +50,22 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
     folder = StudyFolder(locate(composed.experiment))
     segments = folder.journal.list_segments()
     overrides = merge_overrides((), overrides)
-    if folder.exists():
-        record = folder.read_record()
+    record = folder.read_record() if folder.exists() else None
+    if record is not None:
         composed = compose_stored(folder, record.created, overrides)
         overrides = merge_overrides(record.created.overrides, overrides)
         _check_seed(record, composed.experiment.seed)
     else:
+        folder.check_unused()
         composed = settle_reference(settle(composed))
     experiment = composed.experiment
     space = experiment.build_space()
     task = experiment.build_task()
+    if record is not None:
+        _check_same_search(folder, record, space, task)
     task.check()
     check_splits(folder, task)
-    notes = () if folder.exists() else describe_calibration(experiment.task, experiment.data, task.split_rows())
+    notes = () if record is not None else describe_calibration(experiment.task, experiment.data, task.split_rows())
     experiment.cluster.check(experiment.resources)
     settle_mode(experiment.tracking)
     objectives = task.objectives()
@@ -87,6 +90,27 @@ def _check_seed(record: StudyRecord, seed: int) -> None:
             f"experiment.yaml says seed={seed}, but the study was begun with seed={record.trials[0].seed}; restore "
             "experiment.yaml from a backup"
         )
+
+
+def _check_same_search(folder: StudyFolder, record: StudyRecord, space: SearchSpace, task: Task) -> None:
+    """Refuses a journal of other objectives, or of candidates that the space does not hold."""
+    place = folder.journal.location
+    names, wanted = ([item.name for item in items] for items in (record.objectives, task.objectives()))
+    if names != wanted:
+        raise ValueError(
+            f"{place}: record 0 ('created') names the objectives {', '.join(names)}, but experiment.yaml those of "
+            f"{', '.join(wanted)}; restore both from a backup"
+        )
+    for trial in record.trials:
+        try:
+            space.encode(trial.candidate)
+        except ValueError as error:
+            events = folder.read_events()
+            number = next(n for n, event in enumerate(events) if getattr(event, "candidate", None) == trial.candidate)
+            raise ValueError(
+                f"{place}: record {number} ('started') is of trial {trial.trial_id}, whose {error}, while the space of "
+                "experiment.yaml does not hold that; restore both from a backup"
+            ) from None
 
 
 def compose_new_or_stored(overrides: Sequence[str]) -> Composed:

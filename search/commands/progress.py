@@ -14,7 +14,7 @@ from rich.text import Text
 
 from paretoseg.search.reports.text import count_states, describe_seconds, front_table
 from paretoseg.search.running.session import Session
-from paretoseg.search.trials.trial import State, Trial
+from paretoseg.search.trials.trial import Trial
 
 _MAX_ROWS = 8
 
@@ -31,9 +31,9 @@ class Progress:
         self._console = console
         self._slots = slots
         self._session: Session | None = None
-        self._shown: set[int] = set()
+        self._num_shown = 0
         self._start = time.monotonic()
-        self._durations: list[float] = []
+        self._num_timed, self._seconds = 0, 0.0
 
     @contextmanager
     def show(self) -> Iterator[None]:
@@ -46,19 +46,20 @@ class Progress:
 
     def update(self, session: Session) -> None:
         """Takes the session's state in."""
+        record = session.study.record
         if self._session is None:
-            self._shown = {trial.trial_id for trial in session.study.trials if trial.state is not State.RUNNING}
+            self._num_shown = record.num_ended
         self._session = session
-        for trial in session.study.trials:
-            if trial.state is not State.RUNNING and trial.trial_id not in self._shown:
-                self._shown.add(trial.trial_id)
-                self._durations += [trial.seconds] if trial.seconds is not None else []
-                if not self._console.is_terminal:
-                    self._console.print(self._line(session, trial), markup=False, highlight=False, soft_wrap=True)
+        for trial in record.in_order_of_end(self._num_shown):
+            if trial.seconds is not None:
+                self._num_timed, self._seconds = self._num_timed + 1, self._seconds + trial.seconds
+            if not self._console.is_terminal:
+                self._console.print(self._line(session, trial), markup=False, highlight=False, soft_wrap=True)
+        self._num_shown = record.num_ended
 
     def _line(self, session: Session, trial: Trial) -> str:
         study = session.study
-        ended = len(study.trials) - study.num_running
+        ended = study.record.num_ended
         values = " ".join(f"{name} {value:.3f}" for name, value in trial.objectives.items())
         reason = f"{trial.failure.kind}: {trial.failure.reason}" if trial.failure else trial.degenerate
         front = f"front {len(study.front.trials)}, hypervolume {study.front.hypervolume:.4f}"
@@ -71,7 +72,7 @@ class Progress:
         if session is None:
             return Text(f"starting workers, {elapsed} ...")
         study = session.study
-        ended = len(study.trials) - study.num_running
+        ended = study.record.num_ended
         head = Table.grid(padding=(0, 1))
         left = self._time_left(session)
         head.add_row(
@@ -79,7 +80,7 @@ class Progress:
             ProgressBar(total=study.budget.trials, completed=ended, width=30),
             Text(f"{elapsed} elapsed" + (f", {left}" if left else "")),
         )
-        parts: list[RenderableType] = [head, Text(count_states(study.trials))]
+        parts: list[RenderableType] = [head, Text(count_states(study.record))]
         if study.front.trials:
             parts.append(front_table(study.record, _MAX_ROWS))
         if ended >= study.budget.trials:
@@ -89,8 +90,8 @@ class Progress:
     def _time_left(self, session: Session) -> str:
         """An estimate from the trials that ended in this session, or '' before the first."""
         study = session.study
-        num_left = study.budget.trials - (len(study.trials) - study.num_running)
-        if not self._durations or num_left <= 0:
+        num_left = study.budget.trials - study.record.num_ended
+        if not self._num_timed or num_left <= 0:
             return ""
-        seconds = num_left * sum(self._durations) / len(self._durations) / self._slots
+        seconds = num_left * self._seconds / self._num_timed / self._slots
         return f"about {describe_seconds(seconds)} left"

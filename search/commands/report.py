@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.commands.certainty import read_certainty
 from paretoseg.search.config.stored_task import rebuild_task
 from paretoseg.search.fronts.certainty import Certainty
@@ -94,9 +95,9 @@ def report(location: str, output: str | None, has_pictures: bool, console: Conso
     )
     if pictures["reason"]:
         console.print(f"Note: it has no pictures: {pictures['reason']}", markup=False, soft_wrap=True)
-    for note in (*gap, *pictures["gaps"], *damaged):
+    for note in (*folder.journal.describe_left_out(), *gap, *pictures["gaps"], *damaged):
         console.print(f"Note: {note}", markup=False, soft_wrap=True)
-    return 0
+    return ExitCode.DONE
 
 
 def _locate(output: str) -> tuple[Folder, str]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 
 from paretoseg.cluster.cluster import ClusterConfig
+from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.cluster.resources import Resources
-from paretoseg.search.commands.stopping import WORK_LEFT, end_in_order, leave_ray, restore
+from paretoseg.search.commands.stopping import end_in_order, leave_ray, restore
 from paretoseg.search.reports.drift_text import describe_drift, drift_table, drift_to_csv
 from paretoseg.search.reports.text import describe_seconds
 from paretoseg.search.rescoring.code_version import name_version
@@ -111,7 +112,7 @@ def _make_plan(location: str, overrides: Sequence[str], name: str | None) -> _Pl
         jobs=list_jobs(trials, task, job_settings, folder, target),
         cluster=experiment.cluster,
         resources=resources,
-        notes=[*notes, *_describe_gone(study, trials)],
+        notes=[*folder.journal.describe_left_out(), *notes, *_describe_gone(study, trials)],
     )
     _take_up(plan)  # refuses another rescoring of this name before anything is written
     return plan
@@ -227,4 +228,4 @@ def _conclude(plan: _Plan, agenda: Rescoring, console: Console) -> int:
             markup=False,
             soft_wrap=True,
         )
-    return WORK_LEFT if left else 0
+    return ExitCode.WORK_LEFT if left else ExitCode.DONE

@@ -8,11 +8,11 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from enum import IntEnum
 
 from rich.console import Console
 
 from paretoseg.cluster.cluster import BatchConfig
+from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.commands.certainty import measure_certainty
 from paretoseg.search.commands.plan import Plan, compose_new_or_stored, locate, make_plan
 from paretoseg.search.commands.progress import Progress
@@ -36,15 +36,6 @@ from paretoseg.search.study.study import Study
 from paretoseg.search.tracking.feed import follow
 from paretoseg.search.tracking.plan import Mode
 from paretoseg.search.trials.events import Created
-
-
-class Exit(IntEnum):
-    """What the exit code of a search says; the codes above 63 are those of sysexits.h."""
-
-    DONE = 0
-    GAVE_UP = 3
-    STORAGE = 74
-    WORK_LEFT = 75
 
 
 def search(overrides: Sequence[str], console: Console, *, dry_run: bool = False) -> int:
@@ -89,14 +80,14 @@ def _search(overrides: Sequence[str], console: Console, *, dry_run: bool) -> int
         return _work(plan, study, console)
 
 
-def _submit(plan: Plan, cluster: BatchConfig, overrides: Sequence[str], console: Console, *, dry_run: bool) -> Exit:
+def _submit(plan: Plan, cluster: BatchConfig, overrides: Sequence[str], console: Console, *, dry_run: bool) -> ExitCode:
     experiment = plan.experiment
     order = make_order(experiment.study, overrides, experiment.storage, locate(experiment))
     if dry_run:
         print(cluster.render(order), end="")
     else:
         submit(cluster, order, plan.folder, lambda: _begin_study(plan), console)
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _send(
@@ -110,7 +101,7 @@ def _send(
     order = replace(order, resources=experiment.resources, is_tracked_online=is_online)
     if dry_run:
         print(cluster.render(order), end="")
-        return Exit.DONE
+        return ExitCode.DONE
     return send(cluster, order, console)
 
 
@@ -148,8 +139,8 @@ def _open_study(plan: Plan, console: Console) -> Study:
         budget=experiment.budget,
         seed=experiment.seed,
     )
-    for name in folder.journal.torn:
-        console.print(f"The last record of journal/{name} was torn and is left out; the search goes on before it.")
+    for note in folder.journal.describe_left_out():
+        console.print(f"Note: {note}; the search goes on without it.", markup=False, soft_wrap=True)
     if study.trials:
         console.print(
             f"Resuming {folder.folder.location}: {len(study.trials) - study.num_running} trials done, "
@@ -160,7 +151,7 @@ def _open_study(plan: Plan, console: Console) -> Study:
     return study
 
 
-def _work(plan: Plan, study: Study, console: Console) -> Exit:
+def _work(plan: Plan, study: Study, console: Console) -> ExitCode:
     resources = plan.experiment.resources
     settings = JobSettings(resources.num_threads, "cuda" if resources.gpus else "cpu", resources.timeout_min)
     session = Session(study, plan.folder, plan.task, settings, time.time)
@@ -205,16 +196,15 @@ def _observe_with(*observers: Callable[[Session], None]) -> Callable[[Session], 
     return observe
 
 
-def _conclude(plan: Plan, session: Session, console: Console) -> Exit:
+def _conclude(plan: Plan, session: Session, console: Console) -> ExitCode:
     """Writes and shows the answer as far as it is known, and says what to type next."""
     for warning in session.warnings:
         console.print(f"Note: {warning}", markup=False)
     if session.halt_reason:
         console.print(f"Stopped: {session.halt_reason}", markup=False, soft_wrap=True)
-        return Exit.STORAGE
+        return ExitCode.STORAGE
     record, folder = session.study.record, plan.folder
-    folder.write_trials(record)
-    folder.write_front(record)
+    session.write_tables()
     location = folder.folder.location
     if record.front.trials:
         from paretoseg.search.reports.picture import (
@@ -226,7 +216,8 @@ def _conclude(plan: Plan, session: Session, console: Console) -> Exit:
         console.print(front_table(record))
         if certainty and certainty.ends:
             console.print(describe_ends(certainty.ends), markup=False, soft_wrap=True)
-        console.print(f"Picture: {picture}\nTable:   {location}/front.csv", markup=False, soft_wrap=True)
+        table = folder.folder.child("front.csv").location
+        console.print(f"Picture: {picture}\nTable:   {table}", markup=False, soft_wrap=True)
     study = session.study
     resume, place = _resume_with(plan.experiment), shlex.quote(location)
     if study.gave_up:
@@ -241,7 +232,7 @@ def _conclude(plan: Plan, session: Session, console: Console) -> Exit:
             markup=False,
             soft_wrap=True,
         )
-        return Exit.GAVE_UP
+        return ExitCode.GAVE_UP
     if session.is_done():
         more = f"budget.trials={study.budget.trials * 2}"
         hours, num_left = study.budget.hours, study.budget.trials - len(study.trials)
@@ -253,9 +244,9 @@ def _conclude(plan: Plan, session: Session, console: Console) -> Exit:
             more = f"budget.hours={record.hours_used + hours:.3g}"
         steps = (f"paretoseg front {place}", f"paretoseg status {place}", f"{resume} {more}")
         console.print("Next: " + "\n      ".join(steps), markup=False, soft_wrap=True)
-        return Exit.DONE
+        return ExitCode.DONE
     console.print(f"Work is left; resume with: {resume}", markup=False, soft_wrap=True)
-    return Exit.WORK_LEFT
+    return ExitCode.WORK_LEFT
 
 
 def _find_certainty(plan: Plan, record: StudyRecord) -> Certainty | None:

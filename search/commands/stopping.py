@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+from paretoseg.cluster.exit_codes import ExitCode
+
 INTERRUPTED_EARLY = "interrupted before the search began; the same command begins it"
 INTERRUPTED = "interrupted; the same command goes on"
-WORK_LEFT = 75
 
 # Ctrl-C; what a machine, a container or `kill` asks with; and how Slurm announces the end of a job's time.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
@@ -80,7 +81,7 @@ def leave(reason: str) -> None:
     finally:  # whatever fails there, the process ends
         # Not print: the signal may have come in the middle of one. A live table has hidden the cursor.
         os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + f"paretoseg: {reason}\n".encode())
-        os._exit(WORK_LEFT)
+        os._exit(ExitCode.WORK_LEFT)
 
 
 def leave_ray(loss: str) -> None:

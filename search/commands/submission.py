@@ -10,13 +10,12 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from paretoseg.cluster.cluster import BatchConfig, Order, Ticket
+from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.cluster.jobs import find_job
 from paretoseg.search.config.overrides import quote
 from paretoseg.search.store.folder import hide_secrets
 from paretoseg.search.store.lock import hold_lock
 from paretoseg.search.store.study_folder import StudyFolder
-
-_WORK_LEFT = 75
 
 
 def make_order(study: str, overrides: Sequence[str], storage: str, location: str) -> Order:
@@ -85,7 +84,7 @@ def send(cluster: BatchConfig, order: Order, console: Console) -> int:
         code = cluster.follow(ticket, lambda line: console.print(line, markup=False, soft_wrap=True))
     except KeyboardInterrupt:
         console.print("The job goes on without being watched; the same command follows it again.")
-        return _WORK_LEFT
+        return ExitCode.WORK_LEFT
     except ValueError as error:
         # The job was sent: a refusal to tell of it must not look as if nothing was begun.
         console.print(
@@ -94,8 +93,8 @@ def send(cluster: BatchConfig, order: Order, console: Console) -> int:
             markup=False,
             soft_wrap=True,
         )
-        return _WORK_LEFT
-    return code or 0
+        return ExitCode.WORK_LEFT
+    return code or ExitCode.DONE
 
 
 def describe_ticket(ticket: Ticket) -> str:

@@ -31,7 +31,7 @@ from paretoseg.cluster.serial import SerialConfig
 from paretoseg.cluster.slurm.slurm import SlurmConfig
 from paretoseg.search.config.overrides import one_line, quote, take_literally
 from paretoseg.search.config.space_config import Space, build_space, read_restrictions
-from paretoseg.search.config.unknown import check_key, suggest
+from paretoseg.search.config.unknown import check_key
 from paretoseg.search.strategies.evolution import EvolutionConfig
 from paretoseg.search.strategies.pruner import MedianConfig, NeverConfig, PrunerConfig
 from paretoseg.search.strategies.random import RandomConfig
@@ -39,6 +39,7 @@ from paretoseg.search.strategies.strategy import StrategyConfig
 from paretoseg.search.study.study import Budget
 from paretoseg.search.tracking.plan import TrackingConfig
 from paretoseg.spaces.search_space import SearchSpace
+from paretoseg.spaces.suggestion import suggest
 from paretoseg.trainables.data.brain import BrainConfig
 from paretoseg.trainables.data.datasets import DataConfig
 from paretoseg.trainables.data.decathlon import DecathlonConfig
@@ -90,7 +91,7 @@ class Experiment:
     """Name of the study, and of its folder."""
 
     storage: str = "studies"
-    """Where the study folders lie: a local path or any `pyarrow.fs` URI, such as s3://bucket/studies."""
+    """Where the study folders lie: a local path or a URI, such as s3://bucket/studies."""
 
     seed: int = 0
     """Seed of the search and of every trial in it."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
+
+from paretoseg.spaces.suggestion import suggest
 
 
 def check_key(key: str, known: Collection[str], groups: Collection[str], others: Mapping[str, str]) -> None:
@@ -33,13 +34,6 @@ def check_key(key: str, known: Collection[str], groups: Collection[str], others:
     if not siblings:
         raise ValueError(f"unknown key '{key}'; {suggest(key, [*shown, *known])}known: {', '.join(shown)}")
     name = key.removeprefix(f"{parent}.")
-    near = difflib.get_close_matches(name, siblings, n=1)
-    hint = f"did you mean '{parent}.{near[0]}'? " if near else ""
+    hint = suggest(name, siblings, before=f"{parent}.")
     what = f"dimension '{name}'" if parent == "space" else f"key '{key}'"
     raise ValueError(f"unknown {what}; {hint}known in {parent}: {', '.join(siblings)}")
-
-
-def suggest(name: str, known: Collection[str]) -> str:
-    """A question that offers the nearest known name, or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean '{near[0]}'? " if near else ""

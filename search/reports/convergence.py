@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from paretoseg.search.fronts.front import read_front
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Event, Failed, Finished, Stopped
-from paretoseg.search.trials.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -33,17 +31,10 @@ def follow_front(events: Sequence[Event]) -> list[Milestone]:
         ValueError: if the first event is not the creation of the study.
     """
     record = StudyRecord(events[:1])
-    members: tuple[Trial, ...] = ()
     milestones: list[Milestone] = []
-    hypervolume = 0.0
     for event in events[1:]:
         record.add(event)
-        if not isinstance(event, Finished | Stopped | Failed):
-            continue
-        trial = record.trials[event.trial_id]
-        if trial.is_eligible:
-            # The members so far and the newcomer suffice: what one of them dominates never comes back.
-            front = read_front([*members, trial], record.objectives)
-            members, hypervolume = front.trials, front.hypervolume
-        milestones.append(Milestone(trial.trial_id, len(milestones) + 1, record.hours_used, hypervolume))
+        if isinstance(event, Finished | Stopped | Failed):
+            milestone = Milestone(event.trial_id, len(milestones) + 1, record.hours_used, record.front.hypervolume)
+            milestones.append(milestone)
     return milestones

@@ -86,7 +86,7 @@ def _facts(record: StudyRecord, written_at: str) -> list[str]:
     num_sessions = len(record.opened)
     budget = f" of {opened.budget_trials}" if opened else ""
     return [
-        f"{len(record.trials)}{budget} trials: {count_states(record.trials)}",
+        f"{len(record.trials)}{budget} trials: {count_states(record)}",
         f"{len(record.front.trials)} on the front, hypervolume {record.front.hypervolume:.4f}",
         f"{describe_seconds(record.hours_used * 3600)} of search in {num_sessions} session{'s' * (num_sessions != 1)}",
         f"written {written_at}",

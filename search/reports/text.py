@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -68,13 +67,13 @@ def _describe(trial: Trial, names: Sequence[str]) -> str:
     return " ".join(f"{name}={values[name]}" for name in names)
 
 
-def status_view(record: StudyRecord, writer: str | None, torn: Sequence[str], job: str = "") -> RenderableType:
+def status_view(record: StudyRecord, writer: str | None, left_out: Sequence[str], job: str = "") -> RenderableType:
     """Where a study stands: counts, budget, front, and what failed last."""
     opened = record.opened[-1] if record.opened else None
     budget = f" of {opened.budget_trials}" if opened else ""
     lines: list[RenderableType] = [
         Text.assemble(("study ", "bold"), record.created.study),
-        Text(f"trials  {len(record.trials)}{budget}: {count_states(record.trials)}"),
+        Text(f"trials  {len(record.trials)}{budget}: {count_states(record)}"),
         Text(f"writer  {writer or 'none; the search is not running'}"),
         *([Text(f"job     {job}")] if job else []),
         Text(f"front   {len(record.front.trials)} trials, hypervolume {record.front.hypervolume:.4f}"),
@@ -83,7 +82,7 @@ def status_view(record: StudyRecord, writer: str | None, torn: Sequence[str], jo
     ]
     share = measure_battery_share(record.trials)
     lines += [Text(f"battery {describe_share(share)}")] if share is not None else []
-    lines += [Text(f"note    the last record of {name} was torn and left out", style="yellow") for name in torn]
+    lines += [Text(f"note    {note}", style="yellow") for note in left_out]
     degenerate = [trial for trial in record.trials if trial.degenerate]
     lines += [
         Text(f"off the front: trial {trial.trial_id}, {trial.degenerate}") for trial in degenerate[-_MAX_FAILURES:]
@@ -97,10 +96,9 @@ def status_view(record: StudyRecord, writer: str | None, torn: Sequence[str], jo
     return Group(*lines)
 
 
-def count_states(trials: Sequence[Trial]) -> str:
+def count_states(record: StudyRecord) -> str:
     """The number of trials in each state, in words."""
-    counts = Counter(trial.state for trial in trials)
-    return ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state]) or "none yet"
+    return ", ".join(f"{record.count(state)} {state.value}" for state in State if record.count(state)) or "none yet"
 
 
 def describe_seconds(seconds: float) -> str:

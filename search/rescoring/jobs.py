@@ -91,7 +91,7 @@ class Rescoring:
         """The next job, or None if there is none now."""
         if self.halt_reason or not self.waiting:
             return None
-        job = self.waiting.pop(0)
+        job = dataclasses.replace(self.waiting.pop(0), token=self.folder.folder.token)
         self._active[job.trial_id, job.split] = job
         return job
 
@@ -123,6 +123,9 @@ class Rescoring:
             self.waiting.insert(0, job)
         else:
             self._keep(self._result(job, failure=_describe(failure)))
+
+    def refresh(self) -> None:
+        """Nothing: every result is kept at once."""
 
     def halt(self, reason: str) -> None:
         """Stops handing out jobs because the storage failed; those that run are not waited for."""

@@ -39,6 +39,10 @@ class Agenda(Protocol):
         """Takes note that the worker of a job died."""
         ...
 
+    def refresh(self) -> None:
+        """Brings files up to date that are written by time; runners call it often."""
+        ...
+
     def halt(self, reason: str) -> None:
         """Stops handing out jobs because the storage failed; those that run are not waited for."""
         ...

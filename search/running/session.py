@@ -9,18 +9,25 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 
 from paretoseg.search.running.worker import Broken, Halted, Job, JobKind, Measured, Outcome, Stepped
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.study.study import Study
 from paretoseg.search.trials.events import Failed, Finished, Stopped
-from paretoseg.search.trials.memory_factors import find_memory_factors
-from paretoseg.search.trials.trial import Failure, FailureKind, State, Trial
+from paretoseg.search.trials.memory_factors import MemoryFactors
+from paretoseg.search.trials.trial import Failure, FailureKind, Trial
 from paretoseg.spaces.objective import Objective
 from paretoseg.trainables.trainable import Assignment, Evaluation, Split, Task
 
 MAX_LOSSES = 2
 """How often in a session the worker of a trial may be lost before the trial counts as failed."""
+
+TABLE_SECONDS = 5.0
+"""How many seconds lie between two writes of the tables at least: they hold every trial, too many to write for each."""
+
+TABLE_SHARE = 0.002
+"""The share of the time that writing them may take: those of a large study lag further behind the journal."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +72,26 @@ class Session:
     _active: dict[tuple[JobKind, int], Job] = field(default_factory=dict)
     _untestable: set[int] = field(default_factory=set)
     _num_losses: Counter[tuple[JobKind, int]] = field(default_factory=Counter)
+    _memory_factors: MemoryFactors = field(default_factory=MemoryFactors)
+    _checkpoints: set[int] = field(default_factory=set)
+    """The trials whose checkpoints are kept."""
+
+    _num_written: int | None = None
+    """How many changes of the study the tables hold; None before they are first written in this session."""
+
+    _written_at: float = -inf
+    _next_write: float = -inf
+    """When the tables were last written, and when they may be again."""
+
+    def __post_init__(self) -> None:
+        for trial in self.study.record.in_order_of_end():
+            self._memory_factors.add(trial)
 
     def next_job(self) -> Job | None:
         """A job for a free slot, or None if there is none now (`is_over` tells whether one may come)."""
         if self.halt_reason:
             return None
+        self.refresh()
         trial = self.study.ask(self.now())
         kind = JobKind.TRIAL
         if trial is None:
@@ -116,6 +138,7 @@ class Session:
                 self.halt(reason)
         if is_over:
             self._close(job)
+        self.refresh()
         self.observe(self)
         return is_over
 
@@ -130,12 +153,42 @@ class Session:
         elif job.kind is JobKind.TRIAL:
             self.study.interrupt(job.trial_id)
         self._close(job)
+        self.refresh()
         self.observe(self)
 
     def halt(self, reason: str) -> None:
         """Stops handing out jobs because the storage failed; those that run are not waited for."""
         self.halt_reason = self.halt_reason or reason
         self._active.clear()
+
+    def refresh(self) -> None:
+        """Brings the tables up to the journal if they lag behind and it is time; to be called often.
+
+        Raises:
+            StorageError: if they cannot be written.
+        """
+        if not self.halt_reason and self._num_written != self.study.record.num_changes and self._is_time():
+            self.write_tables()
+
+    def write_tables(self) -> None:
+        """Brings the tables up to the journal, and deletes what a process that was killed has left of checkpoints.
+
+        Raises:
+            StorageError: if they cannot be written.
+        """
+        record, start, is_first = self.study.record, self.now(), self._num_written is None
+        self.folder.write_trials(record)
+        self.folder.write_front(record)
+        self._checkpoints = {trial.trial_id for trial in (*record.running, *record.front.trials)}
+        self.folder.keep_checkpoints(self._checkpoints)
+        self._num_written, self._written_at = record.num_changes, self.now()
+        # The first time all rows are built, and later those that have changed: it says nothing of the next time.
+        seconds = 0.0 if is_first else self._written_at - start
+        self._next_write = self._written_at + max(TABLE_SECONDS, seconds / TABLE_SHARE)
+
+    def _is_time(self) -> bool:
+        """True if the tables may be written again; a clock that was set back holds nothing up."""
+        return not self._written_at <= self.now() < self._next_write
 
     def _take_evaluation(self, job: Job, outcome: Outcome, evaluation: Evaluation) -> None:
         values = _select(self.study.objectives, evaluation)
@@ -154,6 +207,7 @@ class Session:
             device=evaluation.device,
         )
         self.study.finish(event)
+        self._memory_factors.add(self.study.trials[job.trial_id])
 
     def _take_failure(self, job: Job, failure: Failure, outcome: Outcome | None = None) -> None:
         if job.kind is JobKind.TRIAL:
@@ -168,14 +222,14 @@ class Session:
         self.warnings.append(f"trial {job.trial_id} was not measured on the test cases: {failure.reason}")
 
     def _close(self, job: Job) -> None:
+        """Lets go of a job, and of the checkpoints that are not needed any more."""
         self._active.pop((job.kind, job.trial_id), None)
         if self.halt_reason:
             return
         record = self.study.record
-        self.folder.write_trials(record)
-        self.folder.write_front(record)
-        running = {trial.trial_id for trial in record.trials if trial.state is State.RUNNING}
-        self.folder.keep_checkpoints(running | {trial.trial_id for trial in record.front.trials})
+        needed = {trial.trial_id for trial in (*record.running, *record.front.trials)}
+        self.folder.delete_checkpoints((self._checkpoints | {job.trial_id}) - needed)
+        self._checkpoints = needed
 
     def _next_to_test(self) -> Trial | None:
         """The next member of the final front to measure on the test cases; the front is final when no trial runs."""
@@ -186,18 +240,20 @@ class Session:
 
     def _to_job(self, trial: Trial, kind: JobKind) -> Job:
         settings = self.settings
-        factors = find_memory_factors(self.study.trials, until=trial.asked_at)
+        factors = self._memory_factors.find(until=trial.asked_at)
         assignment = Assignment(trial.candidate, trial.seed, settings.num_threads, settings.device, factors)
         split = Split.TEST if kind is JobKind.TEST else Split.VALIDATION
+        place = self.folder.folder
         return Job(
             kind=kind,
             trial_id=trial.trial_id,
             assignment=assignment,
             task=self.task,
-            location=self.folder.folder.address,
+            location=place.address,
             timeout_min=settings.timeout_min,
             split=split,
             num_reported=len(trial.reports),
+            token=place.token,
         )
 
 

@@ -87,7 +87,7 @@ def run_on_ray(agenda: Agenda, *, slots: int, cpus: float, gpus: float, workers:
                 name="search",
                 storage_path=str(scratch),
                 verbose=0,
-                callbacks=[StartClock(scheduler.note_start, scheduler.check_starts), OwnSignals()],
+                callbacks=[StartClock(scheduler.note_start, scheduler.check_starts), OwnSignals(), Refresher(agenda)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
@@ -303,6 +303,17 @@ class OwnSignals(_Forgotten, tune.Callback):  # type: ignore[misc]
         if threading.current_thread() is threading.main_thread():
             for number, handler in self._handlers.items():
                 signal.signal(number, handler)
+
+
+class Refresher(_Forgotten, tune.Callback):  # type: ignore[misc]
+    """Lets the agenda bring its files up to date, however long no trial has reported."""
+
+    def __init__(self, agenda: Agenda) -> None:
+        self._agenda = agenda
+
+    def on_step_end(self, iteration: int, trials: list[RayTrial], **info: Any) -> None:
+        """Called after every turn of Tune's loop, several times a second."""
+        _guard(self._agenda, self._agenda.refresh, None)
 
 
 def _guard(agenda: Agenda, act: Callable[[], T], when_halted: T) -> T:

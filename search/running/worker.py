@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from paretoseg.search.store.case_files import CaseFiles
-from paretoseg.search.store.folder import NO_SPACE, Folder, StorageError, as_storage_error
+from paretoseg.search.store.folder import StorageError, as_storage_error
+from paretoseg.search.store.lease import open_for_worker
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.trials.trial import Failure, FailureKind
+from paretoseg.spaces.atomic_file import NO_SPACE
 from paretoseg.spaces.objective import Measurement
 from paretoseg.trainables.trainable import Assignment, Evaluation, Split, Task, Trainable
 
@@ -49,6 +51,9 @@ class Job:
 
     num_reported: int = 0
     """Steps of the trial that were reported before: with at least one, there should be a checkpoint."""
+
+    token: int | None = None
+    """The fencing token of the session, with which files on an object store are written; None on a local disk."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +154,7 @@ class Work:
             return Broken(failure)
 
     def _do(self) -> Stepped | Measured:
-        folder = StudyFolder(self.job.location)
+        folder = StudyFolder(self.job.location, token=self.job.token)
         if self._trainable is None:
             self._trainable = self._restore(folder)
             if self._restored is not None:
@@ -204,7 +209,7 @@ class Work:
             return Measured(Evaluation(Measurement({}), {}))
         evaluation = self._trainable.evaluate(self.job.split)
         Measurement(evaluation.costs)  # refuses what is not finite, as of the objectives
-        rows = CaseFiles(Folder(self.job.output or self.job.location))
+        rows = CaseFiles(open_for_worker(self.job.output or self.job.location, self.job.token))
         rows.write_cases(self.job.trial_id, self.job.assignment.seed, self.job.split, evaluation.cases)
         return Measured(evaluation)
 

@@ -20,7 +20,11 @@ class CaseFiles:
         self._folder = folder.child("cases")
 
     def write_cases(self, trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> None:
-        """Keeps the scores of a trial on a split; those of an earlier attempt are replaced."""
+        """Keeps the scores of a trial on a split; those of an earlier attempt are replaced.
+
+        Raises:
+            TakenOverError: if they are those of a later session, as this one has lost the study.
+        """
         self._folder.write(_name(trial_id, split), cases_to_parquet(trial_id, seed, split, scores))
 
     def read_cases(self, trial_id: int, split: Split, metric: str = "") -> list[CaseScore]:

@@ -1,27 +1,74 @@
 """A folder that may lie on a local disk or at any `pyarrow.fs` URI, such as `s3://bucket/studies`.
 
-Writing is whole files only, each moved into place when it is complete, so that a reader never sees half of one.
+Writing is whole files only, each moved into place when it is complete, so that a reader never sees half of one. On an
+object store a locked folder has a fence: its files carry the token of their writer, and none replaces one of a later
+writer.
 """
 
 from __future__ import annotations
 
-import errno
 import os
-import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from pyarrow import ArrowException
-from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSystem
+from pyarrow.fs import FileSystem, LocalFileSystem, S3FileSystem
 
 from paretoseg.cluster.uri_keys import is_secret
+from paretoseg.search.store.file_system import FileSystemFiles
+from paretoseg.search.store.files import Files, Kind, Version
+from paretoseg.search.store.object_store import ObjectFiles
+from paretoseg.search.store.object_uris import OBJECT_SCHEMES, open_store, spell_for_pyarrow
+from paretoseg.spaces.atomic_file import NO_SPACE, write_atomically
 
-NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
-"""What a write fails with when the disk, and not the writer, is to blame."""
+_NUM_TRIES = 5
+"""How often a file that is written by others at the same moment is tried again."""
 
 
 class StorageError(Exception):
     """The study's storage cannot be written or reached: no space, no permission, no connection."""
+
+
+class TakenOverError(StorageError):
+    """Another process writes to the study now; this one may not any more."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"another process has taken the study over, as this one was cut off for too long: {what}; see who writes "
+            "to it with `paretoseg status`"
+        )
+
+
+class Fence(Protocol):
+    """Keeps a process that has lost the lock of a folder from writing to it."""
+
+    @property
+    def token(self) -> int:
+        """Rises with every process that takes the lock."""
+        ...
+
+    def check(self) -> None:
+        """Returns if the lock is not known to be lost.
+
+        Raises:
+            TakenOverError: if it is.
+        """
+        ...
+
+    def confirm(self) -> None:
+        """Returns if the storage says that the lock is held.
+
+        Raises:
+            TakenOverError: if it is lost.
+        """
+        ...
+
+    def outrank(self, token: int) -> None:
+        """Raises the token above one that was found in the folder."""
+        ...
 
 
 class Folder:
@@ -33,15 +80,18 @@ class Folder:
 
     def __init__(self, location: str) -> None:
         self._location = location
+        self._parent: Folder | None = None
+        self._own_fence: Fence | None = None
+        self._files: Files
         if "://" in location:
             try:
-                self._filesystem, path = FileSystem.from_uri(location)
+                self._files, self._path, self._is_local = _open(location)
             except (ArrowException, OSError, ValueError) as error:
                 cause = _first_line(error).replace(location, hide_secrets(location))
                 raise ValueError(f"storage '{hide_secrets(location)}' cannot be opened: {cause}") from None
-            self._path = PurePosixPath(path)
         else:
-            self._filesystem, self._path = LocalFileSystem(), PurePosixPath(os.path.abspath(location))
+            self._files, self._is_local = FileSystemFiles(LocalFileSystem()), True
+            self._path = PurePosixPath(os.path.abspath(location))
 
     @property
     def location(self) -> str:
@@ -56,26 +106,48 @@ class Folder:
     @property
     def local_path(self) -> Path | None:
         """The path on this machine's disk, or None for a remote folder."""
-        return Path(self._path) if isinstance(self._filesystem, LocalFileSystem) else None
+        return Path(self._path) if self._is_local else None
+
+    @property
+    def has_conditional_writes(self) -> bool:
+        """True if `swap` is one step on the server."""
+        return self._files.has_conditional_writes
+
+    @property
+    def fence(self) -> Fence | None:
+        """That of this folder or of one above it; None if this process holds no lock of them, or on a local disk."""
+        return self._own_fence or (self._parent.fence if self._parent else None)
+
+    @fence.setter
+    def fence(self, fence: Fence | None) -> None:
+        self._own_fence = fence
+
+    @property
+    def token(self) -> int | None:
+        """The token that files are written with; None without a fence."""
+        return self.fence.token if self.fence else None
 
     def child(self, name: str) -> Folder:
         """The folder of this name inside."""
-        if "://" not in self._location:
-            return Folder(os.path.join(self._location, name))
-        parts = urlsplit(self._location)
-        return Folder(urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}")))
+        child = object.__new__(Folder)
+        child._location, child._parent, child._own_fence = self._locate(name), self, None
+        child._files, child._path, child._is_local = self._files, self._path / name, self._is_local
+        return child
 
     def exists(self, name: str = "") -> bool:
         """True if the folder, or the file or folder of this name inside, is there."""
-        return bool(self._info(name).type != FileType.NotFound)
+        with self._reported(name):
+            return self._files.find(self._join(name)) is not Kind.NOTHING
 
     def list_files(self) -> list[str]:
         """The names of the files inside, sorted; none if the folder does not exist."""
-        return sorted(info.base_name for info in self._list() if info.type == FileType.File)
+        with self._reported():
+            return sorted(self._files.list_files(self._join()))
 
     def list_folders(self) -> list[str]:
         """The names of the folders inside, sorted; none if the folder does not exist."""
-        return sorted(info.base_name for info in self._list() if info.type == FileType.Directory)
+        with self._reported():
+            return sorted(self._files.list_folders(self._join()))
 
     def read(self, name: str) -> bytes:
         """The content of a file.
@@ -84,61 +156,124 @@ class Folder:
             FileNotFoundError: if it is not there.
             StorageError: if it cannot be read.
         """
+        return self.read_version(name)[0]
+
+    def read_version(self, name: str) -> tuple[bytes, Version]:
+        """The content of a file, and its version, for `swap`.
+
+        Raises:
+            FileNotFoundError: if it is not there.
+            StorageError: if it cannot be read.
+        """
         try:
-            with self._filesystem.open_input_stream(str(self._path / name)) as stream:
-                return bytes(stream.read())
+            return self._files.read(self._join(name))
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise as_storage_error(error, f"{self._location}/{name}") from error
+            raise as_storage_error(error, self._locate(name)) from error
+
+    def read_token(self, name: str) -> int:
+        """The token of the process that wrote a file; 0 if it had none, or there is no file."""
+        with self._reported(name):
+            found = self._files.look_up(self._join(name))
+        return found.token if found else 0
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a file, complete or not at all.
 
         Raises:
-            StorageError: if it cannot be written; what was there before stays.
+            StorageError: if it cannot be written, or a later writer of a locked folder has written it; what was there
+                before stays.
         """
-        try:
+        with self._reported(name):
             if self.local_path:
-                _write_locally(self.local_path / name, content)
+                self.local_path.mkdir(parents=True, exist_ok=True)
+                write_atomically(self.local_path / name, content)
+            elif self.fence is None:
+                self._files.write(self._join(name), content)
             else:
-                with self._filesystem.open_output_stream(str(self._path / name)) as stream:
-                    stream.write(content)
-        except OSError as error:
-            raise as_storage_error(error, f"{self._location}/{name}") from error
+                self._write_fenced(name, content, self.fence)
+
+    def swap(self, name: str, content: bytes, expected: Version | None, *, token: int = 0) -> Version | None:
+        """Writes a file of a remote folder if it still has the expected version (None: if it is not there yet).
+
+        Returns:
+            Its new version, or None if it was not written.
+
+        Raises:
+            StorageError: if it cannot be written.
+        """
+        with self._reported(name):
+            return self._files.swap(self._join(name), content, expected, token)
 
     def delete(self, name: str) -> None:
         """Removes a file or folder of this name, if it is there."""
-        try:
-            match self._info(name).type:
-                case FileType.File:
-                    self._filesystem.delete_file(str(self._path / name))
-                case FileType.Directory:
-                    self._filesystem.delete_dir(str(self._path / name))
-        except OSError as error:
-            raise as_storage_error(error, f"{self._location}/{name}") from error
+        if self.fence:
+            self.fence.confirm()
+        with self._reported(name):
+            self._files.delete(self._join(name))
 
     def upload(self, source: Path) -> None:
-        """Writes every file of a local folder into this one."""
+        """Writes every file of a local folder into this one, which must be one that no other process writes to."""
+        if self.fence:
+            self.fence.confirm()
         for path in sorted(source.iterdir()):
-            self.write(path.name, path.read_bytes())
+            if self.local_path:
+                self.write(path.name, path.read_bytes())
+                continue
+            with self._reported(path.name):
+                self._files.write(self._join(path.name), path.read_bytes())
 
     def download(self, target: Path) -> None:
         """Copies every file into an existing local folder."""
         for name in self.list_files():
             (target / name).write_bytes(self.read(name))
 
-    def _info(self, name: str) -> FileInfo:
-        try:
-            return self._filesystem.get_file_info(str(self._path / name))
-        except OSError as error:
-            raise as_storage_error(error, self._location) from error
+    def _write_fenced(self, name: str, content: bytes, fence: Fence) -> None:
+        """Writes a file with the fence's token, unless a later writer has written it."""
+        fence.check()
+        if not self._files.has_conditional_writes:
+            self._files.write(self._join(name), content)
+            return
+        for _ in range(_NUM_TRIES):
+            found = self._files.look_up(self._join(name))
+            if found and found.token > fence.token:
+                raise TakenOverError(f"{self.child(name).location} is that of a later writer")
+            if self._files.swap(self._join(name), content, found.version if found else None, fence.token):
+                return
+        place = self.child(name).location
+        raise StorageError(f"{place} is written by several processes at once; run the same command again")
 
-    def _list(self) -> list[FileInfo]:
+    @contextmanager
+    def _reported(self, name: str = "") -> Iterator[None]:
+        """Raises an `OSError` of the storage as a `StorageError` that names the file."""
         try:
-            return list(self._filesystem.get_file_info(FileSelector(str(self._path), allow_not_found=True)))
+            yield
         except OSError as error:
-            raise as_storage_error(error, self._location) from error
+            raise as_storage_error(error, self._locate(name)) from error
+
+    def _join(self, name: str = "") -> str:
+        path = str(self._path / name)
+        return "" if path == "." else path
+
+    def _locate(self, name: str) -> str:
+        if not name:
+            return self._location
+        if "://" not in self._location:
+            return os.path.join(self._location, name)
+        parts = urlsplit(self._location)
+        return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}"))
+
+
+def _open(location: str) -> tuple[Files, PurePosixPath, bool]:
+    """What a URI names: the files of its storage, the path in it, and whether it is a disk of this machine."""
+    spelled = spell_for_pyarrow(location)
+    filesystem, path = FileSystem.from_uri(spelled)
+    if urlsplit(spelled).scheme not in OBJECT_SCHEMES:
+        return FileSystemFiles(filesystem), PurePosixPath(path), isinstance(filesystem, LocalFileSystem)
+    bucket, _, key = path.partition("/")
+    region = str(filesystem.region) if isinstance(filesystem, S3FileSystem) else ""
+    return ObjectFiles(open_store(spelled, bucket, region)), PurePosixPath(key), False
 
 
 def hide_secrets(location: str) -> str:
@@ -164,34 +299,3 @@ def as_storage_error(error: OSError, place: str) -> StorageError:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _write_locally(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-        sync_names(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def sync_names(folder: Path) -> None:
-    """Waits until the names in a folder are on disk: without, a power cut can take a file away that was synced itself.
-
-    Raises:
-        OSError: if the disk fails. File systems that cannot do it for folders are left to their own ways.
-    """
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        if error.errno in NO_SPACE:
-            raise

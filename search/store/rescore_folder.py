@@ -15,6 +15,7 @@ from paretoseg.search.store.case_files import CaseFiles
 from paretoseg.search.store.folder import Folder
 from paretoseg.search.store.scratch import remove_stale_scratch, remove_unfinished
 from paretoseg.search.study.rescore_record import RescoreRecord
+from paretoseg.spaces.records import decode, encode, parse_json
 
 RESCORES, RECORD, TABLE, PICTURE = "rescores", "rescore.json", "front.csv", "drift.png"
 
@@ -39,7 +40,8 @@ class RescoreFolder:
 
     def write_record(self, record: RescoreRecord) -> None:
         """Keeps what is measured and how far it has come."""
-        self.folder.write(RECORD, json.dumps(record.as_dict(), indent=1).encode())
+        content = {"schema": record.schema} | encode(record)
+        self.folder.write(RECORD, json.dumps(content, indent=1).encode())
 
     def read_record(self) -> RescoreRecord | None:
         """What is measured and how far it has come, or None if the rescoring was not begun.
@@ -48,10 +50,10 @@ class RescoreFolder:
             ValueError: if the file is damaged, or of a newer version.
         """
         try:
-            return RescoreRecord.from_dict(json.loads(self.folder.read(RECORD)))
+            return decode(RescoreRecord, parse_json(self.folder.read(RECORD)))
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError) as error:
+        except ValueError as error:
             raise ValueError(
                 f"'{self.folder.location}/{RECORD}' is damaged or of a newer version ({error}); restore it from a "
                 "backup, or choose another name with --name NAME"

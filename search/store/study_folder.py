@@ -17,19 +17,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from paretoseg.cluster.cluster import Ticket
 from paretoseg.search.store.case_files import CaseFiles
 from paretoseg.search.store.folder import Folder
-from paretoseg.search.store.journal import Journal
+from paretoseg.search.store.journal import RESTORE, Journal
+from paretoseg.search.store.lease import open_for_worker
 from paretoseg.search.store.scratch import remove_stale_scratch, remove_unfinished, scratch_folder
-from paretoseg.search.store.tables import front_to_csv, trials_to_parquet
+from paretoseg.search.store.tables import TrialTable, check_columns, front_to_csv
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Event
+from paretoseg.search.trials.transitions import check_events
+from paretoseg.spaces.domain import Int
+from paretoseg.spaces.records import decode, encode, parse_json
 from paretoseg.trainables.trainable import CaseScore, Split, SplitRow
 
 _EXPERIMENT, _TICKET, _SPLITS = "experiment.yaml", "job.json", "splits.json"
@@ -38,9 +43,17 @@ _LATEST = "latest.json"
 _LOCKED = frozenset({_EXPERIMENT, _TICKET, _SPLITS, "trials.parquet", "front.csv", "front.png"})
 """The files of the folder itself that are written under its lock only; `paretoseg report` needs none."""
 
-_STEP = re.compile(r"step-\d{4,}")
+_STEP = re.compile(r"step-\d{4,}(-\d+)?")
 
 SPLITS_SCHEMA = 2
+
+
+@dataclass(frozen=True)
+class _Splits:
+    """What `splits.json` holds."""
+
+    schema: Annotated[int, Int(1, SPLITS_SCHEMA)]
+    cases: tuple[SplitRow, ...]
 
 
 class StudyFolder:
@@ -48,13 +61,15 @@ class StudyFolder:
 
     Args:
         location: Its path or URI.
+        token: In a worker, that of the session that it works for; see `lease.py`.
     """
 
-    def __init__(self, location: str) -> None:
-        self.folder = Folder(location)
+    def __init__(self, location: str, *, token: int | None = None) -> None:
+        self.folder = open_for_worker(location, token)
         self.journal = Journal(self.folder.child("journal"))
         self._cases = CaseFiles(self.folder)
         self._checkpoints = self.folder.child("checkpoints")
+        self._trial_table = TrialTable()
 
     def exists(self) -> bool:
         """True if a study was begun here."""
@@ -72,11 +87,34 @@ class StudyFolder:
         """All that happened, in order.
 
         Raises:
-            ValueError: if there is no study here, or its journal is damaged.
+            ValueError: if there is no study here, or its journal is damaged or tells what cannot have happened.
         """
         if not self.exists():
-            raise ValueError(_no_study(self.folder))
-        return self.journal.read()
+            if not self.journal.list_segments():
+                raise ValueError(_no_study(self.folder))
+            self.check_unused()
+            raise ValueError(
+                f"{self.journal.location} holds no whole record, so the study never began; `paretoseg search` begins it"
+            )
+        events = self.journal.read()
+        try:
+            check_events(events)
+            check_columns(events)
+        except ValueError as error:
+            raise ValueError(f"{self.journal.location}: {error}; {RESTORE}") from None
+        return events
+
+    def check_unused(self) -> None:
+        """Looks whether a study may begin here, where the journal tells of none.
+
+        Raises:
+            ValueError: if there are trials all the same: the journal was lost, and a new one would take their place.
+        """
+        if found := [name for name in ("cases", "checkpoints", "trials.parquet") if self.folder.exists(name)]:
+            raise ValueError(
+                f"{self.journal.location} has lost record 0 and all that followed, as {found[0]} of the study is still "
+                f"there; {RESTORE}"
+            )
 
     def forget(self) -> None:
         """Takes back a study that was begun and never worked on; one that was stays."""
@@ -110,8 +148,7 @@ class StudyFolder:
 
     def write_splits(self, rows: Sequence[SplitRow]) -> None:
         """Keeps which case is in which split, and what it held."""
-        content = {"schema": SPLITS_SCHEMA, "cases": [asdict(row) for row in rows]}
-        self.folder.write(_SPLITS, json.dumps(content, indent=1).encode())
+        self.folder.write(_SPLITS, json.dumps(encode(_Splits(SPLITS_SCHEMA, tuple(rows))), indent=1).encode())
 
     def read_splits(self) -> list[SplitRow] | None:
         """Which case was in which split when the study began, or None if that was not kept.
@@ -122,22 +159,19 @@ class StudyFolder:
             ValueError: if the file is damaged, or of another schema.
         """
         try:
-            content = json.loads(self.folder.read(_SPLITS))
-            if content["schema"] == 1:
-                content["cases"] = [row | {"shift": ""} for row in content["cases"] if row["split"] != "shift"]
-            elif content["schema"] != SPLITS_SCHEMA:
-                raise ValueError
-            return [SplitRow(**{item.name: row[item.name] for item in fields(SplitRow)}) for row in content["cases"]]
+            kept = decode(_Splits, parse_json(self.folder.read(_SPLITS)))
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError):
+        except ValueError as error:
             raise ValueError(
-                f"'{self.folder.location}/{_SPLITS}' is damaged or of another version; restore it from a backup"
+                f"'{self.folder.location}/{_SPLITS}' is damaged or of another version ({error}); restore it from a "
+                "backup"
             ) from None
+        return [row for row in kept.cases if kept.schema > 1 or row.split != "shift"]
 
     def write_ticket(self, ticket: Ticket) -> None:
         """Keeps where the search was submitted to."""
-        self.folder.write(_TICKET, json.dumps(asdict(ticket), indent=2).encode())
+        self.folder.write(_TICKET, json.dumps(encode(ticket), indent=2).encode())
 
     def read_ticket(self) -> Ticket | None:
         """Where the search was last submitted to, or None.
@@ -146,18 +180,17 @@ class StudyFolder:
             ValueError: if the file is damaged.
         """
         try:
-            values = json.loads(self.folder.read(_TICKET))
-            return Ticket(**{item.name: values[item.name] for item in fields(Ticket)})
+            return decode(Ticket, parse_json(self.folder.read(_TICKET)))
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError):
+        except ValueError as error:
             raise ValueError(
-                f"'{self.folder.location}/{_TICKET}' is damaged; delete it when the job that it names is over"
+                f"'{self.folder.location}/{_TICKET}' is damaged ({error}); delete it when the job that it names is over"
             ) from None
 
     def write_trials(self, record: StudyRecord) -> None:
         """Brings `trials.parquet` up to the journal."""
-        self.folder.write("trials.parquet", trials_to_parquet(record))
+        self.folder.write("trials.parquet", self._trial_table.to_parquet(record))
 
     def write_front(self, record: StudyRecord) -> None:
         """Brings `front.csv` up to the journal."""
@@ -166,7 +199,7 @@ class StudyFolder:
     def write_picture(self, name: str, content: bytes) -> str:
         """Keeps a picture; returns where it lies."""
         self.folder.write(name, content)
-        return f"{self.folder.location}/{name}"
+        return self.folder.child(name).location
 
     def write_cases(self, trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> None:
         """Keeps the scores of a trial on a split; those of an earlier attempt are replaced."""
@@ -202,11 +235,12 @@ class StudyFolder:
         with scratch_folder() as temporary:
             yield temporary
             folder = self._checkpoints.child(_trial_name(trial_id))
-            name = f"step-{step:04d}"
+            token = self.folder.token
+            name = _step_name(step, token)
             folder.child(name).upload(temporary)
             folder.write(_LATEST, json.dumps({"step": step, "folder": name, "values": dict(values)}).encode())
             for other in folder.list_folders():
-                if other != name:
+                if other != name and _token_of(other) <= (token or 0):
                     folder.delete(other)
 
     @contextmanager
@@ -249,7 +283,12 @@ class StudyFolder:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"'{folder.location}/{_LATEST}' is damaged ({error}); restore it from a backup") from None
 
-    def keep_checkpoints(self, trial_ids: set[int]) -> None:
+    def delete_checkpoints(self, trial_ids: Collection[int]) -> None:
+        """Deletes the checkpoints of trials, where they have some."""
+        for trial_id in sorted(trial_ids):
+            self._checkpoints.delete(_trial_name(trial_id))
+
+    def keep_checkpoints(self, trial_ids: Collection[int]) -> None:
         """Deletes the checkpoints of all other trials."""
         kept = {_trial_name(trial_id) for trial_id in trial_ids}
         for name in self._checkpoints.list_folders():
@@ -259,6 +298,16 @@ class StudyFolder:
 
 def _trial_name(trial_id: int) -> str:
     return f"trial-{trial_id:05d}"
+
+
+def _step_name(step: int, token: int | None) -> str:
+    """The folder of a checkpoint; with a token, no other session writes into it."""
+    return f"step-{step:04d}" if token is None else f"step-{step:04d}-{token:08d}"
+
+
+def _token_of(step_name: str) -> int:
+    token = step_name.removeprefix("step-").partition("-")[2]
+    return int(token) if token.isdigit() else 0
 
 
 def _no_study(folder: Folder) -> str:

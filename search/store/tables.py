@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyarrow import compute, csv, parquet
 
 from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.trials.events import Event
 from paretoseg.search.trials.robustness_drop import measure_loss
 from paretoseg.search.trials.trial import Trial
 from paretoseg.spaces.domain import Choice, Domain, Float, Int
@@ -50,16 +51,36 @@ _REPORTED: Mapping[str, pa.DataType] = {
 }
 """Columns of a trial that are told and never optimised."""
 
+_BATCH = 256
+"""How many trials are built again if one of them has changed."""
+
 _CASE_COLUMNS = {item.name: "class" if item.name == "label" else item.name for item in fields(CaseScore)}
 """The column of every field of a score."""
 
 
-def trials_to_parquet(record: StudyRecord) -> bytes:
-    """All trials as a Parquet file, a row each, ordered by id."""
-    front = {trial.trial_id for trial in record.front.trials}
-    schema = _trial_schema(record)
-    rows = [_trial_row(trial, record, trial.trial_id in front) for trial in record.trials]
-    return _to_parquet(pa.Table.from_pylist(rows, schema=schema))
+class TrialTable:
+    """All trials of a study as it grows, a row each, ordered by id; rows that have not changed are not built again."""
+
+    def __init__(self) -> None:
+        self._record: StudyRecord | None = None
+        self._num_changes = 0
+        self._batches: list[pa.Table] = []
+
+    def to_parquet(self, record: StudyRecord) -> bytes:
+        """The table as a Parquet file."""
+        if record is not self._record:
+            self._record, self._num_changes, self._batches = record, 0, []
+        schema = _trial_schema(record)
+        for number in sorted({trial.trial_id // _BATCH for trial in record.changed_since(self._num_changes)}):
+            trials = record.trials[number * _BATCH : (number + 1) * _BATCH]
+            rows = [_trial_row(trial, record, is_on_front=False) for trial in trials]
+            self._batches[number : number + 1] = [pa.Table.from_pylist(rows, schema=schema)]
+        self._num_changes = record.num_changes
+        table = pa.concat_tables([schema.empty_table(), *self._batches])
+        front = {trial.trial_id for trial in record.front.trials}
+        is_on_front = pa.array([trial.trial_id in front for trial in record.trials], pa.bool_())
+        place = schema.get_field_index("is_on_front")
+        return _to_parquet(table.set_column(place, schema.field(place), is_on_front))
 
 
 def cases_to_parquet(trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> bytes:
@@ -112,6 +133,17 @@ def front_rows(record: StudyRecord) -> list[dict[str, Any]]:
     names = _front_schema(record).names
     rows = [_trial_row(trial, record, is_on_front=True) for trial in record.front.trials]
     return [{name: row[name] for name in names} for row in rows]
+
+
+def check_columns(events: Sequence[Event]) -> None:
+    """Looks whether every objective and cost of a study has a column of its own in these tables.
+
+    Raises:
+        ValueError: if one has not; the message names it.
+    """
+    names = _trial_schema(StudyRecord(events[:1])).names
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"record 0 ('created') cannot be: the tables have a column {twice[0]} already")
 
 
 def _to_parquet(table: pa.Table) -> bytes:
@@ -170,7 +202,8 @@ def _column_type(domain: Domain) -> pa.DataType:
 
 
 def _trial_row(trial: Trial, record: StudyRecord, is_on_front: bool) -> dict[str, Any]:
-    measured: Mapping[str, float] = trial.objectives | trial.costs  # type: ignore[operator]
+    tested = {f"test_{name}": value for name, value in trial.test.items()}
+    measured: Mapping[str, float] = {**trial.costs, **trial.objectives, **tested}
     row: dict[str, Any] = {
         "trial_id": trial.trial_id,
         "candidate": trial.candidate.short_hash,
@@ -179,9 +212,7 @@ def _trial_row(trial: Trial, record: StudyRecord, is_on_front: bool) -> dict[str
         "origin": trial.origin,
         "parents": list(trial.parents),
         **trial.candidate.as_dict(),
-        **dict.fromkeys(_names(record)),
-        **measured,
-        **{f"test_{name}": value for name, value in trial.test.items()},
+        **{name: measured.get(name) for name in _names(record)},
         **_report(trial, record),
         "is_on_front": is_on_front,
         "degenerate": trial.degenerate,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Protocol
 
 from paretoseg.search.trials.trial import Trial
@@ -12,10 +12,17 @@ from paretoseg.spaces.objective import Objective
 
 
 class Pruner(Protocol):
-    """Decides after every quick measurement whether a trial goes on."""
+    """Decides after every quick measurement whether a trial goes on. It sees only what the journal holds."""
 
-    def should_stop(self, trial: Trial, others: Sequence[Trial]) -> bool:
-        """True if `trial` has no prospect, judged by its last report against the others' at the same step."""
+    def tell(self, trial: Trial) -> None:
+        """Records what a trial has reported, in place of what it had reported before."""
+        ...
+
+    def should_stop(self, trial: Trial) -> bool:
+        """True if a trial has no prospect, judged by its last report against the others' at the same step.
+
+        Call `tell` with this trial first.
+        """
         ...
 
 
@@ -40,7 +47,10 @@ class NeverConfig(PrunerConfig):
 class Never:
     """Lets every trial run to its end."""
 
-    def should_stop(self, trial: Trial, others: Sequence[Trial]) -> bool:
+    def tell(self, trial: Trial) -> None:
+        """Nothing to record."""
+
+    def should_stop(self, trial: Trial) -> bool:
         """False."""
         return False
 
@@ -77,15 +87,47 @@ class Median:
     def __init__(self, objectives: Sequence[Objective], config: MedianConfig) -> None:
         self._objectives = tuple(objectives)
         self._config = config
+        self._reports: dict[int, Mapping[int, Mapping[str, float]]] = {}
+        self._losses: dict[tuple[int, str], list[float]] = {}
+        """Of all trials by step and objective, in ascending order, so that a median is looked up and not computed."""
 
-    def should_stop(self, trial: Trial, others: Sequence[Trial]) -> bool:
-        """True if every objective of the last report is worse than the median at that step."""
+    def tell(self, trial: Trial) -> None:
+        """Records what a trial has reported, in place of what it had reported before.
+
+        A trial that continues from its checkpoint reports its last step again, and its later reports are void.
+        """
+        before, now = self._reports.get(trial.trial_id, {}), trial.reports
+        self._reports[trial.trial_id] = now
+        for step, values in before.items():
+            if now.get(step) is not values:
+                self._remove(step, values)
+        for step, values in now.items():
+            if before.get(step) is not values:
+                self._add(step, values)
+
+    def should_stop(self, trial: Trial) -> bool:
+        """True if every objective of the last report is worse than the median of the others at that step."""
         step = max(trial.reports)
-        peers = [other.reports[step] for other in others if step in other.reports]
-        if step < self._config.min_steps or len(peers) < self._config.min_trials:
+        num_others = len(self._losses[step, self._objectives[0].name]) - 1
+        if step < self._config.min_steps or num_others < self._config.min_trials:
             return False
-        return all(self._is_worse(objective, trial.reports[step], peers) for objective in self._objectives)
+        return all(self._is_worse(objective, step, trial.reports[step]) for objective in self._objectives)
 
-    def _is_worse(self, objective: Objective, own: Mapping[str, float], peers: Sequence[Mapping[str, float]]) -> bool:
-        losses = [objective.to_loss(peer[objective.name]) for peer in peers]
-        return objective.to_loss(own[objective.name]) > median(losses)
+    def _is_worse(self, objective: Objective, step: int, values: Mapping[str, float]) -> bool:
+        losses, own = self._losses[step, objective.name], objective.to_loss(values[objective.name])
+        return own > _find_median(losses, left_out=bisect_left(losses, own))
+
+    def _add(self, step: int, values: Mapping[str, float]) -> None:
+        for objective in self._objectives:
+            insort(self._losses.setdefault((step, objective.name), []), objective.to_loss(values[objective.name]))
+
+    def _remove(self, step: int, values: Mapping[str, float]) -> None:
+        for objective in self._objectives:
+            losses = self._losses[step, objective.name]
+            del losses[bisect_left(losses, objective.to_loss(values[objective.name]))]
+
+
+def _find_median(values: Sequence[float], left_out: int) -> float:
+    """The median of at least two values in ascending order, without the one at a place."""
+    low, high = ((len(values) - 2) // 2, (len(values) - 1) // 2)
+    return (values[low + (low >= left_out)] + values[high + (high >= left_out)]) / 2

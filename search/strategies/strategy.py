@@ -66,10 +66,14 @@ class Archive:
 
     def __init__(self) -> None:
         self._counts: dict[Candidate, int] = {}
+        self._unseen: dict[Candidate, None] | None = None
+        """The candidates of a finite space that have not ended, in its order; None until they are asked for."""
 
     def add(self, trial: Trial) -> None:
-        """Takes note of a trial that ended."""
+        """Records a trial that ended."""
         self._counts[trial.candidate] = self._counts.get(trial.candidate, 0) + 1
+        if self._unseen is not None:
+            self._unseen.pop(trial.candidate, None)
 
     def propose_unseen(
         self, draw: Callable[[], Proposal], active: Sequence[Trial], max_draws: int = MAX_DRAWS
@@ -88,8 +92,10 @@ class Archive:
         """An unseen candidate of a space that can be listed, or None if none is left or the space is too large."""
         if space.num_candidates > MAX_LISTED:
             return None
+        if self._unseen is None:
+            self._unseen = dict.fromkeys(item for item in space.enumerate() if item not in self._counts)
         running = {trial.candidate for trial in active}
-        left = [item for item in space.enumerate() if item not in self._counts and item not in running]
+        left = [item for item in self._unseen if item not in running]
         return Proposal(left[int(generator.integers(len(left)))], "random") if left else None
 
     def propose_replicate(self, generator: np.random.Generator, active: Sequence[Trial]) -> Proposal:

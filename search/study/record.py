@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
-from paretoseg.search.fronts.front import Front, read_front
+from paretoseg.search.fronts.front import Front, empty_front, extend_front
 from paretoseg.search.trials.events import Created, Event, Failed, Finished, Opened, Stopped, Tested, apply
 from paretoseg.search.trials.trial import State, Trial
 from paretoseg.spaces.objective import Objective
@@ -12,6 +13,8 @@ from paretoseg.spaces.objective import Objective
 
 class StudyRecord:
     """The state of a study after a sequence of events.
+
+    Adding an event, and reading what has changed since, takes a time that does not depend on how many trials there are.
 
     Raises:
         ValueError: if the first event is not `Created`.
@@ -22,16 +25,28 @@ class StudyRecord:
             raise ValueError("the journal does not begin with the creation of the study")
         self.created = events[0]
         self._trials: list[Trial] = []
+        self._running: set[int] = set()
         self._ended: list[int] = []
-        self._front: Front | None = None
+        self._changes: list[int] = []
+        self._counts: Counter[State] = Counter()
+        self._front = empty_front(self.created.objectives)
+        self._not_on_front: set[int] = set()
+        """The trials that have changed since the front was last extended."""
+
         self.opened: list[Opened] = []
         self.last_time = events[0].time
         self._hours_before = 0.0
         for event in events:
-            self.add(event)
+            self._take_in(event)
+        self._extend_front()
 
     def add(self, event: Event) -> None:
         """Takes an event in."""
+        self._take_in(event)
+        # At once, as the front may be shown by another thread than the one that adds events.
+        self._extend_front()
+
+    def _take_in(self, event: Event) -> None:
         match event:
             case Created():
                 return
@@ -44,21 +59,38 @@ class StudyRecord:
         is_end = isinstance(event, Finished | Stopped | Failed)
         if is_end and known is not None and known.state is not State.RUNNING:
             return  # early journals can tell of an end twice; the first counts
-        trial = apply(known, event)
-        if known is None:
-            self._trials.append(trial)
-        else:
-            self._trials[event.trial_id] = trial
+        self._replace(known, apply(known, event))
         if is_end:
             self._ended.append(event.trial_id)
         if isinstance(event, Finished | Tested):
-            self._front = None
+            self._not_on_front.add(event.trial_id)
         self.last_time = event.time
 
+    def _extend_front(self) -> None:
+        """Brings the front up to what has been taken in."""
+        if self._not_on_front:
+            changed = [self._trials[trial_id] for trial_id in sorted(self._not_on_front)]
+            self._front = extend_front(self._front, changed, self.objectives)
+            self._not_on_front.clear()
+
+    def _replace(self, known: Trial | None, trial: Trial) -> None:
+        """Puts a trial in the place of its last record."""
+        if known is None:
+            self._trials.append(trial)
+        else:
+            self._trials[trial.trial_id] = trial
+            self._counts[known.state] -= 1
+        self._counts[trial.state] += 1
+        self._changes.append(trial.trial_id)
+        if trial.state is State.RUNNING:
+            self._running.add(trial.trial_id)
+        else:
+            self._running.discard(trial.trial_id)
+
     @property
-    def trials(self) -> tuple[Trial, ...]:
-        """All trials by id."""
-        return tuple(self._trials)
+    def trials(self) -> Sequence[Trial]:
+        """All trials by id; grows with the study, do not change it."""
+        return self._trials
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -67,9 +99,7 @@ class StudyRecord:
 
     @property
     def front(self) -> Front:
-        """The nondominated trials so far; read off once per change."""
-        if self._front is None:
-            self._front = read_front(self._trials, self.objectives)
+        """The nondominated trials so far."""
         return self._front
 
     @property
@@ -79,6 +109,34 @@ class StudyRecord:
             return 0.0
         return self._hours_before + max(self.last_time - self.opened[-1].time, 0.0) / 3600
 
-    def in_order_of_end(self) -> list[Trial]:
-        """The trials that ended, first to last."""
-        return [self._trials[trial_id] for trial_id in self._ended]
+    @property
+    def running(self) -> list[Trial]:
+        """The trials that are running or were interrupted, by id."""
+        return [self._trials[trial_id] for trial_id in sorted(self._running)]
+
+    @property
+    def num_running(self) -> int:
+        """How many trials are running or were interrupted."""
+        return len(self._running)
+
+    @property
+    def num_ended(self) -> int:
+        """How many trials have ended, in whichever way."""
+        return len(self._ended)
+
+    @property
+    def num_changes(self) -> int:
+        """How many events changed a trial."""
+        return len(self._changes)
+
+    def count(self, state: State) -> int:
+        """How many trials are in a state."""
+        return self._counts[state]
+
+    def in_order_of_end(self, first: int = 0) -> list[Trial]:
+        """The trials that ended, first to last, without so many of the first ones."""
+        return [self._trials[trial_id] for trial_id in self._ended[first:]]
+
+    def changed_since(self, num_changes: int) -> list[Trial]:
+        """The trials that changed after so many changes, each once and as it is now."""
+        return [self._trials[trial_id] for trial_id in dict.fromkeys(self._changes[num_changes:])]

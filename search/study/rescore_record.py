@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from paretoseg.search.fronts.drift import Drift, follow_drift, renew
 from paretoseg.search.study.record import StudyRecord
-from paretoseg.spaces.objective import Direction, Objective
+from paretoseg.spaces.domain import Int
+from paretoseg.spaces.objective import Objective
 from paretoseg.trainables.trainable import Split
 
 RESCORE_SCHEMA = 1
@@ -65,7 +66,7 @@ class RescoreRecord:
     results: tuple[Rescored, ...] = ()
     """In the order in which they came in; one a trial and split."""
 
-    schema: int = RESCORE_SCHEMA
+    schema: Annotated[int, Int(1, RESCORE_SCHEMA)] = RESCORE_SCHEMA
 
     def find(self, trial_id: int, split: Split) -> Rescored | None:
         """The measurement of a trial on a split, or None if there is none yet, or it failed."""
@@ -77,27 +78,6 @@ class RescoreRecord:
         key = (result.trial_id, result.split)
         others = tuple(item for item in self.results if (item.trial_id, item.split) != key)
         return dataclasses.replace(self, results=(*others, result))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values, the schema first."""
-        return {"schema": self.schema} | dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> RescoreRecord:
-        """Inverse of `as_dict`.
-
-        Raises:
-            ValueError: if the schema is newer than this version knows.
-            KeyError, TypeError: if something is missing.
-        """
-        if values["schema"] > RESCORE_SCHEMA:
-            raise ValueError(f"schema {values['schema']} of a newer version")
-        objectives = tuple(
-            Objective(**{**item, "direction": Direction(item["direction"])}) for item in values["objectives"]
-        )
-        results = tuple(Rescored(**{**item, "split": Split(item["split"])}) for item in values["results"])
-        kept = {"overrides": tuple(values["overrides"]), "objectives": objectives, "results": results}
-        return cls(**{**values, **kept})
 
 
 def read_drift(study: StudyRecord, record: RescoreRecord) -> Drift:

@@ -5,6 +5,7 @@ A study is rebuilt from its journal alone. It knows no clock (times are passed i
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -64,7 +65,7 @@ class Study:
     Args:
         log: The journal; its first event must be `Created`.
         strategy: Proposes trials; is told everything that the journal holds.
-        pruner: Stops trials early.
+        pruner: Stops trials early; gets every report that the journal holds.
         budget: When the search ends.
         seed: The study's seed, from which every trial's draws are derived.
     """
@@ -78,7 +79,9 @@ class Study:
         self._record = StudyRecord(log.read())
         for trial in self._record.in_order_of_end():
             strategy.tell(trial)
-        self._interrupted = [trial.trial_id for trial in self.trials if trial.state is State.RUNNING]
+        for trial in self.trials:
+            pruner.tell(trial)
+        self._interrupted = deque(trial.trial_id for trial in self._record.running)
         self._failures_in_a_row = 0
         self._opened_at: float | None = None
         self._hours_before = self._record.hours_used
@@ -89,8 +92,8 @@ class Study:
         return self._record
 
     @property
-    def trials(self) -> tuple[Trial, ...]:
-        """All trials by id."""
+    def trials(self) -> Sequence[Trial]:
+        """All trials by id; grows with the study, do not change it."""
         return self._record.trials
 
     @property
@@ -132,15 +135,14 @@ class Study:
         if self.gave_up:
             return None
         if self._interrupted:
-            trial_id = self._interrupted.pop(0)
+            trial_id = self._interrupted.popleft()
             self._keep(Resumed(now, trial_id))
             return self.trials[trial_id]
         number = len(self.trials)
         if number >= self._budget.trials or not self.has_time(now):
             return None
-        active = [trial for trial in self.trials if trial.state is State.RUNNING]
         generator = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(_TRIAL_STREAM, number)))
-        proposal = self._strategy.ask(number, generator, active)
+        proposal = self._strategy.ask(number, generator, self._record.running)
         seed = self._seed + proposal.replicate
         self._keep(Started(now, number, proposal.candidate, seed, proposal.origin, proposal.parents))
         return self.trials[number]
@@ -149,8 +151,9 @@ class Study:
         """Notes a quick measurement; True if the trial is to be stopped early."""
         self._check_running(trial_id)
         self._keep(Reported(now, trial_id, step, values))
-        others = [trial for trial in self.trials if trial.trial_id != trial_id]
-        return self._pruner.should_stop(self.trials[trial_id], others)
+        trial = self.trials[trial_id]
+        self._pruner.tell(trial)
+        return self._pruner.should_stop(trial)
 
     def finish(self, event: Finished) -> None:
         """Notes a complete measurement and tells the strategy."""
@@ -187,7 +190,7 @@ class Study:
     @property
     def num_running(self) -> int:
         """How many trials are running or were interrupted."""
-        return sum(trial.state is State.RUNNING for trial in self.trials)
+        return self._record.num_running
 
     def _check_running(self, trial_id: int) -> None:
         state = self.trials[trial_id].state

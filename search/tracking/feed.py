@@ -1,8 +1,8 @@
 """The search's side of the tracking in Weights & Biases: feeds the tracking process, and never waits for it.
 
-A change of the study costs the search a look at its trials; a thread writes those that changed to the process. While
-the process is behind, only the newest state of each trial waits for it, so that nothing grows and nothing needs to be
-left out. Only the end of a search waits, for as long as `tracking.wait_seconds` says at most.
+A change of the study costs the search a look at the trial that changed; a thread writes it to the process. While the
+process is behind, only the newest state of each trial waits for it, so that nothing grows and nothing needs to be left
+out. Only the end of a search waits, for as long as `tracking.wait_seconds` says at most.
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ class TrackingFeed:
     def __init__(self, plan: TrackingPlan, tell: Callable[[str], None]) -> None:
         self._plan = plan
         self._tell = tell
+        self._num_changes = 0
         self._seen: dict[int, Trial] = {}
         self._waiting: dict[int, Trial] = {}
         self._sent: deque[int] = deque()
@@ -99,9 +100,9 @@ class TrackingFeed:
 
     def update(self, session: Session) -> None:
         """Notes which trials have changed; takes microseconds, whatever W&B is doing."""
-        changed = {
-            trial.trial_id: trial for trial in session.study.trials if self._seen.get(trial.trial_id) is not trial
-        }
+        record = session.study.record
+        changed = {trial.trial_id: trial for trial in record.changed_since(self._num_changes)}
+        self._num_changes = record.num_changes
         if changed:
             with self._changed:
                 self._seen |= changed

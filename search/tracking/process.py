@@ -27,7 +27,7 @@ from typing import Any, TypeAlias
 
 import wandb
 
-from paretoseg.search.fronts.front import Front, read_front
+from paretoseg.search.fronts.front import Front, empty_front, extend_front
 from paretoseg.search.tracking.ledger import Ledger
 from paretoseg.search.tracking.plan import Mode, TrackingPlan
 from paretoseg.search.tracking.summary import mark_of, summarise
@@ -61,7 +61,7 @@ class Tracking:
         self._refused: set[int] = set()
         self._num_refusals = 0
         self._num_logged = 0
-        self._front: Front = read_front([], plan.created.objectives)
+        self._front: Front = empty_front(plan.created.objectives)
         self._shown = ""
         self._shown_at = -_SECONDS_BETWEEN_TABLES
 
@@ -146,8 +146,8 @@ class Tracking:
         first = self._first_step(self._plan.search_id)
         for number in range(self._num_logged, len(ended)):
             if number == 0:
-                self._front = read_front([], self._plan.created.objectives)
-            self._front = read_front([*self._front.trials, ended[number]], self._plan.created.objectives)
+                self._front = empty_front(self._plan.created.objectives)
+            self._front = extend_front(self._front, [ended[number]], self._plan.created.objectives)
             step = _STRIDE * (number + 1)
             if step >= first:
                 counts = {"trials_ended": number + 1, "front_size": len(self._front.trials)}

@@ -5,14 +5,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from paretoseg.search.trials.trial import Failure, FailureKind, State, Trial
-from paretoseg.spaces.objective import Direction, Objective
+from paretoseg.search.trials.trial import Failure, State, Trial
+from paretoseg.spaces.domain import Float, Int
+from paretoseg.spaces.objective import Objective
+from paretoseg.spaces.records import decode, encode, shorten
 from paretoseg.spaces.search_space import Candidate
 
 JOURNAL_SCHEMA = 1
 """Version of the journal's records; raised when an older reader could misread them."""
+
+ENVELOPE = frozenset({"number", "token", "checksum"})
+"""What stands in a record of the journal beside the event itself."""
+
+_Count = Annotated[int, Int(0, 2**63 - 1)]
+_Time = Annotated[float, Float(0.0, 253402300799.0)]  # the end of the year 9999
 
 
 @dataclass(frozen=True)
@@ -20,12 +28,12 @@ class Created:
     """The study was set up; always the first record."""
 
     kind = "created"
-    time: float
+    time: _Time
     study: str
     objectives: tuple[Objective, ...]
     cost_names: tuple[str, ...]
     overrides: tuple[str, ...] = ()
-    schema: int = JOURNAL_SCHEMA
+    schema: Annotated[int, Int(1, JOURNAL_SCHEMA)] = JOURNAL_SCHEMA
 
 
 @dataclass(frozen=True)
@@ -33,10 +41,10 @@ class Opened:
     """A process began to work on the study."""
 
     kind = "opened"
-    time: float
+    time: _Time
     host: str
-    pid: int
-    budget_trials: int
+    pid: _Count
+    budget_trials: _Count
     budget_hours: float | None
 
 
@@ -45,12 +53,12 @@ class Started:
     """A trial was proposed and is to run."""
 
     kind = "started"
-    time: float
-    trial_id: int
+    time: _Time
+    trial_id: _Count
     candidate: Candidate
-    seed: int
+    seed: _Count
     origin: str
-    parents: tuple[int, ...] = ()
+    parents: tuple[_Count, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,8 +66,8 @@ class Resumed:
     """A trial that was interrupted is to run again."""
 
     kind = "resumed"
-    time: float
-    trial_id: int
+    time: _Time
+    trial_id: _Count
 
 
 @dataclass(frozen=True)
@@ -67,9 +75,9 @@ class Reported:
     """A trial measured itself on the way."""
 
     kind = "reported"
-    time: float
-    trial_id: int
-    step: int
+    time: _Time
+    trial_id: _Count
+    step: _Count
     values: Mapping[str, float]
 
 
@@ -78,12 +86,12 @@ class Finished:
     """A trial was measured completely."""
 
     kind = "finished"
-    time: float
-    trial_id: int
+    time: _Time
+    trial_id: _Count
     objectives: Mapping[str, float]
     costs: Mapping[str, float]
     degenerate: str
-    began_at: float
+    began_at: _Time
     seconds: float
     host: str = ""
     device: str = ""
@@ -94,9 +102,9 @@ class Stopped:
     """A trial was ended early because others are clearly better."""
 
     kind = "stopped"
-    time: float
-    trial_id: int
-    began_at: float
+    time: _Time
+    trial_id: _Count
+    began_at: _Time
     seconds: float
     host: str = ""
 
@@ -106,11 +114,11 @@ class Failed:
     """A trial broke."""
 
     kind = "failed"
-    time: float
-    trial_id: int
+    time: _Time
+    trial_id: _Count
     failure: Failure
     host: str = ""
-    began_at: float | None = None
+    began_at: _Time | None = None
     seconds: float | None = None
 
 
@@ -119,8 +127,8 @@ class Tested:
     """A trial of the final front was measured on the test cases."""
 
     kind = "tested"
-    time: float
-    trial_id: int
+    time: _Time
+    trial_id: _Count
     objectives: Mapping[str, float]
 
 
@@ -132,48 +140,30 @@ _KINDS: Mapping[str, type[Event]] = {
 
 def to_record(event: Event) -> dict[str, Any]:
     """The event as plain JSON values, its kind first."""
-    record: dict[str, Any] = {"kind": event.kind} | dataclasses.asdict(event)
-    if isinstance(event, Started):
-        record["candidate"] = event.candidate.as_dict()
-    return record
+    fields: dict[str, Any] = encode(event)
+    return {"kind": event.kind} | fields
 
 
 def from_record(record: Mapping[str, Any]) -> Event:
-    """The event of a record; inverse of `to_record`.
+    """The event of a record; inverse of `to_record`, whatever stands in the envelope.
 
     Raises:
-        ValueError: if the kind is unknown or a field is missing, as when a newer version wrote it.
+        ValueError: if the kind is unknown, or a field is missing, unknown or not allowed; the message names it.
     """
     values = dict(record)
     kind = values.pop("kind", None)
-    if kind not in _KINDS:
-        raise ValueError(f"unknown kind of record {kind!r}; was the study written by a newer version?")
-    event = _KINDS[kind]
-    if event is Created and values.get("schema", 0) > JOURNAL_SCHEMA:
-        raise ValueError(
-            f"the journal has schema {values['schema']}, this one reads up to {JOURNAL_SCHEMA}; it was written by a "
-            "newer version, so use that one"
-        )
-    names = {item.name for item in dataclasses.fields(event)}
-    known = {name: _revive(name, value) for name, value in values.items() if name in names}
+    for name in ENVELOPE:
+        values.pop(name, None)
+    event = _KINDS.get(kind) if isinstance(kind, str) else None
+    if event is None:
+        raise ValueError(f"unknown kind of record {shorten(kind)}; known: {', '.join(_KINDS)}")
+    schema = values.get("schema")
+    if event is Created and isinstance(schema, int) and schema > JOURNAL_SCHEMA:
+        raise ValueError(f"the journal has schema {shorten(schema)}, this version reads up to {JOURNAL_SCHEMA}")
     try:
-        return event(**known)
-    except TypeError as error:
+        return decode(event, values)
+    except ValueError as error:
         raise ValueError(f"a '{kind}' record does not hold what it should: {error}") from None
-
-
-def _revive(name: str, value: Any) -> Any:
-    match name:
-        case "candidate":
-            return Candidate.from_dict(value)
-        case "failure":
-            return Failure(FailureKind(value["kind"]), value["reason"], value["traceback"])
-        case "objectives" if isinstance(value, list):
-            return tuple(Objective(**{**item, "direction": Direction(item["direction"])}) for item in value)
-        case "parents" | "cost_names" | "overrides":
-            return tuple(value)
-        case _:
-            return value
 
 
 def apply(trial: Trial | None, event: Event) -> Trial:

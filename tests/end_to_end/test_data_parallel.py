@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Command
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 TWO_WORKERS = ("resources.workers=2", "resources.cpus=2", "tracking.mode=disabled")
 TINY = (
@@ -30,13 +30,6 @@ TINY = (
 )
 
 
-def run(command: Command, *words: str) -> tuple[int, str]:
-    """Patiently: bringing up a group imports torch in three processes and more."""
-    process = command.start("search", *words)
-    output, _ = process.communicate(timeout=600)
-    return process.returncode, output
-
-
 def read_trials(command: Command, study: str) -> pd.DataFrame:
     return pd.read_parquet(command.folder / "studies" / study / "trials.parquet")
 
@@ -51,11 +44,16 @@ def find(pid: int, titles: tuple[str, ...]) -> list[psutil.Process]:
     return [child for child in children if " ".join(child.cmdline()).startswith(titles)]
 
 
+def is_between_steps(records: list[dict[str, object]]) -> bool:
+    """Whether the trial has reported its first step of two, and nothing happened since."""
+    return bool(records) and records[-1]["kind"] == "reported" and records[-1]["step"] == 1
+
+
 def test_two_workers_search_the_same_candidates_and_measure_the_same_as_one(command: Command) -> None:
-    code, output = run(command, "study=two", *TINY, *TWO_WORKERS)
+    code, output = command.run("search", "study=two", *TINY, *TWO_WORKERS)
     assert code == 0, output
     assert "1 at a time" in output
-    assert run(command, "study=one", *TINY, "cluster=serial", "tracking.mode=disabled")[0] == 0
+    assert command.run("search", "study=one", *TINY, "cluster=serial", "tracking.mode=disabled")[0] == 0
 
     one, two = read_trials(command, "one"), read_trials(command, "two")
     dimensions = ["skip", "depth", "width", "attention", "patch", "foreground_ratio", "augmentation", "learning_rate"]
@@ -74,23 +72,25 @@ def test_a_process_that_is_killed_costs_no_trial_and_holds_no_resources(
 ) -> None:
     words = ("search", "study=killed", "task=toy", "task.seconds=2", "task.num_steps=2", "budget.trials=2")
     process = command.start(*words, *TWO_WORKERS)
-    command.wait_for(process, lambda: any(record["kind"] == "reported" for record in command.records("killed")))
+    command.stop_when(process, lambda: is_between_steps(command.records("killed")))
+    trial_id = command.records("killed")[-1]["trial_id"]
     ranks = find(process.pid, RANK)
     assert len(ranks) == 2
     find(process.pid, titles)[-1].send_signal(signal.SIGKILL)
+    process.send_signal(signal.SIGCONT)
     # The machine has room for one trial of two processes: nothing would go on if the old ones kept theirs.
-    output, _ = process.communicate(timeout=600)
+    output, _ = process.communicate()
 
     assert process.returncode == 0, output
     records = command.records("killed")
-    assert [record["trial_id"] for record in records if record["kind"] == "resumed"] == [0]
+    assert [record["trial_id"] for record in records if record["kind"] == "resumed"] == [trial_id]
     assert set(read_trials(command, "killed").state) == {"FINISHED"}
     assert not [rank for rank in ranks if rank.is_running()]
 
 
 def test_a_failure_that_all_processes_share_fails_the_trial_alone(command: Command) -> None:
     words = ("study=failing", "task=toy", "task.failure=diverge", "task.fails_below=0.3", "budget.trials=6")
-    code, output = run(command, *words, "budget.max_failures=6", *TWO_WORKERS)
+    code, output = command.run("search", *words, "budget.max_failures=6", *TWO_WORKERS)
     assert code == 0, output
     trials = read_trials(command, "failing")
     failed = trials[trials.foreground_ratio < 0.3]
@@ -100,7 +100,7 @@ def test_a_failure_that_all_processes_share_fails_the_trial_alone(command: Comma
 
 
 def test_several_workers_in_one_process_are_refused(command: Command) -> None:
-    code, output = run(command, "study=serial", "task=toy", "cluster=serial", "resources.workers=2")
+    code, output = command.run("search", "study=serial", "task=toy", "cluster=serial", "resources.workers=2")
     assert code == 2
     assert "cluster=serial trains in one process" in output
     assert "Traceback" not in output

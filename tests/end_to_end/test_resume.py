@@ -31,8 +31,7 @@ def test_kill_at_any_moment_loses_no_trial_repeats_none_and_changes_no_proposal(
     torn = (*SEARCH, "study=torn", "cluster=serial", "task.seconds=0.05")
     for num_records in (3, 9, 17, 30, 44):
         process = command.start(*torn)
-        command.wait_for(process, lambda: _has_records(command, num_records))  # noqa: B023
-        command.kill(process)
+        command.kill_when(process, lambda: _has_records(command, num_records))  # noqa: B023
     assert command.run(*torn)[0] == 0
 
     records = command.records("torn")
@@ -55,8 +54,7 @@ def test_kill_of_the_driver_on_ray_goes_on_with_the_same_candidates(command: Com
     assert command.run(*SEARCH, "study=whole", "cluster=serial")[0] == 0
     on_ray = (*SEARCH, "study=torn", "resources.max_concurrent=1", "task.seconds=0.3")
     process = command.start(*on_ray)
-    command.wait_for(process, lambda: _is_amid_a_trial(command.records("torn"), num_finished=5))
-    command.kill(process)
+    command.kill_when(process, lambda: _is_amid_a_trial(command.records("torn"), num_finished=5))
     finished_before = set(count(command.records("torn"), "finished"))
     code, output = command.run(*on_ray)
 
@@ -76,7 +74,7 @@ def test_ctrl_c_on_ray_stops_with_a_word_on_how_to_resume(command: Command) -> N
     process = command.start(*on_ray)
     command.wait_for(process, lambda: len(count(command.records("stopped"), "finished")) >= 3)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate()
 
     assert process.returncode == 75
     assert "Work is left; resume with: paretoseg search study=stopped" in output
@@ -90,7 +88,7 @@ def test_sigusr1_stops_with_work_left_and_another_process_goes_on_at_once(comman
     process = command.start(*words, "task.seconds=0.5")
     command.wait_for(process, lambda: len(count(command.records("told"), "finished")) >= 2)
     process.send_signal(signal.SIGUSR1)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate()
     assert process.returncode == 75, output
     assert "Traceback" not in output
 

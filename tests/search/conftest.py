@@ -9,12 +9,6 @@ def no_waiting_for_the_disk(monkeypatch):
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
 
 
-@pytest.fixture(autouse=True)
-def no_waiting_for_other_writers(monkeypatch):
-    """Nobody else writes a lease while a test takes one."""
-    monkeypatch.setattr("paretoseg.search.store.lock._SETTLE_SECONDS", 0.0)
-
-
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
     """Every command runs in an empty folder, on a terminal of eighty columns that is none."""

@@ -23,8 +23,8 @@ from importlib.util import find_spec
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from paretoseg.spaces.suggestion import suggest
 from paretoseg.trainables.data.datasets import TRAIN, Case, DataConfig, Dataset
-from paretoseg.trainables.data.findings import suggest
 from paretoseg.trainables.seeds import derive_seed
 
 CLASS_NAMES = ("background", "grey_matter", "white_matter")

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from paretoseg.spaces.suggestion import suggest
 from paretoseg.trainables.data.files_config import FilesConfig
-from paretoseg.trainables.data.findings import Finding, suggest
+from paretoseg.trainables.data.findings import Finding
 from paretoseg.trainables.data.listing import SPLITS, Entry, Listing, locate, name_of
 
 LIST_FILE = "dataset.json"

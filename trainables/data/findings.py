@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MAX_SHOWN = 10
@@ -35,9 +34,3 @@ def to_lines(findings: Iterable[Finding]) -> list[str]:
         if rest := [finding.place for finding in group[MAX_SHOWN:]]:
             lines.append(f"{len(rest)} more {kind}: {', '.join(rest)}")
     return lines
-
-
-def suggest(name: str, known: Collection[str]) -> str:
-    """A question that offers the nearest known name, or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean '{near[0]}'? " if near else ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from paretoseg.trainables.data.findings import Finding, suggest
+from paretoseg.spaces.suggestion import suggest
+from paretoseg.trainables.data.findings import Finding
 
 
 def read_label_map(

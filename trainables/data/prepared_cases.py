@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
+from paretoseg.spaces.atomic_file import write_atomically
 from paretoseg.trainables.data.image_files import digest_of
 from paretoseg.trainables.data.preprocessing import Prepared
 
@@ -197,10 +198,6 @@ class FileHashes:
         """Writes what was learned; a cache that cannot be written is no reason to stop here."""
         if not self._is_changed:
             return
-        unfinished = self._path.with_name(f".{self._path.name}.{uuid.uuid4().hex[:8]}")
-        try:
-            unfinished.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.write_text(json.dumps(self._known))
-            unfinished.replace(self._path)
-        except OSError:
-            unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self._path, json.dumps(self._known).encode())

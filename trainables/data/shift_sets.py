@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from paretoseg.trainables.data.findings import Finding, suggest
+from paretoseg.spaces.suggestion import suggest
+from paretoseg.trainables.data.findings import Finding
 from paretoseg.trainables.data.listing import Entry, Listing, find_subject, shorten_names
 
 SMALL, LARGE = "small_objects", "large_objects"

@@ -9,14 +9,15 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import yaml
 from torch import nn
 
 from paretoseg.spaces.architecture import Architecture
+from paretoseg.spaces.domain import Int
 from paretoseg.spaces.presets import CORE
-from paretoseg.spaces.search_space import DIMENSIONS
+from paretoseg.spaces.records import decode, encode, shorten
 from paretoseg.trainables.networks.encoder_decoder import build_network
 
 ARCHITECTURE_FILE = "architecture.yaml"
@@ -28,6 +29,10 @@ _EXPLANATION = """\
 """
 
 
+_COUNTS = Int(1, 2**31 - 1)
+_Count = Annotated[int, _COUNTS]
+
+
 @dataclass(frozen=True)
 class Blueprint:
     """A network without weights."""
@@ -35,16 +40,16 @@ class Blueprint:
     architecture: Architecture
     """Its shape."""
 
-    spatial_dims: int
+    spatial_dims: Annotated[int, Int(2, 3)]
     """2 for pictures, 3 for volumes."""
 
-    in_channels: int
+    in_channels: _Count
     """Channels of an image."""
 
-    num_classes: int
+    num_classes: _Count
     """Channels of the logits, background included."""
 
-    window: int
+    window: _Count
     """Edge of the sliding window, in pixels or voxels: as much context as the network saw in training."""
 
     def build(self) -> nn.Module:
@@ -58,7 +63,7 @@ class Blueprint:
 
     def to_yaml(self) -> str:
         """The text of `architecture.yaml`."""
-        return _EXPLANATION + yaml.safe_dump(dataclasses.asdict(self), sort_keys=False)
+        return _EXPLANATION + yaml.safe_dump(encode(self), sort_keys=False)
 
 
 def rebuild_network(path: Path) -> nn.Module:
@@ -78,26 +83,24 @@ def read_blueprint(path: Path) -> Blueprint:
     """
     try:
         entries = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"'{path}' cannot be read as YAML: {str(error).splitlines()[0]}; export again") from None
-    _check_names(entries, Blueprint, str(path))
+    try:
+        return _to_blueprint(entries)
+    except ValueError as error:
+        raise ValueError(f"'{path}' describes no network: {error}; export again") from None
+
+
+def _to_blueprint(entries: object) -> Blueprint:
+    shape = entries.get("architecture") if isinstance(entries, dict) else None
+    if not isinstance(entries, dict) or not isinstance(shape, dict):
+        return decode(Blueprint, entries)
     # A file of before a dimension was there means its default.
-    _check_names(entries["architecture"], Architecture, f"{path}: architecture", required=frozenset(CORE))
-    for name, value in entries["architecture"].items():
-        # A network that was matched to a number of parameters may have any width.
-        if name != "width" and not DIMENSIONS[name].contains(value):
-            raise ValueError(f"'{path}': {name} must be {DIMENSIONS[name].describe()}, got {value!r}")
-    counts = {name: value for name, value in entries.items() if name != "architecture"}
-    for name, value in (counts | {"width": entries["architecture"]["width"]}).items():
-        if not (isinstance(value, int) and value >= 1):
-            raise ValueError(f"'{path}': {name} must be a whole number of at least 1, got {value!r}")
-    return Blueprint(**entries | {"architecture": Architecture(**entries["architecture"])})
-
-
-def _check_names(entries: Any, kind: type, place: str, required: frozenset[str] | None = None) -> None:
-    """Refuses other names than those of the fields, and fewer than are required; without that, all are."""
-    names = {item.name for item in dataclasses.fields(kind)}
-    found = set(entries) if isinstance(entries, dict) else set()
-    missing = names - found if required is None else names & required - found
-    if missing or found - names:
-        raise ValueError(f"'{place}' must hold exactly {', '.join(sorted(names))}; got {', '.join(map(str, found))}")
+    if missing := [name for name in vars(Architecture()) if name in CORE and name not in shape]:
+        raise ValueError(f"architecture.{missing[0]} is missing")
+    # A network that was matched to a number of parameters may have any width.
+    width = shape["width"]
+    if not _COUNTS.contains(width):
+        raise ValueError(f"architecture.width must lie in {_COUNTS.describe()}, got {shorten(width)}")
+    blueprint = decode(Blueprint, entries | {"architecture": shape | {"width": Architecture.width}})
+    return dataclasses.replace(blueprint, architecture=dataclasses.replace(blueprint.architecture, width=width))

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from paretoseg.spaces.atomic_file import open_atomically
 from paretoseg.spaces.objective import Measurement
 from paretoseg.trainables.data.datasets import Case, load_once
 from paretoseg.trainables.evaluation.costs import measure_costs, name_device
@@ -165,8 +165,9 @@ class SegmentationTrainable:
             "patch_generator": self._patch_generator.get_state(),
             "augmentation_generator": self._augmentation_generator.get_state(),
         }
-        _write(self._network.state_dict(), folder / WEIGHTS_FILE)
-        _write(state, folder / STATE_FILE)
+        for content, name in ((self._network.state_dict(), WEIGHTS_FILE), (state, STATE_FILE)):
+            with open_atomically(folder / name) as file:
+                torch.save(content, file)
 
     def load(self, folder: Path) -> None:
         """Goes on from what `save` wrote, bit by bit as without the interruption.
@@ -249,13 +250,3 @@ class SegmentationTrainable:
 def _generator(stream: str, seed: int) -> torch.Generator:
     """A CPU generator for one stream of a trial: equal on every device."""
     return torch.Generator().manual_seed(derive_seed(stream, seed))
-
-
-def _write(state: object, path: Path) -> None:
-    """Under a temporary name first: a crash leaves the old file or the new one, never half of one."""
-    unfinished = path.with_name(path.name + ".part")
-    with unfinished.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from paretoseg.spaces.atomic_file import write_atomically
+from paretoseg.spaces.records import decode, encode, parse_json, shorten
 from paretoseg.trainables.severities.levels import LEVELS, Strengths
 from paretoseg.trainables.severities.response import Point, Span, choose_strengths, skip_idle, trace_response
 from paretoseg.trainables.severities.shipped import list_shipped
@@ -23,6 +24,9 @@ from paretoseg.trainables.severities.strengths import check_strengths, parse_str
 from paretoseg.trainables.trainable import SplitRow
 
 CALIBRATION_SCHEMA = 1
+
+_BESIDE = ("schema", "targets")
+"""What the file says beside the calibration itself."""
 
 TARGETS = (2.0, 5.0, 10.0, 20.0, 40.0)
 """Dice points that the reference network is to lose at severity 1 to 5; a point is 0.01 Dice."""
@@ -41,7 +45,7 @@ _SHORTER = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 class ReferenceRecord:
     """The network that everything was measured with."""
 
-    candidate: Mapping[str, object]
+    candidate: Mapping[str, Any]
     """Its dimensions by name."""
 
     seed: int
@@ -175,14 +179,9 @@ def hash_splits(rows: Sequence[SplitRow]) -> str:
 
 
 def write_calibration(path: Path, calibration: Calibration) -> None:
-    """Writes the file, under a temporary name first."""
-    content = {"schema": CALIBRATION_SCHEMA, "targets": TARGETS, **asdict(calibration)}
-    unfinished = path.with_name(path.name + ".part")
-    with unfinished.open("w") as file:
-        file.write(_to_json(content))
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    """Writes the file, complete or not at all."""
+    content = {"schema": CALIBRATION_SCHEMA, "targets": TARGETS, **encode(calibration)}
+    write_atomically(path, _to_json(content).encode())
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -193,23 +192,24 @@ def read_calibration(path: Path) -> Calibration:
             unit, or has strengths that do not rise; the message names the file and the way out.
     """
     try:
-        content = json.loads(path.read_text())
+        content = parse_json(path.read_bytes())
     except FileNotFoundError:
         raise ValueError(f"'{path}' is missing; `paretoseg calibrate` writes such a file") from None
     except (OSError, ValueError) as error:
-        raise ValueError(f"'{path}' cannot be read as a calibration ({error}); run paretoseg calibrate anew") from None
+        raise ValueError(f"'{path}' cannot be read as a calibration ({error}); run paretoseg calibrate again") from None
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != CALIBRATION_SCHEMA:
         raise ValueError(
-            f"'{path}' must be a calibration of schema {CALIBRATION_SCHEMA}, got schema {schema}; run paretoseg "
-            "calibrate anew"
+            f"'{path}' must be a calibration of schema {CALIBRATION_SCHEMA}, got schema {shorten(schema)}; run "
+            "paretoseg calibrate again"
         )
     try:
-        return _to_calibration(content)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"'{path}' is damaged ({error!r}); run paretoseg calibrate anew") from None
+        found = decode(Calibration, {name: value for name, value in content.items() if name not in _BESIDE})
+        for name, corruption in found.corruptions.items():
+            _check_corruption(name, corruption)
     except ValueError as error:
-        raise ValueError(f"'{path}': {error}; mend the file, or run paretoseg calibrate anew") from None
+        raise ValueError(f"'{path}': {error}; fix the file, or run paretoseg calibrate again") from None
+    return found
 
 
 def settle_strengths(lines: Sequence[str], file: Path | None) -> dict[str, Strengths]:
@@ -236,33 +236,11 @@ def settle_strengths(lines: Sequence[str], file: Path | None) -> dict[str, Stren
     return {**calibrated, **named}
 
 
-def _to_calibration(content: Mapping[str, object]) -> Calibration:
-    reference, corruptions = content["reference"], content["corruptions"]
-    if not isinstance(reference, dict) or not isinstance(corruptions, dict):
-        raise TypeError("reference and corruptions must be objects")
-    return Calibration(
-        dataset=str(content["dataset"]),
-        data_sha256=str(content["data_sha256"]),
-        settings_sha256=str(content["settings_sha256"]),
-        reference=ReferenceRecord(**reference),
-        corruptions={name: _to_corruption(name, found) for name, found in corruptions.items()},
-    )
-
-
-def _to_corruption(name: str, found: Mapping[str, object]) -> CalibratedCorruption:
-    strengths = check_strengths(name, _list(found, "strengths"))
+def _check_corruption(name: str, found: CalibratedCorruption) -> None:
+    check_strengths(name, found.strengths)
     parameter = LEVELS[name].parameter
-    if found["parameter"] != parameter:
-        raise ValueError(f"{name} is now counted in '{parameter}', and not in '{found['parameter']}'")
-    lost = tuple(float(loss) for loss in _list(found, "lost"))
-    curve = tuple((float(strength), float(loss)) for strength, loss in _list(found, "curve"))
-    return CalibratedCorruption(parameter, strengths, lost, curve, tuple(map(str, _list(found, "notes"))))
-
-
-def _list(found: Mapping[str, object], key: str) -> list[Any]:
-    if not isinstance(values := found[key], list):
-        raise TypeError(f"{key} must be a list")
-    return values
+    if found.parameter != parameter:
+        raise ValueError(f"{name} is now counted in '{parameter}', and not in {shorten(found.parameter)}")
 
 
 def _to_json(content: object) -> str:

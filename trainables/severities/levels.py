@@ -6,11 +6,12 @@ the function of the same name, which `corruptions.py` lists; it refuses to be im
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+
+from paretoseg.spaces.suggestion import suggest
 
 NUM_SEVERITIES = 5
 
@@ -213,8 +214,7 @@ def describe_leaks(names: Iterable[str]) -> list[str]:
 def check_corruption(name: str) -> None:
     """Raises ValueError with the nearest names if there is no such corruption."""
     if name not in LEVELS:
-        near = difflib.get_close_matches(name, [*LEVELS, *PRESETS], n=3)
-        hint = f"did you mean {' or '.join(repr(match) for match in near)}? " if near else ""
+        hint = suggest(name, [*LEVELS, *PRESETS], most=3)
         raise ValueError(
             f"unknown corruption '{name}'; {hint}known: {', '.join(LEVELS)}; presets: {', '.join(PRESETS)}"
         )

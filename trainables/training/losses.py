@@ -55,8 +55,8 @@ def supervise(
 ) -> Float[Tensor, ""]:
     """The loss of a network's output and of its auxiliary outputs, as a weighted mean.
 
-    The weight halves with every auxiliary output, and all weights sum to 1 (Isensee et al., 2021). In float32, whatever
-    the precision of the logits.
+    The weight halves with every auxiliary output, and all weights sum to 1 (Isensee et al., 2021). In float32 at
+    least, whatever the precision of the logits.
 
     Args:
         loss: Built by an entry of `LOSSES`.
@@ -65,10 +65,15 @@ def supervise(
     """
     weights = [0.5**level for level in range(len(logits))]
     terms = [
-        weight * loss(output.float(), shrink_labels(labels, output.shape[2:])[:, None])
+        weight * loss(at_least_float32(output), shrink_labels(labels, output.shape[2:])[:, None])
         for weight, output in zip(weights, logits, strict=True)
     ]
     return torch.stack(terms).sum() / sum(weights)
+
+
+def at_least_float32(numbers: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """The numbers in float32, or as they are where they hold more digits: sums of half precision lose too many."""
+    return numbers.to(torch.promote_types(numbers.dtype, torch.float32))
 
 
 def shrink_labels(labels: Int64[Tensor, "b *spatial"], size: Sequence[int]) -> Int64[Tensor, "b *smaller"]:

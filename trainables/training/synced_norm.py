@@ -21,6 +21,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from paretoseg.trainables.training.losses import at_least_float32
+
 
 def sync_norms(network: nn.Module) -> None:
     """Replaces every batch norm, in place, by one over the whole batch; weights and buffers are kept."""
@@ -81,7 +83,7 @@ class _Normalise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor, scale: Tensor, offset: Tensor, num_own: int, eps: float) -> Any:
         axes = (0, *range(2, features.ndim))
-        own = features[:num_own].float()
+        own = at_least_float32(features[:num_own])
         count = own.new_tensor([own.numel() / own.shape[1]])
         sums = torch.cat((own.sum(axes), count))
         dist.all_reduce(sums)
@@ -92,7 +94,7 @@ class _Normalise(torch.autograd.Function):
         inverse = (squares / total + eps).rsqrt()
         ctx.save_for_backward(features, scale, mean, inverse, total)
         ctx.num_own = num_own
-        normalised = (features.float() - _spread(mean, features)) * _spread(inverse * scale, features)
+        normalised = (at_least_float32(features) - _spread(mean, features)) * _spread(inverse * scale, features)
         unbiased = squares / (total - 1.0)
         ctx.mark_non_differentiable(mean, unbiased)
         return (normalised + _spread(offset, features)).to(features.dtype), mean, unbiased
@@ -101,8 +103,8 @@ class _Normalise(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         features, scale, mean, inverse, total = ctx.saved_tensors
         axes = (0, *range(2, features.ndim))
-        gradient = gradients[0].float()
-        hat = (features.float() - _spread(mean, features)) * _spread(inverse, features)
+        gradient = at_least_float32(gradients[0])
+        hat = (at_least_float32(features) - _spread(mean, features)) * _spread(inverse, features)
         own_offset, own_scale = gradient.sum(axes), (gradient * hat).sum(axes)
         sums = torch.stack((own_offset, own_scale))
         dist.all_reduce(sums)

@@ -20,12 +20,12 @@ case "$2" in
 ray.scripts.scripts)
   echo "$*" >>"$KEPT/ray"
   [ ! -s "$KEPT/deadly" ] || { eval "$(<"$KEPT/deadly")"; exit 1; }
-  exec sleep 60 ;;
+  exec sleep 3600 ;;
 *) echo "$*" >>"$KEPT/search"; eval "$SEARCH" ;;
 esac
 """
 SCONTROL = '#!/bin/bash\necho "$*" >>"$KEPT/scontrol"; exit 1\n'  # 1: nobody ends this script, so it must not wait
-SRUN = '#!/bin/bash\nprintf "%s\\n" "$@" >>"$KEPT/srun"; exec sleep 60\n'
+SRUN = '#!/bin/bash\nprintf "%s\\n" "$@" >>"$KEPT/srun"; exec sleep 3600\n'
 
 
 @pytest.fixture
@@ -65,18 +65,17 @@ def job(tmp_path, monkeypatch):
             os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:
             continue
-        process.communicate(timeout=20)
+        process.wait()
+        process.stdout.close()
 
 
 def end(process):
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate()
     return process.returncode, output
 
 
 def wait_for(path):
-    deadline = time.monotonic() + 20
     while not path.exists():
-        assert time.monotonic() < deadline
         time.sleep(0.01)
 
 

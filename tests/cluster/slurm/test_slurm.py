@@ -33,9 +33,7 @@ def head(script):
 
 def evaluate(script, expression):
     """What bash makes of an expression after the variables of a script."""
-    done = subprocess.run(
-        ["bash", "-uc", f"{head(script)}\n{expression}"], capture_output=True, text=True, check=True, timeout=20
-    )
+    done = subprocess.run(["bash", "-uc", f"{head(script)}\n{expression}"], capture_output=True, text=True, check=True)
     return done.stdout
 
 
@@ -87,7 +85,7 @@ def test_all_scripts_are_the_same_but_for_their_head():
 
 def test_a_script_is_valid_bash():
     script = SlurmConfig(nodes=2, setup=HOSTILE).render(order(HOSTILE))
-    done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -17,7 +17,6 @@ from paretoseg.search.reports.certainty_text import CAPTION, describe_ends
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.trials import events as happened
 from paretoseg.search.trials.events import Created, Event, Finished, Opened, Started
-from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.scoring.measures import DICE
 from paretoseg.trainables.scoring.objectives import summarise
 from paretoseg.trainables.segmentation.task import SegmentationTask
@@ -59,7 +58,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows = build_rows(task, *means)
         folder.write_cases(number, 0, Split.VALIDATION, rows)
         values = dict(summarise(rows, DICE, task.rule).values)
-        events.append(Started(0.0, number, Candidate(), 0, "random"))
+        events.append(Started(0.0, number, plan.space.default(), 0, "random"))
         events.append(Finished(1.0, number, values, costs, "", 0.0, 1.0))
     events += [happened.Tested(2.0, number, {"accuracy": 0.5, "robustness": 0.5}) for number in (0, 1)]
     for event in events:

@@ -209,4 +209,5 @@ def test_a_damaged_ticket_is_named(queue, capsys):
     Path("studies/mine/job.json").write_text("{}")
     capsys.readouterr()
     assert run("status", "studies/mine") == 2
-    assert "job.json' is damaged; delete it when the job that it names is over" in capsys.readouterr().err
+    refusal = "job.json' is damaged (cluster is missing); delete it when the job that it names is over"
+    assert refusal in capsys.readouterr().err

@@ -1,17 +1,15 @@
+import dataclasses
 import itertools
 import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from pymoo.indicators.hv import HV
-from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
-from paretoseg.search.fronts.dominance import find_nondominated
-from paretoseg.search.fronts.front import read_front
-from paretoseg.search.fronts.hypervolume import measure_hypervolume
+from paretoseg.search.fronts.dominance import find_nondominated, measure_hypervolume
+from paretoseg.search.fronts.front import empty_front, extend_front, read_front
 from paretoseg.search.trials.trial import State
 from paretoseg.spaces.objective import Direction, Objective
 from tests.builders import build_trial
@@ -29,7 +27,12 @@ def losses(num_objectives):
     )
 
 
-any_losses = st.integers(1, 4).flatmap(losses)
+any_losses = st.integers(1, 5).flatmap(losses)
+
+
+def is_dominated(point, others):
+    """The definition: another is nowhere worse and somewhere better."""
+    return any((other <= point).all() and (other < point).any() for other in others)
 
 
 def test_hypervolume_of_a_staircase_by_hand():
@@ -60,19 +63,42 @@ def test_losses_that_are_not_finite_are_refused(value):
         find_nondominated(np.array([[0.0, value]]))
 
 
-@given(st.integers(2, 3).flatmap(losses))
-def test_hypervolume_equals_that_of_pymoo(points):
-    reference = np.ones(points.shape[1])
-    inside = points[(points < reference).all(axis=1)]
-    expected = HV(ref_point=reference)(inside) if len(inside) else 0.0
-    assert measure_hypervolume(points, reference) == pytest.approx(expected)
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_the_volume_of_losses_that_are_not_finite_is_refused(value):
+    with pytest.raises(ValueError, match="losses must be finite"):
+        measure_hypervolume(np.array([[0.0, value]]), np.ones(2))
+
+
+def test_the_volume_of_one_objective_is_a_length():
+    assert measure_hypervolume(np.array([[0.5], [0.25], [3.0]]), np.array([2.0])) == 1.75
+    assert measure_hypervolume(np.array([[3.0]]), np.array([2.0])) == 0.0
+
+
+@given(st.integers(1, 4).flatmap(losses))
+def test_the_hypervolume_is_the_number_of_cells_that_are_dominated(points):
+    """On a grid of step 1/8 the volume is counted: the reference is 1, and no loss lies below -1/4."""
+    num_objectives = points.shape[1]
+    axis = np.arange(-2, 8) / 8
+    corners = np.stack(np.meshgrid(*[axis] * num_objectives, indexing="ij"), axis=-1).reshape(-1, num_objectives)
+    is_covered = np.zeros(len(corners), dtype=bool)
+    for point in points:
+        is_covered |= (point <= corners).all(axis=1)
+    expected = is_covered.sum() / 8**num_objectives
+    assert measure_hypervolume(points, np.ones(num_objectives)) == pytest.approx(expected)
 
 
 @given(any_losses)
-def test_the_nondominated_equal_those_of_pymoo(points):
-    assume(len(points))
-    expected = NonDominatedSorting().do(points, only_non_dominated_front=True)
-    assert set(np.flatnonzero(find_nondominated(points))) == set(expected)
+def test_the_nondominated_are_those_of_the_definition(points):
+    expected = [not is_dominated(point, points) for point in points]
+    assert find_nondominated(points).tolist() == expected
+
+
+@pytest.mark.parametrize("num_objectives", [2, 3, 4])
+def test_the_nondominated_of_many_points_with_ties_are_those_of_the_definition(num_objectives):
+    """Libraries take other ways with many points than with few."""
+    points = np.random.default_rng(0).integers(0, 12, (300, num_objectives)) / 8
+    points = np.concatenate([points, points[::3]])
+    assert find_nondominated(points).tolist() == [not is_dominated(point, points) for point in points]
 
 
 @given(any_losses, st.randoms(use_true_random=False))
@@ -97,8 +123,7 @@ def test_a_front_is_mutually_nondominated_and_covers_the_rest(points):
     front = read_front(trials, (ACCURACY, ROBUSTNESS))
     members = {trial.trial_id for trial in front.trials}
     for index, point in enumerate(points):
-        dominators = [other for other in front.losses if (other <= point).all() and (other < point).any()]
-        assert bool(dominators) == (index not in members)
+        assert is_dominated(point, front.losses) == (index not in members)
     assert list(front.losses[:, 0]) == sorted(front.losses[:, 0])
 
 
@@ -139,3 +164,32 @@ def test_a_study_without_a_finished_trial_has_an_empty_front():
     assert front.trials == ()
     assert front.losses.shape == (0, 2)
     assert front.hypervolume == 0.0
+
+
+@given(losses(2), st.integers(0, 12), st.randoms(use_true_random=False))
+def test_a_front_that_is_extended_is_the_one_that_is_read_at_once(points, cut, random):
+    trials = [build_trial(index, -point[0], -point[1]) for index, point in enumerate(points)]
+    random.shuffle(trials)
+    objectives = (ACCURACY, ROBUSTNESS)
+    expected = read_front(trials, objectives)
+    found = extend_front(read_front(trials[:cut], objectives), trials[cut:], objectives)
+    one_by_one = empty_front(objectives)
+    for trial in trials:
+        one_by_one = extend_front(one_by_one, [trial], objectives)
+    for front in (found, one_by_one):
+        assert front.trials == expected.trials
+        np.testing.assert_array_equal(front.losses, expected.losses)
+        assert front.hypervolume == expected.hypervolume
+
+
+def test_a_later_record_of_a_member_takes_its_place():
+    front = read_front([build_trial(0, 0.3, 0.9), build_trial(1, 0.9, 0.3)], (ACCURACY, ROBUSTNESS))
+    tested = dataclasses.replace(front.trials[1], test={"accuracy": 0.2, "robustness": 0.8})
+    extended = extend_front(front, [tested], (ACCURACY, ROBUSTNESS))
+    assert extended.trials == (front.trials[0], tested)
+    assert extended.hypervolume == front.hypervolume
+
+
+def test_of_equal_trials_the_earlier_one_comes_first():
+    trials = [build_trial(number, 0.5, 0.5) for number in (2, 0, 1)]
+    assert [trial.trial_id for trial in read_front(trials, (ACCURACY, ROBUSTNESS)).trials] == [0, 1, 2]

@@ -6,10 +6,11 @@ from paretoseg.search.reports.text import count_states, describe_seconds, front_
 from paretoseg.search.strategies.evolution import EvolutionConfig
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.study.study import Budget
-from paretoseg.search.trials.events import Finished, Opened, Reported
-from paretoseg.search.trials.trial import State
+from paretoseg.search.trials.events import Failed, Finished, Opened, Reported
+from paretoseg.search.trials.trial import Failure as TrialFailure
+from paretoseg.search.trials.trial import FailureKind, State
 from paretoseg.trainables.toy import Failure, ToyTask
-from tests.builders import MemoryLog, build_study, build_trial, created, run_study
+from tests.builders import MemoryLog, build_study, created, run_study
 
 
 def show(renderable, width=80):
@@ -70,7 +71,7 @@ def test_names_are_never_taken_for_markup():
 def test_the_status_says_where_a_study_stands():
     study = toy_study(12, ToyTask(failure=Failure.error, fails_below=0.3))
     failed = [trial for trial in study.trials if trial.state is State.FAILED]
-    text = show(status_view(study.record, None, ["00000003.jsonl"]), 120)
+    text = show(status_view(study.record, None, ["the last record of 00000003.jsonl was torn and left out"]), 120)
     assert f"trials  12 of 12: {12 - len(failed)} FINISHED, {len(failed)} FAILED" in text
     assert "none; the search is not running" in text
     assert f"front   {len(study.front.trials)} trials, hypervolume {study.front.hypervolume:.4f}" in text
@@ -113,8 +114,9 @@ def test_durations_are_written_for_people():
 
 
 def test_states_are_counted_in_their_order():
-    trials = [
-        build_trial(number, state=state) for number, state in enumerate([State.FAILED, State.RUNNING, State.FAILED])
-    ]
-    assert count_states(trials) == "1 RUNNING, 2 FAILED"
-    assert count_states([]) == "none yet"
+    study = build_study(MemoryLog())
+    assert count_states(study.record) == "none yet"
+    trials = [study.ask(0.0) for _ in range(3)]
+    for trial in trials[::2]:
+        study.fail(Failed(0.0, trial.trial_id, TrialFailure(FailureKind.LOST, "lost")))
+    assert count_states(study.record) == "1 RUNNING, 2 FAILED"

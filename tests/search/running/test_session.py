@@ -1,10 +1,12 @@
+import io
 import shutil
 
 import numpy as np
 import pytest
+from pyarrow import parquet
 
 from paretoseg.search.running.serial import run_serially
-from paretoseg.search.running.session import MAX_LOSSES
+from paretoseg.search.running.session import MAX_LOSSES, TABLE_SECONDS, TABLE_SHARE
 from paretoseg.search.running.worker import Broken, Halted, Job, JobKind, Measured, Outcome, Work
 from paretoseg.search.store.folder import StorageError
 from paretoseg.search.store.study_folder import StudyFolder
@@ -272,6 +274,116 @@ def test_a_storage_that_fails_ends_a_serial_search(tmp_path):
     (tmp_path / "trials.parquet" / "file").write_text("in the way")
     with pytest.raises(StorageError, match=r"trials\.parquet"):
         run_serially(session)
+
+
+class Clock:
+    """Stands still until it is set."""
+
+    def __init__(self):
+        self.seconds = 1000.0
+
+    def __call__(self):
+        return self.seconds
+
+
+def count_rows(session):
+    """How many trials the table on disk holds as finished."""
+    content = session.folder.folder.read("trials.parquet")
+    return parquet.read_table(io.BytesIO(content))["state"].to_pylist().count("FINISHED")
+
+
+def test_the_tables_are_written_by_time_and_not_for_every_trial(tmp_path):
+    clock = Clock()
+    session = build_session(tmp_path, now=clock)
+    for _ in range(3):
+        finish_job(session, session.next_job())
+    assert count_rows(session) == 0
+    assert session.folder.folder.read("front.csv").count(b"\n") == 1
+    clock.seconds += TABLE_SECONDS
+    session.refresh()
+    assert count_rows(session) == 3
+    assert session.folder.folder.read("front.csv").count(b"\n") == 1 + len(session.study.front.trials)
+
+
+@pytest.mark.parametrize("act", ["a job is handed out", "a trial reports", "a worker is lost"])
+def test_tables_that_are_due_are_written_at_any_event(tmp_path, act):
+    clock = Clock()
+    session = build_session(tmp_path, now=clock)
+    finish_job(session, session.next_job())
+    job = session.next_job()
+    clock.seconds += TABLE_SECONDS
+    match act:
+        case "a job is handed out":
+            session.next_job()
+        case "a trial reports":
+            session.take(job, Work(job).advance())
+        case _:
+            session.lose(job, LOST)
+    assert count_rows(session) == 1
+
+
+def test_tables_that_are_up_to_date_are_left_alone(tmp_path, monkeypatch):
+    clock = Clock()
+    session = build_session(tmp_path, now=clock)
+    finish_job(session, session.next_job())
+    session.write_tables()
+    clock.seconds += 100 * TABLE_SECONDS
+    monkeypatch.setattr(session.folder, "write_trials", lambda record: pytest.fail("written again"))
+    session.refresh()
+
+
+def test_a_clock_that_is_set_back_does_not_hold_the_tables_up(tmp_path):
+    clock = Clock()
+    session = build_session(tmp_path, now=clock)
+    finish_job(session, session.next_job())
+    assert count_rows(session) == 0
+    clock.seconds -= 500.0
+    session.refresh()
+    assert count_rows(session) == 1
+
+
+def test_tables_that_take_long_to_write_are_written_less_often(tmp_path, monkeypatch):
+    clock = Clock()
+    session = build_session(tmp_path, now=clock)
+    write = session.folder.write_trials
+
+    def write_slowly(record):
+        clock.seconds += 2.0
+        write(record)
+
+    monkeypatch.setattr(session.folder, "write_trials", write_slowly)
+    finish_job(session, session.next_job())
+    clock.seconds += TABLE_SECONDS
+    finish_job(session, session.next_job())
+    assert count_rows(session) == 1
+    for seconds, rows in ((2.0 / TABLE_SHARE - 1.0, 1), (1.0, 2)):
+        clock.seconds += seconds
+        session.refresh()
+        assert count_rows(session) == rows
+
+
+def test_stale_tables_of_a_process_that_was_killed_are_rewritten_by_the_next(tmp_path):
+    killed = build_session(tmp_path, now=Clock())
+    for _ in range(2):
+        finish_job(killed, killed.next_job())
+    killed.folder.folder.child("checkpoints").child("trial-00099").write("left", b"behind")
+    assert count_rows(killed) == 0
+    killed.folder.journal.close()
+    session = build_session(tmp_path, now=Clock())
+    session.next_job()
+    assert count_rows(session) == 2
+    kept = {f"trial-{trial.trial_id:05d}" for trial in session.study.front.trials}
+    assert set(session.folder.folder.child("checkpoints").list_folders()) == kept
+
+
+def test_a_search_that_was_halted_writes_no_tables(tmp_path):
+    clock = Clock()
+    session = build_session(tmp_path, now=clock)
+    finish_job(session, session.next_job())
+    session.halt("the disk is full")
+    clock.seconds += 100 * TABLE_SECONDS
+    session.refresh()
+    assert count_rows(session) == 0
 
 
 def finish_with_memory(session, job: Job, taken: float) -> None:

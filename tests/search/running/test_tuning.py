@@ -12,8 +12,8 @@ import pytest
 from ray import cloudpickle
 from ray.exceptions import RayActorError
 
-from paretoseg.search.running.session import Session
-from paretoseg.search.running.tuning import AgendaScheduler, AgendaSearcher, StartClock
+from paretoseg.search.running.session import TABLE_SECONDS, Session
+from paretoseg.search.running.tuning import AgendaScheduler, AgendaSearcher, Refresher, StartClock
 from paretoseg.search.running.watchdog import RayLostError
 from paretoseg.search.running.worker import Job, Work
 from paretoseg.search.store.folder import Folder, StorageError
@@ -187,9 +187,10 @@ def test_a_search_that_was_halted_does_not_wait_for_the_other_trials(session: Se
 
 @pytest.mark.parametrize("file", ["trials.parquet", "front.csv"])
 def test_a_trial_that_was_pruned_ends_once_although_a_table_cannot_be_written(
-    session: Session, tune: Tune, monkeypatch: pytest.MonkeyPatch, file: str
+    session: Session, tune: Tune, clock: Clock, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
-    monkeypatch.setattr(session.study._pruner, "should_stop", lambda trial, others: True)
+    clock.seconds = 2 * TABLE_SECONDS
+    monkeypatch.setattr(session.study._pruner, "should_stop", lambda trial: True)
     fail_once(monkeypatch, file)
     assert tune.step() == STOP
     assert session.halt_reason == "a hiccup"
@@ -197,11 +198,34 @@ def test_a_trial_that_was_pruned_ends_once_although_a_table_cannot_be_written(
 
 
 def test_a_trial_that_is_done_ends_once_although_a_table_cannot_be_written(
-    session: Session, tune: Tune, monkeypatch: pytest.MonkeyPatch
+    session: Session, tune: Tune, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail_once(monkeypatch, "trials.parquet")
-    decisions = [tune.step() for _ in range(4)]
+    decisions = [tune.step() for _ in range(3)]
+    clock.seconds = 2 * TABLE_SECONDS
+    decisions.append(tune.step())
     assert decisions == [CONTINUE] * 3 + [STOP]
     assert session.halt_reason == "a hiccup"
     assert ends(session) == [Finished]
     assert session.is_over()
+
+
+def test_the_tables_are_brought_up_to_date_while_no_trial_reports(session: Session, tune: Tune, clock: Clock) -> None:
+    tune.step()
+    refresher, name = Refresher(session), "trials.parquet"
+    before = session.folder.folder.read(name)
+    refresher.on_step_end(iteration=1, trials=[])
+    assert session.folder.folder.read(name) == before
+    clock.seconds = 2 * TABLE_SECONDS
+    refresher.on_step_end(iteration=2, trials=[])
+    assert session.folder.folder.read(name) != before
+
+
+def test_tables_that_cannot_be_written_while_no_trial_reports_end_the_search(
+    session: Session, tune: Tune, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tune.step()
+    fail_once(monkeypatch, "trials.parquet")
+    clock.seconds = 2 * TABLE_SECONDS
+    Refresher(session).on_step_end(iteration=1, trials=[])
+    assert session.halt_reason == "a hiccup"

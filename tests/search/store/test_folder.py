@@ -6,11 +6,15 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from obstore.exceptions import GenericError
+from pyarrow.fs import FileSystem
 
-from paretoseg.search.store.folder import Folder, StorageError, as_storage_error, hide_secrets, sync_names
+from paretoseg.search.store.folder import Folder, StorageError, as_storage_error, hide_secrets
+from paretoseg.search.store.object_store import ObjectFiles
+from paretoseg.spaces.atomic_file import sync_names
 
 
-@pytest.fixture(params=["path", "file-uri", "s3"])
+@pytest.fixture(params=["path", "file-uri", "s3", "plain"])
 def folder(request, tmp_path):
     """An empty folder of every kind."""
     match request.param:
@@ -18,8 +22,10 @@ def folder(request, tmp_path):
             return Folder(str(tmp_path / "studies"))
         case "file-uri":
             return Folder(f"file://{tmp_path}/studies")
+        case "s3":
+            return request.getfixturevalue("remote")
         case _:
-            return Folder(request.getfixturevalue("s3_storage")).child(tmp_path.name)
+            return request.getfixturevalue("plain")
 
 
 def test_what_is_written_is_read(folder):
@@ -103,6 +109,61 @@ def test_a_local_write_leaves_no_other_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+def test_the_empty_objects_that_pyarrow_leaves_as_folders_are_no_files_and_no_folders(remote):
+    """Versions that wrote with pyarrow left them wherever something was deleted."""
+    filesystem, path = FileSystem.from_uri(remote.address)
+    filesystem.create_dir(f"{path}/checkpoints/trial-00000")
+    assert not remote.child("checkpoints").child("trial-00000").exists()
+    assert remote.list_files() == remote.child("checkpoints").list_files() == []
+    assert remote.child("checkpoints").list_folders() == []
+    remote.child("checkpoints").child("trial-00001").write("latest.json", b"{}")
+    assert remote.child("checkpoints").list_folders() == ["trial-00001"]
+    remote.child("checkpoints").delete("trial-00001")
+    assert remote.child("checkpoints").list_folders() == []
+
+
+def test_a_folder_whose_name_starts_with_that_of_another_is_left_alone(remote):
+    remote.child("mine").write("a", b"1")
+    remote.child("mine2").write("b", b"2")
+    assert remote.child("mine").list_files() == ["a"]
+    remote.delete("mine")
+    assert remote.list_folders() == ["mine2"]
+
+
+def test_a_large_file_is_written_in_parts_and_read_whole(remote):
+    content = bytes(range(256)) * 2**16
+    remote.write("weights", content)
+    assert remote.read("weights") == content
+
+
+@pytest.mark.parametrize("name", ["ü", "a b", "a+b", "a%20b", "a#b", "a?b", "a:b"])
+def test_a_file_has_the_name_that_pyarrow_gave_it(remote, name):
+    remote.write(name, b"1")
+    filesystem, path = FileSystem.from_uri(remote.address)
+    with filesystem.open_input_stream(f"{path}/{name}") as stream:
+        assert stream.read() == b"1"
+    with filesystem.open_output_stream(f"{path}/{name}") as stream:
+        stream.write(b"2")
+    assert remote.read(name) == b"2"
+    assert remote.list_files() == [name]
+
+
+def test_a_local_folder_needs_no_obstore(tmp_path):
+    code = textwrap.dedent(
+        """
+        import sys
+        from paretoseg.search.store.lock import hold_lock
+        from paretoseg.search.store.study_folder import StudyFolder
+        folder = StudyFolder(sys.argv[1])
+        with hold_lock(folder.folder):
+            folder.write_experiment("")
+        print([name for name in sys.modules if name.startswith("obstore")])
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_an_unknown_kind_of_storage_is_refused():
     with pytest.raises(ValueError, match="storage 'ftp://host/x' cannot be opened: ") as error:
         Folder("ftp://host/x")
@@ -148,11 +209,11 @@ def test_a_storage_error_says_what_to_do(number, way_out):
 
 
 class Unreachable:
-    """A file system whose server does not answer."""
+    """A store whose server does not answer."""
 
     def __getattr__(self, name):
-        def fail(*arguments):
-            raise OSError("Could not connect\nto server")
+        def fail(*arguments, **options):
+            raise GenericError("Could not connect\nto server")
 
         return fail
 
@@ -163,7 +224,7 @@ class Unreachable:
 )
 def test_a_server_that_does_not_answer_is_a_storage_error_without_its_keys(act, arguments):
     folder = Folder("s3://KEY:SECRET@bucket/x?endpoint_override=127.0.0.1%3A1&scheme=http&region=us-east-1")
-    folder._filesystem = Unreachable()
+    folder._files = ObjectFiles(Unreachable())
     with pytest.raises(StorageError, match="Could not connect; mend the storage and run the same") as error:
         getattr(folder, act)(*arguments)
     assert "SECRET" not in str(error.value)

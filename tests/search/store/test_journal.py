@@ -1,3 +1,4 @@
+import json
 import os
 import stat
 from pathlib import Path
@@ -5,20 +6,20 @@ from pathlib import Path
 import pytest
 
 from paretoseg.search.store.folder import Folder, StorageError
-from paretoseg.search.store.journal import Journal
+from paretoseg.search.store.journal import Journal, _to_line
 from paretoseg.search.store.study_folder import StudyFolder
-from paretoseg.search.trials.events import Opened, Resumed
+from paretoseg.search.trials.events import Opened, Resumed, from_record
 from tests.builders import created
 
 EVENTS = [created(), Opened(1.0, "here", 1, 5, None), Resumed(2.0, 0), Resumed(3.0, 1)]
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(params=["local", "remote", "plain"])
 def folder(request, tmp_path):
-    """An empty journal folder, on disk or on an object store."""
+    """An empty journal folder, on disk, on an object store or on a server without conditional writes."""
     if request.param == "local":
         return Folder(str(tmp_path / "journal"))
-    return Folder(request.getfixturevalue("s3_storage")).child(tmp_path.name).child("journal")
+    return request.getfixturevalue(request.param).child("journal")
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ def test_damage_in_the_middle_is_refused_with_file_and_line(local_folder, line, 
     lines = local_folder.read(name).split(b"\n")
     lines[line] = damage(lines[line])
     local_folder.write(name, b"\n".join(lines))
-    with pytest.raises(ValueError, match=rf"{name}, line {line + 1}: the record is damaged; restore"):
+    with pytest.raises(ValueError, match=rf"{name}, line {line + 1}: record {line} is damaged; restore"):
         Journal(local_folder).read()
 
 
@@ -215,8 +216,9 @@ def test_a_study_whose_very_first_record_was_torn_was_never_begun(tmp_path):
     assert list(StudyFolder(str(tmp_path)).journal.read()) == EVENTS[:1]
 
 
-def test_a_record_that_another_process_has_written_is_not_written_over(s3_storage, tmp_path):
-    folder = Folder(s3_storage).child(tmp_path.name).child("journal")
+@pytest.mark.parametrize("kind", ["remote", "plain"])
+def test_a_record_that_another_process_has_written_is_not_written_over(request, kind):
+    folder = request.getfixturevalue(kind).child("journal")
     first, second = Journal(folder), Journal(folder)
     first.append(EVENTS[0])
     second.read()
@@ -225,3 +227,97 @@ def test_a_record_that_another_process_has_written_is_not_written_over(s3_storag
         with pytest.raises(StorageError, match=r"another process has taken the study over.*00000001\.jsonl"):
             first.append(EVENTS[2])
     assert list(Journal(folder).read()) == EVENTS[:2]
+
+
+def test_a_segment_that_has_not_changed_is_decoded_once(local_folder, monkeypatch):
+    """A search looks at the journal when it is planned and when it starts; another may have written in between."""
+    write(local_folder, EVENTS[:2])
+    decoded = []
+    monkeypatch.setattr(
+        "paretoseg.search.store.journal.from_record", lambda record: decoded.append(record) or from_record(record)
+    )
+    journal = Journal(local_folder)
+    assert journal.is_begun()
+    assert decoded == []
+    for _ in range(2):
+        assert list(journal.read()) == EVENTS[:2]
+    assert len(decoded) == 2
+    write(local_folder, EVENTS[2:])
+    decoded.clear()
+    assert list(journal.read()) == EVENTS
+    assert len(decoded) == 2
+
+
+def test_a_segment_that_has_grown_is_decoded_again(local_folder):
+    writer, reader = Journal(local_folder), Journal(local_folder)
+    for count, event in enumerate(EVENTS, start=1):
+        writer.append(event)
+        assert list(reader.read()) == EVENTS[:count]
+    writer.close()
+
+
+def append_with(folder, token, event):
+    """Writes an event as the process with a token does."""
+    folder.fence = Token(token)
+    write(folder, [event])
+    folder.fence = None
+
+
+class Token:
+    """A fence that lets everything through."""
+
+    def __init__(self, token):
+        self.token = token
+
+    def check(self):
+        pass
+
+    def outrank(self, token):
+        self.token = max(self.token, token + 1)
+
+
+def test_every_record_on_an_object_store_carries_the_token_of_its_writer(remote):
+    folder = remote.child("journal")
+    append_with(folder, 3, EVENTS[0])
+    append_with(folder, 7, EVENTS[1])
+    assert [json.loads(folder.read(name))["token"] for name in folder.list_files()] == [3, 7]
+    assert list(Journal(folder).read()) == EVENTS[:2]
+
+
+def test_the_first_record_of_a_session_has_a_higher_token_than_all_before(remote):
+    """The tokens of the locks start again from 1 when somebody has deleted them."""
+    folder = remote.child("journal")
+    append_with(folder, 7, EVENTS[0])
+    append_with(folder, 1, EVENTS[1])
+    append_with(folder, 9, EVENTS[2])
+    assert [json.loads(folder.read(name))["token"] for name in folder.list_files()] == [7, 8, 9]
+    assert list(Journal(folder).read()) == EVENTS[:3]
+
+
+def test_a_record_by_a_process_that_had_lost_the_study_is_left_out_and_named(plain):
+    folder = plain.child("journal")
+    append_with(folder, 7, EVENTS[0])
+    folder.write("00000001.jsonl", _to_line(EVENTS[1], 1, token=6))
+    append_with(folder, 8, EVENTS[2])
+    journal = Journal(folder)
+    assert list(journal.read()) == [EVENTS[0], EVENTS[2]]
+    assert journal.overtaken == ["00000001.jsonl"]
+    assert json.loads(folder.read("00000002.jsonl"))["number"] == 2
+
+
+def test_records_by_a_version_without_tokens_count_before_and_behind_those_with_one(remote):
+    folder = remote.child("journal")
+    write(folder, EVENTS[:1])
+    append_with(folder, 4, EVENTS[1])
+    write(folder, EVENTS[2:3])
+    append_with(folder, 5, EVENTS[3])
+    journal = Journal(folder)
+    assert list(journal.read()) == EVENTS
+    assert journal.overtaken == []
+
+
+def test_a_record_whose_answer_was_lost_is_written_once(remote, disturb):
+    disturb(remote).has_lost_answers = True
+    folder = remote.child("journal")
+    write(folder, EVENTS)
+    assert list(Journal(folder).read()) == EVENTS

@@ -60,6 +60,12 @@ def test_only_the_asked_checkpoints_are_kept(folder):
     assert folder.folder.child("checkpoints").list_folders() == []
 
 
+def test_a_picture_on_an_object_store_is_named_by_its_own_uri(remote):
+    place = StudyFolder(remote.address).write_picture("front.png", b"")
+    assert "/front.png?" in place
+    assert "SECRET" not in place
+
+
 def test_a_place_without_a_study_names_those_beside_it(tmp_path):
     for name in ("first", "second"):
         folder = StudyFolder(str(tmp_path / name))

@@ -8,7 +8,8 @@ import pytest
 from pyarrow import parquet
 
 from paretoseg.search.running.serial import run_serially
-from paretoseg.search.store.tables import TABLE_SCHEMA, cases_from_parquet, cases_to_parquet
+from paretoseg.search.store import tables
+from paretoseg.search.store.tables import TABLE_SCHEMA, TrialTable, cases_from_parquet, cases_to_parquet
 from paretoseg.search.strategies.pruner import MedianConfig
 from paretoseg.search.study.study import Budget
 from paretoseg.spaces.domain import Choice, Float, Int
@@ -16,7 +17,7 @@ from paretoseg.spaces.recipe import augmentation_families
 from paretoseg.spaces.search_space import DIMENSIONS
 from paretoseg.trainables.toy import Failure, ToyTask
 from paretoseg.trainables.trainable import CaseScore, Split
-from tests.builders import build_session
+from tests.builders import MemoryLog, build_session, build_study, run_study, run_trial
 
 TRIAL_TYPES = {
     "trial_id": "int64",
@@ -58,6 +59,7 @@ def session(tmp_path_factory):
         budget=Budget(trials=20, max_failures=20),
     )
     run_serially(session)
+    session.write_tables()
     session.folder.journal.close()
     return session
 
@@ -210,3 +212,26 @@ def test_rows_of_one_metric_can_be_read_alone_also_from_schema_1():
     buffer = io.BytesIO()
     parquet.write_table(early, buffer)
     assert cases_from_parquet(buffer.getvalue(), "nsd") == rows[2:]
+
+
+def test_a_table_that_grew_with_its_study_is_the_one_that_is_built_at_once(monkeypatch):
+    monkeypatch.setattr(tables, "_BATCH", 3)
+    study, table = build_study(MemoryLog(), budget=Budget(trials=11)), TrialTable()
+    while (trial := study.ask(0.0)) is not None:
+        assert table.to_parquet(study.record) == TrialTable().to_parquet(study.record)
+        run_trial(study, trial, ToyTask())
+    for trial in study.untested():
+        study.finish_test(trial.trial_id, {"accuracy": 0.1, "robustness": 0.2}, 0.0)
+        assert table.to_parquet(study.record) == TrialTable().to_parquet(study.record)
+
+
+def test_a_table_of_another_study_starts_over():
+    table = TrialTable()
+    for seed in (0, 1):
+        record = run_study(build_study(MemoryLog(), seed=seed)).record
+        assert table.to_parquet(record) == TrialTable().to_parquet(record)
+
+
+def test_a_study_without_trials_has_a_table_without_rows():
+    content = TrialTable().to_parquet(build_study(MemoryLog()).record)
+    assert parquet.read_table(io.BytesIO(content)).num_rows == 0

@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 
+from paretoseg.search.fronts.front import read_front
 from paretoseg.search.strategies.evolution import EvolutionConfig
 from paretoseg.search.strategies.pruner import MedianConfig
 from paretoseg.search.strategies.random import RandomConfig
@@ -292,3 +293,47 @@ def test_opening_is_journaled_with_the_budget():
 def test_a_budget_out_of_range_is_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         Budget(**settings)
+
+
+def test_what_is_kept_of_a_study_is_what_a_scan_of_its_trials_finds():
+    log = MemoryLog()
+    pruner, budget = MedianConfig(min_trials=2, min_steps=1), Budget(trials=16, max_failures=16)
+    study = run_study(build_study(log, pruner=pruner, budget=Budget(trials=14, max_failures=16)), PARTLY_FAILING)
+    for trial in study.untested()[:1]:
+        study.finish_test(trial.trial_id, {"accuracy": 0.1, "robustness": 0.2}, 0.0)
+    study = build_study(log, pruner=pruner, budget=budget)
+    for _ in range(2):
+        study.ask(0.0)
+    for record in (study.record, StudyRecord(log.read())):
+        trials, objectives = record.trials, record.objectives
+        assert record.running == [trial for trial in trials if trial.state is State.RUNNING]
+        assert record.num_running == 2
+        assert record.num_ended == len(record.in_order_of_end()) == 14
+        assert {state: record.count(state) for state in State} == {
+            state: sum(trial.state is state for trial in trials) for state in State
+        }
+        front = read_front(trials, objectives)
+        assert record.front.trials == front.trials
+        assert record.front.hypervolume == front.hypervolume
+
+
+def test_a_change_is_told_once_and_as_the_trial_is_now():
+    study = build_study(MemoryLog())
+    record = study.record
+    first, second = study.ask(0.0), study.ask(0.0)
+    seen = record.num_changes
+    assert record.changed_since(0) == [first, second]
+    assert record.changed_since(seen) == []
+    study.report(second.trial_id, 1, {"accuracy": 0.5, "robustness": 0.5}, 0.0)
+    finish(study, second)
+    assert record.changed_since(seen) == [study.trials[second.trial_id]]
+    assert record.in_order_of_end(0) == [study.trials[second.trial_id]]
+    assert record.in_order_of_end(1) == []
+
+
+def test_a_look_at_the_front_changes_nothing(monkeypatch):
+    """Live progress looks from a thread of its own while the search takes the next trial in."""
+    study = run_study(build_study(MemoryLog()))
+    expected = read_front(study.trials, study.objectives).trials
+    monkeypatch.setattr("paretoseg.search.study.record.extend_front", lambda *_: pytest.fail("computed by a look"))
+    assert study.front.trials == expected

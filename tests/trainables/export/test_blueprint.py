@@ -30,13 +30,15 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("skip: attention_gate", "skip: teleport"), "skip must be none, concatenation"),
-        (("width: 4", "width: 0"), "width must be"),
+        (("skip: attention_gate", "skip: teleport"), "architecture.skip must be one of none, concatenation"),
+        (("width: 4", "width: 0"), r"architecture.width must lie in 1\.\..*, got 0; export again"),
         (("spatial_dims: 2", "spatial_dims: two"), "spatial_dims must be a whole number"),
-        (("window: 32", "windows: 32"), "must hold exactly"),
-        (("  depth: 3\n", ""), "must hold exactly"),
+        (("window: 32", "windows: 32"), "unknown field 'windows'; did you mean 'window'"),
+        (("  depth: 3\n", ""), "architecture.depth is missing"),
         (("window: 32", "window: !!python/object/apply:os.getcwd []"), "cannot be read as YAML"),
         (("architecture:", "[architecture:"), "cannot be read as YAML"),
+        (("dropout: 0.0", "dropout: .nan"), "architecture.dropout must be a finite number, got nan"),
+        (("spatial_dims: 2", "spatial_dims: true"), "spatial_dims must be a whole number, got True"),
     ],
 )
 def test_a_file_that_describes_no_network_is_refused(tmp_path: Path, change: tuple[str, str], message: str) -> None:

@@ -21,6 +21,7 @@ from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.segmentation.trial import SegmentationTrainable
 from paretoseg.trainables.trainable import BYTES_PER_GB, Assignment, Split, Trainable
 from paretoseg.trainables.training.optimisers import learning_rate_factor
+from tests.trainables.rounding import compute_in_double
 
 CANDIDATE = Candidate(
     Architecture(depth=2, width=4, skip="attention_gate", attention="cbam"),
@@ -245,14 +246,16 @@ def test_what_earlier_trainings_took_decides_what_fits_and_the_estimate_stays_as
 
 def test_a_training_that_fits_in_halves_goes_through_in_halves_and_says_what_it_took(task: SegmentationTask) -> None:
     trial = task.build(Assignment(CANDIDATE, seed=1))
+    compute_in_double(trial._network)
     need = trial._learner.estimate_need((trial._batch_size, 1, 32, 32))
     between = (need.total(1) + need.total(2)) / 2 / 1e9
     tight = dataclasses.replace(task, memory_gb=between).build(Assignment(CANDIDATE, seed=1))
+    compute_in_double(tight._network)
     tight.step()
     trial.step()
     assert (trial._learner.num_parts, tight._learner.num_parts) == (1, 2)
     for mine, theirs in zip(weights_of(trial), weights_of(tight), strict=True):
-        torch.testing.assert_close(mine, theirs, atol=5e-3, rtol=0)
+        torch.testing.assert_close(mine, theirs, atol=1e-9, rtol=0)
     assert 0 <= tight.evaluate(Split.VALIDATION).costs["train_memory_gb"] < 1.0
 
 

@@ -111,15 +111,20 @@ def refusal(path: Path, **changes: object) -> str:
     ("key", "value", "message"),
     [
         ("schema", 2, "must be a calibration of schema 1, got schema 2"),
-        ("corruptions__nois", {"strengths": [1], "parameter": "", "lost": [], "curve": [], "notes": []}, "unknown"),
+        (
+            "corruptions__nois",
+            {"strengths": [0.1, 0.2, 0.3, 0.4, 0.5], "parameter": "", "lost": [], "curve": [], "notes": []},
+            "unknown corruption 'nois'",
+        ),
         ("corruptions__gaussian_noise__strengths", [0.1, 0.2, 0.2, 0.3, 0.4], "rise with severity, got 0.1 0.2 0.2"),
-        ("corruptions__gaussian_noise__strengths", "much", "damaged"),
+        ("corruptions__gaussian_noise__strengths", "much", "strengths must be a list, got 'much'"),
         ("corruptions__gaussian_noise__strengths", [0.1, 0.2, 0.3, 0.4, 2.0], "up to 1"),
         ("corruptions__gaussian_noise__parameter", "percent", "is now counted in"),
-        ("corruptions__gaussian_noise__curve", [[1]], "not enough values"),
-        ("corruptions__gaussian_noise", {}, "damaged"),
-        ("corruptions", [], "damaged"),
-        ("reference", {"seed": 1}, "damaged"),
+        ("corruptions__gaussian_noise__curve", [[1]], "curve[0] must be a list of 2, got [1]"),
+        ("corruptions__gaussian_noise__lost", [True], "lost[0] must be a finite number, got True"),
+        ("corruptions__gaussian_noise", {}, "corruptions[gaussian_noise].parameter is missing"),
+        ("corruptions", [], "corruptions must be an object with named values, got []"),
+        ("reference", {"seed": 1}, "reference.candidate is missing; fix the file, or run paretoseg calibrate again"),
     ],
 )
 def test_a_file_that_cannot_be_vouched_for_is_refused(tmp_path: Path, key: str, value: object, message: str) -> None:

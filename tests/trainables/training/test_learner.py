@@ -10,6 +10,7 @@ from paretoseg.spaces.architecture import Architecture
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.trainables.networks.encoder_decoder import build_network, initialise_weights
 from paretoseg.trainables.training.learner import Learner, find_half, lay_out
+from tests.trainables.rounding import compute_in_double
 
 
 def build(recipe: Recipe | None = None, *, architecture: Architecture | None = None, **options: bool) -> Learner:
@@ -17,6 +18,12 @@ def build(recipe: Recipe | None = None, *, architecture: Architecture | None = N
     network = build_network(architecture, spatial_dims=2, in_channels=1, num_classes=3)
     initialise_weights(network, 1)
     return Learner(network, recipe or Recipe(optimiser="sgd"), num_iterations=8, seed=5, **options)
+
+
+def build_exact(recipe: Recipe | None = None) -> Learner:
+    learner = build(recipe)
+    compute_in_double(learner._network)
+    return learner
 
 
 def batch(num: int = 5) -> tuple[Tensor, Tensor]:
@@ -44,14 +51,14 @@ def limit(learner: Learner, most: int, error: RuntimeError) -> list[int]:
 
 @pytest.mark.parametrize("loss", ["dice", "dice_cross_entropy"])
 def test_parts_end_in_the_weights_of_the_whole_batch(loss: str) -> None:
-    whole, parts = build(Recipe(loss=loss, optimiser="sgd")), build(Recipe(loss=loss, optimiser="sgd"))
+    whole, parts = (build_exact(Recipe(loss=loss, optimiser="sgd")) for _ in range(2))
     parts.num_parts = 2
     before = weights_of(whole)
     for iteration in range(3):
         losses = [learner.learn(*batch(), iteration).item() for learner in (whole, parts)]
-        assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+        assert losses[0] == pytest.approx(losses[1], abs=1e-10)
     assert (weights_of(whole) - before).abs().max() > 1e-3
-    torch.testing.assert_close(weights_of(whole), weights_of(parts), atol=1e-5, rtol=0)
+    torch.testing.assert_close(weights_of(whole), weights_of(parts), atol=1e-10, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -62,12 +69,12 @@ def test_parts_end_in_the_weights_of_the_whole_batch(loss: str) -> None:
     ],
 )
 def test_out_of_memory_is_met_with_half_the_batch_at_equal_steps(error: RuntimeError) -> None:
-    lucky, tight = build(), build()
+    lucky, tight = build_exact(), build_exact()
     sizes = limit(tight, 3, error)
     losses = [[learner.learn(*batch(), iteration).item() for iteration in range(3)] for learner in (lucky, tight)]
     assert sizes == [5, *[3, 2, 3, 2] * 3]
-    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
-    torch.testing.assert_close(weights_of(lucky), weights_of(tight), atol=1e-5, rtol=0)
+    assert losses[0] == pytest.approx(losses[1], abs=1e-10)
+    torch.testing.assert_close(weights_of(lucky), weights_of(tight), atol=1e-10, rtol=0)
     assert tight.state_dict()["num_parts"] == 2
 
 
@@ -161,7 +168,7 @@ def test_learning_goes_on_from_a_state() -> None:
 @pytest.mark.parametrize("is_last_at_first", [True, False])
 def test_learning_goes_on_where_channels_lie_in_another_order(optimiser: str, is_last_at_first: bool) -> None:
     recipe = Recipe(optimiser=optimiser)
-    whole, first, second = build(recipe), build(recipe), build(recipe)
+    whole, first, second = (build_exact(recipe) for _ in range(3))
     lay_out((first if is_last_at_first else second)._network, 2)
     for iteration in range(4):
         whole.learn(*batch(), iteration)
@@ -171,4 +178,4 @@ def test_learning_goes_on_where_channels_lie_in_another_order(optimiser: str, is
     second.load_state_dict(first.state_dict())
     for iteration in range(2, 4):
         second.learn(*batch(), iteration)
-    torch.testing.assert_close(weights_of(whole), weights_of(second), atol=1e-3, rtol=0)
+    torch.testing.assert_close(weights_of(whole), weights_of(second), atol=1e-9, rtol=0)

@@ -18,6 +18,7 @@ from paretoseg.trainables.segmentation.trial import SegmentationTrainable
 from paretoseg.trainables.trainable import Assignment
 from paretoseg.trainables.training.synced_norm import SyncedBatchNorm, sync_norms, tell_own
 from tests.trainables.processes import join, run_together
+from tests.trainables.rounding import compute_in_double
 
 FAMILIES = {
     "segresnet": Architecture(family="segresnet", depth=2, width=8),
@@ -31,7 +32,9 @@ def build_trial(architecture: Architecture) -> SegmentationTrainable:
     """Batches of five patches, which two processes cannot share evenly."""
     data = TexturesConfig(image_size=48, num_train=4, num_validation=3, num_test=2)
     task = SegmentationConfig(num_steps=1, iterations_per_step=1, pixels_per_batch=5 * 32**2).build(data)
-    return task.build(Assignment(Candidate(architecture, Recipe(patch=32)), seed=1))
+    trial = task.build(Assignment(Candidate(architecture, Recipe(patch=32)), seed=1))
+    compute_in_double(trial._network)
+    return trial
 
 
 def learn_once(architecture: Architecture) -> dict[str, torch.Tensor]:
@@ -40,7 +43,7 @@ def learn_once(architecture: Architecture) -> dict[str, torch.Tensor]:
     trial._train_once(0)
     network = trial._network
     gradients = {name: weight.grad for name, weight in network.named_parameters() if weight.grad is not None}
-    return gradients | {name: buffer.float() for name, buffer in network.named_buffers()}
+    return gradients | {name: buffer.double() for name, buffer in network.named_buffers()}
 
 
 def learn_together(rank: int, num_workers: int, port: int, folder: Path) -> None:
@@ -61,7 +64,7 @@ def test_families_and_batch_norms_learn_on_two_processes_as_on_one(tmp_path: Pat
             together = torch.load(tmp_path / f"{name}-{rank}.pt", weights_only=True)
             assert set(together) == set(alone), name
             for weight, value in alone.items():
-                torch.testing.assert_close(together[weight], value, rtol=1e-3, atol=1e-5, msg=f"{name}: {weight}")
+                torch.testing.assert_close(together[weight], value, rtol=1e-9, atol=1e-11, msg=f"{name}: {weight}")
 
 
 def normalise(rank: int, num_workers: int, port: int) -> None:

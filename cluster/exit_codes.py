@@ -1,0 +1,34 @@
+"""What the exit code of a command says: the one table of them, for the search, its jobs and whoever follows those."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How a command ended; the codes from 64 to 78 are those of sysexits.h, 130 is that of a shell."""
+
+    DONE = 0
+    BUG = 1
+    REFUSED = 2
+    GAVE_UP = 3
+    STORAGE = 74
+    WORK_LEFT = 75
+    INTERRUPTED = 130
+
+
+MEANINGS = {
+    ExitCode.DONE: "done",
+    ExitCode.BUG: "a bug in paretoseg; the traceback is shown",
+    ExitCode.REFUSED: "a mistake in the command, the config or the data; nothing was started",
+    ExitCode.GAVE_UP: "too many trials failed in a row; the search stopped",
+    ExitCode.STORAGE: "the study's storage failed, as on a full disk; resumable",
+    ExitCode.WORK_LEFT: "stopped with work left (Ctrl-C, SIGTERM, SIGUSR1, a Ray that died); the same command resumes",
+    ExitCode.INTERRUPTED: "interrupted (Ctrl-C) in any command but search and calibrate; nothing was left behind",
+}
+"""What each one says to a user."""
+
+
+def list_exit_codes() -> str:
+    """The table as lines of a help text."""
+    return "".join(f"  {code.value:<3} {meaning}\n" for code, meaning in MEANINGS.items())
