@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 import ray
 from ray.exceptions import AuthenticationError
 
-from paretoseg.cluster.cluster import DirectConfig
+from paretoseg.cluster.cluster import DRIVER_ENVIRONMENT, DirectConfig
+from paretoseg.cluster.health import RayNodes
 from paretoseg.cluster.resources import Node, Resources
 
 _POLL_SECONDS = 0.3
@@ -97,8 +98,8 @@ class AttachedConfig(DirectConfig):
         Raises:
             ValueError: if Ray does not answer, refuses the token, or has too few nodes after `wait_s`.
         """
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        for name, value in {**DRIVER_ENVIRONMENT, "RAY_USAGE_STATS_ENABLED": "0"}.items():
+            os.environ.setdefault(name, value)
         host, port = self.locate()
         deadline = time.monotonic() + self.wait_s
         # Check the port first: Ray's own retries are slow, and its error message is long.
@@ -109,6 +110,10 @@ class AttachedConfig(DirectConfig):
             yield self._nodes_to_come() or _nodes_that_are_there()
         finally:
             ray.shutdown()
+
+    def make_probe(self) -> Callable[[], str]:
+        """What says whether the node of this process or the head died."""
+        return RayNodes().find_loss
 
     def _nodes_to_come(self) -> list[Node]:
         return [Node(self.cpus, self.gpus)] * self.max_nodes

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from math import inf
 from types import MappingProxyType
 
 from paretoseg.cluster.resources import Node, Resources
@@ -21,6 +22,16 @@ RAY_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
     }
 )
 """Environment variables of every Ray that paretoseg starts."""
+
+DRIVER_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
+    {
+        # Ray warns of a future default for trials without GPUs; the new behaviour is the one we want.
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        # Ray answers SIGTERM with a dump of its stack, and an exit code of its own.
+        "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",
+    }
+)
+"""Settings of the process that uses a Ray."""
 
 
 @dataclass(unsafe_hash=True)
@@ -40,6 +51,11 @@ class ClusterConfig(ABC):
 class DirectConfig(ClusterConfig):
     """A place whose machines the search itself uses, from the process that was started."""
 
+    @property
+    def start_s(self) -> float:
+        """How long a worker may take to start, in seconds; for ever if trials may wait for machines to come."""
+        return inf
+
     @abstractmethod
     def connect(self) -> AbstractContextManager[Sequence[Node]]:
         """Starts Ray and yields its nodes; stops Ray at the end of the block.
@@ -47,6 +63,16 @@ class DirectConfig(ClusterConfig):
         Raises:
             ValueError: if the settings do not fit this machine.
         """
+
+    def make_probe(self) -> Callable[[], str]:
+        """Returns a function that says why the Ray of `connect` can no longer be used, or ''.
+
+        Both are called in a thread of their own, and may block for ever if the head does not answer.
+        """
+        return lambda: ""
+
+    def abandon(self) -> None:
+        """Kills at once what `connect` started, for a process that will not leave the block."""
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,22 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Iterator, Sequence
+import secrets
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import ray
+from ray._private import ray_constants
 
-from paretoseg.cluster.cluster import OBJECT_STORE_BYTES, RAY_ENVIRONMENT, DirectConfig
+from paretoseg.cluster.cluster import DRIVER_ENVIRONMENT, OBJECT_STORE_BYTES, RAY_ENVIRONMENT, DirectConfig
+from paretoseg.cluster.health import RayNodes, RayProcesses
 from paretoseg.cluster.resources import Node, Resources
 
+_START_SECONDS = 600.0
+_PROCESSES = RayProcesses()
 _NVIDIA_GPUS, _AMD_GPUS = Path("/proc/driver/nvidia/gpus"), Path("/dev/kfd")
 
 
@@ -34,6 +40,11 @@ class LocalConfig(DirectConfig):
         if self.gpus < -1:
             raise ValueError(f"cluster.gpus must be -1 or more, got {self.gpus}")
 
+    @property
+    def start_s(self) -> float:
+        """Long: it imports torch, maybe from a slow disk."""
+        return _START_SECONDS
+
     def check(self, resources: Resources) -> None:
         """Checks that a trial fits: counts cores, and GPUs as far as is possible without Ray.
 
@@ -52,22 +63,61 @@ class LocalConfig(DirectConfig):
 
     @contextmanager
     def connect(self) -> Iterator[Sequence[Node]]:
-        """Starts a new Ray, even if another one runs here, and yields its one node; stops it at the end."""
-        for name, value in RAY_ENVIRONMENT.items():
+        """Starts a new Ray, even if another one runs here, and yields its one node; stops it at the end.
+
+        It listens on loopback alone, and answers only clients with a token that this process makes up.
+        """
+        for name, value in {**RAY_ENVIRONMENT, **DRIVER_ENVIRONMENT}.items():
             os.environ.setdefault(name, value)
-        # Ray warns of a future default for trials without GPUs; the new behaviour is the one we want.
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        ray.init(
-            address="local",
-            num_cpus=self._count_cpus(),
-            num_gpus=None if self.gpus == -1 else self.gpus,
-            object_store_memory=OBJECT_STORE_BYTES,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+        # Unless told otherwise, a Ray that starts wants a token. Without one it would keep one in the home directory.
+        os.environ.pop("RAY_AUTH_MODE", None)
+        os.environ["RAY_AUTH_TOKEN"] = _make_token()
+        _PROCESSES.expect()
         try:
+            with _on_loopback():
+                ray.init(
+                    address="local",
+                    num_cpus=self._count_cpus(),
+                    num_gpus=None if self.gpus == -1 else self.gpus,
+                    object_store_memory=OBJECT_STORE_BYTES,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
+            _PROCESSES.remember()
             found = ray.cluster_resources()
             yield [Node(found.get("CPU", 0.0), found.get("GPU", 0.0))]
         finally:
-            ray.shutdown()
+            try:
+                ray.shutdown()
+            finally:
+                _PROCESSES.end()
+
+    def make_probe(self) -> Callable[[], str]:
+        """What says which process of Ray died."""
+        nodes = RayNodes()
+        return lambda: _PROCESSES.find_loss() or nodes.find_loss()
+
+    def abandon(self) -> None:
+        """Kills Ray and its workers."""
+        _PROCESSES.end()
+
+
+@cache
+def _make_token() -> str:
+    """The same for the life of this process: Ray reads it once."""
+    return secrets.token_hex(32)
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Ray that starts in the block does not look for this machine's address, as if it could have no other nodes.
+
+    It takes 127.0.0.1 for every machine where it knows no clusters (macOS, Windows), and from nobody's settings.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before

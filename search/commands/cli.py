@@ -13,7 +13,7 @@ from rich.console import Console
 
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.commands import help_texts
-from paretoseg.search.commands.stopping import INTERRUPTED_EARLY, end_at_once, end_in_order
+from paretoseg.search.commands.stopping import INTERRUPTED, end_at_once, restore
 from paretoseg.search.commands.submission import describe_ticket
 from paretoseg.search.reports.certainty_text import describe_certainty
 from paretoseg.search.reports.text import front_table, status_view
@@ -78,9 +78,9 @@ def _search(parsed: argparse.Namespace, console: Console) -> int:
 
         return search(parsed.overrides, console, dry_run=parsed.dry_run)
     except KeyboardInterrupt:
-        return _refuse(INTERRUPTED_EARLY, ExitCode.WORK_LEFT)
+        return _refuse(INTERRUPTED, ExitCode.WORK_LEFT)
     finally:
-        end_in_order()
+        restore()
 
 
 def _status(parsed: argparse.Namespace, console: Console) -> int:

@@ -217,13 +217,13 @@ def _draw(
     answers, gaps = {}, []
     for trial in progress.track(members, description="drawing pictures"):
         assignment = Assignment(trial.candidate, trial.seed)
-        with folder.open_checkpoint(trial.trial_id) as path:
-            try:
+        try:
+            with folder.open_checkpoint(trial.trial_id) as path:
                 if path is None:
                     raise ValueError("its checkpoint is gone; restore it")
                 answers[trial.trial_id] = gallery.render_predictions(task, assignment, path, shown, conditions)
-            except ValueError as error:
-                gaps.append(f"trial {trial.trial_id} has no pictures: {error}")
+        except ValueError as error:
+            gaps.append(f"trial {trial.trial_id} has no pictures: {error}")
     if not answers:
         return _without("; ".join(gaps))
     names = load_once(task.data).class_names

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 from rich.console import Console
 
-from paretoseg.cluster.cluster import ClusterConfig
+from paretoseg.cluster.cluster import DirectConfig
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.cluster.resources import Resources
+from paretoseg.search.commands.stopping import end_in_order, leave_ray, restore
 from paretoseg.search.reports.drift_text import describe_drift, drift_table, drift_to_csv
 from paretoseg.search.reports.text import describe_seconds
 from paretoseg.search.rescoring.code_version import name_version
@@ -20,6 +21,7 @@ from paretoseg.search.rescoring.data import check_cases
 from paretoseg.search.rescoring.jobs import Rescoring, choose_trials, is_done, list_jobs
 from paretoseg.search.running.runner import connect, work_off
 from paretoseg.search.running.session import JobSettings
+from paretoseg.search.running.watchdog import RayLostError
 from paretoseg.search.running.worker import Job
 from paretoseg.search.store.folder import StorageError
 from paretoseg.search.store.lock import hold_lock
@@ -47,7 +49,7 @@ class _Plan:
     jobs: Sequence[Job]
     """Everything that makes it complete."""
 
-    cluster: ClusterConfig
+    cluster: DirectConfig
     resources: Resources
     notes: Sequence[str]
 
@@ -72,6 +74,7 @@ def rescore(location: str, overrides: Sequence[str], name: str | None, console: 
     plan = _make_plan(location, overrides, name)
     with hold_lock(plan.target.folder, kind="rescoring"):
         record = _take_up(plan)
+        plan.target.tidy_up()
         plan.target.write_record(record)
         waiting = [job for job in plan.jobs if not is_done(job, record, plan.target)]
         _announce(plan, waiting, console)
@@ -95,7 +98,9 @@ def _make_plan(location: str, overrides: Sequence[str], name: str | None) -> _Pl
     notes = check_cases(folder, task)
     trials = choose_trials(folder, study)
     resources = share_of_one(experiment.resources)
-    experiment.cluster.check(resources)
+    cluster = experiment.cluster
+    assert isinstance(cluster, DirectConfig), "a rescoring is no job"
+    cluster.check(resources)
     settings = read_settings(composed, task)
     name = name or name_settings(settings)
     target = RescoreFolder(folder.folder, name)
@@ -107,7 +112,7 @@ def _make_plan(location: str, overrides: Sequence[str], name: str | None) -> _Pl
         target=target,
         begun=begun,
         jobs=list_jobs(trials, task, job_settings, folder, target),
-        cluster=experiment.cluster,
+        cluster=cluster,
         resources=resources,
         notes=[*folder.journal.describe_left_out(), *notes, *_describe_gone(study, trials)],
     )
@@ -183,15 +188,20 @@ def _show_with(console: Console, total: int) -> Callable[[Rescored], None]:
 
 
 def _run(plan: _Plan, agenda: Rescoring, console: Console) -> None:
-    """Works the agenda off; Ctrl-C and a storage that fails end it, and what is measured by then is kept."""
+    """Works the agenda off until a signal, a storage that fails or a Ray that is lost ends it."""
+    end_in_order("the same command", plan.cluster.abandon)
     try:
-        with connect(plan.cluster) as (nodes, is_serial):
+        with connect(plan.cluster, leave_ray) as (nodes, is_serial):
             slots = 0 if is_serial else min(plan.resources.count_slots(nodes), len(agenda.waiting))
-            work_off(agenda, slots=slots, resources=plan.resources)
+            work_off(agenda, slots=slots, resources=plan.resources, start_s=plan.cluster.start_s)
     except KeyboardInterrupt:
         console.print("Interrupted.")
+    except RayLostError as error:
+        console.print(f"Stopped: Ray is lost ({error}).", markup=False, soft_wrap=True)
     except StorageError as error:
         agenda.halt(str(error))
+    finally:
+        restore()
 
 
 def _conclude(plan: _Plan, agenda: Rescoring, console: Console) -> int:

@@ -11,12 +11,12 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from paretoseg.cluster.cluster import BatchConfig
+from paretoseg.cluster.cluster import BatchConfig, DirectConfig
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.commands.certainty import measure_certainty
 from paretoseg.search.commands.plan import Plan, compose_new_or_stored, locate, make_plan
 from paretoseg.search.commands.progress import Progress
-from paretoseg.search.commands.stopping import end_in_order
+from paretoseg.search.commands.stopping import end_in_order, leave_ray, restore
 from paretoseg.search.commands.submission import make_order, send, submit
 from paretoseg.search.config.config import Experiment
 from paretoseg.search.config.overrides import quote
@@ -27,6 +27,7 @@ from paretoseg.search.reports.certainty_text import describe_ends
 from paretoseg.search.reports.text import describe_seconds, front_table
 from paretoseg.search.running.runner import connect, work_off
 from paretoseg.search.running.session import JobSettings, Session
+from paretoseg.search.running.watchdog import RayLostError
 from paretoseg.search.store.folder import StorageError, hide_secrets
 from paretoseg.search.store.lock import LockedError, hold_lock
 from paretoseg.search.study.record import StudyRecord
@@ -49,21 +50,29 @@ def search(overrides: Sequence[str], console: Console, *, dry_run: bool = False)
         LockedError: if another process works on the study.
         StorageError: if the study's folder cannot be reached.
     """
+    try:
+        return _search(overrides, console, dry_run=dry_run)
+    finally:
+        restore()
+
+
+def _search(overrides: Sequence[str], console: Console, *, dry_run: bool) -> int:
     composed = compose_new_or_stored(overrides)
     cluster = composed.experiment.cluster
     if isinstance(cluster, BatchConfig) and not cluster.has_local_paths:
-        end_in_order()
+        end_in_order(_resume_with(composed.experiment))
         return _send(composed.experiment, cluster, merge_overrides((), overrides), console, dry_run=dry_run)
     plan = make_plan(composed, overrides)
     cluster = plan.experiment.cluster
     if isinstance(cluster, BatchConfig):
-        end_in_order()
+        end_in_order(_resume_with(plan.experiment))
         return _submit(plan, cluster, merge_overrides((), overrides), console, dry_run=dry_run)
     if dry_run:
         raise ValueError(
             "--dry-run shows the job that would be submitted, but this cluster takes none; use cluster=slurm"
         )
-    end_in_order()
+    assert isinstance(cluster, DirectConfig), "every other place takes jobs"
+    end_in_order(_resume_with(plan.experiment), cluster.abandon)
     with hold_lock(plan.folder.folder):
         study = _open_study(plan, console)
         if study.is_complete():
@@ -119,6 +128,7 @@ def _begin_study(plan: Plan) -> None:
 
 def _open_study(plan: Plan, console: Console) -> Study:
     experiment, folder = plan.experiment, plan.folder
+    folder.tidy_up()
     _begin_study(plan)
     for note in (*plan.notes, *plan.task.notes(plan.space)):
         console.print(f"Note: {note}.", markup=False, soft_wrap=True)
@@ -152,22 +162,28 @@ def _work(plan: Plan, study: Study, console: Console) -> ExitCode:
 
 
 def _run(plan: Plan, session: Session, console: Console, track: Callable[[Session], None]) -> None:
-    """Runs the session; Ctrl-C and a storage that fails end it, what is left to do is in the journal."""
+    """Runs the session; a signal, a storage that fails and a Ray that is lost end it.
+
+    What is left to do is in the journal.
+    """
     cluster, resources = plan.experiment.cluster, plan.experiment.resources
+    assert isinstance(cluster, DirectConfig), "every other place takes jobs"
     start = time.monotonic()
     console.print(
         f"Study {plan.folder.folder.location}: starting. Ctrl-C stops; the same command resumes.", markup=False
     )
     try:
-        with connect(cluster) as (nodes, is_serial):
+        with connect(cluster, leave_ray) as (nodes, is_serial):
             slots = 1 if is_serial else resources.count_slots(nodes)
             progress = Progress(console, slots)
             session.observe = _observe_with(progress.update, track)
             console.print(f"{session.study.budget.trials} trials, {slots} at a time.")
             with progress.show():
-                work_off(session, slots=0 if is_serial else slots, resources=resources)
+                work_off(session, slots=0 if is_serial else slots, resources=resources, start_s=cluster.start_s)
     except KeyboardInterrupt:
         console.print("Interrupted.")
+    except RayLostError as error:
+        console.print(f"Stopped: Ray is lost ({error}).", markup=False, soft_wrap=True)
     except StorageError as error:
         session.halt(str(error))
     console.print(f"This session took {describe_seconds(time.monotonic() - start)}.")
@@ -204,7 +220,7 @@ def _conclude(plan: Plan, session: Session, console: Console) -> ExitCode:
         table = folder.folder.child("front.csv").location
         console.print(f"Picture: {picture}\nTable:   {table}", markup=False, soft_wrap=True)
     study = session.study
-    resume, place = shlex.join(("paretoseg", "search", *_resume_words(plan))), shlex.quote(location)
+    resume, place = _resume_with(plan.experiment), shlex.quote(location)
     if study.gave_up:
         if study.is_complete():  # the same command alone would find nothing to do
             resume = f"{resume} budget.trials={study.budget.trials * 2}"
@@ -242,9 +258,10 @@ def _find_certainty(plan: Plan, record: StudyRecord) -> Certainty | None:
         return None
 
 
-def _resume_words(plan: Plan) -> list[str]:
-    """What names the study on the command line; the rest is in its folder."""
-    storage = hide_secrets(plan.experiment.storage)
+def _resume_with(experiment: Experiment) -> str:
+    """The command that goes on with a study; all but its name is in its folder."""
+    storage = hide_secrets(experiment.storage)
     if storage.startswith(("'", '"')):
         storage = quote(storage)  # bare, these would be read as quotes
-    return [f"study={plan.experiment.study}", *([f"storage={storage}"] if storage != "studies" else [])]
+    place = [f"storage={storage}"] if storage != "studies" else []
+    return shlex.join(("paretoseg", "search", f"study={experiment.study}", *place))

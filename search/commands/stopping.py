@@ -1,17 +1,40 @@
-"""What Ctrl-C and SIGUSR1 do to a search: end it at once while nothing is begun, and in order from then on."""
+"""What signals do to a search: end it at once while nothing has started, then in order, and at once the second time.
+
+Imports nothing but a few modules of Python itself, as it is the first thing that a search does.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
-from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any
 
 from paretoseg.cluster.exit_codes import ExitCode
 
 INTERRUPTED_EARLY = "interrupted before the search began; the same command begins it"
+INTERRUPTED = "interrupted; the same command goes on"
 
-# Slurm announces the end of a job's time with SIGUSR1: it stops a search as Ctrl-C does, however early it comes.
-_SIGNALS = (signal.SIGINT, signal.SIGUSR1)
+# Ctrl-C; what a machine, a container or `kill` asks with; and how Slurm announces the end of a job's time.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+_SHOW_CURSOR = b"\x1b[?25h"
+_before: dict[signal.Signals, Any] = {}
+
+
+class _Last:
+    """What the last moments of this process need. No dataclass, as it would double the time that this module takes."""
+
+    def __init__(self) -> None:
+        self.resume = ""
+        self.act: Callable[[], object] = str
+        self.is_interrupted = False
+
+
+_last = _Last()
 
 
 def end_at_once() -> None:
@@ -19,18 +42,59 @@ def end_at_once() -> None:
 
     A KeyboardInterrupt would come out of some libraries as an error of their own; nothing is there yet to clean up.
     """
+    _answer_with(_leave_early)
+
+
+def end_in_order(resume: str, last_act: Callable[[], object] = str) -> None:
+    """From now on a signal raises KeyboardInterrupt, and a second one ends the process at once.
+
+    Args:
+        resume: The command that goes on.
+        last_act: What is done before the process is ended at once.
+    """
+    _last.resume, _last.act, _last.is_interrupted = resume, last_act, False
+    _answer_with(_interrupt)
+
+
+def ignore() -> None:
+    """From now on signals do nothing: the work is done, and its exit code is not to change any more."""
+    _answer_with(signal.SIG_IGN)
+
+
+def restore() -> None:
+    """Signals do again what they did before, for a program that calls a command."""
+    for number, handler in _before.items():
+        signal.signal(number, handler)
+    _before.clear()
+
+
+def _answer_with(handler: Any) -> None:
     for number in _SIGNALS:
-        signal.signal(number, _leave)
+        before = signal.signal(number, handler)
+        _before.setdefault(number, before)
 
 
-def end_in_order() -> None:
-    """From now on a signal raises KeyboardInterrupt, if it ended the process until now."""
-    for number in _SIGNALS:
-        if signal.getsignal(number) is _leave:
-            signal.signal(number, signal.default_int_handler)
+def leave(reason: str) -> None:
+    """Ends the process at once, with the reason and the exit code that asks for another start."""
+    try:
+        _last.act()
+    finally:  # whatever fails there, the process ends
+        # Not print: the signal may have come in the middle of one. A live table has hidden the cursor.
+        os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + f"paretoseg: {reason}\n".encode())
+        os._exit(ExitCode.WORK_LEFT)
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
-    # Not print: the signal may have come in the middle of one.
-    os.write(2, f"paretoseg: {INTERRUPTED_EARLY}\n".encode())
-    os._exit(ExitCode.WORK_LEFT)
+def leave_ray(loss: str) -> None:
+    """Ends the process at once, as Ray is lost and cannot be left otherwise."""
+    leave(f"Ray is lost ({loss}) and was left as it is. Work is left; resume with: {_last.resume}")
+
+
+def _leave_early(number: int, frame: FrameType | None) -> None:
+    leave(INTERRUPTED_EARLY)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    if _last.is_interrupted:
+        leave(f"stopped at once. Work is left; resume with: {_last.resume}")
+    _last.is_interrupted = True
+    raise KeyboardInterrupt

@@ -16,7 +16,6 @@ import itertools
 import logging
 import os
 import socket
-import tempfile
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError
 
 from paretoseg.search.running.rank_mailbox import Answers, Desk, Order
 from paretoseg.search.running.worker import Broken, Job, Outcome, Work, time_out
+from paretoseg.search.store.scratch import scratch_folder
 from paretoseg.search.trials.trial import Failure, FailureKind
 
 _TRAIN_SETTINGS = {
@@ -141,7 +141,7 @@ def _train(team: Team, desk: Any) -> None:
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     failure = Failure(FailureKind.LOST, "the processes of the trial went home")
     try:
-        with tempfile.TemporaryDirectory(prefix="paretoseg-train-") as scratch:
+        with scratch_folder() as scratch:
             trainer = TorchTrainer(
                 _work_along,
                 train_loop_config={"desk": desk},
@@ -153,7 +153,7 @@ def _train(team: Team, desk: Any) -> None:
                 # A group that failed is of no use to Ray Train: the journal knows where its trial goes on.
                 run_config=RunConfig(
                     name="trial",
-                    storage_path=scratch,
+                    storage_path=str(scratch),
                     failure_config=FailureConfig(max_failures=0, max_preemption_failures=0),
                 ),
             )

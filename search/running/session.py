@@ -120,6 +120,8 @@ class Session:
 
     def take(self, job: Job, outcome: Outcome) -> bool:
         """Takes the outcome of a job's share in; True if the job is over."""
+        if outcome.note:
+            self.warnings.append(outcome.note)
         match outcome.result:
             case Stepped(step, measurement):
                 is_over = self.study.report(job.trial_id, step, measurement.values, self.now())
@@ -242,8 +244,17 @@ class Session:
         assignment = Assignment(trial.candidate, trial.seed, settings.num_threads, settings.device, factors)
         split = Split.TEST if kind is JobKind.TEST else Split.VALIDATION
         place = self.folder.folder
-        job = Job(kind, trial.trial_id, assignment, self.task, place.address, settings.timeout_min, split)
-        return dataclasses.replace(job, token=place.token)
+        return Job(
+            kind=kind,
+            trial_id=trial.trial_id,
+            assignment=assignment,
+            task=self.task,
+            location=place.address,
+            timeout_min=settings.timeout_min,
+            split=split,
+            num_reported=len(trial.reports),
+            token=place.token,
+        )
 
 
 def _select(objectives: tuple[Objective, ...], evaluation: Evaluation) -> dict[str, float]:

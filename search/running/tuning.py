@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
+import signal
 import threading
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,8 +23,10 @@ from ray.tune.search import Searcher
 from paretoseg.search.running.agenda import Agenda
 from paretoseg.search.running.data_parallel import Team, WorkerGroup
 from paretoseg.search.running.importing import importing
+from paretoseg.search.running.watchdog import RayLostError
 from paretoseg.search.running.worker import Broken, Job, Outcome, Work, time_out
 from paretoseg.search.store.folder import StorageError
+from paretoseg.search.store.scratch import scratch_folder
 from paretoseg.search.trials.trial import Failure, FailureKind
 
 _TUNE_SETTINGS = {
@@ -46,8 +49,8 @@ _FINISHED: str = Searcher.FINISHED
 T = TypeVar("T")
 
 
-def run_on_ray(agenda: Agenda, *, slots: int, cpus: float, gpus: float, workers: int = 1) -> None:
-    """Works on a running Ray until the agenda is over, or until SIGINT or SIGUSR1 asks for a stop.
+def run_on_ray(agenda: Agenda, *, slots: int, cpus: float, gpus: float, workers: int = 1, start_s: float = inf) -> None:
+    """Works on a running Ray until the agenda is over. Signals are answered as before the call, not as Tune would.
 
     Args:
         agenda: What to do.
@@ -55,17 +58,21 @@ def run_on_ray(agenda: Agenda, *, slots: int, cpus: float, gpus: float, workers:
         cpus: CPUs per trial.
         gpus: GPUs per trial.
         workers: Processes per trial; with several, each gets an even share of the trial's CPUs and GPUs.
+        start_s: How long a worker may take to start, in seconds.
+
+    Raises:
+        RayLostError: if no worker starts: Ray itself starts one after the other for ever, where each dies at once.
     """
     os.environ.update(_TUNE_SETTINGS | {"TUNE_MAX_PENDING_TRIALS_PG": str(slots)})
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     jobs: dict[str, Job] = {}
-    scheduler = AgendaScheduler(agenda, jobs)
+    scheduler = AgendaScheduler(agenda, jobs, start_s)
     team = Team.share_out(workers, cpus, gpus) if workers > 1 else None
     needs: Any = {"cpu": cpus, "gpu": gpus}
     if team is not None:
         # Ray Train reserves what the processes need; the trial itself only waits, beside the search.
         needs = tune.PlacementGroupFactory([{_HEAD_NODE: 0.001}])
-    with tempfile.TemporaryDirectory(prefix="paretoseg-tune-") as scratch:
+    with scratch_folder() as scratch:
         tuner = tune.Tuner(
             tune.with_resources(TrialActor, needs),
             tune_config=tune.TuneConfig(
@@ -78,9 +85,9 @@ def run_on_ray(agenda: Agenda, *, slots: int, cpus: float, gpus: float, workers:
             ),
             run_config=tune.RunConfig(
                 name="search",
-                storage_path=scratch,
+                storage_path=str(scratch),
                 verbose=0,
-                callbacks=[StartClock(scheduler.note_start), Refresher(agenda)],
+                callbacks=[StartClock(scheduler.note_start, scheduler.check_starts), OwnSignals(), Refresher(agenda)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
@@ -178,9 +185,11 @@ class AgendaSearcher(_Forgotten, Searcher):  # type: ignore[misc]
 class AgendaScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
     """Takes outcomes to the agenda and tells Tune whether a trial goes on."""
 
-    def __init__(self, agenda: Agenda, jobs: dict[str, Job]) -> None:
+    def __init__(self, agenda: Agenda, jobs: dict[str, Job], start_s: float = inf) -> None:
         super().__init__()
         self._metric = "training_iteration"
+        self._start_s = start_s
+        self._waiting_since: float | None = None
         self._agenda = agenda
         self._jobs = jobs
         self._began_at: dict[str, float] = {}
@@ -202,6 +211,24 @@ class AgendaScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
     def note_start(self, trial_id: str) -> None:
         """Takes note that a worker has the job: the wait for a place is no time of the trial's."""
         self._began_at[trial_id] = self._agenda.now()
+
+    def check_starts(self) -> None:
+        """Looks whether workers start at all.
+
+        Raises:
+            RayLostError: if jobs have waited for too long while no worker had any.
+        """
+        if not self._jobs or self._jobs.keys() & self._began_at.keys():
+            self._waiting_since = None
+            return
+        now = self._agenda.now()
+        if self._waiting_since is None:
+            self._waiting_since = now
+        if now - self._waiting_since > self._start_s:
+            raise RayLostError(
+                f"no worker has started for {self._start_s:g} s; each may die at once, and Ray's logs, in "
+                "/tmp/ray/session_latest/logs, say why"
+            )
 
     def on_trial_error(self, controller: Any, trial: RayTrial) -> None:
         """Takes note that the worker died."""
@@ -250,14 +277,32 @@ class AgendaScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
 
 
 class StartClock(_Forgotten, tune.Callback):  # type: ignore[misc]
-    """Tells when a worker, new or warm, has taken a trial."""
+    """Tells when a worker, new or warm, has taken a trial, and has it checked that some do."""
 
-    def __init__(self, note: Callable[[str], None]) -> None:
+    def __init__(self, note: Callable[[str], None], check: Callable[[], None]) -> None:
         self._note = note
+        self._check = check
+
+    def on_step_begin(self, iteration: int, trials: list[RayTrial], **info: Any) -> None:
+        """Passes on that time has passed."""
+        self._check()
 
     def on_trial_start(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
         """Passes it on."""
         self._note(trial.trial_id)
+
+
+class OwnSignals(_Forgotten, tune.Callback):  # type: ignore[misc]
+    """Keeps the answers to signals that there are: Tune's own wait for the end of a step, which may never come."""
+
+    def __init__(self) -> None:
+        self._handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)}
+
+    def setup(self, *args: Any, **info: Any) -> None:
+        """Takes them back, as Tune has just replaced them."""
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
 
 
 class Refresher(_Forgotten, tune.Callback):  # type: ignore[misc]

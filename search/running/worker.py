@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import time
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from paretoseg.search.store.case_files import CaseFiles
@@ -48,6 +48,9 @@ class Job:
 
     output: str = ""
     """The folder, absolute, that keeps the rows of a rescoring; '' for the study's own."""
+
+    num_reported: int = 0
+    """Steps of the trial that were reported before: with at least one, there should be a checkpoint."""
 
     token: int | None = None
     """The fencing token of the session, with which files on an object store are written; None on a local disk."""
@@ -96,6 +99,9 @@ class Outcome:
     host: str = ""
     """The machine that the worker runs on."""
 
+    note: str = ""
+    """What went wrong without ending the trial, or ''."""
+
     @property
     def is_last(self) -> bool:
         """True if the job is over."""
@@ -113,6 +119,13 @@ class Work:
     _trainable: Trainable | None = field(default=None, init=False)
     _began_at: float | None = field(default=None, init=False)
     _seconds: float = field(default=0.0, init=False)
+    _restored: Measurement | None = field(default=None, init=False)
+    _note: str = field(default="", init=False)
+    _is_reading: bool = field(default=False, init=False)
+    """True while the checkpoint is read."""
+
+    _is_damaged: bool = field(default=False, init=False)
+    """True if it could not be read."""
 
     def advance(self) -> Outcome:
         """Does the next share of the job; never raises for what a trial does."""
@@ -123,7 +136,8 @@ class Work:
         self._seconds += time.perf_counter() - start
         if self._seconds > self.job.timeout_min * 60 and isinstance(result, Stepped):
             result = Broken(time_out(self.job.timeout_min))
-        return Outcome(result, self._began_at, self._seconds, socket.gethostname())
+        note, self._note = self._note, ""
+        return Outcome(result, self._began_at, self._seconds, socket.gethostname(), note)
 
     def _try(self) -> Stepped | Measured | Broken | Halted:
         try:
@@ -133,17 +147,20 @@ class Work:
         except Exception as error:
             if isinstance(error, OSError) and error.errno in DISK_ERRORS:
                 return Halted(str(as_storage_error(error, "the disk of the worker")))
-            return Broken(_describe(error))
+            failure = _describe(error)
+            # A damaged file makes its readers raise all sorts.
+            if self._is_reading and failure.kind is not FailureKind.MEMORY:
+                return self._go_on_without_checkpoint(failure)
+            return Broken(failure)
 
     def _do(self) -> Stepped | Measured:
         folder = StudyFolder(self.job.location, token=self.job.token)
         if self._trainable is None:
             self._trainable = self._restore(folder)
-            if self._trainable.steps_done and self.job.kind is JobKind.TRIAL:
+            if self._restored is not None:
                 # The crash may have come between the checkpoint and its report, or before the pruner's verdict on it
                 # was kept: the restored step is reported once more, so that the search decides as if nothing happened.
-                values = folder.read_checkpoint_values(self.job.trial_id)
-                return Stepped(self._trainable.steps_done, Measurement(values))
+                return Stepped(self._trainable.steps_done, self._restored)
         if self.job.kind is not JobKind.TRIAL or self._trainable.steps_done == self._trainable.num_steps:
             return self._evaluate()
         measurement = self._trainable.step()
@@ -154,15 +171,37 @@ class Work:
         return Stepped(self._trainable.steps_done, measurement)
 
     def _restore(self, folder: StudyFolder) -> Trainable:
+        """The trial as its checkpoint left it; at its beginning if there is none, or if it was found to be damaged.
+
+        Raises:
+            FileNotFoundError: if the trial is to be measured, and has none.
+        """
+        trial_id = self.job.trial_id
         trainable = self.job.task.build(self.job.assignment)
-        with folder.open_checkpoint(self.job.trial_id) as path:
+        if self._is_damaged:
+            return trainable
+        self._is_reading = True
+        with folder.open_checkpoint(trial_id) as path:
             if path is not None:
                 trainable.load(path)
-            elif self.job.kind is not JobKind.TRIAL:
-                raise FileNotFoundError(
-                    f"the checkpoint of trial {self.job.trial_id} is gone, so it cannot be measured"
-                )
+                if self.job.kind is JobKind.TRIAL:
+                    self._restored = Measurement(folder.read_checkpoint_values(trial_id))
+        self._is_reading = False
+        if path is None and self.job.kind is not JobKind.TRIAL:
+            raise FileNotFoundError(f"the checkpoint of trial {trial_id} is gone, so it cannot be measured")
+        if path is None and self.job.num_reported:
+            self._note = f"trial {trial_id} started from its beginning, as its checkpoint is gone"
         return trainable
+
+    def _go_on_without_checkpoint(self, failure: Failure) -> Stepped | Measured | Broken | Halted:
+        """Starts a trial from its beginning, with a note; a network that is to be measured needs its checkpoint."""
+        self._is_reading, self._is_damaged, self._restored = False, True, None
+        name = f"trial {self.job.trial_id}"
+        if self.job.kind is not JobKind.TRIAL:
+            reason = f"the checkpoint of {name} is damaged ({failure.reason}), so it cannot be measured"
+            return Broken(replace(failure, reason=reason))
+        self._note = f"{name} started from its beginning, as its checkpoint is damaged: {failure.reason}"
+        return self._try()
 
     def _evaluate(self) -> Measured:
         assert self._trainable is not None

@@ -13,6 +13,7 @@ import json
 
 from paretoseg.search.store.case_files import CaseFiles
 from paretoseg.search.store.folder import Folder
+from paretoseg.search.store.scratch import remove_stale_scratch, remove_unfinished
 from paretoseg.search.study.rescore_record import RescoreRecord
 from paretoseg.spaces.records import decode, encode, parse_json
 
@@ -30,6 +31,12 @@ class RescoreFolder:
     def __init__(self, study: Folder, name: str) -> None:
         self.folder = study.child(RESCORES).child(name)
         self.cases = CaseFiles(self.folder)
+
+    def tidy_up(self) -> None:
+        """Removes what killed processes left half-written; to be called under the lock."""
+        remove_stale_scratch()
+        remove_unfinished(self.folder)
+        remove_unfinished(self.folder.child("cases"))
 
     def write_record(self, record: RescoreRecord) -> None:
         """Keeps what is measured and how far it has come."""

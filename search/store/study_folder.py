@@ -16,7 +16,7 @@ writer.lock          held by the process that writes
 from __future__ import annotations
 
 import json
-import tempfile
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ from paretoseg.search.store.case_files import CaseFiles
 from paretoseg.search.store.folder import Folder
 from paretoseg.search.store.journal import RESTORE, Journal
 from paretoseg.search.store.lease import open_for_worker
+from paretoseg.search.store.scratch import remove_stale_scratch, remove_unfinished, scratch_folder
 from paretoseg.search.store.tables import TrialTable, check_columns, front_to_csv
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Event
@@ -37,6 +38,12 @@ from paretoseg.spaces.records import decode, encode, parse_json
 from paretoseg.trainables.trainable import CaseScore, Split, SplitRow
 
 _EXPERIMENT, _TICKET, _SPLITS = "experiment.yaml", "job.json", "splits.json"
+
+_LATEST = "latest.json"
+_LOCKED = frozenset({_EXPERIMENT, _TICKET, _SPLITS, "trials.parquet", "front.csv", "front.png"})
+"""The files of the folder itself that are written under its lock only; `paretoseg report` needs none."""
+
+_STEP = re.compile(r"step-\d{4,}(-\d+)?")
 
 SPLITS_SCHEMA = 2
 
@@ -115,6 +122,17 @@ class StudyFolder:
             self.journal.close()
             self.folder.delete("journal")
             self.folder.delete(_EXPERIMENT)
+
+    def tidy_up(self) -> None:
+        """Removes what killed processes left half-written; to be called under the lock."""
+        remove_stale_scratch()
+        remove_unfinished(self.folder, _LOCKED)
+        remove_unfinished(self.folder.child("cases"))
+        for trial in self._checkpoints.list_folders():
+            checkpoints = self._checkpoints.child(trial)
+            remove_unfinished(checkpoints)
+            for step in checkpoints.list_folders():
+                remove_unfinished(checkpoints.child(step))
 
     def write_experiment(self, text: str) -> None:
         """Keeps the composed config."""
@@ -214,37 +232,56 @@ class StudyFolder:
 
         `values` is what the trial measured at that step; it is kept beside the checkpoint.
         """
-        with tempfile.TemporaryDirectory(prefix="paretoseg-") as temporary:
-            yield Path(temporary)
+        with scratch_folder() as temporary:
+            yield temporary
             folder = self._checkpoints.child(_trial_name(trial_id))
             token = self.folder.token
             name = _step_name(step, token)
-            folder.child(name).upload(Path(temporary))
-            folder.write("latest.json", json.dumps({"step": step, "folder": name, "values": dict(values)}).encode())
+            folder.child(name).upload(temporary)
+            folder.write(_LATEST, json.dumps({"step": step, "folder": name, "values": dict(values)}).encode())
             for other in folder.list_folders():
                 if other != name and _token_of(other) <= (token or 0):
                     folder.delete(other)
 
     @contextmanager
     def open_checkpoint(self, trial_id: int) -> Iterator[Path | None]:
-        """A local copy of the trial's last complete checkpoint, or None if it has none."""
+        """A local copy of the trial's last complete checkpoint, or None if it has none.
+
+        Raises:
+            ValueError: if what names it is damaged. Whether the checkpoint itself is, its reader must find out.
+        """
         folder = self._checkpoints.child(_trial_name(trial_id))
-        if not folder.exists("latest.json"):
+        if not folder.exists(_LATEST):
             yield None
             return
-        name = json.loads(folder.read("latest.json"))["folder"]
-        with tempfile.TemporaryDirectory(prefix="paretoseg-") as temporary:
-            folder.child(name).download(Path(temporary))
-            yield Path(temporary)
+        name, _ = self._read_latest(trial_id)
+        with scratch_folder() as temporary:
+            folder.child(name).download(temporary)
+            yield temporary
 
     def has_checkpoint(self, trial_id: int) -> bool:
         """True if the trial has a complete checkpoint."""
-        return self._checkpoints.child(_trial_name(trial_id)).exists("latest.json")
+        return self._checkpoints.child(_trial_name(trial_id)).exists(_LATEST)
 
     def read_checkpoint_values(self, trial_id: int) -> Mapping[str, float]:
-        """What the trial measured at the step of its last complete checkpoint."""
-        latest = json.loads(self._checkpoints.child(_trial_name(trial_id)).read("latest.json"))
-        return {str(name): float(value) for name, value in latest["values"].items()}
+        """What the trial measured at the step of its last complete checkpoint.
+
+        Raises:
+            ValueError: if the file that holds it is damaged.
+        """
+        return self._read_latest(trial_id)[1]
+
+    def _read_latest(self, trial_id: int) -> tuple[str, Mapping[str, float]]:
+        """The folder of the trial's last complete checkpoint, and what was measured then."""
+        folder = self._checkpoints.child(_trial_name(trial_id))
+        try:
+            latest = json.loads(folder.read(_LATEST))
+            values = {str(name): float(value) for name, value in latest["values"].items()}
+            if not _STEP.fullmatch(latest["folder"]):
+                raise ValueError(f"no checkpoint is called {latest['folder']!r}")
+            return str(latest["folder"]), values
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"'{folder.location}/{_LATEST}' is damaged ({error}); restore it from a backup") from None
 
     def delete_checkpoints(self, trial_ids: Collection[int]) -> None:
         """Deletes the checkpoints of trials, where they have some."""

@@ -8,9 +8,11 @@ from rich.console import Console
 
 from paretoseg.search.commands import search as launch
 from paretoseg.search.commands.cli import main
+from paretoseg.search.store.lock import LockedError, hold_lock
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.trials.events import Opened
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 TOY = ["study=mine", "task=toy", "cluster=serial", "budget.trials=2"]
 
 
@@ -30,18 +32,30 @@ def test_a_signal_ends_the_search_at_once_until_it_takes_the_lock(monkeypatch):
         real = getattr(launch, name)
 
         def call(*arguments):
-            seen[name] = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)]
+            seen[name] = [signal.getsignal(number) for number in SIGNALS]
             return real(*arguments)
 
         monkeypatch.setattr(launch, name, call)
 
+    before = [signal.getsignal(number) for number in SIGNALS]
     for name in ("compose_new_or_stored", "make_plan", "hold_lock"):
         spy(name)
     assert main(["search", *TOY]) == 0
-    assert [handler.__name__ for handler in seen["compose_new_or_stored"]] == ["_leave"] * 2
-    assert [handler.__name__ for handler in seen["make_plan"]] == ["_leave"] * 2
-    assert seen["hold_lock"] == [signal.default_int_handler] * 2
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert [handler.__name__ for handler in seen["compose_new_or_stored"]] == ["_leave_early"] * 3
+    assert [handler.__name__ for handler in seen["make_plan"]] == ["_leave_early"] * 3
+    assert [handler.__name__ for handler in seen["hold_lock"]] == ["_interrupt"] * 3
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_a_search_removes_what_a_killed_one_left_half_written(tmp_path):
+    assert search(*TOY) == 0
+    left = tmp_path / "studies" / "mine" / ".trials.parquet.0123abcd.tmp"
+    left.write_bytes(b"half")
+    with hold_lock(StudyFolder("studies/mine").folder), pytest.raises(LockedError):
+        search(*TOY)
+    assert left.exists()
+    assert search(*TOY) == 0
+    assert not left.exists()
 
 
 def test_a_refused_command_leaves_ctrl_c_as_it_was():

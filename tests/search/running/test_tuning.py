@@ -14,6 +14,7 @@ from ray.exceptions import RayActorError
 
 from paretoseg.search.running.session import TABLE_SECONDS, Session
 from paretoseg.search.running.tuning import AgendaScheduler, AgendaSearcher, Refresher, StartClock
+from paretoseg.search.running.watchdog import RayLostError
 from paretoseg.search.running.worker import Job, Work
 from paretoseg.search.store.folder import Folder, StorageError
 from paretoseg.search.trials.events import Event, Finished, Stopped
@@ -55,8 +56,8 @@ def ray_trial(tmp_path: Path) -> Any:
 def begin(session: Session) -> tuple[AgendaScheduler, StartClock]:
     jobs: dict[str, Job] = {}
     AgendaSearcher(session, jobs, slots=1).suggest("one")
-    scheduler = AgendaScheduler(session, jobs)
-    return scheduler, StartClock(scheduler.note_start)
+    scheduler = AgendaScheduler(session, jobs, start_s=600.0)
+    return scheduler, StartClock(scheduler.note_start, scheduler.check_starts)
 
 
 def test_a_worker_that_is_lost_after_a_long_wait_for_a_place_did_not_take_too_long(
@@ -93,6 +94,26 @@ def test_a_worker_that_ended_itself_took_too_long_although_its_start_is_told_lat
     failure = session.study.trials[0].failure
     assert failure is not None
     assert failure.kind is FailureKind.TIMEOUT
+
+
+def test_a_ray_on_which_no_worker_starts_is_not_waited_for_for_ever(session: Session, clock: Clock) -> None:
+    _, start_clock = begin(session)
+    for seconds in (0.0, 300.0, 600.0):
+        clock.seconds = seconds
+        start_clock.on_step_begin(iteration=1, trials=[])
+    clock.seconds = 601.0
+    with pytest.raises(RayLostError, match="no worker has started for 600 s"):
+        start_clock.on_step_begin(iteration=1, trials=[])
+
+
+def test_a_worker_that_has_started_may_take_as_long_as_its_trial_does(
+    session: Session, clock: Clock, ray_trial: Any
+) -> None:
+    _, start_clock = begin(session)
+    start_clock.on_step_begin(iteration=1, trials=[])
+    start_clock.on_trial_start(iteration=1, trials=[ray_trial], trial=ray_trial)
+    clock.seconds = 100_000.0
+    start_clock.on_step_begin(iteration=2, trials=[ray_trial])
 
 
 def test_what_tune_keeps_of_the_clock_is_nothing(session: Session) -> None:

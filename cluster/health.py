@@ -1,0 +1,87 @@
+"""Whether a Ray is still of use: its processes here, and its nodes by the word of its head."""
+
+from __future__ import annotations
+
+import psutil
+import ray
+from ray.exceptions import RayError
+
+_VITAL = ("gcs_server", "raylet")
+"""Processes that Ray does not live without; those that it starts beside them take the raylet along when they die."""
+
+_HEAD_NODE = "node:__internal_head__"
+"""A resource that Ray gives to the head node of every cluster."""
+
+_END_SECONDS = 5.0
+
+
+class RayProcesses:
+    """The processes of the Ray that this process brings up; there is one Ray at a time."""
+
+    def __init__(self) -> None:
+        self._others: set[psutil.Process] = set()
+        self._ours: set[psutil.Process] = set()
+
+    def expect(self) -> None:
+        """Call before Ray starts: what runs here already does not belong to it."""
+        self._others, self._ours = _list_children(), set()
+
+    def remember(self) -> None:
+        """Call when Ray is up: some of its processes have other parents later, and are not found any more."""
+        self._ours = _list_children() - self._others
+
+    def find_loss(self) -> str:
+        """Which vital process has died, in words, or ''."""
+        for process in self._ours:
+            name = _name(process)
+            if name in _VITAL and not _is_alive(process):
+                return f"its process {name} died"
+        return ""
+
+    def end(self) -> None:
+        """Kills whatever is left of Ray."""
+        left = self._ours | (_list_children() - self._others)
+        for process in left:
+            try:
+                process.kill()
+            except psutil.Error:
+                continue  # it has ended by itself
+        psutil.wait_procs(left, timeout=_END_SECONDS)
+        self._ours = set()
+
+
+class RayNodes:
+    """The nodes that a search does not go on without: the one of this process, and the head."""
+
+    def __init__(self) -> None:
+        here = ray.get_runtime_context().get_node_id()
+        heads = [node["NodeID"] for node in ray.nodes() if _HEAD_NODE in node["Resources"]]
+        self._vital = {here, *heads}
+
+    def find_loss(self) -> str:
+        """Which of them has died, in words, or ''; waits as long as the head does not answer."""
+        try:
+            for node in ray.nodes():
+                if node["NodeID"] in self._vital and not node["Alive"]:
+                    return f"its node {node['NodeManagerAddress']} died"
+        except RayError as error:
+            return (str(error).splitlines() or [type(error).__name__])[0]
+        return ""
+
+
+def _list_children() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return str(process.name())
+    except psutil.Error:
+        return ""
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
