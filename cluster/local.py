@@ -69,7 +69,7 @@ class LocalConfig(DirectConfig):
         """
         for name, value in {**RAY_ENVIRONMENT, **DRIVER_ENVIRONMENT}.items():
             os.environ.setdefault(name, value)
-        # Unless told otherwise, a Ray that starts wants a token. Without one it would keep one in the home directory.
+        # Without a mode, a Ray that starts asks for a token, and without a token it keeps one in the home directory.
         os.environ.pop("RAY_AUTH_MODE", None)
         os.environ["RAY_AUTH_TOKEN"] = _make_token()
         _PROCESSES.expect()

@@ -1,6 +1,6 @@
 """Leaving a Ray that is lost: Ray Tune waits for ever for one whose head or node died.
 
-Two threads look after the main one. The first asks Ray how it is, and may wait in vain. The second counts its own
+Two threads watch. The first asks Ray how it is, and may wait in vain. The second counts its own
 looks, and not seconds, so that a process that was stopped for a while does not take Ray for silent.
 """
 
@@ -88,8 +88,8 @@ class Watchdog:
     _is_leaving: threading.Event = field(default_factory=threading.Event)
 
     def watch(self, make_probe: Callable[[], Callable[[], str]]) -> None:
-        """Looks after Ray from now on; a loss becomes a KeyboardInterrupt in the main thread."""
-        threading.Thread(target=self._look, name="look after Ray", daemon=True).start()
+        """Watches Ray from now on; a loss becomes a KeyboardInterrupt in the main thread."""
+        threading.Thread(target=self._look, name="watch Ray", daemon=True).start()
         self._asker = threading.Thread(target=self._ask, args=(make_probe,), name="ask Ray", daemon=True)
         self._asker.start()
 

@@ -93,7 +93,7 @@ def test_a_loss_interrupts_a_main_thread_that_waits() -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_main_thread_that_hears_no_signal_is_ended_from_outside() -> None:
+def test_a_main_thread_that_gets_no_signal_is_ended_from_outside() -> None:
     ended = threading.Event()
     reasons: list[str] = []
 
