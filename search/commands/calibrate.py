@@ -53,7 +53,7 @@ _DEFAULT = [name for name, levels in LEVELS.items() if not levels.leaks_label an
 
 
 @dataclass(frozen=True)
-class Order:
+class CalibrationPlan:
     """A calibration that was checked and can begin."""
 
     task: ImageTask
@@ -103,10 +103,10 @@ def calibrate(overrides: Sequence[str], output: str | None, num_cases: int | Non
     Raises:
         ValueError: for a mistake of the user's, or a training that failed.
     """
-    order = _check(overrides, output, num_cases)
+    plan = _check(overrides, output, num_cases)
     try:
-        calibration = _calibrate(order, console)
-        _finish(order, calibration, console)
+        calibration = _calibrate(plan, console)
+        _finish(plan, calibration, console)
     except KeyboardInterrupt:
         console.print("Interrupted; the same command goes on from here.", soft_wrap=True)
         return ExitCode.WORK_LEFT
@@ -117,7 +117,7 @@ def calibrate(overrides: Sequence[str], output: str | None, num_cases: int | Non
     return ExitCode.DONE
 
 
-def _check(overrides: Sequence[str], output: str | None, num_cases: int | None) -> Order:
+def _check(overrides: Sequence[str], output: str | None, num_cases: int | None) -> CalibrationPlan:
     """Everything that can be checked before the first iteration, checked."""
     words = [
         word.replace("corruptions=", "task.corruptions=", 1) if word.startswith("corruptions=") else word
@@ -141,7 +141,7 @@ def _check(overrides: Sequence[str], output: str | None, num_cases: int | None) 
     dataset = load_once(task.data)
     resources = experiment.resources
     assignment = Assignment(Candidate(), experiment.seed, resources.num_threads, "cuda" if resources.gpus else "cpu")
-    return Order(
+    return CalibrationPlan(
         task=task,
         assignment=assignment,
         cases=tuple(dataset.validation[:num_cases]),
@@ -180,54 +180,54 @@ def _locate(output: str | None, root: str, dataset: str) -> Path:
     return target
 
 
-def _calibrate(order: Order, console: Console) -> Calibration:
+def _calibrate(plan: CalibrationPlan, console: Console) -> Calibration:
     """What the file is to hold: what is there already for the same data and settings, and all that is missing."""
-    kept = _read_kept(order)
-    corruptions = order.task.battery().corruptions
+    kept = _read_kept(plan)
+    corruptions = plan.task.battery().corruptions
     missing = [name for name in corruptions if kept is None or name not in kept.corruptions]
     console.print(
-        f"Calibrating {len(missing)} of {len(corruptions)} corruptions on {len(order.cases)} validation "
-        f"cases of {load_once(order.task.data).name}; to be written: {order.target}",
+        f"Calibrating {len(missing)} of {len(corruptions)} corruptions on {len(plan.cases)} validation "
+        f"cases of {load_once(plan.task.data).name}; to be written: {plan.target}",
         markup=False,
         soft_wrap=True,
     )
     if kept is not None and not missing:
         return kept
-    if kept is None and order.target.exists():
+    if kept is None and plan.target.exists():
         console.print("Note: the file there is of other data or settings and will be replaced.", soft_wrap=True)
-    network = _prepare(order, console)
+    network = _prepare(plan, console)
     found = dict(kept.corruptions) if kept else {}
     start = time.monotonic()
     for number, name in enumerate(missing, start=1):
         found[name] = calibrate_corruption(network, name)
-        calibration = _to_calibration(order, network.clean_dice, found)
-        write_calibration(order.workplace / FILE_NAME, calibration)
+        calibration = _to_calibration(plan, network.clean_dice, found)
+        write_calibration(plan.workplace / FILE_NAME, calibration)
         left = (time.monotonic() - start) / number * (len(missing) - number)
         console.print(_describe(number, len(missing), name, found[name], left), markup=False, soft_wrap=True)
     return calibration
 
 
-def _read_kept(order: Order) -> Calibration | None:
+def _read_kept(plan: CalibrationPlan) -> Calibration | None:
     """What was measured before with the same data and settings: when it was interrupted, or for other corruptions."""
-    for path in (order.workplace / FILE_NAME, order.target):
+    for path in (plan.workplace / FILE_NAME, plan.target):
         if path.exists():
             try:
                 calibration = read_calibration(path)
             except ValueError:
                 continue  # only what was interrupted can be damaged here, and is then measured anew
-            if calibration.settings_sha256 == order.settings_sha256:
+            if calibration.settings_sha256 == plan.settings_sha256:
                 return calibration
     return None
 
 
-def _prepare(order: Order, console: Console) -> ReferenceNetwork:
+def _prepare(plan: CalibrationPlan, console: Console) -> ReferenceNetwork:
     """The reference network, trained; its checkpoints stay beside the file until all is done."""
-    workplace = order.workplace
+    workplace = plan.workplace
     mark = workplace / "settings"
-    if not mark.exists() or mark.read_text() != order.settings_sha256:
+    if not mark.exists() or mark.read_text() != plan.settings_sha256:
         shutil.rmtree(workplace, ignore_errors=True)
         workplace.mkdir()
-        mark.write_text(order.settings_sha256)
+        mark.write_text(plan.settings_sha256)
     with importing():
         from paretoseg.trainables.segmentation.reference import (  # torch and MONAI: late, refusals come first
             ReferenceNetwork,
@@ -244,8 +244,8 @@ def _prepare(order: Order, console: Console) -> ReferenceNetwork:
             markup=False,
         )
 
-    train_reference(order.task, order.assignment, workplace, observe)
-    network = ReferenceNetwork(order.task, order.assignment, workplace, order.cases)
+    train_reference(plan.task, plan.assignment, workplace, observe)
+    network = ReferenceNetwork(plan.task, plan.assignment, workplace, plan.cases)
     dice = network.clean_dice
     console.print(f"reference network: Dice {dice:.3f} on clean images", markup=False)
     if network.degenerate or dice < LEAST_DICE:
@@ -258,19 +258,19 @@ def _prepare(order: Order, console: Console) -> ReferenceNetwork:
     return network
 
 
-def _to_calibration(order: Order, clean_dice: float, found: Mapping[str, CalibratedCorruption]) -> Calibration:
-    task, assignment = order.task, order.assignment
+def _to_calibration(plan: CalibrationPlan, clean_dice: float, found: Mapping[str, CalibratedCorruption]) -> Calibration:
+    task, assignment = plan.task, plan.assignment
     dataset = load_once(task.data)
     return Calibration(
         dataset=dataset.name,
-        data_sha256=order.data_sha256,
-        settings_sha256=order.settings_sha256,
+        data_sha256=plan.data_sha256,
+        settings_sha256=plan.settings_sha256,
         reference=ReferenceRecord(
             candidate=dict(assignment.candidate.as_dict()),
             seed=assignment.seed,
             num_iterations=task.count_iterations(assignment.candidate.recipe, dataset.spatial_dims),
             clean_dice=round(clean_dice, 4),
-            num_cases=len(order.cases),
+            num_cases=len(plan.cases),
         ),
         corruptions={name: found[name] for name in LEVELS if name in found},
     )
@@ -284,19 +284,19 @@ def _describe(number: int, num_all: int, name: str, found: CalibratedCorruption,
     return f"[{number}/{num_all}] {name}: {strengths} ({found.parameter}) lose {lost} Dice points{left}{notes}"
 
 
-def _finish(order: Order, calibration: Calibration, console: Console) -> None:
+def _finish(plan: CalibrationPlan, calibration: Calibration, console: Console) -> None:
     """Puts file and picture into their place, and says how they are used."""
     from paretoseg.search.reports.calibration_picture import (
         draw_calibration,  # matplotlib: late, as it is slow to import
     )
 
-    write_calibration(order.target, calibration)
-    picture = order.target.with_suffix(".png")
+    write_calibration(plan.target, calibration)
+    picture = plan.target.with_suffix(".png")
     picture.write_bytes(draw_calibration(calibration))
-    shutil.rmtree(order.workplace, ignore_errors=True)
+    shutil.rmtree(plan.workplace, ignore_errors=True)
     console.print(
-        f"Calibration: {order.target}\nPicture:     {picture}\n"
-        f"Next: paretoseg search ... task.calibration={shlex.quote(str(order.target))}",
+        f"Calibration: {plan.target}\nPicture:     {picture}\n"
+        f"Next: paretoseg search ... task.calibration={shlex.quote(str(plan.target))}",
         markup=False,
         soft_wrap=True,
     )

@@ -41,9 +41,9 @@ def measure_certainty(folder: StudyFolder, record: StudyRecord, task: Task, *, s
 
 
 def _read_scores(folder: StudyFolder, trial_id: int, metric: str) -> ScoreTable:
-    rows = folder.read_cases(trial_id, Split.VALIDATION, metric)
+    rows = folder.cases.read(trial_id, Split.VALIDATION, metric)
     if not rows:
-        name = folder.name_cases(trial_id, Split.VALIDATION)
+        name = folder.cases.locate(trial_id, Split.VALIDATION)
         raise ValueError(f"{name} is missing or holds no {metric}, so trial {trial_id} has no interval; restore it")
     return tabulate(rows)
 

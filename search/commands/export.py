@@ -61,7 +61,7 @@ def _export(location: str, pick: str, form: str, output: str | None, console: Co
     name = _name(record.created.study, trial)
     target = Path(f"{name}-{form}" if output is None else output)
     _check_free(target)
-    with folder.open_checkpoint(trial.trial_id) as checkpoint:
+    with folder.checkpoints.open(trial.trial_id) as checkpoint:
         if checkpoint is None:
             raise ValueError(
                 f"the checkpoint of trial {trial.trial_id} is missing; restore checkpoints/ from a backup, or pick "
@@ -90,7 +90,7 @@ def _describe(
     dataset: Dataset,
     form: str,
 ) -> ModelRecord:
-    rows = {split: folder.read_cases(trial.trial_id, split) for split in Split}
+    rows = {split: folder.cases.read(trial.trial_id, split) for split in Split}
     return ModelRecord(
         name=name,
         summary=f"Trial {trial.trial_id} of the study {record.created.study}, found by paretoseg.",

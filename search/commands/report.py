@@ -120,17 +120,17 @@ def _read_scores(folder: StudyFolder, record: StudyRecord, progress: Progress) -
     finished = [trial.trial_id for trial in record.trials if trial.state is State.FINISHED]
     tested = [trial.trial_id for trial in record.trials if trial.test]
     validation = {
-        trial_id: folder.read_cases(trial_id, Split.VALIDATION)
+        trial_id: folder.cases.read(trial_id, Split.VALIDATION)
         for trial_id in progress.track(finished, description="reading cases")
     }
-    test = {trial_id: folder.read_cases(trial_id, Split.TEST) for trial_id in tested}
+    test = {trial_id: folder.cases.read(trial_id, Split.TEST) for trial_id in tested}
     metric = find_metric(record.objectives, (row for rows in validation.values() for row in rows))
     return Scores(validation, test, metric)
 
 
 def _find_certainty(folder: StudyFolder, record: StudyRecord) -> tuple[Certainty | None, list[str]]:
     """How certain the front is, or why that is not known."""
-    if not any(folder.has_cases(trial.trial_id, Split.VALIDATION) for trial in record.front.trials):
+    if not any(folder.cases.has(trial.trial_id, Split.VALIDATION) for trial in record.front.trials):
         return None, []
     try:
         return read_certainty(folder, record), []
@@ -218,7 +218,7 @@ def _draw(
     for trial in progress.track(members, description="drawing pictures"):
         assignment = Assignment(trial.candidate, trial.seed)
         try:
-            with folder.open_checkpoint(trial.trial_id) as path:
+            with folder.checkpoints.open(trial.trial_id) as path:
                 if path is None:
                     raise ValueError("its checkpoint is gone; restore it")
                 answers[trial.trial_id] = gallery.render_predictions(task, assignment, path, shown, conditions)

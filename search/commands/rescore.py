@@ -78,10 +78,10 @@ def rescore(location: str, overrides: Sequence[str], name: str | None, console: 
         plan.target.write_record(record)
         waiting = [job for job in plan.jobs if not is_done(job, record, plan.target)]
         _announce(plan, waiting, console)
-        agenda = Rescoring(record, plan.target, waiting, time.time, _show_with(console, len(waiting)))
+        queue = Rescoring(record, plan.target, waiting, time.time, _show_with(console, len(waiting)))
         if waiting:
-            _run(plan, agenda, console)
-        return _conclude(plan, agenda, console)
+            _run(plan, queue, console)
+        return _conclude(plan, queue, console)
 
 
 def _make_plan(location: str, overrides: Sequence[str], name: str | None) -> _Plan:
@@ -187,28 +187,28 @@ def _show_with(console: Console, total: int) -> Callable[[Rescored], None]:
     return show
 
 
-def _run(plan: _Plan, agenda: Rescoring, console: Console) -> None:
-    """Works the agenda off until a signal, a storage that fails or a Ray that is lost ends it."""
+def _run(plan: _Plan, queue: Rescoring, console: Console) -> None:
+    """Works the queue off until a signal, a storage that fails or a Ray that is lost ends it."""
     end_in_order("the same command", plan.cluster.abandon)
     try:
         with connect(plan.cluster, leave_ray) as (nodes, is_serial):
-            slots = 0 if is_serial else min(plan.resources.count_slots(nodes), len(agenda.waiting))
-            work_off(agenda, slots=slots, resources=plan.resources, start_s=plan.cluster.start_s)
+            slots = 0 if is_serial else min(plan.resources.count_slots(nodes), len(queue.waiting))
+            work_off(queue, slots=slots, resources=plan.resources, start_s=plan.cluster.start_s)
     except KeyboardInterrupt:
         console.print("Interrupted.")
     except RayLostError as error:
         console.print(f"Stopped: Ray is lost ({error}).", markup=False, soft_wrap=True)
     except StorageError as error:
-        agenda.halt(str(error))
+        queue.halt(str(error))
     finally:
         restore()
 
 
-def _conclude(plan: _Plan, agenda: Rescoring, console: Console) -> int:
+def _conclude(plan: _Plan, queue: Rescoring, console: Console) -> int:
     """Writes and shows the drift as far as it is known."""
-    record, folder = agenda.record, plan.target
-    if agenda.halt_reason:
-        raise StorageError(agenda.halt_reason)
+    record, folder = queue.record, plan.target
+    if queue.halt_reason:
+        raise StorageError(queue.halt_reason)
     drift = read_drift(plan.study, record)
     if drift.moves:
         objectives = record.objectives

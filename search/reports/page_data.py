@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from paretoseg.search.fronts.certainty import Certainty
-from paretoseg.search.reports.robustness_data import describe_loss
+from paretoseg.search.reports.robustness_data import describe_drop
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.trial import State, Trial
 from paretoseg.spaces.architecture import Architecture
@@ -46,7 +46,7 @@ def describe_study(record: StudyRecord, certainty: Certainty | None = None) -> d
         "front": [trial.trial_id for trial in record.front.trials],
         "trials": [
             _describe_trial(trial, trial.trial_id in members)
-            | describe_loss(trial, record.objectives)
+            | describe_drop(trial, record.objectives)
             | {"intervals": _describe_intervals(trial, certainty)}
             for trial in record.trials
         ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from paretoseg.search.trials.robustness_drop import measure_loss
+from paretoseg.search.trials.robustness_drop import measure_drop
 from paretoseg.search.trials.trial import Trial
 from paretoseg.spaces.objective import Objective
 from paretoseg.spaces.recipe import augmentation_families
@@ -14,14 +14,14 @@ from paretoseg.trainables.severities.levels import LEVELS
 from paretoseg.trainables.trainable import CLEAN, CaseScore
 
 
-def describe_loss(trial: Trial, objectives: Sequence[Objective]) -> dict[str, Any]:
+def describe_drop(trial: Trial, objectives: Sequence[Objective]) -> dict[str, Any]:
     """Drop and retention as far as they are known, and the families of image changes that the trial met in training."""
     told: dict[str, Any] = {"trainedOn": sorted(augmentation_families(trial.candidate.recipe))}
-    loss = measure_loss(objectives, trial.objectives)
-    if loss is not None:
-        told["drop"] = loss.drop
-        if loss.retention is not None:
-            told["retention"] = loss.retention
+    found = measure_drop(objectives, trial.objectives)
+    if found is not None:
+        told["drop"] = found.drop
+        if found.retention is not None:
+            told["retention"] = found.retention
     return told
 
 

@@ -26,7 +26,7 @@ def choose_trials(folder: StudyFolder, record: StudyRecord) -> list[Trial]:
     members = {trial.trial_id for trial in record.front.trials}
     if not members:
         raise ValueError("no trial is on the front yet, so there is nothing to measure; let the search go on")
-    there = [trial for trial in record.trials if trial.is_eligible and folder.has_checkpoint(trial.trial_id)]
+    there = [trial for trial in record.trials if trial.is_eligible and folder.checkpoints.has(trial.trial_id)]
     if gone := sorted(members - {trial.trial_id for trial in there}):
         raise ValueError(
             f"trial {', '.join(map(str, gone))} on the front has no checkpoint; restore checkpoints/ from a backup"
@@ -61,12 +61,12 @@ def list_jobs(
 
 def is_done(job: Job, record: RescoreRecord, target: RescoreFolder) -> bool:
     """True if the trial was measured on these cases already, and its rows are there."""
-    return record.find(job.trial_id, job.split) is not None and target.cases.has_cases(job.trial_id, job.split)
+    return record.find(job.trial_id, job.split) is not None and target.cases.has(job.trial_id, job.split)
 
 
 @dataclass
 class Rescoring:
-    """The agenda of a rescoring.
+    """The queue of a rescoring.
 
     Args:
         record: What is known so far.

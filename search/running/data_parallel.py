@@ -1,6 +1,6 @@
 """A trial on several processes: Ray Train's TorchTrainer brings them up, and they do what they are told, in step.
 
-    TrialActor                    Desk                     the trainer's workers
+    TrialActor                    RankMailbox                     the trainer's workers
     advance ──────── order ────────> ──────── take ──────> rank 0: Work, the leader
             <─────── answers ─────── <────── hand in ───── rank 1: Work, trains along
                                                            ...
@@ -24,7 +24,7 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError
 
-from paretoseg.search.running.rank_mailbox import Answers, Desk, Order
+from paretoseg.search.running.rank_mailbox import Answers, Instruction, RankMailbox
 from paretoseg.search.running.worker import Broken, Job, Outcome, Work, time_out
 from paretoseg.search.store.scratch import scratch_folder
 from paretoseg.search.trials.trial import Failure, FailureKind
@@ -70,7 +70,7 @@ class WorkerGroup:
 
     def __init__(self, team: Team) -> None:
         self._team = team
-        self._desk: Any = None
+        self._mailbox: Any = None
         self._trainer: threading.Thread | None = None
         self._job: Job | None = None
         self._is_begun = False
@@ -99,41 +99,41 @@ class WorkerGroup:
 
     def close(self) -> None:
         """Ends the processes and frees what they held; the next job finds new ones."""
-        if self._desk is None:
+        if self._mailbox is None:
             return
         assert self._trainer is not None
-        desk, self._desk = self._desk, None
-        desk.close.remote()
+        mailbox, self._mailbox = self._mailbox, None
+        mailbox.close.remote()
         # Without room on the cluster there is nobody to go home yet: then they do once they have arrived.
         self._trainer.join(_CLOSE_SECONDS)
 
     def _ask(self, job: Job) -> Answers:
         """Gives the next order, to processes that are brought up first if there are none; what came of it."""
         patience = job.timeout_min * 60
-        if self._desk is None:
-            self._desk = self._open()
-            end: Failure | None = ray.get(self._desk.gather.remote(), timeout=patience)
+        if self._mailbox is None:
+            self._mailbox = self._open()
+            end: Failure | None = ray.get(self._mailbox.gather.remote(), timeout=patience)
             if end is not None:
                 return Answers((), is_complete=False, end=end)
         if not self._is_begun:
             self._deadline = time.monotonic() + patience
-        ray.get(self._desk.order.remote(Order(None if self._is_begun else job)))
+        ray.get(self._mailbox.post.remote(Instruction(None if self._is_begun else job)))
         self._is_begun = True
         # A little longer than the job may take: a leader that looks at the clock itself gives a better account.
         left = max(self._deadline - time.monotonic(), 0.0) + _LEAVE_SECONDS
-        answers: Answers = ray.get(self._desk.collect.remote(_PATIENCE_SECONDS), timeout=left)
+        answers: Answers = ray.get(self._mailbox.collect.remote(_PATIENCE_SECONDS), timeout=left)
         return answers
 
     def _open(self) -> Any:
-        """Brings processes up in the background; the desk where they will ask for orders."""
-        desk = ray.remote(Desk).options(num_cpus=0).remote(self._team.num_workers)
-        self._trainer = threading.Thread(target=_train, args=(self._team, desk), daemon=True)
+        """Brings processes up in the background; the mailbox where they will ask for orders."""
+        mailbox = ray.remote(RankMailbox).options(num_cpus=0).remote(self._team.num_workers)
+        self._trainer = threading.Thread(target=_train, args=(self._team, mailbox), daemon=True)
         self._trainer.start()
-        return desk
+        return mailbox
 
 
-def _train(team: Team, desk: Any) -> None:
-    """Runs Ray Train's trainer until the group is closed or a worker dies, and tells the desk which."""
+def _train(team: Team, mailbox: Any) -> None:
+    """Runs Ray Train's trainer until the group is closed or a worker dies, and tells the mailbox which."""
     os.environ.update(_TRAIN_SETTINGS)
     from ray.train import FailureConfig, RunConfig, ScalingConfig  # late: it brings torch along
     from ray.train.torch import TorchTrainer
@@ -144,7 +144,7 @@ def _train(team: Team, desk: Any) -> None:
         with scratch_folder() as scratch:
             trainer = TorchTrainer(
                 _work_along,
-                train_loop_config={"desk": desk},
+                train_loop_config={"mailbox": mailbox},
                 scaling_config=ScalingConfig(
                     num_workers=team.num_workers,
                     use_gpu=team.gpus > 0,
@@ -160,33 +160,35 @@ def _train(team: Team, desk: Any) -> None:
             trainer.fit()
     except Exception as error:  # whatever it is, the trial must hear of it, and not wait for ever
         failure = _explain(error)
-    desk.end.remote(failure)
+    mailbox.end.remote(failure)
 
 
 def _work_along(config: dict[str, Any]) -> None:
     """What every rank does: takes orders until the group is closed."""
-    desk = config["desk"]
+    mailbox = config["mailbox"]
     from ray import train
 
     rank = train.get_context().get_world_rank()
     has_left = threading.Event()
-    threading.Thread(target=_watch, args=(desk, ray.util.get_current_placement_group(), has_left), daemon=True).start()
+    threading.Thread(
+        target=_watch, args=(mailbox, ray.util.get_current_placement_group(), has_left), daemon=True
+    ).start()
     work: Work | None = None
     for index in itertools.count():
-        order: Order | None = ray.get(desk.take.remote(rank, index))
+        order: Instruction | None = ray.get(mailbox.take.remote(rank, index))
         if order is None:
             break
         if order.begin is not None:
             work = Work(_place(order.begin), is_leader=rank == 0)
         assert work is not None
-        ray.get(desk.hand_in.remote(rank, index, work.advance()))
+        ray.get(mailbox.hand_in.remote(rank, index, work.advance()))
     has_left.set()
 
 
-def _watch(desk: Any, group: Any, has_left: threading.Event) -> None:
+def _watch(mailbox: Any, group: Any, has_left: threading.Event) -> None:
     """Ends this process when the group is closed and it does not leave, as in a collective that others have left."""
     try:
-        ray.get(desk.wait_until_closed.remote())
+        ray.get(mailbox.wait_until_closed.remote())
     except RayError:
         # The trial's own process died, and the controller with it: nobody else would free the resources.
         ray.util.remove_placement_group(group)

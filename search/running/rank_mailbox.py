@@ -1,4 +1,4 @@
-"""Where the ranks of a trial take their orders and hand in what came of them."""
+"""The mailbox through which the ranks of a trial get instructions and hand in outcomes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from paretoseg.search.trials.trial import Failure
 
 
 @dataclass(frozen=True)
-class Order:
+class Instruction:
     """What all ranks are to do next: begin this job, or go on with the one they have."""
 
     begin: Job | None
@@ -20,7 +20,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Answers:
-    """What came of an order."""
+    """The answers of the ranks to an instruction."""
 
     outcomes: tuple[tuple[int, Outcome], ...]
     """Rank and outcome, in the order in which they came."""
@@ -44,34 +44,34 @@ class Answers:
         return self.is_complete and self.end is None and len(reasons) == 1
 
 
-class Desk:
-    """Where orders lie until every rank has taken them, and answers until they are collected. An asynchronous actor."""
+class RankMailbox:
+    """An asynchronous actor: holds instructions until every rank has taken them, and outcomes until they are read."""
 
     def __init__(self, num_workers: int) -> None:
         self._num_workers = num_workers
-        self._orders: list[Order] = []
+        self._instructions: list[Instruction] = []
         self._answers: dict[int, Outcome] = {}
         self._arrived: set[int] = set()
         self._is_closed = False
         self._end: Failure | None = None
         self._news = asyncio.Condition()
 
-    async def order(self, order: Order) -> None:
-        """Lays an order out for all ranks."""
-        self._orders.append(order)
+    async def post(self, instruction: Instruction) -> None:
+        """Gives all ranks an instruction."""
+        self._instructions.append(instruction)
         self._answers = {}
         await self._tell()
 
-    async def take(self, rank: int, index: int) -> Order | None:
-        """The order of this index, as soon as it is there; None when the group is closed."""
+    async def take(self, rank: int, index: int) -> Instruction | None:
+        """The instruction of this index, as soon as it is there; None when the group is closed."""
         self._arrived.add(rank)
         await self._tell()
-        await self._wait_for(lambda: self._is_closed or len(self._orders) > index)
-        return None if self._is_closed else self._orders[index]
+        await self._wait_for(lambda: self._is_closed or len(self._instructions) > index)
+        return None if self._is_closed else self._instructions[index]
 
     async def hand_in(self, rank: int, index: int, outcome: Outcome) -> None:
-        """Takes what came of an order at one rank; an answer to an order of before is late and dropped."""
-        if index == len(self._orders) - 1:
+        """Takes the outcome of one rank; a late one, of an earlier instruction, is dropped."""
+        if index == len(self._instructions) - 1:
             self._answers[rank] = outcome
             await self._tell()
 
@@ -88,7 +88,7 @@ class Desk:
         return Answers(tuple(self._answers.items()), self._is_complete(), self._end)
 
     async def close(self) -> None:
-        """Sends everybody home."""
+        """Ends the group: every rank that asks for an instruction gets None."""
         self._is_closed = True
         await self._tell()
 
@@ -97,7 +97,7 @@ class Desk:
         await self._wait_for(lambda: self._is_closed)
 
     async def end(self, failure: Failure) -> None:
-        """Takes note that the workers are gone."""
+        """Records that the workers are gone."""
         self._end = failure
         await self._tell()
 

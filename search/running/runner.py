@@ -1,4 +1,4 @@
-"""Working an agenda off: on a Ray that is up, or in this very process."""
+"""Working a queue off: on a Ray that is up, or in this very process."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ray.exceptions import RayError
 from paretoseg.cluster.cluster import DirectConfig
 from paretoseg.cluster.resources import Node, Resources
 from paretoseg.cluster.serial import SerialConfig
-from paretoseg.search.running.agenda import Agenda
 from paretoseg.search.running.importing import import_ahead, importing
+from paretoseg.search.running.job_queue import JobQueue
 from paretoseg.search.running.serial import run_serially
 from paretoseg.search.running.watchdog import RayLostError, guard
 
@@ -102,11 +102,11 @@ def _own_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def work_off(agenda: Agenda, *, slots: int, resources: Resources, start_s: float = inf) -> None:
-    """Works until the agenda is over: on Ray with so many jobs at a time, or with no slots in this process.
+def work_off(queue: JobQueue, *, slots: int, resources: Resources, start_s: float = inf) -> None:
+    """Works until the queue is over: on Ray with so many jobs at a time, or with no slots in this process.
 
     Args:
-        agenda: What to do.
+        queue: What to do.
         slots: How many jobs at a time; 0 for this process.
         resources: What each of them gets.
         start_s: How long a worker may take to start, in seconds.
@@ -124,7 +124,7 @@ def work_off(agenda: Agenda, *, slots: int, resources: Resources, start_s: float
                 )
 
             run_on_ray(
-                agenda,
+                queue,
                 slots=slots,
                 cpus=resources.cpus,
                 gpus=resources.gpus,
@@ -132,7 +132,7 @@ def work_off(agenda: Agenda, *, slots: int, resources: Resources, start_s: float
                 start_s=start_s,
             )
         else:
-            run_serially(agenda)
+            run_serially(queue)
     except ValueError as error:
         # Work that has begun was checked: what is wrong now is our mistake, and must not look like a refusal.
         raise AssertionError(f"the search broke: {error}") from error

@@ -46,7 +46,7 @@ class JobSettings:
 
 @dataclass
 class Session:
-    """A study at work; the agenda of a search.
+    """A study at work; the queue of a search.
 
     Args:
         study: The state machine; already opened.
@@ -180,7 +180,7 @@ class Session:
         self.folder.write_trials(record)
         self.folder.write_front(record)
         self._checkpoints = {trial.trial_id for trial in (*record.running, *record.front.trials)}
-        self.folder.keep_checkpoints(self._checkpoints)
+        self.folder.checkpoints.keep_only(self._checkpoints)
         self._num_written, self._written_at = record.num_changes, self.now()
         # The first time all rows are built, and later those that have changed: it says nothing of the next time.
         seconds = 0.0 if is_first else self._written_at - start
@@ -228,7 +228,7 @@ class Session:
             return
         record = self.study.record
         needed = {trial.trial_id for trial in (*record.running, *record.front.trials)}
-        self.folder.delete_checkpoints((self._checkpoints | {job.trial_id}) - needed)
+        self.folder.checkpoints.delete((self._checkpoints | {job.trial_id}) - needed)
         self._checkpoints = needed
 
     def _next_to_test(self) -> Trial | None:

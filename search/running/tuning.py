@@ -1,6 +1,6 @@
-"""An agenda dressed as Ray Tune's Searcher, Scheduler and Trainable: the only module that knows Tune.
+"""A queue dressed as Ray Tune's Searcher, Scheduler and Trainable: the only module that knows Tune.
 
-Ray is transport. Every decision is the agenda's, every memory the store's; what Tune itself saves is thrown away.
+Ray is transport. Every decision is the queue's, every memory the store's; what Tune itself saves is thrown away.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from paretoseg.search.running.agenda import Agenda
 from paretoseg.search.running.data_parallel import Team, WorkerGroup
 from paretoseg.search.running.importing import importing
+from paretoseg.search.running.job_queue import JobQueue
 from paretoseg.search.running.watchdog import RayLostError
 from paretoseg.search.running.worker import Broken, Job, Outcome, Work, time_out
 from paretoseg.search.store.folder import StorageError
@@ -49,11 +49,13 @@ _FINISHED: str = Searcher.FINISHED
 T = TypeVar("T")
 
 
-def run_on_ray(agenda: Agenda, *, slots: int, cpus: float, gpus: float, workers: int = 1, start_s: float = inf) -> None:
-    """Works on a running Ray until the agenda is over. Signals are answered as before the call, not as Tune would.
+def run_on_ray(
+    queue: JobQueue, *, slots: int, cpus: float, gpus: float, workers: int = 1, start_s: float = inf
+) -> None:
+    """Works on a running Ray until the queue is over. Signals are answered as before the call, not as Tune would.
 
     Args:
-        agenda: What to do.
+        queue: What to do.
         slots: How many trials run at a time.
         cpus: CPUs per trial.
         gpus: GPUs per trial.
@@ -66,7 +68,7 @@ def run_on_ray(agenda: Agenda, *, slots: int, cpus: float, gpus: float, workers:
     os.environ.update(_TUNE_SETTINGS | {"TUNE_MAX_PENDING_TRIALS_PG": str(slots)})
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     jobs: dict[str, Job] = {}
-    scheduler = AgendaScheduler(agenda, jobs, start_s)
+    scheduler = JobScheduler(queue, jobs, start_s)
     team = Team.share_out(workers, cpus, gpus) if workers > 1 else None
     needs: Any = {"cpu": cpus, "gpu": gpus}
     if team is not None:
@@ -76,7 +78,7 @@ def run_on_ray(agenda: Agenda, *, slots: int, cpus: float, gpus: float, workers:
         tuner = tune.Tuner(
             tune.with_resources(TrialActor, needs),
             tune_config=tune.TuneConfig(
-                search_alg=AgendaSearcher(agenda, jobs, slots, team),
+                search_alg=JobSearcher(queue, jobs, slots, team),
                 scheduler=scheduler,
                 num_samples=-1,
                 reuse_actors=True,
@@ -87,7 +89,7 @@ def run_on_ray(agenda: Agenda, *, slots: int, cpus: float, gpus: float, workers:
                 name="search",
                 storage_path=str(scratch),
                 verbose=0,
-                callbacks=[StartClock(scheduler.note_start, scheduler.check_starts), OwnSignals(), Refresher(agenda)],
+                callbacks=[StartClock(scheduler.note_start, scheduler.check_starts), OwnSignals(), Refresher(queue)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
@@ -148,12 +150,12 @@ class _Forgotten:
         return {}
 
 
-class AgendaSearcher(_Forgotten, Searcher):  # type: ignore[misc]
-    """Hands the agenda's jobs to Tune, as many at a time as there are slots."""
+class JobSearcher(_Forgotten, Searcher):  # type: ignore[misc]
+    """Hands the queue's jobs to Tune, as many at a time as there are slots."""
 
-    def __init__(self, agenda: Agenda, jobs: dict[str, Job], slots: int, team: Team | None = None) -> None:
+    def __init__(self, queue: JobQueue, jobs: dict[str, Job], slots: int, team: Team | None = None) -> None:
         super().__init__(metric="training_iteration", mode="max")
-        self._agenda = agenda
+        self._queue = queue
         self._jobs = jobs
         self._slots = slots
         self._team = team
@@ -161,7 +163,7 @@ class AgendaSearcher(_Forgotten, Searcher):  # type: ignore[misc]
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next job, None while there is none, or FINISHED."""
         when_halted: dict[str, Any] | str | None = _FINISHED
-        return _guard(self._agenda, lambda: self._suggest(trial_id), when_halted)
+        return _guard(self._queue, lambda: self._suggest(trial_id), when_halted)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Nothing: the scheduler has taken the outcome."""
@@ -173,24 +175,24 @@ class AgendaSearcher(_Forgotten, Searcher):  # type: ignore[misc]
         """Nothing: the journal is the memory."""
 
     def _suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        if self._agenda.halt_reason or self._agenda.is_over():
+        if self._queue.halt_reason or self._queue.is_over():
             return _FINISHED
-        job = self._agenda.next_job() if len(self._jobs) < self._slots else None
+        job = self._queue.next_job() if len(self._jobs) < self._slots else None
         if job is None:
             return None
         self._jobs[trial_id] = job
         return {_JOB: job, _TEAM: self._team}
 
 
-class AgendaScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
-    """Takes outcomes to the agenda and tells Tune whether a trial goes on."""
+class JobScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
+    """Takes outcomes to the queue and tells Tune whether a trial goes on."""
 
-    def __init__(self, agenda: Agenda, jobs: dict[str, Job], start_s: float = inf) -> None:
+    def __init__(self, queue: JobQueue, jobs: dict[str, Job], start_s: float = inf) -> None:
         super().__init__()
         self._metric = "training_iteration"
         self._start_s = start_s
         self._waiting_since: float | None = None
-        self._agenda = agenda
+        self._queue = queue
         self._jobs = jobs
         self._began_at: dict[str, float] = {}
         self._chosen: set[str] = set()
@@ -200,17 +202,17 @@ class AgendaScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
         return True
 
     def on_trial_result(self, controller: Any, trial: RayTrial, result: dict[str, Any]) -> str:
-        """Goes on, unless the agenda ends the trial early."""
-        is_over = _guard(self._agenda, lambda: self._take(trial, result), True)
+        """Goes on, unless the queue ends the trial early."""
+        is_over = _guard(self._queue, lambda: self._take(trial, result), True)
         return str(TrialScheduler.STOP if is_over else TrialScheduler.CONTINUE)
 
     def on_trial_complete(self, controller: Any, trial: RayTrial, result: dict[str, Any]) -> None:
         """Takes the last outcome of a trial; one that was stopped early is known already."""
-        _guard(self._agenda, lambda: self._take(trial, result), True)
+        _guard(self._queue, lambda: self._take(trial, result), True)
 
     def note_start(self, trial_id: str) -> None:
         """Takes note that a worker has the job: the wait for a place is no time of the trial's."""
-        self._began_at[trial_id] = self._agenda.now()
+        self._began_at[trial_id] = self._queue.now()
 
     def check_starts(self) -> None:
         """Looks whether workers start at all.
@@ -221,7 +223,7 @@ class AgendaScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
         if not self._jobs or self._jobs.keys() & self._began_at.keys():
             self._waiting_since = None
             return
-        now = self._agenda.now()
+        now = self._queue.now()
         if self._waiting_since is None:
             self._waiting_since = now
         if now - self._waiting_since > self._start_s:
@@ -234,9 +236,9 @@ class AgendaScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
         """Takes note that the worker died."""
         job = self._jobs.pop(trial.trial_id, None)
         if job is not None:
-            now = self._agenda.now()
+            now = self._queue.now()
             failure = _explain_loss(_read_error(trial), job, now - self._began_at.get(trial.trial_id, now))
-            _guard(self._agenda, lambda: self._agenda.lose(job, failure), None)
+            _guard(self._queue, lambda: self._queue.lose(job, failure), None)
 
     def on_trial_add(self, controller: Any, trial: RayTrial) -> None:
         """Nothing to prepare."""
@@ -268,9 +270,9 @@ class AgendaScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
         assert isinstance(outcome, Outcome)
         if isinstance(outcome.result, Broken) and outcome.result.failure.kind is FailureKind.LOST:
             # Processes of the trial died, and not the worker that speaks for them.
-            self._agenda.lose(job, outcome.result.failure)
+            self._queue.lose(job, outcome.result.failure)
             return True
-        if self._agenda.take(job, outcome) or self._agenda.halt_reason:
+        if self._queue.take(job, outcome) or self._queue.halt_reason:
             return True
         self._jobs[trial.trial_id] = job
         return False
@@ -306,22 +308,22 @@ class OwnSignals(_Forgotten, tune.Callback):  # type: ignore[misc]
 
 
 class Refresher(_Forgotten, tune.Callback):  # type: ignore[misc]
-    """Lets the agenda bring its files up to date, however long no trial has reported."""
+    """Lets the queue bring its files up to date, however long no trial has reported."""
 
-    def __init__(self, agenda: Agenda) -> None:
-        self._agenda = agenda
+    def __init__(self, queue: JobQueue) -> None:
+        self._queue = queue
 
     def on_step_end(self, iteration: int, trials: list[RayTrial], **info: Any) -> None:
         """Called after every turn of Tune's loop, several times a second."""
-        _guard(self._agenda, self._agenda.refresh, None)
+        _guard(self._queue, self._queue.refresh, None)
 
 
-def _guard(agenda: Agenda, act: Callable[[], T], when_halted: T) -> T:
+def _guard(queue: JobQueue, act: Callable[[], T], when_halted: T) -> T:
     """What `act` gives; when the storage fails, the search is halted instead of Tune's loop broken."""
     try:
         return act()
     except StorageError as error:
-        agenda.halt(str(error))
+        queue.halt(str(error))
         return when_halted
 
 

@@ -166,7 +166,7 @@ class Work:
         measurement = self._trainable.step()
         if not self.is_leader:
             return Stepped(self._trainable.steps_done, measurement)
-        with folder.new_checkpoint(self.job.trial_id, self._trainable.steps_done, measurement.values) as path:
+        with folder.checkpoints.new(self.job.trial_id, self._trainable.steps_done, measurement.values) as path:
             self._trainable.save(path)
         return Stepped(self._trainable.steps_done, measurement)
 
@@ -181,11 +181,11 @@ class Work:
         if self._is_damaged:
             return trainable
         self._is_reading = True
-        with folder.open_checkpoint(trial_id) as path:
+        with folder.checkpoints.open(trial_id) as path:
             if path is not None:
                 trainable.load(path)
                 if self.job.kind is JobKind.TRIAL:
-                    self._restored = Measurement(folder.read_checkpoint_values(trial_id))
+                    self._restored = Measurement(folder.checkpoints.read_values(trial_id))
         self._is_reading = False
         if path is None and self.job.kind is not JobKind.TRIAL:
             raise FileNotFoundError(f"the checkpoint of trial {trial_id} is gone, so it cannot be measured")
@@ -210,7 +210,7 @@ class Work:
         evaluation = self._trainable.evaluate(self.job.split)
         Measurement(evaluation.costs)  # refuses what is not finite, as of the objectives
         rows = CaseFiles(open_for_worker(self.job.output or self.job.location, self.job.token))
-        rows.write_cases(self.job.trial_id, self.job.assignment.seed, self.job.split, evaluation.cases)
+        rows.write(self.job.trial_id, self.job.assignment.seed, self.job.split, evaluation.cases)
         return Measured(evaluation)
 
 

@@ -19,7 +19,7 @@ class CaseFiles:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder.child("cases")
 
-    def write_cases(self, trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> None:
+    def write(self, trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> None:
         """Keeps the scores of a trial on a split; those of an earlier attempt are replaced.
 
         Raises:
@@ -27,7 +27,7 @@ class CaseFiles:
         """
         self._folder.write(_name(trial_id, split), cases_to_parquet(trial_id, seed, split, scores))
 
-    def read_cases(self, trial_id: int, split: Split, metric: str = "") -> list[CaseScore]:
+    def read(self, trial_id: int, split: Split, metric: str = "") -> list[CaseScore]:
         """The scores of a trial on a split; none if they were not kept.
 
         Args:
@@ -43,16 +43,16 @@ class CaseFiles:
         except FileNotFoundError:
             return []
         except ValueError as error:
-            name = self.name_cases(trial_id, split)
+            name = self.locate(trial_id, split)
             raise ValueError(
                 f"{name} is damaged ({error}); restore it from a backup, or delete it to go on without"
             ) from None
 
-    def has_cases(self, trial_id: int, split: Split) -> bool:
+    def has(self, trial_id: int, split: Split) -> bool:
         """True if the scores of a trial on a split were kept."""
         return self._folder.exists(_name(trial_id, split))
 
-    def name_cases(self, trial_id: int, split: Split) -> str:
+    def locate(self, trial_id: int, split: Split) -> str:
         """Where the scores of a trial on a split lie in the study's folder."""
         return f"cases/{_name(trial_id, split)}"
 

@@ -16,34 +16,30 @@ writer.lock          held by the process that writes
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from paretoseg.cluster.cluster import Ticket
 from paretoseg.search.store.case_files import CaseFiles
+from paretoseg.search.store.checkpoints import Checkpoints
 from paretoseg.search.store.folder import Folder
 from paretoseg.search.store.journal import RESTORE, Journal
 from paretoseg.search.store.lease import open_for_worker
-from paretoseg.search.store.scratch import remove_stale_scratch, remove_unfinished, scratch_folder
+from paretoseg.search.store.scratch import remove_stale_scratch, remove_unfinished
 from paretoseg.search.store.tables import TrialTable, check_columns, front_to_csv
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Event
 from paretoseg.search.trials.transitions import check_events
 from paretoseg.spaces.domain import Int
 from paretoseg.spaces.records import decode, encode, parse_json
-from paretoseg.trainables.trainable import CaseScore, Split, SplitRow
+from paretoseg.trainables.trainable import SplitRow
 
 _EXPERIMENT, _TICKET, _SPLITS = "experiment.yaml", "job.json", "splits.json"
 
-_LATEST = "latest.json"
 _LOCKED = frozenset({_EXPERIMENT, _TICKET, _SPLITS, "trials.parquet", "front.csv", "front.png"})
 """The files of the folder itself that are written under its lock only; `paretoseg report` needs none."""
-
-_STEP = re.compile(r"step-\d{4,}(-\d+)?")
 
 SPLITS_SCHEMA = 2
 
@@ -67,8 +63,8 @@ class StudyFolder:
     def __init__(self, location: str, *, token: int | None = None) -> None:
         self.folder = open_for_worker(location, token)
         self.journal = Journal(self.folder.child("journal"))
-        self._cases = CaseFiles(self.folder)
-        self._checkpoints = self.folder.child("checkpoints")
+        self.cases = CaseFiles(self.folder)
+        self.checkpoints = Checkpoints(self.folder)
         self._trial_table = TrialTable()
 
     def exists(self) -> bool:
@@ -128,11 +124,7 @@ class StudyFolder:
         remove_stale_scratch()
         remove_unfinished(self.folder, _LOCKED)
         remove_unfinished(self.folder.child("cases"))
-        for trial in self._checkpoints.list_folders():
-            checkpoints = self._checkpoints.child(trial)
-            remove_unfinished(checkpoints)
-            for step in checkpoints.list_folders():
-                remove_unfinished(checkpoints.child(step))
+        self.checkpoints.tidy_up()
 
     def write_experiment(self, text: str) -> None:
         """Keeps the composed config."""
@@ -200,114 +192,6 @@ class StudyFolder:
         """Keeps a picture; returns where it lies."""
         self.folder.write(name, content)
         return self.folder.child(name).location
-
-    def write_cases(self, trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> None:
-        """Keeps the scores of a trial on a split; those of an earlier attempt are replaced."""
-        self._cases.write_cases(trial_id, seed, split, scores)
-
-    def read_cases(self, trial_id: int, split: Split, metric: str = "") -> list[CaseScore]:
-        """The scores of a trial on a split; none if they were not kept.
-
-        Args:
-            trial_id: The trial.
-            split: On which cases.
-            metric: If named, only the means over all foreground classes in this metric are read.
-
-        Raises:
-            ValueError: if the file is damaged.
-        """
-        return self._cases.read_cases(trial_id, split, metric)
-
-    def has_cases(self, trial_id: int, split: Split) -> bool:
-        """True if the scores of a trial on a split were kept."""
-        return self._cases.has_cases(trial_id, split)
-
-    def name_cases(self, trial_id: int, split: Split) -> str:
-        """Where the scores of a trial on a split lie in the folder."""
-        return self._cases.name_cases(trial_id, split)
-
-    @contextmanager
-    def new_checkpoint(self, trial_id: int, step: int, values: Mapping[str, float]) -> Iterator[Path]:
-        """A local folder to save into; when the block ends well, it becomes the trial's checkpoint.
-
-        `values` is what the trial measured at that step; it is kept beside the checkpoint.
-        """
-        with scratch_folder() as temporary:
-            yield temporary
-            folder = self._checkpoints.child(_trial_name(trial_id))
-            token = self.folder.token
-            name = _step_name(step, token)
-            folder.child(name).upload(temporary)
-            folder.write(_LATEST, json.dumps({"step": step, "folder": name, "values": dict(values)}).encode())
-            for other in folder.list_folders():
-                if other != name and _token_of(other) <= (token or 0):
-                    folder.delete(other)
-
-    @contextmanager
-    def open_checkpoint(self, trial_id: int) -> Iterator[Path | None]:
-        """A local copy of the trial's last complete checkpoint, or None if it has none.
-
-        Raises:
-            ValueError: if what names it is damaged. Whether the checkpoint itself is, its reader must find out.
-        """
-        folder = self._checkpoints.child(_trial_name(trial_id))
-        if not folder.exists(_LATEST):
-            yield None
-            return
-        name, _ = self._read_latest(trial_id)
-        with scratch_folder() as temporary:
-            folder.child(name).download(temporary)
-            yield temporary
-
-    def has_checkpoint(self, trial_id: int) -> bool:
-        """True if the trial has a complete checkpoint."""
-        return self._checkpoints.child(_trial_name(trial_id)).exists(_LATEST)
-
-    def read_checkpoint_values(self, trial_id: int) -> Mapping[str, float]:
-        """What the trial measured at the step of its last complete checkpoint.
-
-        Raises:
-            ValueError: if the file that holds it is damaged.
-        """
-        return self._read_latest(trial_id)[1]
-
-    def _read_latest(self, trial_id: int) -> tuple[str, Mapping[str, float]]:
-        """The folder of the trial's last complete checkpoint, and what was measured then."""
-        folder = self._checkpoints.child(_trial_name(trial_id))
-        try:
-            latest = json.loads(folder.read(_LATEST))
-            values = {str(name): float(value) for name, value in latest["values"].items()}
-            if not _STEP.fullmatch(latest["folder"]):
-                raise ValueError(f"no checkpoint is called {latest['folder']!r}")
-            return str(latest["folder"]), values
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"'{folder.location}/{_LATEST}' is damaged ({error}); restore it from a backup") from None
-
-    def delete_checkpoints(self, trial_ids: Collection[int]) -> None:
-        """Deletes the checkpoints of trials, where they have some."""
-        for trial_id in sorted(trial_ids):
-            self._checkpoints.delete(_trial_name(trial_id))
-
-    def keep_checkpoints(self, trial_ids: Collection[int]) -> None:
-        """Deletes the checkpoints of all other trials."""
-        kept = {_trial_name(trial_id) for trial_id in trial_ids}
-        for name in self._checkpoints.list_folders():
-            if name not in kept:
-                self._checkpoints.delete(name)
-
-
-def _trial_name(trial_id: int) -> str:
-    return f"trial-{trial_id:05d}"
-
-
-def _step_name(step: int, token: int | None) -> str:
-    """The folder of a checkpoint; with a token, no other session writes into it."""
-    return f"step-{step:04d}" if token is None else f"step-{step:04d}-{token:08d}"
-
-
-def _token_of(step_name: str) -> int:
-    token = step_name.removeprefix("step-").partition("-")[2]
-    return int(token) if token.isdigit() else 0
 
 
 def _no_study(folder: Folder) -> str:

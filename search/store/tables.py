@@ -12,7 +12,7 @@ from pyarrow import compute, csv, parquet
 
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Event
-from paretoseg.search.trials.robustness_drop import measure_loss
+from paretoseg.search.trials.robustness_drop import measure_drop
 from paretoseg.search.trials.trial import Trial
 from paretoseg.spaces.domain import Choice, Domain, Float, Int
 from paretoseg.spaces.recipe import augmentation_families
@@ -234,10 +234,10 @@ def _trial_row(trial: Trial, record: StudyRecord, is_on_front: bool) -> dict[str
 
 def _report(trial: Trial, record: StudyRecord) -> dict[str, Any]:
     """What is told of a trial and never optimised."""
-    loss = measure_loss(record.objectives, trial.objectives)
+    found = measure_drop(record.objectives, trial.objectives)
     return {
-        "drop": loss.drop if loss else None,
-        "retention": loss.retention if loss else None,
+        "drop": found.drop if found else None,
+        "retention": found.retention if found else None,
         "trained_on": " ".join(sorted(augmentation_families(trial.candidate.recipe))),
     }
 

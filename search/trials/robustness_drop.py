@@ -11,7 +11,7 @@ ACCURACY, ROBUSTNESS = "accuracy", "robustness"
 
 
 @dataclass(frozen=True)
-class Loss:
+class Drop:
     """What a network loses from clean to changed images.
 
     Neither number is an objective: a network that is bad everywhere loses nothing.
@@ -24,7 +24,7 @@ class Loss:
     """Robustness / accuracy, 1 for a network that loses nothing; None if the accuracy is 0."""
 
 
-def measure_loss(objectives: Sequence[Objective], values: Mapping[str, float]) -> Loss | None:
+def measure_drop(objectives: Sequence[Objective], values: Mapping[str, float]) -> Drop | None:
     """What a trial loses, or None if it is not measured, or accuracy and robustness are no scores of one unit."""
     known = {objective.name: objective for objective in objectives}
     if not {ACCURACY, ROBUSTNESS} <= known.keys() & values.keys():
@@ -33,4 +33,4 @@ def measure_loss(objectives: Sequence[Objective], values: Mapping[str, float]) -
     if pair[0].unit != pair[1].unit or {item.direction for item in pair} != {Direction.MAXIMISE}:
         return None
     accuracy, robustness = values[ACCURACY], values[ROBUSTNESS]
-    return Loss(accuracy - robustness, robustness / accuracy if accuracy > 0 else None)
+    return Drop(accuracy - robustness, robustness / accuracy if accuracy > 0 else None)

@@ -56,7 +56,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     costs = dict.fromkeys(task.cost_names(), 1.0)
     for number, means in enumerate(((0.6, 0.5), (0.7, 0.4))):
         rows = build_rows(task, *means)
-        folder.write_cases(number, 0, Split.VALIDATION, rows)
+        folder.cases.write(number, 0, Split.VALIDATION, rows)
         values = dict(summarise(rows, DICE, task.rule).values)
         events.append(Started(0.0, number, plan.space.default(), 0, "random"))
         events.append(Finished(1.0, number, values, costs, "", 0.0, 1.0))
@@ -170,7 +170,7 @@ def test_damaged_rows_are_refused_in_one_line(study: Path, capsys: pytest.Captur
 def test_rows_of_another_network_are_refused(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = read(study)
     one, other = folder.read_record().front.trials[:2]
-    folder.write_cases(other.trial_id, 0, Split.VALIDATION, folder.read_cases(one.trial_id, Split.VALIDATION))
+    folder.cases.write(other.trial_id, 0, Split.VALIDATION, folder.cases.read(one.trial_id, Split.VALIDATION))
     assert run("front", study, "--intervals") == 2
     assert f"the rows of trial {other.trial_id} give accuracy" in capsys.readouterr().err
 

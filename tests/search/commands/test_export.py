@@ -47,7 +47,7 @@ def write_study(location="studies/mine", name="mine", points=POINTS, is_tested=T
 
 
 def write_checkpoint(folder, trial_id=1):
-    with folder.new_checkpoint(trial_id, 1, {}) as path:
+    with folder.checkpoints.new(trial_id, 1, {}) as path:
         (path / "weights.pt").write_bytes(b"not weights")
 
 
@@ -263,7 +263,7 @@ def test_the_record_holds_the_scores_that_the_study_kept(monkeypatch):
     folder = write_study()
     write_checkpoint(folder)
     rows = [CaseScore("a", "here", "none", 0, "dice", 0.75), CaseScore("a", "here", "blur", 2, "dice", 0.5)]
-    folder.write_cases(1, 0, Split.TEST, rows)
+    folder.cases.write(1, 0, Split.TEST, rows)
     assert main(["export", "studies/mine", "--pick", "1", "--format", "onnx", "--output", "deep/er"]) == 0
     assert seen["scores"] == {"a": 0.75}
     assert seen["metrics"] == {"accuracy": 0.8, "robustness": 0.7, "test_accuracy": 0.8, "test_robustness": 0.7}

@@ -150,7 +150,7 @@ def test_the_front_of_trained_networks_has_pictures(copy, tiny, capsys):
     assert page.count("data:image/png;base64,") == 3 * 2
     assert len(front) <= MAX_PICTURED
     for split in (Split.VALIDATION, Split.TEST):
-        assert StudyFolder(str(study)).read_cases(front[0].trial_id, split)
+        assert StudyFolder(str(study)).cases.read(front[0].trial_id, split)
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from paretoseg.search.commands.cli import main
+from paretoseg.search.store.checkpoints import Checkpoints
 from paretoseg.search.store.lock import hold_lock
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.trainables.segmentation.trial import SegmentationTrainable
@@ -26,7 +27,7 @@ def kept(tmp_path_factory):
     """A finished study of tiny networks of which every checkpoint was kept."""
     folder = tmp_path_factory.mktemp("studies")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(StudyFolder, "keep_checkpoints", lambda self, trial_ids: None)
+        patch.setattr(Checkpoints, "keep_only", lambda self, trial_ids: None)
         assert main([*TINY, "budget.trials=3", f"storage={folder}"]) == 0
     return folder / "tiny"
 

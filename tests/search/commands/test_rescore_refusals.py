@@ -44,7 +44,7 @@ def study(tmp_path, monkeypatch):
         folder.journal.append(events.Started(1.0, number, candidate, 0, "random"))
         folder.journal.append(events.Finished(2.0, number, values, costs, "", began_at=1.0, seconds=1.0))
         if number < 2:
-            with folder.new_checkpoint(number, 4, {}) as path:
+            with folder.checkpoints.new(number, 4, {}) as path:
                 (path / "weights.pt").write_bytes(b"not weights")
     folder.journal.close()
     return Path("studies/mine")

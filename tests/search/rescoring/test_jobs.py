@@ -35,7 +35,7 @@ def folder(tmp_path):
         trainable = ToyTask().build(Assignment(candidate, 0))
         for _ in range(trainable.num_steps):
             trainable.step()
-        with folder.new_checkpoint(number, 3, {}) as path:
+        with folder.checkpoints.new(number, 3, {}) as path:
             trainable.save(path)
     folder.journal.close()
     return folder
@@ -54,20 +54,20 @@ def begin(folder, target, observe=lambda result: None):
     return Rescoring(record, target, jobs, lambda: float(next(ticks)), observe)
 
 
-def work_through(agenda):
-    while (job := agenda.next_job()) is not None:
-        assert agenda.take(job, Work(job).advance())
+def work_through(queue):
+    while (job := queue.next_job()) is not None:
+        assert queue.take(job, Work(job).advance())
 
 
 def test_the_front_is_measured_and_whoever_still_has_a_checkpoint(folder):
     record = folder.read_record()
     assert [trial.trial_id for trial in choose_trials(folder, record)] == [0, 1, 2, 3]
-    folder.keep_checkpoints({0, 1, 3})
+    folder.checkpoints.keep_only({0, 1, 3})
     assert [trial.trial_id for trial in choose_trials(folder, record)] == [0, 1, 3]
 
 
 def test_a_member_of_the_front_without_a_checkpoint_is_refused_by_number(folder):
-    folder.keep_checkpoints({0, 2})
+    folder.checkpoints.keep_only({0, 2})
     with pytest.raises(
         ValueError, match="trial 1, 3 on the front has no checkpoint; restore checkpoints/ from a backup"
     ):
@@ -90,9 +90,9 @@ def test_test_cases_are_shown_to_nobody_who_has_not_seen_them(folder, target):
 
 def test_every_result_is_kept_at_once_beside_the_study(folder, target):
     kept = []
-    agenda = begin(folder, target, lambda result: kept.append(target.read_record().results[-1]))
-    work_through(agenda)
-    assert agenda.is_over()
+    queue = begin(folder, target, lambda result: kept.append(target.read_record().results[-1]))
+    work_through(queue)
+    assert queue.is_over()
     found = [(result.trial_id, result.split) for result in kept]
     assert found == [(number, Split.VALIDATION) for number in range(4)] + [(number, Split.TEST) for number in (0, 1, 3)]
     assert all(result.objectives and not result.failure for result in kept)
@@ -101,43 +101,43 @@ def test_every_result_is_kept_at_once_beside_the_study(folder, target):
 
 
 def test_what_is_measured_is_not_measured_again_unless_its_rows_are_gone(folder, target):
-    agenda = begin(folder, target)
-    jobs = list(agenda.waiting)
-    work_through(agenda)
-    assert all(is_done(job, agenda.record, target) for job in jobs)
+    queue = begin(folder, target)
+    jobs = list(queue.waiting)
+    work_through(queue)
+    assert all(is_done(job, queue.record, target) for job in jobs)
     target.folder.delete("cases/trial-00001-test.parquet")
-    assert [(job.trial_id, job.split) for job in jobs if not is_done(job, agenda.record, target)] == [(1, Split.TEST)]
+    assert [(job.trial_id, job.split) for job in jobs if not is_done(job, queue.record, target)] == [(1, Split.TEST)]
 
 
 def test_a_job_that_breaks_is_told_and_left_to_do(folder, target):
-    agenda = begin(folder, target)
-    job = agenda.next_job()
-    folder.keep_checkpoints({1, 2, 3})
-    agenda.take(job, Work(job).advance())
-    [result] = agenda.record.results
+    queue = begin(folder, target)
+    job = queue.next_job()
+    folder.checkpoints.keep_only({1, 2, 3})
+    queue.take(job, Work(job).advance())
+    [result] = queue.record.results
     assert result.failure == "error: FileNotFoundError: the checkpoint of trial 0 is gone, so it cannot be measured"
-    assert not is_done(job, agenda.record, target)
+    assert not is_done(job, queue.record, target)
 
 
 def test_a_worker_that_is_lost_is_tried_again_but_not_for_ever(folder, target):
-    agenda = begin(folder, target)
+    queue = begin(folder, target)
     for _ in range(MAX_LOSSES):
-        job = agenda.next_job()
+        job = queue.next_job()
         assert job.trial_id == 0
-        agenda.lose(job, LOST)
-        assert agenda.record.results == ()
-    agenda.lose(agenda.next_job(), LOST)
-    assert agenda.record.results[0].failure == "lost: the worker process died"
-    assert agenda.next_job().trial_id == 1
+        queue.lose(job, LOST)
+        assert queue.record.results == ()
+    queue.lose(queue.next_job(), LOST)
+    assert queue.record.results[0].failure == "lost: the worker process died"
+    assert queue.next_job().trial_id == 1
 
 
 def test_a_storage_that_fails_ends_the_work(folder, target):
-    agenda = begin(folder, target)
-    job = agenda.next_job()
-    assert agenda.take(job, Outcome(Halted("the disk is full"), 0.0, 1.0))
-    assert agenda.is_over()
-    assert agenda.next_job() is None
-    assert agenda.halt_reason == "the disk is full"
+    queue = begin(folder, target)
+    job = queue.next_job()
+    assert queue.take(job, Outcome(Halted("the disk is full"), 0.0, 1.0))
+    assert queue.is_over()
+    assert queue.next_job() is None
+    assert queue.halt_reason == "the disk is full"
 
 
 def test_jobs_name_folders_that_mean_the_same_everywhere(folder, target, monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""The desk between a trial and its processes, and what is made of their answers; no Ray is up."""
+"""The mailbox between a trial and its processes, and what is made of their answers; no Ray is up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from ray.exceptions import OutOfMemoryError
 
 from paretoseg.search.running.data_parallel import Team, _explain
-from paretoseg.search.running.rank_mailbox import Answers, Desk, Order
+from paretoseg.search.running.rank_mailbox import Answers, Instruction, RankMailbox
 from paretoseg.search.running.worker import Broken, Halted, Job, JobKind, Outcome, Stepped
 from paretoseg.search.trials.trial import Failure, FailureKind
 from paretoseg.spaces.objective import Measurement
@@ -18,7 +18,7 @@ from paretoseg.trainables.trainable import Assignment
 
 JOB = Job(JobKind.TRIAL, 3, Assignment(Candidate(), 0), ToyTask(), "/study", timeout_min=1.0)
 LOST = Failure(FailureKind.LOST, "gone")
-GO_ON = Order(None)
+GO_ON = Instruction(None)
 
 
 def outcome(result: Stepped | Broken | Halted) -> Outcome:
@@ -34,28 +34,28 @@ def broken(reason: str) -> Outcome:
 
 
 def test_every_rank_takes_every_order_in_turn_however_late_it_comes() -> None:
-    async def play() -> list[Order | None]:
-        desk = Desk(2)
-        waiting = asyncio.ensure_future(desk.take(0, 0))
+    async def play() -> list[Instruction | None]:
+        mailbox = RankMailbox(2)
+        waiting = asyncio.ensure_future(mailbox.take(0, 0))
         await asyncio.sleep(0)
-        await desk.order(Order(JOB))
-        await desk.order(GO_ON)
-        return [await waiting, await desk.take(1, 0), await desk.take(1, 1), await desk.take(0, 1)]
+        await mailbox.post(Instruction(JOB))
+        await mailbox.post(GO_ON)
+        return [await waiting, await mailbox.take(1, 0), await mailbox.take(1, 1), await mailbox.take(0, 1)]
 
-    assert asyncio.run(play()) == [Order(JOB), Order(JOB), GO_ON, GO_ON]
+    assert asyncio.run(play()) == [Instruction(JOB), Instruction(JOB), GO_ON, GO_ON]
 
 
 def test_the_answers_are_collected_when_all_are_there_and_late_ones_are_dropped() -> None:
     async def play() -> Answers:
-        desk = Desk(2)
-        await desk.order(Order(JOB))
-        await desk.order(GO_ON)
-        collecting = asyncio.ensure_future(desk.collect(60.0))
-        await desk.hand_in(0, 1, stepped(0.7))
-        await desk.hand_in(1, 0, stepped(0.1))
+        mailbox = RankMailbox(2)
+        await mailbox.post(Instruction(JOB))
+        await mailbox.post(GO_ON)
+        collecting = asyncio.ensure_future(mailbox.collect(60.0))
+        await mailbox.hand_in(0, 1, stepped(0.7))
+        await mailbox.hand_in(1, 0, stepped(0.1))
         await asyncio.sleep(0)
         assert not collecting.done()
-        await desk.hand_in(1, 1, stepped(0.2))
+        await mailbox.hand_in(1, 1, stepped(0.2))
         return await collecting
 
     answers = asyncio.run(play())
@@ -66,11 +66,11 @@ def test_the_answers_are_collected_when_all_are_there_and_late_ones_are_dropped(
 
 def test_a_rank_that_fails_alone_does_not_keep_the_trial_waiting() -> None:
     async def play() -> Answers:
-        desk = Desk(3)
-        await desk.order(Order(JOB))
-        await desk.hand_in(2, 0, broken("out of memory"))
-        await desk.hand_in(0, 0, broken("connection closed by peer"))
-        return await desk.collect(0.0)
+        mailbox = RankMailbox(3)
+        await mailbox.post(Instruction(JOB))
+        await mailbox.hand_in(2, 0, broken("out of memory"))
+        await mailbox.hand_in(0, 0, broken("connection closed by peer"))
+        return await mailbox.collect(0.0)
 
     answers = asyncio.run(play())
     assert not answers.is_complete
@@ -80,12 +80,12 @@ def test_a_rank_that_fails_alone_does_not_keep_the_trial_waiting() -> None:
 
 def test_workers_that_are_gone_end_the_waiting_of_all() -> None:
     async def play() -> tuple[Answers, Failure | None]:
-        desk = Desk(2)
-        arriving = asyncio.ensure_future(desk.gather())
-        await desk.order(Order(JOB))
-        collecting = asyncio.ensure_future(desk.collect(60.0))
+        mailbox = RankMailbox(2)
+        arriving = asyncio.ensure_future(mailbox.gather())
+        await mailbox.post(Instruction(JOB))
+        collecting = asyncio.ensure_future(mailbox.collect(60.0))
         await asyncio.sleep(0)
-        await desk.end(LOST)
+        await mailbox.end(LOST)
         return await collecting, await arriving
 
     answers, end = asyncio.run(play())
@@ -94,13 +94,13 @@ def test_workers_that_are_gone_end_the_waiting_of_all() -> None:
 
 
 def test_a_closed_group_sends_everybody_home() -> None:
-    async def play() -> list[Order | None]:
-        desk = Desk(2)
-        waiting = asyncio.ensure_future(desk.take(1, 0))
-        watching = asyncio.ensure_future(desk.wait_until_closed())
-        await desk.close()
+    async def play() -> list[Instruction | None]:
+        mailbox = RankMailbox(2)
+        waiting = asyncio.ensure_future(mailbox.take(1, 0))
+        watching = asyncio.ensure_future(mailbox.wait_until_closed())
+        await mailbox.close()
         await watching
-        return [await waiting, await desk.take(0, 0)]
+        return [await waiting, await mailbox.take(0, 0)]
 
     assert asyncio.run(play()) == [None, None]
 

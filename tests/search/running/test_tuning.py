@@ -13,7 +13,7 @@ from ray import cloudpickle
 from ray.exceptions import RayActorError
 
 from paretoseg.search.running.session import TABLE_SECONDS, Session
-from paretoseg.search.running.tuning import AgendaScheduler, AgendaSearcher, Refresher, StartClock
+from paretoseg.search.running.tuning import JobScheduler, JobSearcher, Refresher, StartClock
 from paretoseg.search.running.watchdog import RayLostError
 from paretoseg.search.running.worker import Job, Work
 from paretoseg.search.store.folder import Folder, StorageError
@@ -22,7 +22,7 @@ from paretoseg.search.trials.trial import FailureKind, State
 from tests.builders import build_session
 
 TUNE_TRIAL: Any = SimpleNamespace(trial_id="one")
-STOP, CONTINUE = AgendaScheduler.STOP, AgendaScheduler.CONTINUE
+STOP, CONTINUE = JobScheduler.STOP, JobScheduler.CONTINUE
 
 
 class Clock:
@@ -53,10 +53,10 @@ def ray_trial(tmp_path: Path) -> Any:
     return SimpleNamespace(trial_id="one", pickled_error_file=str(error))
 
 
-def begin(session: Session) -> tuple[AgendaScheduler, StartClock]:
+def begin(session: Session) -> tuple[JobScheduler, StartClock]:
     jobs: dict[str, Job] = {}
-    AgendaSearcher(session, jobs, slots=1).suggest("one")
-    scheduler = AgendaScheduler(session, jobs, start_s=600.0)
+    JobSearcher(session, jobs, slots=1).suggest("one")
+    scheduler = JobScheduler(session, jobs, start_s=600.0)
     return scheduler, StartClock(scheduler.note_start, scheduler.check_starts)
 
 
@@ -126,8 +126,8 @@ class Tune:
 
     def __init__(self, session: Session) -> None:
         jobs: dict[str, Job] = {}
-        self.searcher = AgendaSearcher(session, jobs, slots=2)
-        self.scheduler = AgendaScheduler(session, jobs)
+        self.searcher = JobSearcher(session, jobs, slots=2)
+        self.scheduler = JobScheduler(session, jobs)
         suggestion = self.searcher.suggest("one")
         assert isinstance(suggestion, dict)
         self.work = Work(suggestion["job"])
@@ -175,13 +175,13 @@ def test_a_journal_that_cannot_be_written_ends_the_search(
     assert tune.step() == STOP
     assert "No space left on device" in session.halt_reason
     assert session.is_over()
-    assert tune.searcher.suggest("two") == AgendaSearcher.FINISHED
+    assert tune.searcher.suggest("two") == JobSearcher.FINISHED
 
 
 def test_a_search_that_was_halted_does_not_wait_for_the_other_trials(session: Session, tune: Tune) -> None:
     assert isinstance(tune.searcher.suggest("two"), dict)
     session.halt("the disk of another worker is full")
-    assert tune.searcher.suggest("three") == AgendaSearcher.FINISHED
+    assert tune.searcher.suggest("three") == JobSearcher.FINISHED
     assert tune.step() == STOP
 
 

@@ -133,15 +133,15 @@ def test_the_rows_of_a_trial_that_arrive_late_do_not_replace_those_of_the_next_o
         late = CaseFiles(slow.folder)
         line.delay_next_put()
         with pytest.raises(StorageError, match="timed out"):
-            late.write_cases(0, 0, Split.VALIDATION, [])
+            late.write(0, 0, Split.VALIDATION, [])
         with locked(quick, LATEST):
             place = StudyFolder(quick.address, token=quick.token)
-            place.write_cases(0, 0, Split.VALIDATION, scores)
+            place.cases.write(0, 0, Split.VALIDATION, scores)
             with pytest.raises(Exception, match="precondition"):
                 line.deliver()
             with pytest.raises(TakenOverError):
-                late.write_cases(0, 0, Split.VALIDATION, [])
-    assert StudyFolder(study.address).read_cases(0, Split.VALIDATION) == scores
+                late.write(0, 0, Split.VALIDATION, [])
+    assert StudyFolder(study.address).cases.read(0, Split.VALIDATION) == scores
 
 
 # Both look, then both write
@@ -208,7 +208,7 @@ def test_a_search_that_does_not_know_that_it_has_lost_the_study_changes_nothing_
             lambda: loser.take(work[0].job, unreported),
             loser.next_job,
             lambda: slow.write_trials(loser.study.record),
-            lambda: slow.keep_checkpoints(set()),
+            lambda: slow.checkpoints.keep_only(set()),
         ):
             with pytest.raises(StorageError, match="another process has taken the study over"):
                 act()
@@ -217,19 +217,19 @@ def test_a_search_that_does_not_know_that_it_has_lost_the_study_changes_nothing_
     assert [trial.state for trial in record.trials] == [State.FINISHED] * 4
     assert {path: remote.child(path).list_files() for path in ("cases", "journal")} == kept
     for trial in record.front.trials:
-        assert StudyFolder(remote.address).has_checkpoint(trial.trial_id)
+        assert StudyFolder(remote.address).checkpoints.has(trial.trial_id)
 
 
 def test_checkpoints_of_two_sessions_of_one_trial_do_not_mix(remote):
     slow, quick = StudyFolder(remote.address, token=1), StudyFolder(remote.address, token=2)
 
     def save(folder: StudyFolder, text: str) -> None:
-        with folder.new_checkpoint(0, 1, {"accuracy": 0.5}) as path:
+        with folder.checkpoints.new(0, 1, {"accuracy": 0.5}) as path:
             (path / "weights").write_text(text)
 
     save(slow, "slow")
     save(quick, "quick")
     with pytest.raises(TakenOverError):
         save(slow, "slow again")
-    with StudyFolder(remote.address).open_checkpoint(0) as path:
+    with StudyFolder(remote.address).checkpoints.open(0) as path:
         assert (path / "weights").read_text() == "quick"

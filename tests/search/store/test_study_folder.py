@@ -14,12 +14,12 @@ def folder(tmp_path):
 
 
 def save(folder, trial_id, step, text):
-    with folder.new_checkpoint(trial_id, step, VALUES) as path:
+    with folder.checkpoints.new(trial_id, step, VALUES) as path:
         (path / "weights").write_text(text)
 
 
 def restore(folder, trial_id):
-    with folder.open_checkpoint(trial_id) as path:
+    with folder.checkpoints.open(trial_id) as path:
         return (path / "weights").read_text() if path else None
 
 
@@ -34,7 +34,7 @@ def test_the_last_checkpoint_of_a_trial_is_the_one_that_is_opened(folder):
 
 def test_a_checkpoint_that_was_not_completed_is_none(folder):
     save(folder, 0, 1, "one")
-    saving = folder.new_checkpoint(0, 2, VALUES)
+    saving = folder.checkpoints.new(0, 2, VALUES)
     (saving.__enter__() / "weights").write_text("half")
     assert not saving.__exit__(RuntimeError, RuntimeError("killed"), None)
     assert restore(folder, 0) == "one"
@@ -48,15 +48,15 @@ def test_a_crash_between_weights_and_their_announcement_leaves_the_last_checkpoi
 
 def test_what_was_measured_stands_beside_the_checkpoint(folder):
     save(folder, 0, 1, "one")
-    assert folder.read_checkpoint_values(0) == VALUES
+    assert folder.checkpoints.read_values(0) == VALUES
 
 
 def test_only_the_asked_checkpoints_are_kept(folder):
     for trial_id in range(4):
         save(folder, trial_id, 1, str(trial_id))
-    folder.keep_checkpoints({1, 3, 7})
+    folder.checkpoints.keep_only({1, 3, 7})
     assert [restore(folder, trial_id) for trial_id in range(4)] == [None, "1", None, "3"]
-    folder.keep_checkpoints(set())
+    folder.checkpoints.keep_only(set())
     assert folder.folder.child("checkpoints").list_folders() == []
 
 
@@ -88,16 +88,16 @@ def test_the_config_is_kept_as_it_was_written(folder):
 
 def test_the_scores_of_a_trial_come_back_as_they_were(folder):
     scores = [CaseScore("</script>", "hére", "none", 0, "dice", 0.5), CaseScore("b", "", "blur", 4, "dice", 0.25)]
-    folder.write_cases(3, 7, Split.TEST, scores)
-    assert folder.read_cases(3, Split.TEST) == scores
-    assert folder.read_cases(3, Split.VALIDATION) == []
+    folder.cases.write(3, 7, Split.TEST, scores)
+    assert folder.cases.read(3, Split.TEST) == scores
+    assert folder.cases.read(3, Split.VALIDATION) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 no more"])
 def test_scores_that_are_damaged_are_refused_with_the_name_of_the_file(folder, content):
     folder.folder.child("cases").write("trial-00003-test.parquet", content)
     with pytest.raises(ValueError, match=r"cases/trial-00003-test\.parquet is damaged .*; restore it") as error:
-        folder.read_cases(3, Split.TEST)
+        folder.cases.read(3, Split.TEST)
     assert "\n" not in str(error.value)
 
 

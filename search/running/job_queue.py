@@ -9,7 +9,7 @@ from paretoseg.search.running.worker import Job, Outcome
 from paretoseg.search.trials.trial import Failure
 
 
-class Agenda(Protocol):
+class JobQueue(Protocol):
     """Jobs, handed out one by one; every decision is taken here, a runner only carries.
 
     `search.running.session.Session` is that of a search, `search.rescoring.jobs.Rescoring` that of a rescoring.
@@ -36,7 +36,7 @@ class Agenda(Protocol):
         ...
 
     def lose(self, job: Job, failure: Failure) -> None:
-        """Takes note that the worker of a job died."""
+        """Records that the worker of a job died."""
         ...
 
     def refresh(self) -> None:
