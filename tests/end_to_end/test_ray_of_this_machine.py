@@ -62,22 +62,22 @@ def test_only_this_user_on_this_machine_can_join_the_ray_of_a_search(command: Co
     assert joined.stdout == "AuthenticationError\n"
 
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate()
     assert process.returncode == 75, output
     assert "Work is left; resume with: paretoseg search study=alone" in output
     assert "SIGTERM received" not in output
-    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert psutil.wait_procs(children)[1] == []
 
 
 @pytest.mark.parametrize("name", ["raylet", "gcs_server"])
 def test_a_search_whose_ray_dies_ends_with_work_left(command: Command, name: str) -> None:
     process, children = start(command, name)
     next(child for child in children if child.name() == name).kill()
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate()
 
     assert process.returncode == 75, output
     assert f"Ray is lost (its process {name} died)" in output
     assert f"resume with: paretoseg search study={name}" in output
     assert "Traceback" not in output
     assert not [record for record in command.records(name) if record["kind"] == "failed"]
-    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert psutil.wait_procs(children)[1] == []
