@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import psutil
 import ray
 from ray.exceptions import RayError
@@ -12,6 +15,9 @@ _VITAL = ("gcs_server", "raylet")
 _HEAD_NODE = "node:__internal_head__"
 """A resource that Ray gives to the head node of every cluster."""
 
+_RAY_FOLDER = f"{Path(ray.__file__).parent}{os.sep}"
+"""Where the programs are that Ray starts."""
+
 _END_SECONDS = 5.0
 
 
@@ -19,16 +25,11 @@ class RayProcesses:
     """The processes of the Ray that this process brings up; there is one Ray at a time."""
 
     def __init__(self) -> None:
-        self._others: set[psutil.Process] = set()
         self._ours: set[psutil.Process] = set()
-
-    def expect(self) -> None:
-        """Call before Ray starts: what runs here already does not belong to it."""
-        self._others, self._ours = _list_children(), set()
 
     def remember(self) -> None:
         """Call when Ray is up: some of its processes have other parents later, and are not found any more."""
-        self._ours = _list_children() - self._others
+        self._ours = _list_processes()
 
     def find_loss(self) -> str:
         """Which vital process has died, in words, or ''."""
@@ -40,7 +41,7 @@ class RayProcesses:
 
     def end(self) -> None:
         """Kills whatever is left of Ray."""
-        left = self._ours | (_list_children() - self._others)
+        left = self._ours | _list_processes()
         for process in left:
             try:
                 process.kill()
@@ -69,8 +70,19 @@ class RayNodes:
         return ""
 
 
-def _list_children() -> set[psutil.Process]:
-    return set(psutil.Process().children(recursive=True))
+def _list_processes() -> set[psutil.Process]:
+    """Ray's own children of this process, and all that they started.
+
+    Another child, such as the one that tracks a search, may run and start processes at any time.
+    """
+    found = set()
+    for child in psutil.Process().children():
+        try:
+            if any(word.startswith(_RAY_FOLDER) for word in child.cmdline()):
+                found |= {child, *child.children(recursive=True)}
+        except psutil.Error:
+            continue  # it has just ended
+    return found
 
 
 def _name(process: psutil.Process) -> str:

@@ -72,7 +72,6 @@ class LocalConfig(DirectConfig):
         # Without a mode, a Ray that starts asks for a token, and without a token it keeps one in the home directory.
         os.environ.pop("RAY_AUTH_MODE", None)
         os.environ["RAY_AUTH_TOKEN"] = _make_token()
-        _PROCESSES.expect()
         try:
             with _on_loopback():
                 ray.init(
