@@ -1,7 +1,7 @@
 """The root config, the table of all choices, and how the command line becomes real objects.
 
-Dataclasses are the schema and stand beside what they build; YAML holds deltas. Nothing outside this module and
-`resuming` ever sees Hydra or OmegaConf: `compose` returns an `Experiment` of plain objects.
+Dataclasses are the schema and stand beside what they build; YAML files hold differences from the defaults. Nothing
+outside this folder sees Hydra or OmegaConf: `compose` returns an `Experiment` of plain objects.
 """
 
 from __future__ import annotations
@@ -75,15 +75,15 @@ CHANGEABLE = (
     *("budget", "resources", "cluster", "storage", "tracking"),
     *("data.root", "data.shift", "data.cache", "data.cache_gb"),
 )
-"""What a resumed study may be given anew; everything else would make its trials incomparable.
+"""What may change when a study is resumed; any other change would make its trials incomparable.
 
-Data may have moved, and so may the folders of shift sets: the study knows by hashes whether it is still the same.
+Data may have moved, and so may the folders of shift sets: the study checks by hashes that they hold the same data.
 """
 
 
 @dataclass
 class Experiment:
-    """Everything that a search is told."""
+    """All settings of a search."""
 
     study: str = MISSING
     """Name of the study, and of its folder."""
@@ -152,7 +152,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Composed:
-    """A composed config and the text that it is kept as: all keys but `storage`."""
+    """A composed config and its stored text: all keys but `storage`."""
 
     experiment: Experiment
     text: str
@@ -201,7 +201,7 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
         raise ValueError(one_line(error)) from None
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
         raise ValueError(
-            f"study must be at most 100 letters, digits, '.', '_' or '-' and begin with a letter or digit, got {name!r}"
+            f"study must be at most 100 letters, digits, '.', '_' or '-' and start with a letter or digit, got {name!r}"
         )
     return config
 
@@ -230,7 +230,7 @@ def to_composed(config: DictConfig) -> Composed:
     Raises:
         ValueError: for a value that is out of range, in one line.
     """
-    # The folder knows where it lies, and a URI may hold a secret: neither is kept in it.
+    # A study's folder may be moved, and a URI may hold a secret: the stored text does not say where it lies.
     text = OmegaConf.to_yaml(OmegaConf.masked_copy(config, [str(key) for key in config if key != "storage"]))
     try:
         experiment = OmegaConf.to_object(config)
@@ -266,7 +266,7 @@ def _check_option(override: Override) -> None:
 
 
 def _keys_of_options() -> dict[str, str]:
-    """Every key that an option of a group brings, with all options that do."""
+    """Every key of an option of a group, with all options that have it."""
     found: dict[str, list[str]] = {}
     for group, options in CHOICES.items():
         for name, node in options.items():

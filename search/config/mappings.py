@@ -1,7 +1,7 @@
-"""Keys of the task that hold mappings, filled in when a study begins. Before, they held lines of text: both are read.
+"""Keys of the task that hold mappings, filled in when a study starts. Older studies hold lines of text: both are read.
 
-A study of then keeps its lines in `experiment.yaml`, and its commands may name them: `task.strengths=["motion: 1 2 3 4
-5"]`. They become mappings before anything else looks at them.
+Such a study has lines in `experiment.yaml`, and its commands may have them: `task.strengths=["motion: 1 2 3 4 5"]`.
+They become mappings before any other code reads them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def read_mapping(key: str, value: object) -> dict[str, Any]:
 
 
 def put(config: DictConfig, key: str, value: Mapping[str, Any]) -> None:
-    """Writes a mapping in the place of what a key holds; a plain update would merge the two.
+    """Replaces the value of a key by a mapping; a plain update would merge the two.
 
     Raises:
         ValueError: if the config has other types there; the message names the key.
@@ -74,7 +74,7 @@ SETTLED: Mapping[str, tuple[Callable[[list[str]], dict[str, Any]], str]] = {
     "task.strengths": (_read_strengths, "{gaussian_blur: [0.5, 1, 2, 3, 4]}"),
     "task.reference_errors": (_read_errors, "{corruptions: {gaussian_blur: {2: 0.125}}, shifts: {fluo_520: 0.31}}"),
 }
-"""What is filled in when a study begins, with how its lines were read, and an example of the mapping.
+"""The keys that are filled in when a study starts, each with a reader of older lines and an example of the mapping.
 
-A resumed study keeps it, unless it is asked for otherwise.
+A resumed study keeps its values, unless the command asks for others.
 """

@@ -1,4 +1,4 @@
-"""What is typed behind `paretoseg search`: words that read key=value. Free of Hydra, which reads them."""
+"""The overrides after `paretoseg search`: words of the form key=value. Does not import Hydra, which reads them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def dict_of(overrides: Sequence[str]) -> dict[str, str]:
 
 
 def take_literally(override: str) -> str:
-    """The override, quoted if it names a study or a place: those are what was typed, no number, list or choice."""
+    """The override, quoted if it names a study or a storage: they are text as typed, never a number or a list."""
     key, equals, value = override.partition("=")
     if key not in ("study", "storage") or not value or value[0] in "'\"":
         return override
@@ -26,7 +26,7 @@ def quote(value: str) -> str:
 
 
 def one_line(error: Exception) -> str:
-    """The point of Hydra's message: the first line of what caused it, and the key it speaks of."""
+    """The point of Hydra's message: the first line of its cause, and the key that it is about."""
     root: BaseException = error
     while root.__cause__ is not None:
         root = root.__cause__

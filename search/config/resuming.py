@@ -1,4 +1,4 @@
-"""Going on with a study: what it was begun with, what may be given anew, and what would spoil it."""
+"""Resuming a study: what it was started with, what may change, and what would make its trials incomparable."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ DAMAGED = "experiment.yaml is damaged; restore it from a backup"
 def compose_again(
     stored: Sequence[str], stored_text: str, overrides: Sequence[str], changeable: Collection[str] = CHANGEABLE
 ) -> Composed:
-    """The experiment of a study that exists: what it began with, and what may be given anew.
+    """The experiment of an existing study: what it was started with, and the changes that are allowed.
 
     Args:
-        stored: The overrides that the study began with.
-        stored_text: The composed config that the study keeps; wherever defaults have changed since, it wins, and so it
-            does for what may be given anew and is not.
+        stored: The overrides that the study was started with.
+        stored_text: The composed config that the study keeps. It wins over defaults that have changed since, also for
+            keys that may change but are not asked for.
         overrides: What is asked for now.
-        changeable: Keys and groups that may be given anew.
+        changeable: Keys and groups that may change.
 
     Raises:
         ValueError: if the overrides ask for something that would make the study's trials incomparable, or the text is
@@ -48,7 +48,7 @@ def compose_again(
     kept, now = flatten(_read_config(stored_text)), flatten(config)
     before, asked = dict_of(stored), dict_of(overrides)
     switched = {key for key in asked.keys() & _GROUPS.difference(CHANGEABLE) if asked[key] != before.get(key)}
-    # Where the search last ran on another cluster than now, as inside a job, the keys of that one say nothing here.
+    # If the search last ran on another cluster than now, as inside a job, that cluster's keys do not apply here.
     is_same_cluster = _keys_in("cluster", kept) == _keys_in("cluster", now) and "cluster" not in asked
     for key, value in kept.items():
         group = key.split(".")[0]
@@ -66,8 +66,8 @@ def compose_again(
             )
         elif key in asked or switched:
             raise ValueError(
-                f"study '{config.study}' was begun with {key}={value} and cannot go on with {key}={now[key]}; "
-                f"leave it out to resume, or begin another study with study=<name>"
+                f"study '{config.study}' was started with {key}={value} and cannot go on with {key}={now[key]}; "
+                f"leave it out to resume, or start another study with study=<name>"
             )
         _update(config, key, value)
     return to_composed(config)
@@ -108,26 +108,26 @@ def _keys_in(group: str, leaves: Mapping[str, Any]) -> set[str]:
 
 
 def _compose_options(overrides: Sequence[str]) -> DictConfig:
-    """The config as far as the options of its groups go; the keys in them may belong to other options."""
+    """The config with only the options of its groups, as single keys may belong to other options."""
     return compose_config([f"{key}={value}" for key, value in dict_of(overrides).items() if key in {*_GROUPS, "study"}])
 
 
-def _check_same_options(begun: DictConfig, config: DictConfig) -> None:
-    """Refuses another option of a group: its keys differ, so comparing values would pass over it."""
+def _check_same_options(stored: DictConfig, config: DictConfig) -> None:
+    """Refuses another option of a group: its keys differ, so comparing values would miss it."""
     for group, options in CHOICES.items():
         names: dict[Any, str] = {node: name for name, node in options.items()}
-        before, now = (names[OmegaConf.get_type(item[group])] for item in (begun, config))
+        before, now = (names[OmegaConf.get_type(item[group])] for item in (stored, config))
         if group not in CHANGEABLE and before != now:
             raise ValueError(
-                f"study '{config.study}' was begun with {group}={before} and cannot go on with {group}={now}; "
-                f"leave it out to resume, or begin another study with study=<name>"
+                f"study '{config.study}' was started with {group}={before} and cannot go on with {group}={now}; "
+                f"leave it out to resume, or start another study with study=<name>"
             )
 
 
 def merge_overrides(stored: Sequence[str], overrides: Sequence[str]) -> list[str]:
-    """The stored overrides with the new ones in their place or behind them; the last of a key counts.
+    """The stored overrides, replaced and extended by the new ones.
 
-    When another cluster is chosen, the keys of the stored one are not carried over.
+    When another cluster is chosen, the keys of the stored one are dropped.
     """
     before, asked = dict_of(stored), dict_of(overrides)
     switched = {key for key in asked if key in CHOICES and key in CHANGEABLE and asked[key] != before.get(key)}

@@ -1,7 +1,7 @@
-"""What a study reads once, when it begins, and keeps in its config from then on: strengths, errors of a reference.
+"""What a study reads once, when it starts, and then keeps in its config: strengths, and the errors of a reference.
 
-Resuming, reports, exports and rescoring read them there: a calibration's file may go, and defaults may change, without
-a trial becoming incomparable. What there is to settle is known by the settings of the task.
+Resuming, reports, exports and rescoring read them there. So a calibration file may be deleted, and defaults may change,
+and trials stay comparable. The settings of the task define what is read.
 """
 
 from __future__ import annotations

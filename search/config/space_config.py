@@ -1,4 +1,4 @@
-"""The keys `space.*`, and the search space that they ask for."""
+"""The keys `space.*`, and the search space that they describe."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def build_space(space: Any, *, matched_by: str) -> SearchSpace:
     if not matched_by:
         return SearchSpace(wishes, space.preset)
     if "width" in wishes:
-        raise ValueError(f"the width follows from {matched_by}; leave out one of it and space.width")
+        raise ValueError(f"the width follows from {matched_by}; leave out {matched_by} or space.width")
     matched = SearchSpace({**wishes, "width": Architecture.width}, space.preset)
-    fixed = [name for name, heard in FAMILY_DIMENSIONS.items() if "width" not in heard]
+    fixed = [name for name, dimensions in FAMILY_DIMENSIONS.items() if "width" not in dimensions]
     found = [name for name in fixed if matched.domains["family"].contains(name)]
     if found:
         raise ValueError(

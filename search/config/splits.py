@@ -1,4 +1,4 @@
-"""Which case is in which split: written when a study begins, and compared whenever it is taken up again."""
+"""Which case is in which split: written when a study starts, and compared whenever it is opened again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MAX_NAMED = 10
 
 
 def check_splits(folder: StudyFolder, task: Task) -> None:
-    """Compares the data with what it was when the study began; nothing, if that was not kept.
+    """Compares the data with what it was when the study started; skipped if the study kept no splits.
 
     Raises:
         ValueError: if they differ; the message names the cases.
@@ -23,19 +23,19 @@ def check_splits(folder: StudyFolder, task: Task) -> None:
     if changes:
         more = f"; and {len(changes) - _MAX_NAMED} more" if len(changes) > _MAX_NAMED else ""
         raise ValueError(
-            f"the data has changed since the study began: {'; '.join(changes[:_MAX_NAMED])}{more}; bring back the data "
-            "that it began with, or begin another study with study=<name>"
+            f"the data has changed since the study started: {'; '.join(changes[:_MAX_NAMED])}{more}; bring back the "
+            "data that it was started with, or start another study with study=<name>"
         )
 
 
 def keep_splits(folder: StudyFolder, task: Task) -> None:
-    """Writes the splits of a task that has cases, unless they are there."""
+    """Writes the splits of a task that has cases, unless they are written already."""
     if folder.read_splits() is None and (rows := task.split_rows()):
         folder.write_splits(rows)
 
 
 def find_changes(before: Sequence[SplitRow], now: Sequence[SplitRow]) -> list[str]:
-    """What is not as before, in words, a case each."""
+    """The differences in words, one entry a case."""
     old, new = ({row.case: row for row in rows} for rows in (before, now))
     changes = [f"case '{name}' is gone" for name in old if name not in new]
     changes += [f"case '{name}' is new" for name in new if name not in old]

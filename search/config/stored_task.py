@@ -1,4 +1,4 @@
-"""What a study was begun with: its config and its task, built again from what its folder keeps."""
+"""What a study was started with: its config and its task, rebuilt from its folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from paretoseg.trainables.trainable import Task
 def compose_stored(
     folder: StudyFolder, created: Created, overrides: Sequence[str] = (), changeable: Collection[str] = CHANGEABLE
 ) -> Composed:
-    """The config of a study, with what may be given anew replaced by the overrides.
+    """The config of a study, with the overrides applied to what may change.
 
     Raises:
         ValueError: if the config is gone, or the overrides would make the study's trials incomparable.
@@ -23,7 +23,7 @@ def compose_stored(
     try:
         text = folder.read_experiment()
     except FileNotFoundError:
-        raise ValueError("the study has no experiment.yaml any more; put it back") from None
+        raise ValueError("the study's experiment.yaml is missing; restore it from a backup") from None
     except UnicodeDecodeError:
         raise ValueError(DAMAGED) from None
     return compose_again(created.overrides, text, overrides, changeable)

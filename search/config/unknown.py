@@ -1,4 +1,4 @@
-"""What a user is told about a name that is not known."""
+"""The messages about names that are not known."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from paretoseg.spaces.suggestion import suggest
 
 
 def check_key(key: str, known: Collection[str], groups: Collection[str], others: Mapping[str, str]) -> None:
-    """Nothing, if the dotted key is known.
+    """Checks that a dotted key is known.
 
     Args:
         key: What was typed.
         known: All dotted keys of the options that are chosen.
-        groups: What has options.
-        others: Dotted keys that another option would bring, each with that option as `group=option`.
+        groups: The groups that have options.
+        others: Dotted keys that belong to other options, each with its option as `group=option`.
 
     Raises:
-        ValueError: if it is not; one line that names the nearest and the known ones.
+        ValueError: if it is not known; one line that names the nearest and the known ones.
     """
     if key in known:
         return

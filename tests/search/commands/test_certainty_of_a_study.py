@@ -178,7 +178,7 @@ def test_rows_of_another_network_are_refused(study: Path, capsys: pytest.Capture
 def test_a_study_without_its_config_is_refused(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (study / "experiment.yaml").unlink()
     assert run("front", study, "--intervals") == 2
-    assert "the study has no experiment.yaml any more" in capsys.readouterr().err
+    assert "the study's experiment.yaml is missing" in capsys.readouterr().err
 
 
 def test_subjects_are_those_that_the_study_kept(study: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,7 @@ def search(*overrides: str) -> int:
     return main(["search", "study=mine", "task=segmentation", "cluster=serial", "budget.trials=1", *overrides])
 
 
-def test_bad_data_is_refused_in_one_report_and_nothing_is_begun(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_data_is_refused_in_one_report_and_nothing_is_started(capsys: pytest.CaptureFixture[str]) -> None:
     write_pictures(Path("data"))
     Path("data/images/c0.png").unlink()
     write_picture(Path("data/masks/c1.png"), draw_mask(value=255))
@@ -64,7 +64,7 @@ def test_a_study_runs_and_is_resumed_on_moved_data_but_not_on_other_data(capsys:
     write_picture(Path("moved/images/c3.png"), draw_picture(99))
     assert main(["search", "study=mine", "data.root=moved"]) == 2
     error = capsys.readouterr().err
-    assert "the data has changed since the study began: case 'c3' has another image" in error
+    assert "the data has changed since the study started: case 'c3' has another image" in error
     assert main(["report", "studies/mine"]) == 0  # the pictures are left out, and that is said
 
 

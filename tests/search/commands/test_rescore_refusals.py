@@ -128,7 +128,7 @@ def test_a_member_of_the_front_without_its_checkpoint_is_refused(study, refusal)
 
 def test_a_study_without_its_config_is_refused(study, refusal):
     (study / "experiment.yaml").unlink()
-    assert "the study has no experiment.yaml any more; put it back" in refusal()
+    assert "the study's experiment.yaml is missing; restore it from a backup" in refusal()
 
 
 def test_a_place_without_a_study_and_a_study_without_networks_are_refused(tmp_path, monkeypatch, capsys):

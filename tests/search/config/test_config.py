@@ -152,7 +152,7 @@ def test_an_unknown_preset_is_refused_in_one_line():
 def test_networks_of_one_size_leave_no_width_to_search(key):
     matched = ["study=one", "task=segmentation", f"{key}=100000"]
     assert compose(matched).experiment.build_space().domains["width"].describe() == "16..16 in steps of 4"
-    with pytest.raises(ValueError, match=rf"follows from {key}; leave out one of it and space\.width"):
+    with pytest.raises(ValueError, match=rf"follows from {key}; leave out {key} or space\.width"):
         compose([*matched, "space.width=8"]).experiment.build_space()
     with pytest.raises(ValueError, match=f"{key} needs families whose width can be chosen, got vnet"):
         compose([*matched, "space.preset=families"]).experiment.build_space()

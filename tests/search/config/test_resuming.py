@@ -17,7 +17,7 @@ def test_a_study_is_resumed_by_its_name_alone():
     assert resume(*BEGUN).experiment == compose(BEGUN).experiment
 
 
-def test_what_does_not_touch_the_trials_may_be_given_anew():
+def test_what_does_not_touch_the_trials_may_change_on_resuming():
     asked = {
         "budget": "budget.trials=99",
         "resources": "resources.max_concurrent=2",
@@ -31,10 +31,10 @@ def test_what_does_not_touch_the_trials_may_be_given_anew():
 
 
 def test_data_is_looked_for_where_it_was_last():
-    begun = ["study=mine", "data.root=/first"]
-    moved = compose([*begun, "data.root=/second"]).text
+    first = ["study=mine", "data.root=/first"]
+    moved = compose([*first, "data.root=/second"]).text
     for wishes, root in (([], "/second"), (["data.root=/third"], "/third")):
-        assert compose_again(begun, moved, ["study=mine", *wishes]).experiment.data.root == root
+        assert compose_again(first, moved, ["study=mine", *wishes]).experiment.data.root == root
 
 
 def test_a_study_of_before_a_dimension_was_there_goes_on_without_searching_it():
@@ -59,8 +59,8 @@ def test_what_would_make_trials_incomparable_is_refused(override, was):
     with pytest.raises(ValueError, match="cannot go on with") as error:
         resume("study=mine", override)
     assert "\n" not in str(error.value)
-    assert f"study 'mine' was begun with {was}" in str(error.value)
-    assert "begin another study with study=<name>" in str(error.value)
+    assert f"study 'mine' was started with {was}" in str(error.value)
+    assert "start another study with study=<name>" in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_what_would_make_trials_incomparable_is_refused(override, was):
 )
 def test_another_option_is_refused(override, was):
     group = override.split("=")[0]
-    with pytest.raises(ValueError, match=f"begun with {group}={was} and cannot go on with {override}") as error:
+    with pytest.raises(ValueError, match=f"started with {group}={was} and cannot go on with {override}") as error:
         resume("study=mine", override)
     assert "\n" not in str(error.value)
 
@@ -89,7 +89,7 @@ def test_where_defaults_have_changed_what_the_study_keeps_wins(cluster):
 def test_asking_for_the_new_default_of_an_old_study_is_refused():
     text = compose(BEGUN).text.replace("population: 20", "population: 12")
     with pytest.raises(
-        ValueError, match=r"begun with strategy\.population=12 and cannot go on with strategy\.population=20"
+        ValueError, match=r"started with strategy\.population=12 and cannot go on with strategy\.population=20"
     ):
         resume("study=mine", "strategy.population=20", text=text)
 
@@ -99,7 +99,7 @@ def test_the_kept_text_composes_into_the_same_experiment():
     assert resume("study=mine", text=composed.text).text == composed.text
 
 
-def test_what_was_last_given_anew_is_gone_on_with():
+def test_what_changed_last_is_kept_on_resuming():
     last = resume("study=mine", "budget.trials=60", "budget.hours=3", "resources.cpus=2", "tracking.project=other").text
     experiment = resume("study=mine", text=last).experiment
     assert (experiment.budget.trials, experiment.budget.hours) == (60, 3.0)
@@ -108,22 +108,22 @@ def test_what_was_last_given_anew_is_gone_on_with():
     assert (experiment.budget.trials, experiment.budget.hours) == (70, None)
 
 
-def test_the_cluster_is_the_one_that_the_study_was_begun_with_unless_another_is_named():
+def test_the_cluster_is_the_one_that_the_study_was_started_with_unless_another_is_named():
     last = resume("study=mine", "cluster=attached", "cluster.num_nodes=3").text
     assert resume("study=mine", text=last).experiment.cluster == compose(BEGUN).experiment.cluster
     assert resume("study=mine", "cluster=attached", text=last).experiment.cluster.num_nodes == 1
 
 
 def test_the_keys_of_the_same_cluster_are_gone_on_with():
-    begun = ["study=mine", "task=toy", "cluster=local", "cluster.cpus=1"]
-    last = compose(merge_overrides(begun, ["cluster.cpus=2"])).text
-    assert resume("study=mine", stored=tuple(begun), text=last).experiment.cluster.cpus == 2
-    assert resume("study=mine", "cluster.cpus=3", stored=tuple(begun), text=last).experiment.cluster.cpus == 3
+    first = ["study=mine", "task=toy", "cluster=local", "cluster.cpus=1"]
+    last = compose(merge_overrides(first, ["cluster.cpus=2"])).text
+    assert resume("study=mine", stored=tuple(first), text=last).experiment.cluster.cpus == 2
+    assert resume("study=mine", "cluster.cpus=3", stored=tuple(first), text=last).experiment.cluster.cpus == 3
 
 
 def test_another_task_is_refused_as_such_although_its_keys_are_others():
     stored = (*BEGUN, "task.noise=0.5")
-    with pytest.raises(ValueError, match="begun with task=toy and cannot go on with task=segmentation"):
+    with pytest.raises(ValueError, match="started with task=toy and cannot go on with task=segmentation"):
         resume("study=mine", "task=segmentation", stored=stored)
 
 

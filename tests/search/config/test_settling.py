@@ -197,14 +197,14 @@ def test_lines_given_again_resume_and_other_ones_are_refused() -> None:
     line = "task.strengths=['gaussian_blur: 0.1 0.2 0.3 0.4 0.5']"
     begin(line)
     assert strengths_of(plan(line).task, "gaussian_blur") == (0.1, 0.2, 0.3, 0.4, 0.5)
-    with pytest.raises(ValueError, match=r"was begun with task\.strengths="):
+    with pytest.raises(ValueError, match=r"was started with task\.strengths="):
         plan("task.strengths=['gaussian_blur: 0.1 0.2 0.3 0.4 0.6']")
 
 
 def test_another_calibration_is_refused_on_resuming() -> None:
     write()
     begin("task.calibration=mine.json")
-    with pytest.raises(ValueError, match=r"was begun with task\.calibration=mine\.json and cannot go on with"):
+    with pytest.raises(ValueError, match=r"was started with task\.calibration=mine\.json and cannot go on with"):
         plan("task.calibration=other.json")
 
 
