@@ -1,4 +1,4 @@
-"""Which code is at work, for records that outlive it."""
+"""Which version of the code is running, for records that outlive it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rescoring may be told: how stored networks are measured, on which shift sets, and where that runs."""
+"""The settings of a rescoring: how stored networks are measured, on which shift sets, and where that runs."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ MEASUREMENT = (
     "task.robustness", "task.robustness_over", "task.trained_corruptions", "task.reference", "task.reference_errors",
     "task.metric", "task.surface_metrics", "task.nsd_tolerance_mm", "data.shift",
 )  # fmt: skip
-"""What may be measured otherwise than in the study; everything else would need other networks."""
+"""What may be measured differently from the study; everything else would need other networks."""
 
 _READ_ONCE: Mapping[str, str] = {"task.calibration": "task.strengths", "task.reference": "task.reference_errors"}
-"""Files that a study reads once, when it begins, and what it keeps of them: of another file, that is read anew."""
+"""Files that a study reads once, when it starts, and the key that keeps their content; another file is read again."""
 
 PLACE = ("data.root", "data.cache", "resources", "cluster")
-"""Where data lies and where the work is done: nothing that a rescoring is known by."""
+"""Where data lies and where the work runs: not part of a rescoring's identity."""
 
 
 def compose_rescoring(folder: StudyFolder, created: Created, overrides: Sequence[str]) -> Composed:
-    """The experiment of a study as it is to be measured now; it runs where it is typed unless a cluster is named.
+    """The experiment of a study as it is measured now; it runs on this machine unless a cluster is named.
 
     Raises:
-        ValueError: for a key that is unknown or cannot be given anew, a wrong value, or a study without its config.
+        ValueError: for a key that is unknown or cannot change, a wrong value, or a study without its config.
     """
     overrides = [_in_full(override) for override in overrides]
     _check_keys(created, overrides)
@@ -61,15 +61,15 @@ def compose_rescoring(folder: StudyFolder, created: Created, overrides: Sequence
 
 
 def read_settings(composed: Composed, task: ImageTask) -> dict[str, Any]:
-    """What the scores depend on, as plain values: how is measured, and the settings of the data, less where it lies.
+    """What the scores depend on, as plain values: the settings of measuring, and those of the data without its place.
 
-    Presets and calibrations stand resolved in it: a file or a default that changes later makes another rescoring.
+    Presets and calibrations are resolved: a file or a default that changes later makes another rescoring.
     """
     config = yaml.safe_load(composed.text)
     measured = {key: value for key, value in config["task"].items() if f"task.{key}" in MEASUREMENT}
     for file in _READ_ONCE:
         measured.pop(file.removeprefix("task."), None)
-    # As lines, which earlier rescorings kept: the same settings have the same name.
+    # As lines, as earlier rescorings kept them, so that the same settings keep the same name.
     measured["reference_errors"] = [f"{where.describe()}: {error!r}" for where, error in task.rule.reference.items()]
     battery = task.battery()
     measured["corruptions"] = list(battery.corruptions)
@@ -79,12 +79,12 @@ def read_settings(composed: Composed, task: ImageTask) -> dict[str, Any]:
 
 
 def name_settings(settings: Mapping[str, Any]) -> str:
-    """A name that these settings alone have, so that the same command goes on with the same rescoring."""
+    """A name that only these settings have, so that the same command resumes the same rescoring."""
     return "rescore-" + hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def share_of_one(resources: Resources) -> Resources:
-    """What one process of a trial got: measuring takes one process, however many trained together."""
+    """The resources of one process of a trial: measuring takes one process, however many trained together."""
     num = resources.num_workers
     return dataclasses.replace(resources, cpus=resources.cpus / num, gpus=resources.gpus / num, workers=0)
 

@@ -12,24 +12,24 @@ _MAX_NAMED = 10
 
 
 def check_cases(folder: StudyFolder, task: Task) -> list[str]:
-    """Compares what is to be measured with what the study was begun with; nothing, if that was not kept.
+    """Compares the cases to measure with those that the study was started with, if it kept them.
 
     Returns:
-        What the user should know and is no reason to refuse, a sentence each.
+        Notes for the user that are no reason to refuse, a sentence each.
 
     Raises:
         ValueError: if a case was in training, is another than it was, or is missing; the message names the cases.
     """
     kept = folder.read_splits()
     if kept is None:
-        return ["the study kept no splits.json, so nothing tells whether a case was in training"]
+        return ["the study kept no splits.json, so it is not known whether a case was in training"]
     rows = task.split_rows()
     troubles = [*find_trained(kept, rows), *find_missing(kept, rows), *find_altered(kept, rows)]
     if troubles:
         more = f"; and {len(troubles) - _MAX_NAMED} more" if len(troubles) > _MAX_NAMED else ""
         raise ValueError(
             f"these data cannot be measured: {'; '.join(troubles[:_MAX_NAMED])}{more}; a rescoring needs the cases "
-            "that the study began with, and shift sets that its networks were not trained on"
+            "that the study was started with, and shift sets that its networks were not trained on"
         )
     moved = [row.case for row, old in _pair(kept, rows) if row.shift and not old.shift]
     if not moved:
@@ -69,7 +69,7 @@ def find_altered(kept: Sequence[SplitRow], rows: Sequence[SplitRow]) -> list[str
     names = {row.case for row in kept}
     trained = {row.case for row in kept if row.split not in list(Split)}
     pairs = _pair(kept, [row for row in rows if row.case not in trained or row.split not in list(Split)])
-    # Which shift set a case is in is what may be asked anew.
+    # A rescoring may change the shift set of a case.
     changes = find_changes([_settle(old) for _, old in pairs], [_settle(row) for row, _ in pairs])
     return changes + [f"case '{row.case}' is new" for row in rows if row.case not in names and not row.shift]
 

@@ -1,4 +1,4 @@
-"""A rescoring at work: which trials are measured, which of that is still to do, and what came of it."""
+"""The jobs of a rescoring: which trials are measured, what is left to do, and the results."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ class Rescoring:
 
     Args:
         record: What is known so far.
-        folder: Where it is kept; brought up to date with every result.
+        folder: Where it is stored; updated with every result.
         waiting: The jobs that are to be done, first to last.
         now: The clock, in seconds since the epoch.
-        observe: Called with every result, once it is kept.
+        observe: Called with every result, once it is stored.
     """
 
     record: RescoreRecord
@@ -100,7 +100,7 @@ class Rescoring:
         return not self._active and (bool(self.halt_reason) or not self.waiting)
 
     def take(self, job: Job, outcome: Outcome) -> bool:
-        """Keeps what came of a job; True, as a job is done in one go."""
+        """Stores the result of a job; returns True, as a job takes one step."""
         match outcome.result:
             case Measured(evaluation):
                 values = {item.name: float(evaluation.objectives.values[item.name]) for item in self.record.objectives}
@@ -116,7 +116,7 @@ class Rescoring:
         return True
 
     def lose(self, job: Job, failure: Failure) -> None:
-        """Takes note that the worker of a job died; one that was lost is tried again, until it was lost too often."""
+        """Records that the worker of a job died; a lost job is tried again until it was lost too often."""
         self._num_losses[job.trial_id, job.split] += 1
         if failure.kind is FailureKind.LOST and self._num_losses[job.trial_id, job.split] <= MAX_LOSSES:
             self._active.pop((job.trial_id, job.split))
@@ -125,10 +125,10 @@ class Rescoring:
             self._keep(self._result(job, failure=_describe(failure)))
 
     def refresh(self) -> None:
-        """Nothing: every result is kept at once."""
+        """Does nothing: every result is stored at once."""
 
     def halt(self, reason: str) -> None:
-        """Stops handing out jobs because the storage failed; those that run are not waited for."""
+        """Stops handing out jobs because the storage failed; running ones are not waited for."""
         self.halt_reason = self.halt_reason or reason
         self._active.clear()
 

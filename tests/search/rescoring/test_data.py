@@ -77,7 +77,7 @@ def test_a_case_that_moves_into_a_shift_set_is_told(tmp_path):
 
 def test_a_study_without_its_splits_is_measured_with_a_warning(tmp_path):
     [note] = check_cases(StudyFolder(str(tmp_path / "none")), ToyTask())
-    assert "nothing tells whether a case was in training" in note
+    assert "it is not known whether a case was in training" in note
 
 
 def test_many_troubles_are_counted(tmp_path):
