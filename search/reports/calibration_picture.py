@@ -14,15 +14,15 @@ from matplotlib.figure import Figure
 from paretoseg.trainables.severities.calibration import TARGETS, CalibratedCorruption, Calibration, span_of
 
 _COLUMNS = 4
-_CURVE, _CHOSEN, _WISHED = "#9aa5b1", "#c2410c", "#cbd2d9"
+_CURVE, _CHOSEN, _TARGET = "#9aa5b1", "#c2410c", "#cbd2d9"
 _MIN_TOP = 45.0
 
 
 def draw_calibration(calibration: Calibration) -> bytes:
     """A PNG with a panel for every corruption.
 
-    Lost Dice points against strength: grey what was looked at on the way, orange the strengths of severity 1 to 5 and
-    what they lose, thin lines what was wished. A star behind the name says that the file has a note on it.
+    Lost Dice points over strength: grey shows every strength that was tried, orange the strengths of severity 1 to 5,
+    and thin lines the targets. A star after the name means that the file has a note on it.
     """
     found = calibration.corruptions
     num_columns = max(min(len(found), _COLUMNS), 2)
@@ -50,7 +50,7 @@ def draw_calibration(calibration: Calibration) -> bytes:
 
 def _draw_panel(axes: Axes, name: str, found: CalibratedCorruption) -> None:
     for target in TARGETS:
-        axes.axhline(target, color=_WISHED, linewidth=0.6, zorder=1)
+        axes.axhline(target, color=_TARGET, linewidth=0.6, zorder=1)
     axes.plot(*zip(*found.curve, strict=True), color=_CURVE, marker=".", markersize=4, linewidth=1, zorder=2)
     axes.plot(found.strengths, found.lost, color=_CHOSEN, marker="o", markersize=5, linestyle="none", zorder=3)
     for severity, place in enumerate(zip(found.strengths, found.lost, strict=True), start=1):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from paretoseg.trainables.scoring.resampling import COVERAGE
 
-if TYPE_CHECKING:  # whoever has one has paid for the import
+if TYPE_CHECKING:  # a caller that has one has paid for the import
     from paretoseg.search.fronts.certainty import Certainty, Comparison, Interval
 
-CAPTION = f"Intervals hold {COVERAGE:.0%} of the draws over validation cases; another training seed is not in them."
-"""What the intervals of a front are."""
+CAPTION = f"Intervals hold {COVERAGE:.0%} of resampled validation sets; noise of another training seed is not in them."
+"""What the intervals of a front mean."""
 
 
 def format_interval(interval: Interval | None) -> str:
@@ -20,7 +20,7 @@ def format_interval(interval: Interval | None) -> str:
 
 
 def describe_certainty(certainty: Certainty) -> list[str]:
-    """All that there is to say: the ends, the neighbours, what has no interval, and what an interval is."""
+    """All sentences on it: the ends, the neighbours, what has no interval, and what an interval is."""
     ends = [describe_ends(certainty.ends)] if certainty.ends else []
     has_more = len(certainty.neighbours) > 1 and any(pair.intervals for pair in certainty.neighbours)
     neighbours = [_describe_neighbours(certainty.neighbours)] if has_more else []
@@ -29,7 +29,7 @@ def describe_certainty(certainty: Certainty) -> list[str]:
 
 
 def describe_ends(ends: Comparison) -> str:
-    """What lies between the ends of a front, and whether that is more than noise."""
+    """The difference between the ends of a front, and whether it is more than noise."""
     verdict = f": {_judge(ends)}" if ends.intervals else ""
     differences = ", ".join(_describe_differences(ends))
     return f"Ends: trial {ends.first} minus trial {ends.second}: {differences}{verdict}."
@@ -43,7 +43,7 @@ def _describe_differences(pair: Comparison) -> Iterator[str]:
 
 
 def _describe_neighbours(pairs: Sequence[Comparison]) -> str:
-    """The pairs of neighbours by verdict, those that are told apart in everything last."""
+    """The pairs of neighbours by verdict; those that differ in every objective come last."""
     groups: dict[str, list[str]] = {}
     for pair in sorted(pairs, key=lambda pair: len(pair.distinct)):
         groups.setdefault(_judge(pair), []).append(f"{pair.first} and {pair.second}")

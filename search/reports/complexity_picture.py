@@ -15,7 +15,7 @@ from paretoseg.trainables.complexity.summary import Summary
 from paretoseg.trainables.scoring.resampling import COVERAGE
 
 MAX_STRIPS = 24
-"""More strips than these cannot be read; the first ones are drawn."""
+"""More strips than these cannot be read; only the first ones are drawn."""
 
 _COLOURS = ("#2563eb", "#d97706", "#059669", "#9333ea", "#dc2626", "#0891b2", "#65a30d", "#be185d")
 _MEAN = "#111827"
@@ -32,9 +32,9 @@ def draw_complexity(name: str, rows: Sequence[ComplexityRow], summaries: Sequenc
     Dots are coloured by domain where there are a few of them.
 
     Args:
-        name: Of the dataset.
-        rows: Of all cases.
-        summaries: Of the same.
+        name: Name of the dataset.
+        rows: The measures of all cases.
+        summaries: Their summaries.
     """
     strips = list(dict.fromkeys((summary.shift, summary.label) for summary in summaries))[:MAX_STRIPS]
     domains = list(dict.fromkeys(row.domain for row in rows))
@@ -94,5 +94,5 @@ def _draw_means(axes: Axes, summaries: Sequence[Summary], strips: Sequence[tuple
 
 
 def _plain(text: str) -> str:
-    """The text for a picture, where a dollar would begin a formula."""
+    """The text for a picture, where a dollar would start a formula."""
     return text.replace("$", r"\$")

@@ -14,15 +14,15 @@ from paretoseg.trainables.complexity.summary import Summary
 from paretoseg.trainables.scoring.resampling import COVERAGE
 
 _ARROWS = {Harder.LOWER: "v", Harder.HIGHER: "^", Harder.NEITHER: " "}
-"""Letters that every terminal has."""
+"""Characters that every terminal has."""
 
 
 def complexity_table(name: str, summaries: Sequence[Summary]) -> Table:
     """The summaries, a row each, grouped by shift set and class.
 
     Args:
-        name: Of the dataset.
-        summaries: In the order in which they are shown.
+        name: Name of the dataset.
+        summaries: The summaries, in the order in which they are shown.
     """
     table = Table(
         title=escape(f"Complexity of {name}"),
@@ -73,12 +73,12 @@ def _cells(summary: Summary) -> list[str]:
 
 def _describe(summaries: Sequence[Summary]) -> str:
     notes = [
-        f"↓ lower is harder, ↑ higher is. Ring: {RING_PIXELS} pixels wide. Intervals of the mean: subjects drawn anew."
+        f"↓ lower is harder, ↑ higher is. Ring: {RING_PIXELS} pixels wide. Intervals of the mean: resampled subjects."
     ]
     if any(summary.low is None and summary.num_cases for summary in summaries):
         notes.append("No interval with one subject.")
     if any(summary.num_left_out for summary in summaries):
-        notes.append("(-n): n cases left out, which do not hold the class or have no such measure.")
+        notes.append("(-n): n cases are left out, as they do not hold the class or have no such measure.")
     return " ".join(notes)
 
 

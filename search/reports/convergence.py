@@ -21,7 +21,7 @@ class Milestone:
     """How long the search had run, summed over its sessions."""
 
     hypervolume: float
-    """Of the front by then, to the objectives' fixed references; never falls."""
+    """Of the front at that time, measured from the objectives' fixed references; never decreases."""
 
 
 def follow_front(events: Sequence[Event]) -> list[Milestone]:

@@ -33,7 +33,7 @@ def draw_drift(title: str, drift: Drift, objectives: Sequence[Objective]) -> byt
     _draw_front(axes, drift.front_after, names, _AFTER, f"front after ({len(drift.front_after.trials)})")
     for move in drift.moves:
         _draw_move(axes, move, names)
-    axes.scatter([], [], facecolors="none", edgecolors=_AFTER, label="no longer, or not, on it")
+    axes.scatter([], [], facecolors="none", edgecolors=_AFTER, label="not on the front after")
     if any(move.after.degenerate for move in drift.moves):
         axes.scatter([], [], marker="x", c=_AFTER, label="counts as broken now")
     axes.set_xlabel(_label(first))

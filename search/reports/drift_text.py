@@ -50,7 +50,7 @@ def describe_drift(drift: Drift) -> list[str]:
     orders = [f"{name} {'-' if tau is None else f'{tau:.2f}'}" for name, tau in drift.taus.items()]
     return [
         f"The front, on validation cases: {len(before.trials)} members before, {len(after.trials)} after; "
-        f"{'; '.join(filter(None, moved)) or 'nobody leaves or joins it'}.",
+        f"{'; '.join(filter(None, moved)) or 'no trial leaves or joins it'}.",
         f"Hypervolume {before.hypervolume:.4f} -> {after.hypervolume:.4f}. "
         f"Order of the trials, before and after (Kendall's tau): {', '.join(orders)}.",
     ]

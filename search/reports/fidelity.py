@@ -24,10 +24,10 @@ class Fidelity:
     """Correlation of the ranks, -1 to 1; higher is better."""
 
     kendall: float
-    """Tau-b: agreeing less disagreeing pairs, ties accounted for, -1 to 1; higher is better."""
+    """Tau-b: agreeing minus disagreeing pairs, corrected for ties, -1 to 1; higher is better."""
 
     num_trials: int
-    """Over how many trials."""
+    """The number of trials it is computed over."""
 
     def describe(self) -> str:
         """The numbers in a phrase."""
@@ -39,14 +39,14 @@ class Fidelity:
 def measure_fidelity(trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[Fidelity]:
     """The agreement in every objective, over the finished trials that are not broken.
 
-    The last quick measurement is taken after the last step, on the very network that is then measured completely: what
-    differs is how much of the battery and of the cases is looked at. Nothing with fewer than `MIN_TRIALS` trials, or
-    for an objective in which all are equal.
+    The last quick measurement is taken after the last step, on the very network that is then measured completely: they
+    differ only in how much of the battery and of the cases they use. Empty with fewer than `MIN_TRIALS` trials; leaves
+    out an objective in which all trials are equal.
     """
     measured = [trial for trial in trials if trial.is_eligible and trial.reports]
     if len(measured) < MIN_TRIALS:
         return []
-    # Late, as loading it takes longer than all else that `paretoseg status` does.
+    # Late, as loading it takes longer than everything else in `paretoseg status`.
     from scipy import stats
 
     found = []
@@ -67,9 +67,9 @@ def measure_battery_share(trials: Sequence[Trial]) -> float | None:
 
 
 def describe_share(share: float) -> str:
-    """What complete measurements cost, in a phrase, with the way out where they cost more than the training."""
-    way_out = "; train for longer (task.iterations_per_step) or lower task.num_battery_cases" if share > 1 else ""
-    return f"{share:.0%} of the time of training (median over trials){way_out}"
+    """What complete measurements cost, in a phrase, with a remedy if they cost more than the training."""
+    remedy = "; train for longer (task.iterations_per_step) or lower task.num_battery_cases" if share > 1 else ""
+    return f"{share:.0%} of the time of training (median over trials){remedy}"
 
 
 def describe_fidelity(trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[str]:

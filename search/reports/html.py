@@ -1,8 +1,8 @@
 """The report as one file that a browser opens from disk.
 
-Nothing in it is fetched: style, code, data and pictures stand in the page, and its content policy forbids everything
-else. Texts reach the page in two ways only, both inert: escaped by `html.escape`, or as JSON that the code puts into
-the page as text.
+The page fetches nothing: style, code, data and pictures are inside it, and its content policy forbids everything else.
+Text gets into the page in two ways only, both inert: escaped by `html.escape`, or as JSON that the code inserts as
+text.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SCRIPTS = (
     "svg.js", "state.js", "front.js", "panel.js", "parallel.js", "table.js", "convergence.js", "severities.js",
     "shifts.js", "classes.js", "pictures.js", "main.js",
 )  # fmt: skip
-"""In the order in which they stand in the page."""
+"""In their order in the page."""
 
 
 def render_report(
@@ -36,9 +36,9 @@ def render_report(
     Args:
         record: The study; titles, facts and the list of trials that are off the front are read from it.
         data: What the page's code draws, as plain JSON values.
-        notes: What the reader must know, a sentence each.
+        notes: Notes for the reader, a sentence each.
         written_at: When, in words.
-        rescorings: The section on what was measured anew, as HTML, or ''.
+        rescorings: The section on rescorings, as HTML, or ''.
     """
     script = "(() => {\n'use strict';\n" + "\n".join(_read(name) for name in _SCRIPTS) + "\n})();"
     return Template(_read("page.html")).substitute(
@@ -48,7 +48,7 @@ def render_report(
         notes="".join(f"<li>{escape(note)}</li>" for note in notes),
         rescorings=rescorings,
         others=_list_others(record),
-        begun=escape(" ".join(_begun_with(record))),
+        overrides=escape(" ".join(_list_overrides(record))),
         style=_read("page.css"),
         script=script,
         data=to_embedded_json(data),
@@ -56,7 +56,7 @@ def render_report(
 
 
 def to_embedded_json(data: Mapping[str, Any]) -> str:
-    """JSON that cannot end the element it stands in, whatever its texts say.
+    """JSON that cannot close its own element, whatever text it holds.
 
     Raises:
         ValueError: if a number is not finite.
@@ -66,17 +66,17 @@ def to_embedded_json(data: Mapping[str, Any]) -> str:
 
 
 def describe_seeds(record: StudyRecord) -> str:
-    """What the seeds of a study let one conclude, in a sentence."""
+    """What the seeds of a study imply, in a sentence."""
     seeds = sorted({trial.seed for trial in record.trials})
     if not seeds:
         return "No network was trained yet."
     if len(seeds) == 1:
-        return f"Every network was trained with one seed ({seeds[0]}): neighbours on the front may be equal."
+        return f"Every network was trained with one seed ({seeds[0]}): neighbours on the front may differ by chance."
     return f"Networks were trained with the seeds {', '.join(map(str, seeds))}; a point is one network with one seed."
 
 
 def _policy(script: str) -> str:
-    """Only this very script may run, only pictures from within the page may be shown, nothing may be fetched."""
+    """The content policy: only this script may run, only pictures inside the page are shown, nothing is fetched."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:"
 
@@ -110,8 +110,8 @@ def _to_row(trial: Trial) -> str:
     return f"<tr><td>{trial.trial_id}</td><td>{trial.state.value}</td><td>{escape(explain(trial))}</td></tr>"
 
 
-def _begun_with(record: StudyRecord) -> list[str]:
-    """The overrides, less where the study lies: that may hold a secret, and says nothing to another reader."""
+def _list_overrides(record: StudyRecord) -> list[str]:
+    """The overrides without the storage, which may hold a secret and means nothing to another reader."""
     return [override for override in record.created.overrides if not override.startswith("storage=")]
 
 

@@ -41,9 +41,9 @@ Needs `onnxruntime` and `numpy`; neither torch nor paretoseg. In this folder:
 
     python segment.py IMAGE.npy MASK.npy
 
-An image is an array (channel, {axes}) with intensities in [0, 1]. `model.json` states all that is done around
-`model.onnx`, which takes any batch size, and the spatial extents that `extents` names: all that `extents_divisible_by`
-divides, or the window's.
+An image is an array (channel, {axes}) with intensities in [0, 1]. `model.json` states every step around
+`model.onnx`. The network takes any batch size, and the spatial extents that `extents` names: multiples of
+`extents_divisible_by`, or those of the window.
 """,
 }
 
@@ -64,7 +64,7 @@ def write_card(
         trial: The member of its front that is exported.
         rows: The trial's scores by split, as kept in `cases/`; may be empty.
         dataset: What it was trained and measured on.
-        data: The settings that the dataset was made with.
+        data: The settings that the dataset was loaded with.
         form: 'bundle' or 'onnx'.
     """
     title = f"{escape(record.created.study)}, trial {trial.trial_id}"
@@ -90,17 +90,17 @@ def write_card(
 
 
 def describe_gaps(record: StudyRecord) -> str:
-    """What the search has left undone, and so may have missed, in a sentence; empty if it came to its end."""
+    """What the search has not finished, and so may have missed, in a sentence; empty if it is finished."""
     num_running = sum(trial.state is State.RUNNING for trial in record.trials)
     num_untested = sum(not trial.test for trial in record.front.trials)
     found = [f"{num_running} trials were interrupted"] if num_running else []
     if num_untested:
         found.append(f"{num_untested} members of the front are not measured on test cases")
-    return f"The search is not at its end: {' and '.join(found)}." if found else ""
+    return f"The search is not finished: {' and '.join(found)}." if found else ""
 
 
 def escape(text: object) -> str:
-    """The text on one line, with everything that Markdown or HTML would read as markup turned into plain letters."""
+    """The text on one line, with everything that Markdown or HTML would read as markup escaped."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)).split())
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_{}\[\]()#+!|~$])", r"\\\1", line)
@@ -187,7 +187,7 @@ def _describe_shifts(rows: Mapping[Split, Sequence[CaseScore]], record: StudyRec
     metric = find_metric(record.objectives, rows.get(split, ()))
     means = mean_by_shift(rows.get(split, ()), metric)
     if not {*means} - {""}:
-        return "None were measured: what it does on images of another kind than those in training is not known."
+        return "None were measured: how it performs on images of another kind than those in training is not known."
     title = MEASURES[metric].title if metric in MEASURES else metric
     lines = [
         [escape(name) or "as in training", str(found["cases"]), f"{found['mean']:.4f}"] for name, found in means.items()
@@ -198,7 +198,7 @@ def _describe_shifts(rows: Mapping[Split, Sequence[CaseScore]], record: StudyRec
 
 
 def _describe_data(dataset: Dataset, data: DataConfig) -> str:
-    # The folder of a shift set says where data lies on some machine, its name does not.
+    # The folder of a shift set is a path on some machine, its name is not.
     values = {field.name: getattr(data, field.name) for field in dataclasses.fields(data)} | {"shift": [*dataset.shift]}
     settings = [[name, escape(value)] for name, value in values.items() if name not in ("root", "cache")]
     counts = f"{len(dataset.train)} training, {len(dataset.validation)} validation and {len(dataset.test)} test cases"
@@ -214,18 +214,18 @@ def _describe_data(dataset: Dataset, data: DataConfig) -> str:
 def _describe_limits(dataset: Dataset, data: DataConfig, form: str) -> str:
     if not isinstance(data, FilesConfig):
         preparation = (
-            "the export neither turns nor resamples them, and scales intensities by two constants at most; prepare "
+            "the export neither reorients nor resamples them, and scales intensities by two constants at most; prepare "
             "them as the settings above say"
         )
     elif form == "bundle":
-        preparation = "the bundle prepares raw files so, but knows no other modality, protocol or anatomy"
+        preparation = "the bundle prepares raw files in the same way, but fits no other modality, protocol or anatomy"
     else:
         preparation = "the export prepares nothing; do it step by step as said above"
     return (
-        "For research. It is no medical device and must not be used for diagnosis or treatment.\n\n"
-        f"It was trained on {len(dataset.train)} cases of one dataset and measured on the corruptions above alone: "
-        "what it does on other scanners, populations or artefacts is not known. It expects images as they were in "
-        f"training: {preparation}. Licence and consent of the data also bind its weights."
+        "For research only. It is not a medical device and must not be used for diagnosis or treatment.\n\n"
+        f"It was trained on {len(dataset.train)} cases of one dataset and measured only on the corruptions above: "
+        "how it performs on other scanners, populations or artefacts is not known. It expects images as they were in "
+        f"training: {preparation}. The licence and the consent of the data also apply to its weights."
     )
 
 

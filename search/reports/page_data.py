@@ -1,4 +1,4 @@
-"""What the report's page is told of a study, as plain JSON values: trials, dimensions, objectives, costs."""
+"""The study in the data of the report's page, as plain JSON values: trials, dimensions, objectives, costs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def describe_study(record: StudyRecord, certainty: Certainty | None = None) -> d
 
 
 def find_metric(objectives: Sequence[Objective], rows: Iterable[CaseScore]) -> str:
-    """The metric that the objectives are made of: the one of their unit, or else the first among the rows, or ''."""
+    """The metric that the objectives are computed from: that of their unit, else the first among the rows, or ''."""
     measure = measure_of_unit(objectives[0].unit)
     return measure.name if measure else next((row.metric for row in rows), "")
 

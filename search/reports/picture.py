@@ -31,8 +31,8 @@ _MAX_LABELS = 12
 def draw_front(record: StudyRecord, certainty: Certainty | None = None) -> bytes:
     """A PNG of all finished trials in the plane of the first two objectives, the front drawn through its members.
 
-    The marker tells the skip connection; front members carry their trial's id, and hollow marks show what they reached
-    on the test cases. Thin bars are the intervals of the members, if they are known.
+    The marker shows the skip connection; front members carry their trial's id, and hollow marks show what they reached
+    on test cases. Thin bars are the intervals of the members, if they are known.
     """
     figure = Figure(figsize=(8, 5.5), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)

@@ -22,14 +22,14 @@ MAX_CASES = 3
 
 
 def choose_cases(scores: Sequence[Sequence[CaseScore]], metric: str) -> list[tuple[str, str]]:
-    """Up to three cases with a word on each: the hardest, the median and the easiest on clean images.
+    """Up to three cases, each with a label: the hardest, the median and the easiest on clean images.
 
     Args:
         scores: The rows of every member of the front.
-        metric: What decides, higher is better; the mean over members counts.
+        metric: The metric that decides, higher is better; the mean over members counts.
 
     Returns:
-        (name of the case, what it is), hardest first.
+        (name of the case, its label), hardest first.
     """
     values: dict[str, list[float]] = {}
     for row in select_means((row for rows in scores for row in rows), metric):
@@ -70,11 +70,11 @@ def describe_pictures(
     """The pictures as plain JSON values: PNGs as data URIs, contours as SVG paths in pixels of the picture.
 
     Args:
-        cases: Names, with a word on each.
-        conditions: What they are shown under.
-        scenes: What every network meets.
-        answers: By trial, what it predicts.
-        split: Where the cases are from.
+        cases: Names and labels.
+        conditions: The conditions that they are shown under.
+        scenes: The images under each condition.
+        answers: The predictions, by trial.
+        split: The split that the cases are from.
         class_names: Names by label; the first is the background, which has no outline.
     """
     views = [[(name, condition) for condition in conditions] for name, _ in cases]
@@ -100,7 +100,7 @@ def trace(mask: np.ndarray, num_classes: int) -> list[str]:
 
 
 def to_data_uri(image: np.ndarray) -> str:
-    """A picture of shape (h, w) or (h, w, 3), 0 to 255, as a PNG that stands in the page itself."""
+    """A picture of shape (h, w) or (h, w, 3), 0 to 255, as a PNG inside the page."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
@@ -109,7 +109,7 @@ def to_data_uri(image: np.ndarray) -> str:
 def _trace_one(mask: np.ndarray) -> str:
     parts = []
     for contour in find_contours(np.pad(mask.astype(float), 1), 0.5):
-        # Only points on a straight line go: the outline stays true to the pixel.
+        # Drops only points on a straight line: the outline stays exact to the pixel.
         points = approximate_polygon(contour, tolerance=0.01)[:-1] - 0.5
         parts.append("M" + "L".join(f"{column:g} {row:g}" for row, column in points) + "Z")
     return "".join(parts)

@@ -10,8 +10,8 @@ Needs MONAI with {packages}; paretoseg is not needed. In this folder:
 
     python -m monai.bundle run --config_file configs/inference.json --images FILE_OR_FOLDER --output_dir masks
 
-An image is a raw {kind}, as those of the dataset; nothing has to be prepared. The bundle does what the search did with
-its files, in this order:
+An image is a raw {kind}, like those of the dataset; nothing has to be prepared. The bundle prepares it as the search
+prepared its files, in this order:
 
 {steps}
 
@@ -33,8 +33,8 @@ Needs `onnxruntime` and `numpy`; neither torch nor paretoseg. In this folder:
 
 The array has the channel first, then the spatial axes. The mask lies on the prepared grid: undo cropping, resampling
 (nearest voxel) and turning to bring it back to the file's. `model.json` states these values under `preparation`, and
-all that is done around `model.onnx`, which takes any batch size, and the spatial extents that `extents` names: all that
-`extents_divisible_by` divides, or the window's.
+every step around `model.onnx`. The network takes any batch size, and the spatial extents that `extents` names:
+multiples of `extents_divisible_by`, or those of the window.
 """
 
 

@@ -14,11 +14,11 @@ from paretoseg.spaces.objective import Objective
 
 @dataclass(frozen=True)
 class ShownRescoring:
-    """What the report tells of one rescoring."""
+    """What the report shows of one rescoring."""
 
     name: str
     words: str
-    """What it was told, as it was typed."""
+    """Its overrides, as typed."""
 
     drift: Drift
     objectives: Sequence[Objective]
@@ -27,12 +27,12 @@ class ShownRescoring:
 
 
 def render_rescorings(rescorings: Sequence[ShownRescoring]) -> str:
-    """The section, or '' if nothing was measured anew."""
+    """The section, or '' if there are no rescorings."""
     shown = [_render(item) for item in rescorings if item.drift.moves]
     if not shown:
         return ""
     return (
-        '<section id="rescorings"><h2>Measured anew</h2><p class="hint">The same networks under other corruptions or '
+        '<section id="rescorings"><h2>Measured again</h2><p class="hint">The same networks under other corruptions or '
         f"on shift sets, before and after; validation cases decide who is on the front.</p>{''.join(shown)}</section>"
     )
 

@@ -26,9 +26,9 @@ _MAX_FAILURES = 5
 
 
 def front_table(record: StudyRecord, max_rows: int | None = None, *, certainty: Certainty | None = None) -> Table:
-    """The front, a row a trial, best first in the first objective; what all members share stands in the caption.
+    """The front, a row a trial, best first in the first objective; what all members share is in the caption.
 
-    Behind each objective stands what the test cases gave, or its interval where the front's certainty is known.
+    After each objective comes its value on test cases, or its interval if the front's certainty is known.
     """
     trials = record.front.trials
     shown = trials[:max_rows]
@@ -111,16 +111,16 @@ def describe_seconds(seconds: float) -> str:
 
 
 def _split_dimensions(trials: Sequence[Trial]) -> tuple[list[str], dict[str, Any]]:
-    """The dimensions in which the trials differ, and the values of the others that are worth a word.
+    """The dimensions in which the trials differ, and the shared values of the others.
 
-    A dimension that is searched by no preset but the wider ones and stands at its default is not.
+    Leaves out a dimension outside the core preset that has its default value.
     """
     rows: list[Mapping[str, Any]] = [trial.candidate.as_dict() for trial in trials]
     defaults = Candidate().as_dict()
     values = {name: {row[name] for row in rows} for name in DIMENSIONS}
-    told = [name for name in DIMENSIONS if name in CORE or values[name] != {defaults[name]}]
-    varying = [name for name in told if len(values[name]) > 1 or len(rows) == 1]
-    return varying, {name: next(iter(values[name])) for name in told if rows and name not in varying}
+    relevant = [name for name in DIMENSIONS if name in CORE or values[name] != {defaults[name]}]
+    varying = [name for name in relevant if len(values[name]) > 1 or len(rows) == 1]
+    return varying, {name: next(iter(values[name])) for name in relevant if rows and name not in varying}
 
 
 def _number(value: float | None) -> str:

@@ -44,7 +44,7 @@ function drawClassTable(split) {
 
 const describeMetric = (metric) => `${metric.label}${metric.unit ? ` [${metric.unit}]` : ""}, ${metric.isMaximised ? "higher" : "lower"} is better`;
 
-// Counts of empty masks: they decide scores by policy, so a reader must know of them.
+// Counts of empty masks: they decide scores by policy, so a reader must see them.
 function describeEmpty(split) {
   const sentences = listShown(split).flatMap((trial) => Object.entries(data.empty[split][trial.id] ?? {}).flatMap(([label, counts]) => {
     const parts = [

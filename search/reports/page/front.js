@@ -1,4 +1,4 @@
-// The plane of two objectives (or costs), a mark for every trial that may stand on the front.
+// The plane of two objectives (or costs), a mark for every trial that may be on the front.
 
 const WIDE = 700, HIGH = 500;
 const shapeBy = data.dimensions.find((item) => item.name === "skip") ?? data.dimensions.find((item) => item.options);
@@ -115,6 +115,6 @@ function describeMarks(hasTest, hasIntervals) {
   }
   legend.append(html("span", {}, sample({ class: "stairs", d: "M-12-4H0V4H12" }), "front, on validation cases; labels are trials"));
   if (hasTest) legend.append(html("span", {}, sample({ class: "test-mark", style: "stroke: var(--ink)", d: SHAPES[1] }), "the same network on test cases"));
-  if (hasIntervals) legend.append(html("span", {}, sample({ class: "whisker", style: "stroke: var(--ink)", d: "M-10-4v8m0-4H10m0-4v8" }), "interval over cases; another training seed is not in it"));
+  if (hasIntervals) legend.append(html("span", {}, sample({ class: "whisker", style: "stroke: var(--ink)", d: "M-10-4v8m0-4H10m0-4v8" }), "interval over cases, without the noise of another training seed"));
   return legend;
 }

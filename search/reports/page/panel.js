@@ -5,7 +5,7 @@ function drawPanel() {
   const trial = byId.get(state.selected);
   place("thumbnails").replaceChildren(...(trial ? drawThumbnails(trial) : []));
   if (!trial) {
-    panel.replaceChildren(html("p", { class: "empty" }, trials.length ? "Select a trial." : "No trial was begun yet."));
+    panel.replaceChildren(html("p", { class: "empty" }, trials.length ? "Select a trial." : "No trial has started yet."));
     return;
   }
   panel.replaceChildren();
@@ -48,10 +48,10 @@ function drawNumbers(trial) {
 
 function describeLoss(trial) {
   const kept = trial.retention === undefined ? "" : `, it keeps ${(100 * trial.retention).toFixed(0)} %`;
-  return `From clean to changed images it drops by ${formatNumber(trial.drop)}${kept}; told, never optimised.`;
+  return `From clean to changed images it drops by ${formatNumber(trial.drop)}${kept}; this is reported, not optimised.`;
 }
 
-// What the reader must know of a score under a corruption.
+// What the reader must know about a score under a corruption.
 function remark(corruption, trial) {
   const known = data.corruptions[corruption];
   if (!known) return "";

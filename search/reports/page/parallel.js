@@ -97,7 +97,7 @@ function drawAxis(axis, shown, axes) {
   return group;
 }
 
-// Keeps the trials that cross every covered axis inside its band; a click covers nothing and lets go.
+// Keeps the trials that cross every covered axis inside its band; a click covers nothing and clears the band.
 function cover(axis, start, end, shown, axes) {
   const low = Math.min(start, end), high = Math.max(start, end);
   if (high - low < 3) bands.delete(axis.name);

@@ -1,4 +1,4 @@
-// Cases as the networks met them, with the reference's and the prediction's outlines.
+// Cases as the networks saw them, with the outlines of reference and prediction.
 
 function drawPictures() {
   const pictures = data.pictures;
@@ -19,7 +19,7 @@ function drawPictures() {
 
 function describeChoice(ids) {
   const some = ids.length < front.length ? `${ids.length} of the front's ${front.length} members are shown. ` : "";
-  return `${some}Cases are from the ${data.pictures.split} split, chosen by the members' mean on the clean image; each corruption is shown at the strongest severity that was measured. The number is the mean Dice of the whole case under this very condition.`;
+  return `${some}Cases are from the ${data.pictures.split} split, chosen by the members' mean on the clean image; each corruption is shown at the strongest severity that was measured. The number is the mean Dice of the whole case under this condition.`;
 }
 
 // One class has a colour for the reference and one for the prediction; of several, each class has a colour for both.

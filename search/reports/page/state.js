@@ -1,4 +1,4 @@
-// What the page knows, and the two things that its parts share: the selected trial and the trials that are kept.
+// The page's data, and the state that its parts share: the selected trial and the trials that are kept.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const trials = data.trials;
@@ -36,7 +36,7 @@ function keep(ids) {
   watchers.forEach((watch) => watch());
 }
 
-// Gives every node that stands for a trial the classes of its state.
+// Gives every node of a trial the classes of its state.
 function mark(nodes) {
   for (const [id, node] of nodes) {
     node.classList.toggle("selected", id === state.selected);
@@ -44,7 +44,7 @@ function mark(nodes) {
   }
 }
 
-// Everything numeric that a trial is measured by, with unit and direction.
+// All numbers that a trial is measured by, with unit and direction.
 const measures = [
   ...data.objectives.map((item) => ({
     name: item.name, of: (trial) => trial.objectives[item.name], ofTest: (trial) => trial.test[item.name],

@@ -11,7 +11,7 @@ function element(namespace, name, attributes, children) {
   return made;
 }
 
-// Appends nodes and texts, lists of them too; null stands for nothing.
+// Appends nodes and texts, lists of them too; skips null.
 function put(parent, ...children) {
   parent.append(...children.flat(2).filter((child) => child !== null).map((child) => child instanceof Node ? child : String(child)));
 }
@@ -39,10 +39,10 @@ function ticks(low, high, count) {
   return found;
 }
 
-// A range with some air around the values.
-function extent(values, air = 0.06) {
+// A range with a margin around the values.
+function extent(values, share = 0.06) {
   const low = Math.min(...values), high = Math.max(...values);
-  const margin = (high - low) * air || Math.abs(high) * 0.05 || 0.5;
+  const margin = (high - low) * share || Math.abs(high) * 0.05 || 0.5;
   return [low - margin, high + margin];
 }
 

@@ -23,7 +23,7 @@ function listColumns() {
 
 function drawTable() {
   if (!trials.length) {
-    put(place("trials"), html("p", { class: "empty" }, "No trial was begun yet."));
+    put(place("trials"), html("p", { class: "empty" }, "No trial has started yet."));
     return;
   }
   const columns = listColumns(), head = html("tr"), body = html("tbody");

@@ -92,13 +92,13 @@ def test_the_front_of_a_search_is_told():
     assert "None: every trial finished, and no network is broken." in page
 
 
-def test_a_study_without_trials_has_no_seeds_to_tell_of():
+def test_a_study_without_trials_has_no_seeds():
     events = [Created(0.0, "study", ToyTask().objectives(), (), ())]
     assert describe_seeds(StudyRecord(events)) == "No network was trained yet."
 
 
 def test_one_seed_is_called_what_it_is():
     assert describe_seeds(build_record(seeds=(7, 7))) == (
-        "Every network was trained with one seed (7): neighbours on the front may be equal."
+        "Every network was trained with one seed (7): neighbours on the front may differ by chance."
     )
     assert describe_seeds(build_record(seeds=(2, 1))).startswith("Networks were trained with the seeds 1, 2;")

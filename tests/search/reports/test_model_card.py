@@ -52,7 +52,7 @@ def test_the_card_shows_the_mean_of_every_corruption_by_severity():
 
 
 def test_the_card_tells_shift_sets_apart_from_cases_as_in_training():
-    assert "None were measured: what it does on images of another kind" in card_of()
+    assert "None were measured: how it performs on images of another kind" in card_of()
     rows = [
         CaseScore("a", "here", "none", 0, "dice", 0.8),
         CaseScore("b", "x", "none", 0, "dice", 0.25, shift="new_site"),

@@ -172,7 +172,7 @@ def test_an_empty_front_gives_a_page_that_says_so(show):
 
 def test_a_study_without_a_trial_gives_a_page_that_says_so(show):
     record = StudyRecord([Created(0.0, "young", OBJECTIVES, ())])
-    assert "No trial was begun yet." in show(record).inner_text("main")
+    assert "No trial has started yet." in show(record).inner_text("main")
 
 
 def test_one_trial_alone_is_a_front(show):
@@ -223,7 +223,7 @@ def test_members_have_whiskers_as_long_as_their_intervals_and_numbers_beside_the
     click_mark(page, 3)
     assert "0.500 [0.450, 0.540]" in page.inner_text("#panel-numbers")
     assert "0.700 [" not in page.inner_text("#panel-numbers")
-    assert "interval over cases; another training seed is not in it" in page.inner_text("#front .legend")
+    assert "interval over cases, without the noise of another training seed" in page.inner_text("#front .legend")
 
 
 def test_whiskers_can_be_hidden_and_are_not_drawn_for_costs(show):
