@@ -1,8 +1,8 @@
 """The search's side of the tracking in Weights & Biases: feeds the tracking process, and never waits for it.
 
-A change of the study costs the search a look at the trial that changed; a thread writes it to the process. While the
-process is behind, only the newest state of each trial waits for it, so that nothing grows and nothing needs to be left
-out. Only the end of a search waits, for as long as `tracking.wait_seconds` says at most.
+The search only records which trials changed; a thread writes them to the process. While the process is behind, only the
+newest state of each trial waits for it, so the queue does not grow and nothing is left out. Only the end of a search
+waits, for `tracking.wait_seconds` at most.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from paretoseg.search.running.session import Session
 from paretoseg.search.tracking.plan import Mode, TrackingConfig, TrackingPlan, choose_folder, settle_mode
 from paretoseg.search.trials.trial import Trial
 
-# These speak of one run; here there are many.
-_NOT_FOR_US = ("WANDB_RUN_ID", "WANDB_RESUME", "WANDB_NAME", "WANDB_SWEEP_ID", "WANDB_SERVICE", "WANDB_RUN_GROUP")
+# These are about one run; here there are many.
+_OF_ONE_RUN = ("WANDB_RUN_ID", "WANDB_RESUME", "WANDB_NAME", "WANDB_SWEEP_ID", "WANDB_SERVICE", "WANDB_RUN_GROUP")
 
 _SECONDS_TO_DIE = 5.0
 
 
 @contextmanager
 def follow(config: TrackingConfig, session: Session, console: Console) -> Iterator[Callable[[Session], None]]:
-    """Tracks a session while the block runs; gives what is to be called after every change.
+    """Tracks a session while the block runs; yields a function to call after every change.
 
-    Leaving the block waits for W&B, with a word on it, but not longer than the config says. Nothing that W&B does
-    raises here.
+    Leaving the block waits for W&B and says so, but not longer than the config allows. Errors of W&B are never raised
+    here.
     """
     mode, why = settle_mode(config)
     if mode is Mode.disabled:
@@ -64,21 +64,21 @@ def follow(config: TrackingConfig, session: Session, console: Console) -> Iterat
 
 
 class TrackingFeed:
-    """The tracking process, and what it has not been told yet.
+    """The tracking process, and the changes that it has not received yet.
 
-    When W&B fails online, a second process tells everything once more to files for `wandb sync`.
+    When W&B fails online, a second process writes everything once more, to files for `wandb sync`.
 
     Args:
-        plan: What the process is told first.
-        tell: Takes a line for the user; called from a thread.
+        plan: What the process receives first.
+        show: Shows a line to the user; called from a thread.
 
     Raises:
         OSError: if the process cannot be started.
     """
 
-    def __init__(self, plan: TrackingPlan, tell: Callable[[str], None]) -> None:
+    def __init__(self, plan: TrackingPlan, show: Callable[[str], None]) -> None:
         self._plan = plan
-        self._tell = tell
+        self._show = show
         self._num_changes = 0
         self._seen: dict[int, Trial] = {}
         self._waiting: dict[int, Trial] = {}
@@ -90,16 +90,16 @@ class TrackingFeed:
         self._process = _start(self._errors.fileno())
         # An event, as a thread that is joined when Ctrl-C comes can count as ended though it is not.
         self._has_ended = threading.Event()
-        threading.Thread(target=self._attend, daemon=True).start()
+        threading.Thread(target=self._serve, daemon=True).start()
 
     @property
     def num_left(self) -> int:
-        """How many trials the process has not dealt with as they are now."""
+        """The number of trials whose newest state the process has not handled."""
         with self._changed:
             return len({*self._waiting, *self._sent})
 
     def update(self, session: Session) -> None:
-        """Notes which trials have changed; takes microseconds, whatever W&B is doing."""
+        """Records which trials have changed; takes microseconds, whatever W&B is doing."""
         record = session.study.record
         changed = {trial.trial_id: trial for trial in record.changed_since(self._num_changes)}
         self._num_changes = record.num_changes
@@ -110,7 +110,7 @@ class TrackingFeed:
                 self._changed.notify_all()
 
     def close(self, wait_seconds: float, console: Console) -> None:
-        """Waits until W&B has everything, `wait_seconds` at most; Ctrl-C ends the wait. Then the process is gone."""
+        """Waits until W&B has everything, `wait_seconds` at most; Ctrl-C ends the wait. Then kills the process."""
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
@@ -124,10 +124,10 @@ class TrackingFeed:
             self._process.kill()
         self._has_ended.wait(_SECONDS_TO_DIE)
         if self._is_whole:
-            self._tell(self._url or f"{len(self._seen)} trials; `{describe_sync(self._plan)}` sends them")
+            self._show(self._url or f"{len(self._seen)} trials; `{describe_sync(self._plan)}` sends them")
         elif self._was_ended:
             left = f"{self.num_left} of {len(self._seen)} trials"
-            self._tell(f"{waited}, {left} are not there; the same command sends what is missing")
+            self._show(f"{waited}, {left} are not sent; the same command sends what is missing")
         self._errors.close()
 
     def _wait(self, wait_seconds: float, console: Console) -> None:
@@ -137,23 +137,23 @@ class TrackingFeed:
                 status.update(f"W&B: {self.num_left} trials to go, at most {left:.0f} s more (Ctrl-C skips)")
                 self._has_ended.wait(min(0.2, left))
 
-    def _attend(self) -> None:
-        """Feeds the process and listens to it until it ends, and once more to an offline one if it failed online."""
+    def _serve(self) -> None:
+        """Feeds the process and reads its messages until it ends; then the same offline if it failed online."""
         try:
-            self._attend_to(self._process)
+            self._serve_process(self._process)
             if self._failure and self._plan.mode is Mode.online and not self._was_ended:
                 place = _show_place(self._plan)
-                self._tell(f"cannot be used online ({self._failure}); runs are kept in {place} instead")
-                if self._begin_again():
-                    self._attend_to(self._process)
-        except (OSError, ValueError) as error:  # ValueError: `close` did not wait for the last words
+                self._show(f"cannot be used online ({self._failure}); runs are kept in {place} instead")
+                if self._restart_offline():
+                    self._serve_process(self._process)
+        except (OSError, ValueError) as error:  # ValueError: `close` did not wait for the last messages
             self._failure = str(error)
         if self._failure and not self._was_ended:
-            self._tell(f"left out ({self._failure}); the same command makes up for it")
+            self._show(f"left out ({self._failure}); the same command sends what is missing")
         self._has_ended.set()
 
-    def _begin_again(self) -> bool:
-        """Starts an offline process and puts everything before it; False if nobody waits for it any more."""
+    def _restart_offline(self) -> bool:
+        """Starts an offline process and queues every trial for it; False if the feed is closed already."""
         with self._changed:
             if self._was_ended:
                 return False
@@ -164,27 +164,27 @@ class TrackingFeed:
             self._changed.notify_all()
             return True
 
-    def _attend_to(self, process: subprocess.Popen[bytes]) -> None:
-        """Feeds a process and takes what it says, until it ends."""
+    def _serve_process(self, process: subprocess.Popen[bytes]) -> None:
+        """Feeds a process and reads its messages, until it ends."""
         feeder = threading.Thread(target=self._feed, args=(process,), daemon=True)
         feeder.start()
         assert process.stdout is not None
         with process.stdout as pipe:
             for line in pipe:
-                self._hear(json.loads(line))
+                self._handle(json.loads(line))
         if process.wait() != 0 and not self._was_ended:
             self._errors.seek(0)
             last = self._errors.read().decode(errors="replace").strip().rpartition("\n")[2]
             self._failure = last or f"it ended with code {process.returncode}"
 
-    def _hear(self, words: Mapping[str, Any]) -> None:
-        """Takes what the process says."""
-        match words:
+    def _handle(self, message: Mapping[str, Any]) -> None:
+        """Handles a message of the process."""
+        match message:
             case {"taken": _}:
                 with self._changed:
                     self._sent.popleft()
             case {"refused": int(trial_id), "why": str(why)}:
-                self._tell(f"trial {trial_id} is left out, as its run is refused ({why})")
+                self._show(f"trial {trial_id} is left out, as its run is refused ({why})")
             case {"url": str(url)}:
                 self._url = url
             case {"failed": str(failure)}:
@@ -193,27 +193,27 @@ class TrackingFeed:
                 self._is_whole = True
 
     def _feed(self, process: subprocess.Popen[bytes]) -> None:
-        """Writes what changed to the process, all at once if it was slow to take the last share."""
+        """Writes the changed trials to the process; all that changed while it was busy go together."""
         assert process.stdin is not None
         try:
             with process.stdin as pipe:
                 pickle.dump(self._plan, pipe)
-                while trials := self._next_share(process):
+                while trials := self._next_batch(process):
                     pickle.dump(trials, pipe)
                     pipe.flush()
         except OSError:
-            pass  # the process ended, which `_attend_to` notices as well
+            pass  # the process ended, which `_serve_process` notices as well
 
-    def _next_share(self, process: subprocess.Popen[bytes]) -> tuple[Trial, ...]:
+    def _next_batch(self, process: subprocess.Popen[bytes]) -> tuple[Trial, ...]:
         """The trials that changed, as soon as there are some; none when the search is over or the process replaced."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closing or self._process is not process)
             if self._process is not process:
                 return ()
-            share = tuple(self._waiting.values())
+            batch = tuple(self._waiting.values())
             self._waiting = {}
-            self._sent.extend(trial.trial_id for trial in share)
-            return share
+            self._sent.extend(trial.trial_id for trial in batch)
+            return batch
 
 
 def describe_sync(plan: TrackingPlan) -> str:
@@ -228,8 +228,8 @@ def _show_place(plan: TrackingPlan) -> str:
 
 
 def _start(errors: int) -> subprocess.Popen[bytes]:
-    """A process of its own, in a session of its own: Ctrl-C is not for it."""
-    environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_US}
+    """Starts a process in its own session, so that Ctrl-C does not reach it."""
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_ONE_RUN}
     environment.setdefault("WANDB_ERROR_REPORTING", "false")
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     return subprocess.Popen(

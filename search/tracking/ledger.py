@@ -1,4 +1,4 @@
-"""What the runs of a study hold, from session to session."""
+"""What the runs of a study hold, kept from session to session."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Ledger:
     """What the runs hold, kept in a file so that the next session opens only those that lack something.
 
     Args:
-        plan: Whose runs; another server, team or project begins anew.
+        plan: The plan of the runs; another server, team or project starts empty.
     """
 
     def __init__(self, plan: TrackingPlan) -> None:
@@ -35,8 +35,8 @@ class Ledger:
         """The first step of its curves that the run does not hold."""
         return self._entries[run_id][1] if run_id in self._entries else 0
 
-    def note(self, run_id: str, mark: str, next_step: int) -> None:
-        """Keeps what the run holds."""
+    def record(self, run_id: str, mark: str, next_step: int) -> None:
+        """Records what the run holds."""
         self._entries[run_id] = (mark, next_step)
         with self._path.open("a") as stream:
             stream.write(json.dumps([self._place, run_id, mark, next_step]) + "\n")

@@ -1,6 +1,6 @@
-"""What of a search goes to Weights & Biases, and where to: the config, the account that is found here, the run ids.
+"""What a search sends to Weights & Biases, and where: the config, the account on this machine, the run ids.
 
-Free of wandb: the search settles everything here, in microseconds, before `tracking` imports wandb in its own process.
+Does not import wandb: the search settles everything here, in microseconds, before another process imports wandb.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class TrackingConfig:
 
 @dataclass(frozen=True)
 class TrackingPlan:
-    """All that the tracking process is told at its start."""
+    """Everything that the tracking process needs at its start."""
 
     mode: Mode
     """Online or offline."""
@@ -78,14 +78,14 @@ class TrackingPlan:
     """Name, objectives, costs and overrides of the study."""
 
     is_fallback: bool = False
-    """True if it was meant to be online: then files hold only what the server has not."""
+    """True if it was meant to be online: then the files hold only what the server lacks."""
 
     @property
     def prefix(self) -> str:
-        """What the ids of all runs of this study begin with.
+        """What the ids of all runs of this study start with.
 
-        It holds the moment of the study's creation, as a study that was deleted and begun again under its old name must
-        not go on with the old one's runs.
+        It depends on the time of the study's creation: a study that was deleted and started again under its old name
+        must not continue the old runs.
         """
         digest = hashlib.sha256(f"{self.created.study} {self.created.time!r}".encode()).hexdigest()[:8]
         return f"{self.created.study}-{digest}"
@@ -101,7 +101,7 @@ class TrackingPlan:
 
 
 def settle_mode(config: TrackingConfig) -> tuple[Mode, str]:
-    """The mode that holds on this machine, never auto, and why in a few words.
+    """The mode on this machine, never auto, and the reason in a few words.
 
     wandb's own switch counts: WANDB_MODE=disabled wins over everything, its other values stand in for auto.
 
@@ -130,7 +130,7 @@ def find_account(entity: str | None) -> tuple[str, str]:
     """The server that wandb would use, and the user or team; '' for the key's own.
 
     Args:
-        entity: What the config says.
+        entity: The entity of the config.
     """
     settings = _read_settings()
     return _find_server(settings), entity or os.environ.get("WANDB_ENTITY") or settings.get("entity", "")
@@ -141,10 +141,10 @@ def _find_server(settings: Mapping[str, str]) -> str:
 
 
 def choose_folder(config: TrackingConfig, study: Folder) -> Path:
-    """Where W&B's files of a study lie; made if it is not there.
+    """Where W&B's files of a study lie; the folder is created if it is missing.
 
     Raises:
-        OSError: if it cannot be made.
+        OSError: if it cannot be created.
     """
     if config.folder:
         chosen = Path(config.folder).expanduser().absolute()

@@ -1,12 +1,12 @@
-"""Trials become runs in Weights & Biases: the program of the tracking process, and the only module that knows wandb.
+"""Trials become runs in Weights & Biases: the program of the tracking process, and the only module that imports wandb.
 
 `feed` starts it as `python -m paretoseg.search.tracking.process` and writes trials, as pickles, to its standard input;
-what it has to say goes back as lines of JSON. So neither the import of wandb nor a server that fails, is slow or never
-answers touches the search: at worst the pipe is full, and the newest state of each trial waits on the other side.
+its messages go back as lines of JSON. So neither the import of wandb nor a server that fails, is slow or never answers
+affects the search: at worst the pipe is full, and the newest state of each trial waits on the other side.
 
-What arrives is the whole trial, not a change of it, and a run is brought up to it from where it stands. So a run ends
-up complete whatever was missed before: messages, a session without tracking, a server that went away. Where a run
-stands, the server knows; offline, where every opening of a run writes a file for `wandb sync` to append, the ledger.
+Each message holds the whole trial, not a change of it, and its run is updated from the state it is in. So a run ends up
+complete whatever was missed before: messages, a session without tracking, a server outage. The server knows the state
+of a run. Offline the ledger does, because every opening of a run writes a file that `wandb sync` appends.
 
 Ray's own integration (`ray.air.integrations.wandb`) is not used. It follows Tune's trials, and to Tune a trial that is
 resumed, or measured on the test cases, is another trial; it never resumes a run; it starts two actors a trial, among
@@ -33,7 +33,7 @@ from paretoseg.search.tracking.plan import Mode, TrackingPlan
 from paretoseg.search.tracking.summary import mark_of, summarise
 from paretoseg.search.trials.trial import State, Trial
 
-Say: TypeAlias = Callable[[Mapping[str, object]], object]
+Send: TypeAlias = Callable[[Mapping[str, object]], object]
 
 _INIT_SECONDS = 20
 _FINISH_SECONDS = 60
@@ -47,13 +47,13 @@ class Tracking:
     """The runs of one study.
 
     Args:
-        plan: Where they go.
-        say: Takes what the search is to be told.
+        plan: Where the runs go.
+        send: Sends a message to the search.
     """
 
-    def __init__(self, plan: TrackingPlan, say: Say) -> None:
+    def __init__(self, plan: TrackingPlan, send: Send) -> None:
         self._plan = plan
-        self._say = say
+        self._send = send
         self._is_offline = plan.mode is Mode.offline
         self._ledger = Ledger(plan)
         self._runs: dict[str, Any] = {}
@@ -66,29 +66,29 @@ class Tracking:
         self._shown_at = -_SECONDS_BETWEEN_TABLES
 
     def take(self, trial: Trial) -> None:
-        """Brings a trial's run up to the trial; one that W&B refuses, as it was deleted there say, is left out.
+        """Updates a trial's run; one that W&B refuses, for instance because it was deleted there, is left out.
 
         Raises:
-            wandb.Error: if it is rather W&B that fails: after a timeout, or several refusals in a row.
+            wandb.Error: if W&B itself fails: after a timeout, or several refusals in a row.
         """
         self._trials[trial.trial_id] = trial
         run_id, mark = self._plan.trial_run_id(trial.trial_id), mark_of(trial)
         is_sent = self._ledger.is_sent(run_id, mark) and run_id not in self._runs
         if is_sent or trial.trial_id in self._refused:
             return
-        began = time.monotonic()
+        start = time.monotonic()
         try:
-            self._bring_up(trial, run_id, mark)
+            self._update(trial, run_id, mark)
             self._num_refusals = 0
         except wandb.Error as error:
             self._num_refusals += 1
-            if self._num_refusals >= _MAX_REFUSALS or time.monotonic() - began >= _INIT_SECONDS:
+            if self._num_refusals >= _MAX_REFUSALS or time.monotonic() - start >= _INIT_SECONDS:
                 raise
             self._runs.pop(run_id, None)
             self._refused.add(trial.trial_id)
-            self._say({"refused": trial.trial_id, "why": _first_line(error)})
+            self._send({"refused": trial.trial_id, "why": _first_line(error)})
 
-    def _bring_up(self, trial: Trial, run_id: str, mark: str) -> None:
+    def _update(self, trial: Trial, run_id: str, mark: str) -> None:
         run = self._open(run_id, f"{self._plan.created.study} trial {trial.trial_id}", "trial", self._describe(trial))
         first = self._first_step(run_id)
         for step, values in trial.reports.items():
@@ -99,7 +99,7 @@ class Tracking:
             self._end(run_id, mark, exit_code=int(trial.state is State.FAILED))
 
     def close(self) -> None:
-        """Ends all runs; trials that still run were interrupted, and their runs go on with them."""
+        """Ends all runs; trials that still run were interrupted, and their runs continue when they resume."""
         self.show(is_last=True)
         if self._plan.search_id in self._runs:
             self._end(self._plan.search_id, self._shown, exit_code=0)
@@ -122,7 +122,7 @@ class Tracking:
         }
 
     def show(self, is_last: bool = False) -> None:
-        """Brings the run of the search up to the trials taken so far; its tables once a minute and at the end."""
+        """Updates the run of the search with the trials so far; its tables once a minute and at the end."""
         ended = sorted(
             (trial for trial in self._trials.values() if trial.state is not State.RUNNING),
             key=lambda trial: (trial.ended_at or 0.0, trial.trial_id),
@@ -139,9 +139,9 @@ class Tracking:
             run.summary["front_trials"] = [trial.trial_id for trial in self._front.trials]
 
     def _log_growth(self, run: Any, ended: Sequence[Trial]) -> None:
-        """A point of the search's curves for every trial that ended; those that the server has are passed over.
+        """A point of the search's curves for every trial that ended; those that the server has are skipped.
 
-        Points stand at multiples of a stride and tables in between, so that both may come again in a later session.
+        Points are at multiples of a stride and tables in between, so that a later session may send both again.
         """
         first = self._first_step(self._plan.search_id)
         for number in range(self._num_logged, len(ended)):
@@ -165,7 +165,7 @@ class Tracking:
         return {"study": created.study, "overrides": overrides, "objectives": objectives}
 
     def _draw(self, ended: Sequence[Trial]) -> dict[str, Any]:
-        """The front as a table, and all candidates for it as a table and a scatter to point at."""
+        """The front as a table, and all candidates for it as a table and an interactive scatter plot."""
         front = [self._trials[trial.trial_id] for trial in self._front.trials]
         drawn: dict[str, Any] = {"front": self._to_table(front)}
         objectives = [objective.name for objective in self._plan.created.objectives]
@@ -186,7 +186,7 @@ class Tracking:
         return wandb.Table(columns=columns, data=[[row.get(name) for name in columns] for row in rows])
 
     def _open(self, run_id: str, name: str, kind: str, config: Mapping[str, Any]) -> Any:
-        """The run of this id, opened if it is not open yet; online it goes on where the server has it."""
+        """The run of this id, opened if it is not open yet; online it continues the run on the server."""
         if run_id not in self._runs:
             run = wandb.init(
                 project=self._plan.project,
@@ -208,7 +208,7 @@ class Tracking:
                 run.define_metric("*", step_metric="trials_ended")
                 self._num_logged = 0
                 if run.url:
-                    self._say({"url": run.url})
+                    self._send({"url": run.url})
         return self._runs[run_id]
 
     def _first_step(self, run_id: str) -> int:
@@ -218,7 +218,7 @@ class Tracking:
     def _end(self, run_id: str, mark: str, exit_code: int) -> None:
         first_step = self._first_step(run_id)
         self._runs.pop(run_id).finish(exit_code=exit_code)
-        self._ledger.note(run_id, mark, first_step)
+        self._ledger.record(run_id, mark, first_step)
 
 
 def _first_line(error: Exception) -> str:
@@ -227,7 +227,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _settings() -> Any:
-    """Trials and nothing else: no console, code, packages or hardware of this machine, and no word on the terminal."""
+    """Sends trials alone: no console, code, packages or hardware of this machine; prints nothing on the terminal."""
     return wandb.Settings(
         silent=True,
         console="off",
@@ -245,26 +245,26 @@ def _settings() -> Any:
 
 
 def main() -> None:
-    """Takes trials from standard input until it ends, which it also does when the search dies."""
+    """Reads trials from standard input until it ends, as it also does when the search dies."""
     os.nice(10)
-    # wandb may print; our words go to the true standard output, everything else to standard error.
-    words = os.dup(1)
+    # wandb may print: our messages go to the real standard output, everything else to standard error.
+    messages = os.dup(1)
     os.dup2(2, 1)
 
-    def say(what: Mapping[str, object]) -> None:
-        with contextlib.suppress(BrokenPipeError):  # the search died: its runs are still brought to an end
-            os.write(words, json.dumps(what).encode() + b"\n")
+    def send(message: Mapping[str, object]) -> None:
+        with contextlib.suppress(BrokenPipeError):  # the search died: its runs are still closed
+            os.write(messages, json.dumps(message).encode() + b"\n")
 
     try:
-        _follow(say)
-    except Exception as error:  # whatever W&B may raise, it is told; what follows from it is decided in the search
-        say({"failed": _first_line(error)})
+        _follow(send)
+    except Exception as error:  # whatever W&B raises is reported; the search decides what follows
+        send({"failed": _first_line(error)})
     # wandb's own handlers at exit would wait for the server once more.
     os._exit(0)
 
 
-def _follow(say: Say) -> None:
-    tracking = Tracking(pickle.load(sys.stdin.buffer), say)
+def _follow(send: Send) -> None:
+    tracking = Tracking(pickle.load(sys.stdin.buffer), send)
     while True:
         try:
             trials: Sequence[Trial] = pickle.load(sys.stdin.buffer)
@@ -272,10 +272,10 @@ def _follow(say: Say) -> None:
             break
         for trial in trials:
             tracking.take(trial)
-            say({"taken": trial.trial_id})
+            send({"taken": trial.trial_id})
         tracking.show()
     tracking.close()
-    say({"closed": True})
+    send({"closed": True})
 
 
 if __name__ == "__main__":

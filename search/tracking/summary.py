@@ -1,4 +1,4 @@
-"""What the run of a trial says at its end, and how far a run was brought up."""
+"""The summary of a trial's run, and a mark of the state that a run holds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MAX_TRACEBACK = 4000
 
 
 def summarise(trial: Trial) -> dict[str, Any]:
-    """What a trial came to, as the summary of its run; named like the columns of `trials.parquet`."""
+    """A trial's result, as the summary of its run; named like the columns of `trials.parquet`."""
     summary: dict[str, Any] = {
         "state": trial.state.value,
         "num_attempts": trial.num_attempts,
@@ -31,7 +31,7 @@ def summarise(trial: Trial) -> dict[str, Any]:
 
 
 def mark_of(trial: Trial) -> str:
-    """What distinguishes the states of one trial."""
+    """A text that differs between the states of one trial."""
     return f"{trial.state.value} {trial.num_attempts} {max(trial.reports, default=0)} {len(trial.test)}"
 
 

@@ -191,7 +191,7 @@ def test_a_server_that_never_answers_costs_the_bounded_wait_and_changes_nothing(
         use_server(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}")
         code, output = command.run(*TOY, "tracking.wait_seconds=2")
         assert code == 0, output
-        assert "tracking.wait_seconds=2 are over, 6 of 6 trials are not there; the same command sends" in output
+        assert "tracking.wait_seconds=2 are over, 6 of 6 trials are not sent; the same command sends" in output
         monkeypatch.setenv("WANDB_MODE", "disabled")
         assert command.run(*(word.replace("mine", "without") for word in TOY))[0] == 0
     assert _found(command, "mine") == _found(command, "without")

@@ -96,10 +96,10 @@ def test_a_tracking_that_breaks_changes_nothing_and_is_told_in_a_line(stand_in, 
     assert len(shown) == 2, shown
     last = shown[1]
     if code == HANGS:
-        assert "tracking.wait_seconds=1 are over, 6 of 6 trials are not there; the same command sends" in last
+        assert "tracking.wait_seconds=1 are over, 6 of 6 trials are not sent; the same command sends" in last
     else:
         assert last.startswith("W&B: left out (")
-        assert last.endswith("); the same command makes up for it")
+        assert last.endswith("); the same command sends what is missing")
     assert "and more" not in last
 
 
@@ -123,7 +123,7 @@ def test_ctrl_c_skips_the_wait_and_is_told(stand_in, tmp_path, monkeypatch):
     stand_in(RECORDER + HANGS)
     monkeypatch.setattr(TrackingFeed, "_wait", interrupt)
     _, shown = search_with(tmp_path / "study", "offline")
-    assert shown[1] == "W&B: interrupted, 6 of 6 trials are not there; the same command sends what is missing"
+    assert shown[1] == "W&B: interrupted, 6 of 6 trials are not sent; the same command sends what is missing"
 
 
 def test_what_cannot_go_online_is_kept_in_files_completely(stand_in, tmp_path, monkeypatch):
@@ -159,7 +159,7 @@ def test_several_runs_refused_in_a_row_are_a_failure_of_the_server(stand_in, tmp
     assert any(line.startswith("W&B: 6 trials; `wandb sync ") for line in shown)
 
 
-def test_the_next_session_tells_only_what_is_missing(stand_in, tmp_path):
+def test_the_next_session_sends_only_what_is_missing(stand_in, tmp_path):
     stand_in(RECORDER)
     search_with(tmp_path / "study", "offline")
     kept = {path: path.read_text() for path in (tmp_path / "study" / "wandb").glob("*.kept")}

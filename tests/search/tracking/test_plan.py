@@ -136,7 +136,7 @@ def test_run_ids_are_the_same_in_every_session_and_fit_wandb():
     assert len(first.trial_run_id(99999)) <= 128
 
 
-def test_a_study_begun_again_under_its_old_name_has_other_run_ids():
+def test_a_study_started_again_under_its_old_name_has_other_run_ids():
     first = TrackingPlan(Mode.online, Path("/a"), "p", None, created())
     second = dataclasses.replace(first, created=dataclasses.replace(created(), time=created().time + 1))
     assert first.trial_run_id(0) != second.trial_run_id(0)
