@@ -46,15 +46,15 @@ LEAST_DICE = 0.5
 """What the reference network must reach on clean images to have anything to lose."""
 
 _GROUPS = ("corruptions", "data", "experiment", "resources", "seed", "task")
-"""What a calibration heeds; it searches nothing, and its network is the default candidate."""
+"""The keys that a calibration uses; it searches nothing, and its network is the default candidate."""
 
 _DEFAULT = [name for name, levels in LEVELS.items() if not levels.leaks_label and not name.startswith("legacy_")]
-"""What is calibrated unless it is named: levels that stand for a published study are what they are."""
+"""What is calibrated if no corruption is named; levels that reproduce a published study stay as they are."""
 
 
 @dataclass(frozen=True)
 class CalibrationPlan:
-    """A calibration that was checked and can begin."""
+    """A calibration that passed all checks and can start."""
 
     task: ImageTask
     assignment: Assignment
@@ -66,13 +66,13 @@ class CalibrationPlan:
     """The file to write."""
 
     @property
-    def workplace(self) -> Path:
-        """Folder beside the target that keeps what was done until all is done."""
+    def work_folder(self) -> Path:
+        """Folder beside the target that keeps partial results until the calibration is complete."""
         return self.target.with_name(f"{self.target.name}.unfinished")
 
     @property
     def settings_sha256(self) -> str:
-        """Hash of all that decides what is measured, but for the corruptions, each of which stands alone."""
+        """Hash of everything that the measurements depend on, except the corruptions: each is measured on its own."""
         task, size = self.task, self.task.network_size
         settings = {
             "data": self.data_sha256,
@@ -89,7 +89,7 @@ class CalibrationPlan:
 
 
 def calibrate(overrides: Sequence[str], output: str | None, num_cases: int | None, console: Console) -> int:
-    """Writes the calibration of a dataset and its picture; goes on where the same command was interrupted.
+    """Writes the calibration of a dataset and its picture; resumes where the same command was interrupted.
 
     Args:
         overrides: Keys of `data`, `task` and `resources`, `seed`, and `corruptions` for `task.corruptions`.
@@ -108,7 +108,7 @@ def calibrate(overrides: Sequence[str], output: str | None, num_cases: int | Non
         calibration = _calibrate(plan, console)
         _finish(plan, calibration, console)
     except KeyboardInterrupt:
-        console.print("Interrupted; the same command goes on from here.", soft_wrap=True)
+        console.print("Interrupted; the same command resumes from here.", soft_wrap=True)
         return ExitCode.WORK_LEFT
     except OSError as error:
         raise ValueError(f"cannot write the calibration: {error}; choose another --output, or make room") from None
@@ -118,7 +118,7 @@ def calibrate(overrides: Sequence[str], output: str | None, num_cases: int | Non
 
 
 def _check(overrides: Sequence[str], output: str | None, num_cases: int | None) -> CalibrationPlan:
-    """Everything that can be checked before the first iteration, checked."""
+    """Checks all that can be checked before the first iteration; returns the plan."""
     words = [
         word.replace("corruptions=", "task.corruptions=", 1) if word.startswith("corruptions=") else word
         for word in overrides
@@ -127,7 +127,7 @@ def _check(overrides: Sequence[str], output: str | None, num_cases: int | None) 
         key = word.partition("=")[0].partition(".")[0]
         if key not in _GROUPS:
             raise ValueError(
-                f"a calibration trains one network of default architecture and does not heed '{word}'; known: "
+                f"a calibration trains one network of default architecture and does not use '{word}'; known: "
                 f"{', '.join(_GROUPS)}"
             )
     if num_cases is not None and num_cases < 1:
@@ -158,16 +158,16 @@ def _build_task(experiment: Experiment) -> ImageTask:
 
 
 def _locate(output: str | None, root: str, dataset: str) -> Path:
-    """Where the file comes to lie.
+    """The path of the file to write.
 
     Raises:
-        ValueError: if the place cannot be a file, or something else lies there.
+        ValueError: if the path cannot be a file, or another kind of file is there.
     """
     folder = Path(root).expanduser()
     if output is not None:
         target = Path(output).expanduser()
         if "://" in output or target.is_dir() or not target.parent.is_dir():
-            raise ValueError(f"--output must name a file in a folder that is there, got '{output}'")
+            raise ValueError(f"--output must name a file in an existing folder, got '{output}'")
     elif root and folder.is_dir() and os.access(folder, os.W_OK):
         target = folder / FILE_NAME
     else:
@@ -181,52 +181,52 @@ def _locate(output: str | None, root: str, dataset: str) -> Path:
 
 
 def _calibrate(plan: CalibrationPlan, console: Console) -> Calibration:
-    """What the file is to hold: what is there already for the same data and settings, and all that is missing."""
+    """The complete calibration: keeps what was measured with the same data and settings, and measures the rest."""
     kept = _read_kept(plan)
     corruptions = plan.task.battery().corruptions
     missing = [name for name in corruptions if kept is None or name not in kept.corruptions]
     console.print(
         f"Calibrating {len(missing)} of {len(corruptions)} corruptions on {len(plan.cases)} validation "
-        f"cases of {load_once(plan.task.data).name}; to be written: {plan.target}",
+        f"cases of {load_once(plan.task.data).name}; output: {plan.target}",
         markup=False,
         soft_wrap=True,
     )
     if kept is not None and not missing:
         return kept
     if kept is None and plan.target.exists():
-        console.print("Note: the file there is of other data or settings and will be replaced.", soft_wrap=True)
+        console.print("Note: the existing file is of other data or settings and will be replaced.", soft_wrap=True)
     network = _prepare(plan, console)
     found = dict(kept.corruptions) if kept else {}
     start = time.monotonic()
     for number, name in enumerate(missing, start=1):
         found[name] = calibrate_corruption(network, name)
         calibration = _to_calibration(plan, network.clean_dice, found)
-        write_calibration(plan.workplace / FILE_NAME, calibration)
+        write_calibration(plan.work_folder / FILE_NAME, calibration)
         left = (time.monotonic() - start) / number * (len(missing) - number)
         console.print(_describe(number, len(missing), name, found[name], left), markup=False, soft_wrap=True)
     return calibration
 
 
 def _read_kept(plan: CalibrationPlan) -> Calibration | None:
-    """What was measured before with the same data and settings: when it was interrupted, or for other corruptions."""
-    for path in (plan.workplace / FILE_NAME, plan.target):
+    """What an earlier run measured with the same data and settings, before an interrupt or for other corruptions."""
+    for path in (plan.work_folder / FILE_NAME, plan.target):
         if path.exists():
             try:
                 calibration = read_calibration(path)
             except ValueError:
-                continue  # only what was interrupted can be damaged here, and is then measured anew
+                continue  # only an interrupted run leaves a damaged file here; it is measured again
             if calibration.settings_sha256 == plan.settings_sha256:
                 return calibration
     return None
 
 
 def _prepare(plan: CalibrationPlan, console: Console) -> ReferenceNetwork:
-    """The reference network, trained; its checkpoints stay beside the file until all is done."""
-    workplace = plan.workplace
-    mark = workplace / "settings"
+    """Trains the reference network; its checkpoints stay beside the file until the calibration is complete."""
+    work_folder = plan.work_folder
+    mark = work_folder / "settings"
     if not mark.exists() or mark.read_text() != plan.settings_sha256:
-        shutil.rmtree(workplace, ignore_errors=True)
-        workplace.mkdir()
+        shutil.rmtree(work_folder, ignore_errors=True)
+        work_folder.mkdir()
         mark.write_text(plan.settings_sha256)
     with importing():
         from paretoseg.trainables.segmentation.reference import (  # torch and MONAI: late, refusals come first
@@ -244,13 +244,13 @@ def _prepare(plan: CalibrationPlan, console: Console) -> ReferenceNetwork:
             markup=False,
         )
 
-    train_reference(plan.task, plan.assignment, workplace, observe)
-    network = ReferenceNetwork(plan.task, plan.assignment, workplace, plan.cases)
+    train_reference(plan.task, plan.assignment, work_folder, observe)
+    network = ReferenceNetwork(plan.task, plan.assignment, work_folder, plan.cases)
     dice = network.clean_dice
     console.print(f"reference network: Dice {dice:.3f} on clean images", markup=False)
     if network.degenerate or dice < LEAST_DICE:
         why = network.degenerate or f"reaches a Dice of {dice:.2f} on clean images and needs {LEAST_DICE:g}"
-        shutil.rmtree(workplace)
+        shutil.rmtree(work_folder)
         raise ValueError(
             f"the reference network {why}: it cannot lose {TARGETS[-1]:g} points; train it longer with "
             "task.num_steps=<more>"
@@ -285,7 +285,7 @@ def _describe(number: int, num_all: int, name: str, found: CalibratedCorruption,
 
 
 def _finish(plan: CalibrationPlan, calibration: Calibration, console: Console) -> None:
-    """Puts file and picture into their place, and says how they are used."""
+    """Writes the file and the picture, and prints how to use them."""
     from paretoseg.search.reports.calibration_picture import (
         draw_calibration,  # matplotlib: late, as it is slow to import
     )
@@ -293,7 +293,7 @@ def _finish(plan: CalibrationPlan, calibration: Calibration, console: Console) -
     write_calibration(plan.target, calibration)
     picture = plan.target.with_suffix(".png")
     picture.write_bytes(draw_calibration(calibration))
-    shutil.rmtree(plan.workplace, ignore_errors=True)
+    shutil.rmtree(plan.work_folder, ignore_errors=True)
     console.print(
         f"Calibration: {plan.target}\nPicture:     {picture}\n"
         f"Next: paretoseg search ... task.calibration={shlex.quote(str(plan.target))}",

@@ -12,20 +12,20 @@ from paretoseg.trainables.trainable import Split, Task
 
 
 def read_certainty(folder: StudyFolder, record: StudyRecord) -> Certainty:
-    """The certainty of a study's front. Neither its data nor its networks are looked at.
+    """The certainty of a study's front. Reads neither its data nor its networks.
 
     Raises:
-        ValueError: if the task has no cases, or the rows of a member or the config are missing or of other numbers.
+        ValueError: if the task has no cases, or the config or a member's rows are missing or disagree with the journal.
     """
     experiment = compose_stored(folder, record.created).experiment
     return measure_certainty(folder, record, experiment.build_task(), seed=experiment.seed)
 
 
 def measure_certainty(folder: StudyFolder, record: StudyRecord, task: Task, *, seed: int) -> Certainty:
-    """The certainty of the front of a study whose task and seed are at hand.
+    """The certainty of the front of a study whose task and seed the caller has.
 
     Raises:
-        ValueError: if the task has no cases, or the rows of a member are missing or of other numbers.
+        ValueError: if the task has no cases, or a member's rows are missing or disagree with the journal.
     """
     if not isinstance(task, ImageTask):
         raise ValueError("this study's task has no images, so its front has no intervals")
@@ -49,5 +49,5 @@ def _read_scores(folder: StudyFolder, trial_id: int, metric: str) -> ScoreTable:
 
 
 def _read_subjects(folder: StudyFolder) -> dict[str, str]:
-    """Whom every case shows; nothing if the study has not kept that."""
+    """The subject of every case; empty if the study did not record subjects."""
     return {row.case: row.subject for row in folder.read_splits() or () if row.subject}

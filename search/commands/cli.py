@@ -1,4 +1,4 @@
-"""The commands. Everything heavy is imported by the command that needs it, so that help and refusals come at once."""
+"""The command line. Each command imports what is slow to load by itself, so that help and errors appear at once."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 class _Console(Console):
-    """A console that nobody may be reading any more, as behind `| head`: what is going on goes on."""
+    """A console whose reader may be gone, as behind `| head`: the command still runs to its end."""
 
     def on_broken_pipe(self) -> None:
-        """Says no more, nor does Python itself when it ends."""
+        """Prints nothing more, and keeps Python from complaining when it exits."""
         self.quiet = True
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command; overrides may stand before and behind an option, which argparse alone does not take."""
+    """Parses the command; overrides may stand before and after an option, which argparse alone does not accept."""
     parser = _build_parser()
     parsed, rest = parser.parse_known_args(arguments)
     if rest and ("overrides" not in parsed or any(word.startswith("-") for word in rest)):
@@ -180,14 +180,14 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def _add_searching(commands: _Commands) -> None:
-    searching = _add_command(commands, "search", "begin or resume a study", help_texts.SEARCH_HELP)
+    searching = _add_command(commands, "search", "start or resume a study", help_texts.SEARCH_HELP)
     searching.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="what to search, and how")
     searching.add_argument("--dry-run", action="store_true", help="print the job that a cluster would get, and stop")
     searching.set_defaults(run=_search)
 
 
 def _add_showing(commands: _Commands) -> None:
-    """What looks at a study."""
+    """Adds the commands that show a study."""
     status = _add_command(commands, "status", "show where a study stands", help_texts.STATUS_HELP)
     status.add_argument("study", metavar="STUDY", help="folder or URI of the study")
     status.set_defaults(run=_status)
@@ -208,7 +208,7 @@ def _add_showing(commands: _Commands) -> None:
 
 
 def _add_using(commands: _Commands) -> None:
-    """What makes use of a study's networks."""
+    """Adds the commands that use a study's networks."""
     export = _add_command(
         commands, "export", "write a network of the front as a folder to use elsewhere", help_texts.EXPORT_HELP
     )
@@ -219,15 +219,15 @@ def _add_using(commands: _Commands) -> None:
         "--output", metavar="DIR", help="the new folder; <study>-trial-<number>-<format> here if left out"
     )
     export.set_defaults(run=_export)
-    rescoring = _add_command(commands, "rescore", "measure stored networks anew", help_texts.RESCORE_HELP)
+    rescoring = _add_command(commands, "rescore", "measure stored networks again", help_texts.RESCORE_HELP)
     rescoring.add_argument("study", metavar="STUDY", help="folder or URI of the study")
     rescoring.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="what to measure, and where")
-    rescoring.add_argument("--name", metavar="NAME", help="of the rescoring; follows from its settings if left out")
+    rescoring.add_argument("--name", metavar="NAME", help="its name; derived from its settings if left out")
     rescoring.set_defaults(run=_rescore)
 
 
 def _add_measuring(commands: _Commands) -> None:
-    """What measures a dataset before any search."""
+    """Adds the commands that measure a dataset before any search."""
     measuring = _add_command(commands, "complexity", "measure how hard a dataset is", help_texts.COMPLEXITY_HELP)
     measuring.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="which data, as for search")
     measuring.add_argument("--output", metavar="DIR", help="where to write; complexity-<dataset> here if left out")

@@ -22,14 +22,14 @@ from paretoseg.trainables.data.datasets import Dataset, load_once
 from paretoseg.trainables.data.model_record import to_safe_name
 
 _UNNAMED = "study=complexity"
-"""Stands before what the user says: a config needs a study's name, this command does not."""
+"""Goes before the user's overrides: a config needs a study name, this command does not."""
 
 
 def complexity(overrides: Sequence[str], output: str | None, console: Console, *, as_json: bool = False) -> int:
-    """Measures every case of a dataset, writes table and picture, and shows what they come to; returns the exit code.
+    """Measures every case of a dataset, writes table and picture, and shows a summary; returns the exit code.
 
     Args:
-        overrides: Of the config, as for a search; those of the data count.
+        overrides: Overrides of the config, as for a search; only those of the data have an effect.
         output: Folder or URI to write to, files in it are replaced; None for `complexity-<dataset>` here.
         console: Where the table is shown.
         as_json: Whether a list of flat objects is printed instead of the table.
@@ -55,7 +55,7 @@ def complexity(overrides: Sequence[str], output: str | None, console: Console, *
         print(json.dumps(complexity_rows(summaries), indent=2))
         return ExitCode.DONE
     console.print(complexity_table(dataset.name, summaries))
-    for what, name in (("Picture", "complexity.png"), ("Table", "complexity.parquet"), ("Same", "complexity.csv")):
+    for what, name in (("Picture", "complexity.png"), ("Table", "complexity.parquet"), ("CSV", "complexity.csv")):
         where = Folder(place).child(name).location
         console.print(f"{what + ':':<8} {where}", markup=False, soft_wrap=True)
     return ExitCode.DONE
@@ -77,10 +77,10 @@ def _write(folder: Folder, name: str, rows: Sequence[ComplexityRow], summaries: 
 
 
 def _check_output(output: str) -> None:
-    """Refuses what cannot become a folder; a URI is opened.
+    """Refuses an output that cannot become a folder; a URI only has to open.
 
     Raises:
-        ValueError: naming --output and the way out.
+        ValueError: that names --output and says what to do.
     """
     if not output:
         raise ValueError("--output must name a folder, got ''; leave it out for complexity-<dataset> here")

@@ -31,7 +31,7 @@ from paretoseg.trainables.trainable import Split
 
 
 def export(location: str, pick: str, form: str, output: str | None, console: Console) -> int:
-    """Exports the trial that is picked; returns the exit code: 0, or 1 if the export did not prove itself.
+    """Exports the trial that is picked; returns the exit code: 0, or 1 if the export failed its proof.
 
     Args:
         location: Folder or URI of the study.
@@ -47,7 +47,7 @@ def export(location: str, pick: str, form: str, output: str | None, console: Con
         return _export(location, pick, form, output, console)
     except OSError as error:
         raise ValueError(
-            f"cannot export: {error}; see that --output, and the folder for temporary files (TMPDIR), can be written "
+            f"cannot export: {error}; make sure that --output and the folder for temporary files (TMPDIR) are writable "
             "and have room"
         ) from None
 
@@ -73,7 +73,8 @@ def _export(location: str, pick: str, form: str, output: str | None, console: Co
         if gaps := describe_gaps(record):
             console.print(f"Note: {gaps} The model card says so.", markup=False, soft_wrap=True)
         console.print(
-            "It is kept if a fresh process gets the evaluation's mask from it; this takes a while.", soft_wrap=True
+            "It is kept only if a fresh process gets the same mask from it as the evaluation; this takes a while.",
+            soft_wrap=True,
         )
         dataset = load_once(task.data)
         model = _describe(name, folder, record, trial, task=task, dataset=dataset, form=form)
@@ -131,24 +132,24 @@ def _write(
     console.print(f"Proved with {found}.\nWritten: {target}", markup=False, soft_wrap=True)
     if form == "onnx" and isinstance(task.data, FilesConfig):
         console.print(
-            "Its segment.py takes arrays that are prepared already, not raw files; README.md there lists the steps.",
+            "Its segment.py takes prepared arrays, not raw files; its README.md lists the steps.",
             soft_wrap=True,
         )
     return ExitCode.DONE
 
 
 def _name(study: str, trial: Trial) -> str:
-    """The name of the export; the study's is cut short where both are too long for one."""
+    """The name of the export; the study's name is cut where the whole would be too long."""
     number = f"-trial-{trial.trial_id:05d}"
     return to_safe_name(study)[: MAX_NAME - len(number)] + number
 
 
 def _check_settled(folder: StudyFolder, trial: Trial) -> None:
-    """While a search is at work, a better trial may come; and a card without test scores tells too little."""
+    """Refuses while the search is running, as a better trial may follow, and a trial without test scores."""
     location = folder.folder.location
     if writer := find_writer(folder.folder):
         raise ValueError(
-            f"the search is at work ({writer}); wait for it or stop it; `paretoseg status {location}` shows where it "
+            f"the search is running ({writer}); wait for it or stop it; `paretoseg status {location}` shows where it "
             "stands"
         )
     if not trial.test:
@@ -169,15 +170,15 @@ def _check_free(target: Path) -> None:
     if not target.name or target.name == "..":
         raise ValueError(f"--output must name a new folder, got {str(target)!r}")
     if os.path.lexists(target):
-        raise ValueError(f"{str(target)!r} is there already and is not touched; choose another folder with --output")
+        raise ValueError(f"{str(target)!r} exists already and is not overwritten; choose another folder with --output")
 
 
 @contextmanager
 def _new_folder(target: Path) -> Iterator[Path]:
-    """A folder beside the target that takes its place when the block ends well, and vanishes otherwise.
+    """A temporary folder beside the target: becomes the target if the block succeeds, else it is removed.
 
     Raises:
-        ValueError: if the folders above it cannot be made, or something has taken the place meanwhile.
+        ValueError: if the folders above it cannot be created, or the target was created meanwhile.
         OSError: if it cannot be written.
     """
     with _new_parents(target), tempfile.TemporaryDirectory(prefix=".paretoseg-export-", dir=target.parent) as place:
@@ -190,7 +191,7 @@ def _new_folder(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def _new_parents(target: Path) -> Iterator[None]:
-    """The folders above the target; those that were missing go again if nothing has come into them."""
+    """Creates the folders above the target; in the end removes those of them that are empty."""
     missing = list(itertools.takewhile(lambda parent: not parent.exists(), target.absolute().parents))
     try:
         try:

@@ -1,4 +1,4 @@
-"""What each command says about itself under --help."""
+"""The text that each command shows under --help."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ The same command resumes a study that was interrupted.
 examples:
   paretoseg search experiment=quickstart
   paretoseg search study=mine data=textures budget.trials=100 resources.cpus=2
-  paretoseg search study=mine budget.trials=200                      # go on with a study
+  paretoseg search study=mine budget.trials=200                      # continue a study
   paretoseg search study=flat space.skip=none space.depth=[2,4]      # pin or narrow dimensions
   paretoseg search study=base strategy=random seed=1
   paretoseg search experiment=rehearsal                              # no training: try the machine out
@@ -38,7 +38,7 @@ keys (all of them with their defaults: docs/config.md):
 )
 
 STATUS_HELP = """\
-Show where a study stands: trials by state, budget, front, what failed, and whether a search is at work on it.
+Show where a study stands: trials by state, budget, front, what failed, and whether a search is running.
 
 examples:
   paretoseg status studies/quickstart
@@ -47,8 +47,8 @@ examples:
 
 FRONT_HELP = """\
 Show the Pareto front of a study, best first in the first objective. Objectives are measured on validation cases;
-test_... are those of untouched test cases, measured once the budget is spent. With --intervals the validation cases
-are drawn anew many times: how far each objective moves, and whether the ends of the front differ by more than noise.
+test_... are those of untouched test cases, measured once the budget is spent. --intervals resamples the validation
+cases many times. It shows how far each objective moves, and whether the ends of the front differ by more than noise.
 
 examples:
   paretoseg front studies/quickstart
@@ -58,18 +58,18 @@ examples:
 
 REPORT_HELP = """\
 Write a study's report: one HTML file with the front, every trial, the curves under every corruption, and pictures of
-what the front's networks predict. It opens from disk in any browser and needs no network. A report that is there
-already is replaced.
+what the front's networks predict. It opens from disk in any browser and needs no network. An existing report is
+replaced.
 
 examples:
   paretoseg report studies/quickstart
   paretoseg report studies/quickstart --output quickstart.html
-  paretoseg report studies/quickstart --no-pictures             # at once, without loading torch
+  paretoseg report studies/quickstart --no-pictures             # fast, without loading torch
 """
 
 EXPORT_HELP = """\
-Write one network of a study's front as a folder that others can use, and prove before it is kept that a fresh process
-gets the same mask from it as the evaluation. A folder that is there already is not touched.
+Write one network of a study's front as a folder that others can use. The folder is kept only if a fresh process gets
+the same mask from it as the evaluation. An existing folder is not overwritten.
 
 picks:
   knee            the best compromise: farthest from the line between the ends of the front
@@ -84,7 +84,7 @@ examples:
 COMPLEXITY_HELP = """\
 Measure how hard a dataset is, before any network has seen it: texture similarity of every class to its surroundings,
 contrast, size and shape, for every case and for the dataset, with intervals over subjects. Shift sets are measured
-beside it. Writes complexity.png, complexity.parquet and complexity.csv; files of that name in the folder are replaced.
+as well. Writes complexity.png, complexity.parquet and complexity.csv; files of that name in the folder are replaced.
 
 examples:
   paretoseg complexity                                          # the texture task of the quick start
@@ -96,9 +96,9 @@ keys: those of the data, as for a search (docs/config.md); others are checked an
 """
 
 RESCORE_HELP = """\
-Measure the networks that a study keeps anew, without training: under other corruptions, on shift sets, on a new site.
-Nothing of the study is changed; the new numbers lie beside it in rescores/NAME, and a table and a picture show how the
-front drifts. The same command goes on with a rescoring that was interrupted, and measures what has come since.
+Measure the stored networks of a study again, without training: under other corruptions, on shift sets, on a new site.
+The study's own results do not change. The new ones go to rescores/NAME in its folder, and a table and a picture show
+how the front drifts. The same command resumes an interrupted rescoring, and measures networks that are new since then.
 
 examples:
   paretoseg rescore studies/quickstart corruptions=[motion,ghosting] severities=[1,2,3,4,5]
@@ -107,17 +107,17 @@ examples:
 
 keys (docs/rescore.md):
   corruptions=[NAME,...]   severities=[1,...,5]   data.shift=[NAME,...]   data.root=PATH
-  task.robustness=KIND and the other keys of task that only measure
+  task.robustness=KIND and the other keys of task that only affect measuring
   resources.cpus=X   resources.gpus=X   cluster=local|serial|attached
 """
 
 CALIBRATE_HELP = """\
 Find for every corruption the strengths at which a reference network loses about 2, 5, 10, 20 and 40 Dice points: equal
-severities of different corruptions then harm about equally. Trains one network of default architecture, measures it on
-validation cases, and writes calibration.json with all that was measured, and the curves as calibration.png beside it:
-into data.root if that is a folder that can be written, else here as calibration-<dataset>.json. The same command goes
-on where it was interrupted, and adds corruptions to a file that is there. A search takes the file with
-task.calibration=FILE; one that lies in data.root it takes by itself.
+severities of different corruptions then do about equal harm. Trains one network of default architecture, measures it on
+validation cases, and writes calibration.json with all results, and calibration.png with the curves. Both go to
+data.root if that folder is writable, else here as calibration-<dataset>.json. The same command resumes where it was
+interrupted, and adds corruptions to an existing file. A search uses the file with task.calibration=FILE; it finds one
+in data.root by itself.
 
 examples:
   paretoseg calibrate                                           # the texture task of the quick start, all corruptions

@@ -1,4 +1,4 @@
-"""What is settled and checked before a search begins."""
+"""What is settled and checked before a search starts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from paretoseg.trainables.trainable import Task
 
 @dataclass(frozen=True)
 class Plan:
-    """A search that was checked and can begin."""
+    """A search that passed all checks and can start."""
 
     experiment: Experiment
     text: str
@@ -34,17 +34,17 @@ class Plan:
     strategy: Strategy
     pruner: Pruner
     segments: tuple[str, ...]
-    """Those of the journal when the plan was made; others say that somebody has worked on the study since."""
+    """The journal's segments when the plan was made; other ones show that another process worked on the study since."""
 
     notes: tuple[str, ...] = ()
-    """What the user should know of a study that begins."""
+    """What the user should know about a new study."""
 
 
 def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
-    """Everything that can be checked before the search starts, checked.
+    """Checks all that can be checked before the search starts; returns the plan.
 
     Raises:
-        ValueError: with what is wrong and the way out.
+        ValueError: that says what is wrong and what to do.
     """
     folder = StudyFolder(locate(composed.experiment))
     segments = folder.journal.list_segments()
@@ -83,16 +83,16 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
 
 
 def _check_seed(record: StudyRecord, seed: int) -> None:
-    """Refuses an `experiment.yaml` whose seed is not the one that the journal tells of."""
+    """Refuses an `experiment.yaml` whose seed is not the one in the journal."""
     if record.trials and record.trials[0].seed != seed:
         raise ValueError(
-            f"experiment.yaml says seed={seed}, but the study was begun with seed={record.trials[0].seed}; restore "
+            f"experiment.yaml says seed={seed}, but the study was started with seed={record.trials[0].seed}; restore "
             "experiment.yaml from a backup"
         )
 
 
 def _check_same_search(folder: StudyFolder, record: StudyRecord, space: SearchSpace, task: Task) -> None:
-    """Refuses a journal of other objectives, or of candidates that the space does not hold."""
+    """Refuses a journal with other objectives, or with candidates outside the space."""
     place = folder.journal.location
     names, wanted = ([item.name for item in items] for items in (record.objectives, task.objectives()))
     if names != wanted:
@@ -113,7 +113,7 @@ def _check_same_search(folder: StudyFolder, record: StudyRecord, space: SearchSp
 
 
 def compose_new_or_stored(overrides: Sequence[str]) -> Composed:
-    """The config; a key that only fits what the study was begun with, such as its cluster, is no mistake."""
+    """The config; accepts a key that only fits what the study was started with, such as one of its cluster."""
     try:
         return compose(overrides)
     except ValueError:
@@ -124,7 +124,7 @@ def compose_new_or_stored(overrides: Sequence[str]) -> Composed:
 
 
 def _find_stored(overrides: Sequence[str]) -> Sequence[str]:
-    """What the named study was begun with; nothing if there is none."""
+    """The overrides that the named study was started with; empty if there is no such study."""
     named = [word for word in overrides if word.split("=", 1)[0] in ("experiment", "storage", "study")]
     try:
         folder = StudyFolder(locate(compose(named).experiment))

@@ -20,11 +20,11 @@ _MAX_ROWS = 8
 
 
 class Progress:
-    """Shows a session while it works; `update` is to be called after every change.
+    """Shows a session while it works; call `update` after every change.
 
     Args:
         console: Where to show it.
-        slots: How many trials run at a time, for the time that is left.
+        slots: How many trials run at a time, to estimate the time left.
     """
 
     def __init__(self, console: Console, slots: int) -> None:
@@ -45,7 +45,7 @@ class Progress:
             yield
 
     def update(self, session: Session) -> None:
-        """Takes the session's state in."""
+        """Shows the session's new state."""
         record = session.study.record
         if self._session is None:
             self._num_shown = record.num_ended

@@ -44,21 +44,21 @@ from paretoseg.trainables.trainable import Assignment, CaseScore, Split
 REPORT_NAME = "report.html"
 
 MAX_PICTURED = 12
-"""Members of the front with pictures, spread evenly over it: keeps the file small and the wait short."""
+"""Members of the front with pictures, spread evenly over it: few enough for a small file and a short wait."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """The rows that were kept, by trial."""
+    """The stored rows, by trial."""
 
     validation: Mapping[int, Sequence[CaseScore]]
     test: Mapping[int, Sequence[CaseScore]]
     metric: str
-    """What the objectives are made of."""
+    """The metric that the objectives are computed from."""
 
 
 def report(location: str, output: str | None, has_pictures: bool, console: Console) -> int:
-    """Writes the report of a study and says where it lies; returns the exit code.
+    """Writes the report of a study and prints its path; returns the exit code.
 
     Args:
         location: Folder or URI of the study.
@@ -67,8 +67,8 @@ def report(location: str, output: str | None, has_pictures: bool, console: Conso
         console: Where progress is shown.
 
     Raises:
-        ValueError: if there is no study, or the file cannot be named so.
-        StorageError: if the study cannot be read or the file not be written.
+        ValueError: if there is no study, or the output cannot be a file.
+        StorageError: if the study cannot be read or the file cannot be written.
     """
     folder = StudyFolder(location)
     target, name = (folder.folder, REPORT_NAME) if output is None else _locate(output)
@@ -139,7 +139,7 @@ def _find_certainty(folder: StudyFolder, record: StudyRecord) -> tuple[Certainty
 
 
 def _read_rescorings(folder: StudyFolder, record: StudyRecord) -> tuple[list[ShownRescoring], list[str]]:
-    """What was measured anew, and why some of it cannot be shown."""
+    """The rescorings that can be shown, and why others cannot."""
     shown, gaps = [], []
     for name in list_rescorings(folder.folder):
         beside = RescoreFolder(folder.folder, name)
@@ -186,7 +186,7 @@ def _describe_scores(scores: Scores) -> dict[str, Any]:
 
 
 def _take_pictures(folder: StudyFolder, record: StudyRecord, scores: Scores, progress: Progress) -> dict[str, Any]:
-    """What the pictures' part of the page shows; with a reason instead if there is nothing to show."""
+    """The data of the page's pictures, or the reason why there are none."""
     members = spread([trial.trial_id for trial in record.front.trials], MAX_PICTURED)
     if not members:
         return _without("no trial is on the front yet")
@@ -237,10 +237,10 @@ def _without(reason: str) -> dict[str, Any]:
 def _notes(record: StudyRecord, certainty: Certainty | None) -> list[str]:
     notes = [
         describe_seeds(record),
-        "Validation cases chose the front; test cases were measured once, at the end, for its members alone.",
+        "Validation cases chose the front; test cases were measured once, at the end, for its members only.",
     ]
     if any(not trial.test for trial in record.front.trials):
-        notes[1] = "The front was read off validation cases, and not all of its members are measured on test cases yet."
+        notes[1] = "Validation cases chose the front; not all of its members are measured on test cases yet."
     notes += describe_certainty(certainty) if certainty else []
     notes += describe_fidelity(record.trials, record.objectives)
     num_running = sum(trial.state is State.RUNNING for trial in record.trials)

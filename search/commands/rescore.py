@@ -1,4 +1,4 @@
-"""The command `paretoseg rescore`: stored networks measured anew, without training, beside all that the study keeps."""
+"""The command `paretoseg rescore`: measures stored networks again, without training."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 @dataclass(frozen=True)
 class _Plan:
-    """A rescoring that was checked and can begin."""
+    """A rescoring that passed all checks and can start."""
 
     study: StudyRecord
     trials: Sequence[Trial]
     target: RescoreFolder
-    begun: RescoreRecord
-    """What is to be measured; without results."""
+    empty_record: RescoreRecord
+    """What is to be measured; it has no results."""
 
     jobs: Sequence[Job]
-    """Everything that makes it complete."""
+    """All jobs of the rescoring, those that are done included."""
 
     cluster: DirectConfig
     resources: Resources
@@ -55,25 +55,25 @@ class _Plan:
 
 
 def rescore(location: str, overrides: Sequence[str], name: str | None, console: Console) -> int:
-    """Measures the trials of a study whose networks are kept anew; returns the exit code.
+    """Measures again the trials of a study whose networks are kept; returns the exit code.
 
-    The study itself is only read, so a search may be at work on it. What was measured before under the same name is not
+    The study itself is only read, so a search may be running. What was measured before under the same name is not
     measured again.
 
     Args:
         location: Folder or URI of the study.
-        overrides: What is measured otherwise than in the study, and where.
-        name: Of the rescoring; None for one that follows from its settings.
+        overrides: What is measured differently from the study, and where.
+        name: Of the rescoring; None for one that is derived from its settings.
         console: Where progress and the answer are shown.
 
     Raises:
         ValueError: for a mistake of the user's, before anything is written.
-        LockedError: if another process works on the same rescoring.
+        LockedError: if another process is working on the same rescoring.
         StorageError: if a folder cannot be written.
     """
     plan = _make_plan(location, overrides, name)
     with hold_lock(plan.target.folder, kind="rescoring"):
-        record = _take_up(plan)
+        record = _continue_record(plan)
         plan.target.tidy_up()
         plan.target.write_record(record)
         waiting = [job for job in plan.jobs if not is_done(job, record, plan.target)]
@@ -87,7 +87,7 @@ def rescore(location: str, overrides: Sequence[str], name: str | None, console: 
 def _make_plan(location: str, overrides: Sequence[str], name: str | None) -> _Plan:
     if name is not None and not _NAME.fullmatch(name):
         raise ValueError(
-            "--name must be at most 100 letters, digits, '.', '_' or '-' and begin with a letter or digit, got "
+            "--name must be at most 100 letters, digits, '.', '_' or '-' and start with a letter or digit, got "
             f"{name!r}"
         )
     folder = StudyFolder(location)
@@ -104,19 +104,19 @@ def _make_plan(location: str, overrides: Sequence[str], name: str | None) -> _Pl
     settings = read_settings(composed, task)
     name = name or name_settings(settings)
     target = RescoreFolder(folder.folder, name)
-    begun = RescoreRecord(study.created.study, name, settings, tuple(overrides), task.objectives(), name_version())
+    empty = RescoreRecord(study.created.study, name, settings, tuple(overrides), task.objectives(), name_version())
     job_settings = JobSettings(resources.num_threads, "cuda" if resources.gpus else "cpu", resources.timeout_min)
     plan = _Plan(
         study=study,
         trials=trials,
         target=target,
-        begun=begun,
+        empty_record=empty,
         jobs=list_jobs(trials, task, job_settings, folder, target),
         cluster=cluster,
         resources=resources,
         notes=[*folder.journal.describe_left_out(), *notes, *_describe_gone(study, trials)],
     )
-    _take_up(plan)  # refuses another rescoring of this name before anything is written
+    _continue_record(plan)  # refuses another rescoring of this name before anything is written
     return plan
 
 
@@ -131,7 +131,7 @@ def _check_task(task: Task) -> ImageTask:
 
 
 def _describe_gone(study: StudyRecord, trials: Sequence[Trial]) -> list[str]:
-    """Whoever may have joined the front and cannot be measured."""
+    """A note on trials that might join the front but have no checkpoint to measure; empty if there are none."""
     num_sound = sum(trial.is_eligible for trial in study.trials)
     if num_sound == len(trials):
         return []
@@ -141,32 +141,32 @@ def _describe_gone(study: StudyRecord, trials: Sequence[Trial]) -> list[str]:
     ]
 
 
-def _take_up(plan: _Plan) -> RescoreRecord:
-    """The record to go on with: what was measured before with the same settings stays.
+def _continue_record(plan: _Plan) -> RescoreRecord:
+    """The record to continue: keeps the results that were measured before with the same settings.
 
     Raises:
         ValueError: if another rescoring has the name.
     """
     before = plan.target.read_record()
     if before is None:
-        return plan.begun
-    if before.settings != plan.begun.settings or before.study != plan.begun.study:
+        return plan.empty_record
+    if before.settings != plan.empty_record.settings or before.study != plan.empty_record.study:
         words = " ".join(before.overrides) or "the study's own settings"
         raise ValueError(
             f"'{plan.target.folder.location}' holds a rescoring with other settings ({words}); choose another name "
             "with --name NAME"
         )
-    return replace(plan.begun, results=before.results)
+    return replace(plan.empty_record, results=before.results)
 
 
 def _announce(plan: _Plan, waiting: Sequence[Job], console: Console) -> None:
     for note in plan.notes:
         console.print(f"Note: {note}.", markup=False, soft_wrap=True)
     num_done, num_trials = len(plan.jobs) - len(waiting), len(plan.trials)
-    done = f", {num_done} of {len(plan.jobs)} measurements are there already" if num_done else ""
+    done = f", {num_done} of {len(plan.jobs)} measurements are done already" if num_done else ""
     console.print(
         f"Rescoring {num_trials} trial{'s' * (num_trials != 1)} of {plan.study.created.study} into "
-        f"{plan.target.folder.location}{done}. Ctrl-C stops; the same command goes on.",
+        f"{plan.target.folder.location}{done}. Ctrl-C stops; the same command resumes.",
         markup=False,
         soft_wrap=True,
     )
@@ -188,7 +188,7 @@ def _show_with(console: Console, total: int) -> Callable[[Rescored], None]:
 
 
 def _run(plan: _Plan, queue: Rescoring, console: Console) -> None:
-    """Works the queue off until a signal, a storage that fails or a Ray that is lost ends it."""
+    """Runs the queue until it is empty, a signal arrives, the storage fails or Ray is lost."""
     end_in_order("the same command", plan.cluster.abandon)
     try:
         with connect(plan.cluster, leave_ray) as (nodes, is_serial):
@@ -215,8 +215,8 @@ def _conclude(plan: _Plan, queue: Rescoring, console: Console) -> int:
         from paretoseg.search.reports.drift_picture import draw_drift  # matplotlib: late, so that refusals come at once
 
         folder.write_table(drift_to_csv(drift, objectives))
-        folder.write_picture(draw_drift(f"{record.study}, measured anew as {record.name}", drift, objectives))
-        title = f"{record.study}, measured anew as {record.name} (before -> after, on validation cases)"
+        folder.write_picture(draw_drift(f"{record.study}, measured again as {record.name}", drift, objectives))
+        title = f"{record.study}, measured again as {record.name} (before -> after, on validation cases)"
         console.print(drift_table(title, drift, objectives))
         for line in describe_drift(drift):
             console.print(line, markup=False, soft_wrap=True)
@@ -226,7 +226,7 @@ def _conclude(plan: _Plan, queue: Rescoring, console: Console) -> int:
     if left:
         trials = ", ".join(dict.fromkeys(str(job.trial_id) for job in left))
         console.print(
-            f"Work is left: trials {trials} are not measured completely; the same command goes on.",
+            f"Work is left: trials {trials} are not measured completely; the same command resumes.",
             markup=False,
             soft_wrap=True,
         )

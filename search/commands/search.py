@@ -38,16 +38,16 @@ from paretoseg.search.trials.events import Created
 
 
 def search(overrides: Sequence[str], console: Console, *, dry_run: bool = False) -> int:
-    """Begins or resumes the study that the overrides name, and works on it until its budget is spent.
+    """Starts or resumes the study that the overrides name, and runs it until its budget is spent.
 
-    On a cluster that takes jobs it only hands the search in, or with `dry_run` prints what it would hand in.
+    On a cluster that takes jobs it only submits the search, or with `dry_run` prints the job that it would submit.
 
     Returns:
         The exit code.
 
     Raises:
         ValueError: for a mistake in the overrides or the data, before anything is written.
-        LockedError: if another process works on the study.
+        LockedError: if another process is working on the study.
         StorageError: if the study's folder cannot be reached.
     """
     try:
@@ -86,14 +86,14 @@ def _submit(plan: Plan, cluster: BatchConfig, overrides: Sequence[str], console:
     if dry_run:
         print(cluster.render(order), end="")
     else:
-        submit(cluster, order, plan.folder, lambda: _begin_study(plan), console)
+        submit(cluster, order, plan.folder, lambda: _start_study(plan), console)
     return ExitCode.DONE
 
 
 def _send(
     experiment: Experiment, cluster: BatchConfig, overrides: Sequence[str], console: Console, *, dry_run: bool
 ) -> int:
-    """Hands the search to a place with disks of its own: what can be checked here is, and the rest there."""
+    """Sends the search to a cluster with its own disks; checks here only what can be checked here."""
     replace(experiment, task=experiment.task.without_files()).build_task()
     cluster.check(experiment.resources)
     order = make_order(experiment.study, overrides, experiment.storage, locate(experiment))
@@ -105,8 +105,8 @@ def _send(
     return send(cluster, order, console)
 
 
-def _begin_study(plan: Plan) -> None:
-    """Keeps the config, and begins the journal of a study that is new.
+def _start_study(plan: Plan) -> None:
+    """Writes the config, and starts the journal of a new study.
 
     Raises:
         LockedError: if another process has worked on the study since the plan was made.
@@ -114,8 +114,8 @@ def _begin_study(plan: Plan) -> None:
     folder = plan.folder
     if folder.journal.list_segments() != plan.segments:
         raise LockedError(
-            f"another process has just worked on study '{folder.folder.location}'; give the same command again to go "
-            "on from there"
+            f"another process has just worked on study '{folder.folder.location}'; run the same command again to "
+            "continue from there"
         )
     folder.write_experiment(plan.text)
     keep_splits(folder, plan.task)
@@ -129,7 +129,7 @@ def _begin_study(plan: Plan) -> None:
 def _open_study(plan: Plan, console: Console) -> Study:
     experiment, folder = plan.experiment, plan.folder
     folder.tidy_up()
-    _begin_study(plan)
+    _start_study(plan)
     for note in (*plan.notes, *plan.task.notes(plan.space)):
         console.print(f"Note: {note}.", markup=False, soft_wrap=True)
     study = Study(
@@ -162,9 +162,9 @@ def _work(plan: Plan, study: Study, console: Console) -> ExitCode:
 
 
 def _run(plan: Plan, session: Session, console: Console, track: Callable[[Session], None]) -> None:
-    """Runs the session; a signal, a storage that fails and a Ray that is lost end it.
+    """Runs the session until it is over, a signal arrives, the storage fails or Ray is lost.
 
-    What is left to do is in the journal.
+    The journal holds the work that is left.
     """
     cluster, resources = plan.experiment.cluster, plan.experiment.resources
     assert isinstance(cluster, DirectConfig), "every other place takes jobs"
@@ -198,7 +198,7 @@ def _observe_with(*observers: Callable[[Session], None]) -> Callable[[Session], 
 
 
 def _conclude(plan: Plan, session: Session, console: Console) -> ExitCode:
-    """Writes and shows the answer as far as it is known, and says what to type next."""
+    """Writes and shows the results so far, and prints the commands to run next."""
     for warning in session.warnings:
         console.print(f"Note: {warning}", markup=False)
     if session.halt_reason:
@@ -228,8 +228,8 @@ def _conclude(plan: Plan, session: Session, console: Console) -> ExitCode:
         assert last.failure is not None
         console.print(
             f"Stopped: {study.budget.max_failures} trials failed in a row, the last one (trial {last.trial_id}) with "
-            f"{last.failure.kind}: {last.failure.reason}. `paretoseg status {place}` lists them; when the cause is "
-            f"mended, resume with: {resume}",
+            f"{last.failure.kind}: {last.failure.reason}. `paretoseg status {place}` lists them; fix the cause, then "
+            f"resume with: {resume}",
             markup=False,
             soft_wrap=True,
         )
@@ -239,7 +239,7 @@ def _conclude(plan: Plan, session: Session, console: Console) -> ExitCode:
         hours, num_left = study.budget.hours, study.budget.trials - len(study.trials)
         if hours is not None and num_left > 0:
             console.print(
-                f"The budget of {hours:g} hours is spent; {num_left} of {study.budget.trials} trials were not begun.",
+                f"The budget of {hours:g} hours is spent; {num_left} of {study.budget.trials} trials were not started.",
                 soft_wrap=True,
             )
             more = f"budget.hours={record.hours_used + hours:.3g}"
@@ -251,7 +251,7 @@ def _conclude(plan: Plan, session: Session, console: Console) -> ExitCode:
 
 
 def _find_certainty(plan: Plan, record: StudyRecord) -> Certainty | None:
-    """How certain the front is, or None if the rows do not tell."""
+    """How certain the front is, or None if the rows are missing or do not fit."""
     try:
         return measure_certainty(plan.folder, record, plan.task, seed=plan.experiment.seed)
     except ValueError:
@@ -259,7 +259,7 @@ def _find_certainty(plan: Plan, record: StudyRecord) -> Certainty | None:
 
 
 def _resume_with(experiment: Experiment) -> str:
-    """The command that goes on with a study; all but its name is in its folder."""
+    """The command that resumes a study; all other settings are in its folder."""
     storage = hide_secrets(experiment.storage)
     if storage.startswith(("'", '"')):
         storage = quote(storage)  # bare, these would be read as quotes

@@ -1,6 +1,6 @@
-"""What signals do to a search: end it at once while nothing has started, then in order, and at once the second time.
+"""What signals do: before a search has started they end it at once, later in order, and at once the second time.
 
-Imports nothing but a few modules of Python itself, as it is the first thing that a search does.
+Imports only a few modules of Python itself, as a search loads it first.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 from paretoseg.cluster.exit_codes import ExitCode
 
-INTERRUPTED_EARLY = "interrupted before the search began; the same command begins it"
-INTERRUPTED = "interrupted; the same command goes on"
+INTERRUPTED_EARLY = "interrupted before the search started; the same command starts it"
+INTERRUPTED = "interrupted; the same command resumes"
 
-# Ctrl-C; what a machine, a container or `kill` asks with; and how Slurm announces the end of a job's time.
+# Ctrl-C; what a machine, a container or `kill` sends; and Slurm's warning before a job's time is over.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 _SHOW_CURSOR = b"\x1b[?25h"
 _before: dict[signal.Signals, Any] = {}
 
 
 class _Last:
-    """What the last moments of this process need. No dataclass, as it would double the time that this module takes."""
+    """What this process needs when it exits. No dataclass, as that would double this module's import time."""
 
     def __init__(self) -> None:
         self.resume = ""
@@ -38,9 +38,9 @@ _last = _Last()
 
 
 def end_at_once() -> None:
-    """From now on a signal ends the process, with a sentence and the exit code that asks for another start.
+    """From now on a signal ends the process, with a message and the exit code that asks for a restart.
 
-    A KeyboardInterrupt would come out of some libraries as an error of their own; nothing is there yet to clean up.
+    Some libraries turn a KeyboardInterrupt into an error of their own, and there is nothing to clean up yet.
     """
     _answer_with(_leave_early)
 
@@ -49,20 +49,20 @@ def end_in_order(resume: str, last_act: Callable[[], object] = str) -> None:
     """From now on a signal raises KeyboardInterrupt, and a second one ends the process at once.
 
     Args:
-        resume: The command that goes on.
-        last_act: What is done before the process is ended at once.
+        resume: The command that resumes.
+        last_act: Called before the process is ended at once.
     """
     _last.resume, _last.act, _last.is_interrupted = resume, last_act, False
     _answer_with(_interrupt)
 
 
 def ignore() -> None:
-    """From now on signals do nothing: the work is done, and its exit code is not to change any more."""
+    """From now on signals do nothing: the work is done, and its exit code must not change."""
     _answer_with(signal.SIG_IGN)
 
 
 def restore() -> None:
-    """Signals do again what they did before, for a program that calls a command."""
+    """Restores the earlier signal handlers, for a program that calls a command."""
     for number, handler in _before.items():
         signal.signal(number, handler)
     _before.clear()
@@ -75,7 +75,7 @@ def _answer_with(handler: Any) -> None:
 
 
 def leave(reason: str) -> None:
-    """Ends the process at once, with the reason and the exit code that asks for another start."""
+    """Ends the process at once, with the reason and the exit code that asks for a restart."""
     try:
         _last.act()
     finally:  # whatever fails there, the process ends
@@ -85,7 +85,7 @@ def leave(reason: str) -> None:
 
 
 def leave_ray(loss: str) -> None:
-    """Ends the process at once, as Ray is lost and cannot be left otherwise."""
+    """Ends the process at once, as Ray is lost and cannot be shut down."""
     leave(f"Ray is lost ({loss}) and was left as it is. Work is left; resume with: {_last.resume}")
 
 

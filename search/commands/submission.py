@@ -1,4 +1,4 @@
-"""Hands a search in as a job, for clusters that take one: `cluster=slurm` and its like."""
+"""Submits a search as a job, on clusters that take jobs, such as `cluster=slurm`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from paretoseg.search.store.study_folder import StudyFolder
 
 
 def make_order(study: str, overrides: Sequence[str], storage: str, location: str) -> Submission:
-    """The search as the job is to begin it: the same overrides, but for the cluster and a storage that is absolute.
+    """The search as the job starts it: the same overrides without those of the cluster, and an absolute storage.
 
     Args:
         study: Name of the study.
@@ -35,20 +35,20 @@ def make_order(study: str, overrides: Sequence[str], storage: str, location: str
 
 
 def submit(
-    cluster: BatchConfig, order: Submission, folder: StudyFolder, begin: Callable[[], None], console: Console
+    cluster: BatchConfig, order: Submission, folder: StudyFolder, start: Callable[[], None], console: Console
 ) -> None:
-    """Begins the study if it is new, and hands the job in.
+    """Starts the study if it is new, and submits the job.
 
     Args:
-        cluster: What takes the job.
+        cluster: The cluster that takes the job.
         order: The search.
         folder: The study's folder.
-        begin: Writes the first record of a study that does not exist yet.
-        console: Where to say what was done.
+        start: Writes the first record of a study that does not exist yet.
+        console: Where to print what was done.
 
     Raises:
         ValueError: if a job of this study is waiting or running, or the cluster refuses this one.
-        LockedError: if a process works on the study.
+        LockedError: if a process is working on the study.
         StorageError: if the study's folder cannot be written.
     """
     cluster.render(order)  # refuses what cannot be submitted, before anything is written
@@ -56,11 +56,11 @@ def submit(
     _refuse_second(folder)
     with hold_lock(folder.folder):
         is_new = not folder.exists()
-        begin()
+        start()
     try:
         ticket = cluster.submit(order)
     except ValueError:
-        if is_new:  # another try may ask for other settings
+        if is_new:  # the next try may use other settings
             with hold_lock(folder.folder):
                 folder.forget()
         raise
@@ -69,14 +69,14 @@ def submit(
 
 
 def send(cluster: BatchConfig, order: Submission, console: Console) -> int:
-    """Hands the job to a place with disks of its own, and follows it where the place can be watched from here.
+    """Submits the job to a cluster with its own disks, and follows it if the cluster can be watched from here.
 
     Returns:
-        The exit code of the search, as far as it is known: 75 where it can be followed no further, 0 where nobody
-        follows.
+        The exit code of the search, as far as it is known: 75 if the job can no longer be followed, 0 if the cluster
+        does not report one.
 
     Raises:
-        ValueError: if the place refuses the job.
+        ValueError: if the cluster refuses the job.
     """
     ticket = cluster.submit(order)
     console.print(f"Sent job {ticket.job} to {ticket.cluster}.\nLook: {ticket.log}", markup=False, soft_wrap=True)
@@ -86,10 +86,10 @@ def send(cluster: BatchConfig, order: Submission, console: Console) -> int:
         console.print("The job goes on without being watched; the same command follows it again.")
         return ExitCode.WORK_LEFT
     except ValueError as error:
-        # The job was sent: a refusal to tell of it must not look as if nothing was begun.
+        # The job was sent: a failure to follow it must not look as if nothing was started.
         console.print(
             f"{error}.\nThe job goes on without being watched; look with `{ticket.log}`, "
-            "or give the same command again to follow it.",
+            "or run the same command again to follow it.",
             markup=False,
             soft_wrap=True,
         )
@@ -98,7 +98,7 @@ def send(cluster: BatchConfig, order: Submission, console: Console) -> int:
 
 
 def describe_ticket(ticket: Ticket) -> str:
-    """Where the job of a ticket stands, in one line."""
+    """The state of a ticket's job, in one line."""
     log = f"; log: {ticket.log}" if ticket.log else ""
     return f"{ticket.job} on {ticket.cluster}: {find_job(ticket).words}{log}"
 

@@ -51,7 +51,7 @@ def test_a_member_of_the_front_is_exported_proved_and_never_overwritten(command)
     code, output = command.run("export", study, "--pick", "knee", "--format", "bundle", "--output", "out/bundle")
     assert (code, output) == (
         2,
-        "paretoseg: 'out/bundle' is there already and is not touched; choose another folder with --output\n",
+        "paretoseg: 'out/bundle' exists already and is not overwritten; choose another folder with --output\n",
     )
     assert {path: path.stat().st_mtime_ns for path in bundle.rglob("*")} == before
 
@@ -108,5 +108,5 @@ def test_a_network_trained_on_files_is_proved_on_a_raw_one_and_onnx_says_that_it
     assert "their axes point to PIR" in (command.folder / "bundle" / "docs" / "README.md").read_text()
     code, output = command.run("export", "studies/scans", "--pick", "knee", "--format", "onnx", "--output", "onnx")
     assert code == 0, output
-    assert "Its segment.py takes arrays that are prepared already, not raw files" in output
+    assert "Its segment.py takes prepared arrays, not raw files" in output
     assert json.loads((command.folder / "onnx" / "model.json").read_text())["preparation"]["orientation"] == "PIR"

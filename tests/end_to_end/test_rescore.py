@@ -1,4 +1,4 @@
-"""Stored networks measured anew on a real Ray, and a power cut in the middle."""
+"""Stored networks measured again on a real Ray, and a power cut in the middle."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_rescoring_on_ray_outlives_a_kill_and_gives_what_a_serial_one_gives(co
     code, output = command.run(*words, "ray", "cluster=local", "cluster.cpus=2")
     assert code == 0, output
     assert f"{num_kept} of " in output
-    assert "measurements are there already" in output
+    assert "measurements are done already" in output
     code, output = command.run(*words, "serial", "cluster=serial")
     assert code == 0, output
 

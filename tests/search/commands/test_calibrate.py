@@ -95,7 +95,7 @@ def test_an_interrupted_calibration_goes_on_where_it_was(
     words = ("corruptions=[gaussian_noise,contrast_down]", "--output", "one.json")
     assert calibrate(*words) == 75
     assert not Path("one.json").exists()
-    assert "the same command goes on from here" in capsys.readouterr().out
+    assert "the same command resumes from here" in capsys.readouterr().out
     assert calibrate(*words) == 0
     shown = capsys.readouterr().out
     assert seen == ["gaussian_noise", "contrast_down", "contrast_down"]
@@ -115,9 +115,9 @@ def test_a_calibration_lies_with_data_that_lie_in_a_folder(tmp_path: Path) -> No
     assert read_calibration(root / "calibration.json").reference.num_cases == 1
 
 
-def test_keys_that_a_calibration_does_not_heed_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "does not heed 'space.depth=2'; known: corruptions, data" in refusal(capsys, "space.depth=2")
-    assert "does not heed 'strategy=random'" in refusal(capsys, "strategy=random")
+def test_keys_that_a_calibration_does_not_use_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "does not use 'space.depth=2'; known: corruptions, data" in refusal(capsys, "space.depth=2")
+    assert "does not use 'strategy=random'" in refusal(capsys, "strategy=random")
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_keys_that_a_calibration_does_not_heed_are_refused(capsys: pytest.Captur
         (("corruptions=[gaussian_nois]",), "unknown corruption 'gaussian_nois'; did you mean 'gaussian_noise'"),
         (("data.blend=2",), "blend"),
         (("--cases", "0"), "--cases must be at least 1, got 0"),
-        (("--output", "nowhere/one.json"), "--output must name a file in a folder that is there"),
-        (("--output", "."), "--output must name a file in a folder that is there"),
-        (("--output", "s3://bucket/one.json"), "--output must name a file in a folder that is there"),
+        (("--output", "nowhere/one.json"), "--output must name a file in an existing folder"),
+        (("--output", "."), "--output must name a file in an existing folder"),
+        (("--output", "s3://bucket/one.json"), "--output must name a file in an existing folder"),
     ],
 )
 def test_what_cannot_be_done_is_refused(

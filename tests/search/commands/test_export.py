@@ -91,7 +91,7 @@ def test_a_trial_without_test_scores_is_refused_with_the_way_out(capsys):
 def test_a_study_that_a_search_works_on_is_refused(capsys):
     with hold_lock(write_study().folder):
         error = refusal(capsys, "studies/mine", "--pick", "knee", "--format", "bundle")
-    assert f"the search is at work (process {os.getpid()} on " in error
+    assert f"the search is running (process {os.getpid()} on " in error
 
 
 def test_what_the_search_left_undone_is_noted_and_stands_in_the_card(capsys, monkeypatch):
@@ -108,7 +108,7 @@ def test_what_the_search_left_undone_is_noted_and_stands_in_the_card(capsys, mon
     write_checkpoint(folder)
     folder.journal.append(events.Started(4.0, 5, Candidate(), 0, "random"))
     assert main(["export", "studies/mine", "--pick", "1", "--format", "bundle"]) == 0
-    note = "The search is not at its end: 1 trials were interrupted and 1 members of the front are not measured on test"
+    note = "The search is not finished: 1 trials were interrupted and 1 members of the front are not measured on test"
     assert f"Note: {note} cases. The model card says so." in capsys.readouterr().out
     assert f"\n\n{note} cases.\n\n" in seen["card"]
 
@@ -149,7 +149,7 @@ def test_what_is_there_already_is_not_touched(capsys, kind):
         case "dangling link":
             target.symlink_to("nowhere")
     words = ("studies/mine", "--pick", "knee", "--format", "bundle", "--output", "there")
-    assert "'there' is there already and is not touched" in refusal(capsys, *words)
+    assert "'there' exists already and is not overwritten" in refusal(capsys, *words)
 
 
 @pytest.mark.parametrize("output", ["", ".", "..", "/", "a/.."])
@@ -224,7 +224,7 @@ def test_no_room_for_temporary_files_is_refused(capsys, monkeypatch):
     write_checkpoint(write_study())
     monkeypatch.setattr(Folder, "download", fail)
     error = refusal(capsys, "studies/mine", "--pick", "knee", "--format", "bundle")
-    assert "No space left on device: '/tmp/paretoseg-1'; see that --output, and the folder for temporary" in error
+    assert "No space left on device: '/tmp/paretoseg-1'; make sure that --output and the folder for temporary" in error
 
 
 def test_hostile_names_reach_no_path_and_no_markup(capsys, monkeypatch):

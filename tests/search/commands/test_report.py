@@ -167,8 +167,8 @@ def test_what_pictures_need_may_be_missing(copy, tiny, capsys):
     assert "no pictures: data.root must be an existing folder" in shown
     (study / "experiment.yaml").unlink()
     shown, _ = draw(study, capsys)
-    assert "no pictures: the study has no experiment.yaml any more; put it back" in shown
+    assert "no pictures: the study's experiment.yaml is missing; restore it from a backup" in shown
     shutil.rmtree(study / "cases")
     shown, page = draw(study, capsys)
-    assert "no pictures: the study has no experiment.yaml" in shown
+    assert "no pictures: the study's experiment.yaml is missing" in shown
     assert '"validation":{}' in page

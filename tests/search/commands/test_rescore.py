@@ -72,7 +72,7 @@ def test_the_studys_own_battery_gives_its_own_rows_to_the_bit_and_the_study_is_l
     assert list(table.was_on_front) == list(table.is_on_front)
     assert set(table.index[table.is_on_front]) == {trial.trial_id for trial in record.front.trials}
     shown = capsys.readouterr().out
-    assert "nobody leaves or joins it" in shown
+    assert "no trial leaves or joins it" in shown
     assert (beside / "drift.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -104,7 +104,7 @@ def test_another_battery_is_measured_beside_and_not_twice(study, capsys, monkeyp
     before = {path: path.read_bytes() for path in (beside / "cases").iterdir()}
     capsys.readouterr()
     assert rescore(study, *words) == 0
-    assert "measurements are there already" in capsys.readouterr().out
+    assert "measurements are done already" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in (beside / "cases").iterdir()} == before
 
 
@@ -132,7 +132,7 @@ def test_an_interrupted_rescoring_goes_on_where_it_was(study, capsys, monkeypatc
     words = ("severities=[3]", "--name", "cut")
     monkeypatch.setattr(SegmentationTrainable, "evaluate", interrupt)
     assert rescore(study, *words) == 75
-    assert "the same command goes on" in capsys.readouterr().out
+    assert "the same command resumes" in capsys.readouterr().out
     first = {path: path.read_bytes() for path in (study / "rescores" / "cut" / "cases").iterdir()}
     assert len(first) == 1
 

@@ -63,7 +63,7 @@ def test_a_refused_command_leaves_ctrl_c_as_it_was():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_study_that_another_process_has_begun_and_ended_meanwhile_is_not_mixed_with_ours(monkeypatch, capsys):
+def test_a_study_that_another_process_has_started_and_ended_meanwhile_is_not_mixed_with_ours(monkeypatch, capsys):
     real, others = launch.hold_lock, [[*TOY, "seed=1"]]
 
     @contextmanager
@@ -75,7 +75,7 @@ def test_a_study_that_another_process_has_begun_and_ended_meanwhile_is_not_mixed
 
     monkeypatch.setattr(launch, "hold_lock", hold_late)
     assert main(["search", *TOY, "seed=2"]) == 2
-    assert "another process has just worked on study 'studies/mine'; give the same command again" in (
+    assert "another process has just worked on study 'studies/mine'; run the same command again" in (
         capsys.readouterr().err
     )
     folder = StudyFolder("studies/mine")
@@ -103,7 +103,7 @@ def test_an_edited_seed_is_refused(capsys):
     path = Path("studies/mine/experiment.yaml")
     path.write_text(path.read_text().replace("seed: 0\n", "seed: 5\n", 1))
     assert main(["search", "study=mine"]) == 2
-    assert "experiment.yaml says seed=5, but the study was begun with seed=0; restore" in capsys.readouterr().err
+    assert "experiment.yaml says seed=5, but the study was started with seed=0; restore" in capsys.readouterr().err
 
 
 def test_hours_that_are_spent_are_told_of_with_what_goes_on(capsys):
@@ -112,15 +112,15 @@ def test_hours_that_are_spent_are_told_of_with_what_goes_on(capsys):
     assert isinstance(events[1], Opened)
     assert main(["search", "study=mine", "budget.trials=9", "budget.hours=1e-9"]) == 0
     shown = capsys.readouterr().out
-    assert "The budget of 1e-09 hours is spent; 7 of 9 trials were not begun." in shown
+    assert "The budget of 1e-09 hours is spent; 7 of 9 trials were not started." in shown
     assert "paretoseg search study=mine budget.hours=" in shown
     assert "budget.trials=18" not in shown
 
 
-def test_a_key_of_the_option_that_a_study_was_begun_with_is_told_apart(capsys):
+def test_a_key_of_the_option_that_a_study_was_started_with_is_told_apart(capsys):
     assert search(*TOY) == 0
     assert main(["search", "study=mine", "task.noise=0.5"]) == 2
-    assert "begun with task.noise=0.0 and cannot go on with task.noise=0.5" in capsys.readouterr().err
+    assert "started with task.noise=0.0 and cannot go on with task.noise=0.5" in capsys.readouterr().err
 
 
 def test_the_same_name_goes_on_with_the_budget_that_was_last_given(capsys):

@@ -30,15 +30,15 @@ def send_itself(number, moment):
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_before_a_search_has_begun_a_signal_ends_it_with_one_line(number):
+def test_before_a_search_has_started_a_signal_ends_it_with_one_line(number):
     done = send_itself(number, "early")
     assert done.returncode == 75
-    assert done.stderr == "paretoseg: interrupted before the search began; the same command begins it\n"
+    assert done.stderr == "paretoseg: interrupted before the search started; the same command starts it\n"
     assert done.stdout == ""
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_once_it_has_begun_a_signal_is_an_interrupt(number):
+def test_once_it_has_started_a_signal_is_an_interrupt(number):
     done = send_itself(number, "begun")
     assert (done.returncode, done.stdout, done.stderr) == (0, "KeyboardInterrupt\n", "")
 

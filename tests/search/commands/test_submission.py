@@ -139,7 +139,7 @@ def test_a_refusal_of_slurm_is_one_line(queue, capsys):
     assert StudyFolder("studies/mine").read_ticket() is None
 
 
-def test_a_job_that_slurm_refuses_leaves_no_study_and_may_be_mended(queue, capsys):
+def test_a_job_that_slurm_refuses_leaves_no_study_and_may_be_fixed(queue, capsys):
     queue.refusal = "sbatch: error: Invalid account\n"
     assert run(*SUBMIT, "strategy.population=4") == 2
     assert not StudyFolder("studies/mine").exists()
@@ -158,7 +158,7 @@ def test_a_job_that_slurm_refuses_leaves_an_older_study_as_it_was(queue):
     assert Path("studies/mine/experiment.yaml").exists()
 
 
-def test_a_key_of_the_cluster_that_a_study_was_begun_with_needs_no_cluster_again(queue):
+def test_a_key_of_the_cluster_that_a_study_was_started_with_needs_no_cluster_again(queue):
     assert run(*SUBMIT) == 0
     queue.states["1"] = "TIMEOUT"
     assert run("search", "study=mine", "cluster.partition=gpu") == 0
@@ -194,7 +194,7 @@ def test_a_dry_run_of_what_submits_nothing_is_refused(queue, tmp_path, capsys, c
     assert list(tmp_path.iterdir()) == []
 
 
-def test_where_there_is_no_slurm_nothing_is_begun(tmp_path, monkeypatch, capsys):
+def test_where_there_is_no_slurm_nothing_is_started(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert run(*SUBMIT) == 2
