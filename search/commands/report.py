@@ -76,7 +76,11 @@ def report(location: str, output: str | None, has_pictures: bool, console: Conso
     record = StudyRecord(events)
     with _show_progress(console) as progress:
         scores = _read_scores(folder, record, progress)
-        pictures = _take_pictures(folder, record, scores, progress) if has_pictures else _without("left out on request")
+        pictures = (
+            _take_pictures(folder, record, scores, progress)
+            if has_pictures
+            else _without_pictures("left out on request")
+        )
     certainty, gap = _find_certainty(folder, record)
     data = describe_study(record, certainty) | {
         "milestones": [asdict(milestone) for milestone in follow_front(events)],
@@ -142,15 +146,15 @@ def _read_rescorings(folder: StudyFolder, record: StudyRecord) -> tuple[list[Sho
     """The rescorings that can be shown, and why others cannot."""
     shown, gaps = [], []
     for name in list_rescorings(folder.folder):
-        beside = RescoreFolder(folder.folder, name)
+        stored = RescoreFolder(folder.folder, name)
         try:
-            found = beside.read_record()
+            found = stored.read_record()
         except ValueError as error:
             gaps.append(f"rescoring {name} is left out: {error}")
             continue
         if found is not None:
             words, drift = " ".join(found.overrides), read_drift(record, found)
-            shown.append(ShownRescoring(name, words, drift, found.objectives, beside.read_picture()))
+            shown.append(ShownRescoring(name, words, drift, found.objectives, stored.read_picture()))
     return shown, gaps
 
 
@@ -189,14 +193,14 @@ def _take_pictures(folder: StudyFolder, record: StudyRecord, scores: Scores, pro
     """The data of the page's pictures, or the reason why there are none."""
     members = spread([trial.trial_id for trial in record.front.trials], MAX_PICTURED)
     if not members:
-        return _without("no trial is on the front yet")
+        return _without_pictures("no trial is on the front yet")
     try:
         task = rebuild_task(folder, record.created)
         if not isinstance(task, ImageTask):
-            return _without("this study's task has no images")
+            return _without_pictures("this study's task has no images")
         return _draw(folder, [record.trials[trial_id] for trial_id in members], task, scores, progress)
     except (ValueError, OSError) as error:
-        return _without("; ".join(str(error).splitlines()))
+        return _without_pictures("; ".join(str(error).splitlines()))
 
 
 def _draw(
@@ -207,7 +211,7 @@ def _draw(
     rows = [by_trial.get(trial.trial_id, ()) for trial in members]
     cases, conditions = choose_cases(rows, scores.metric), choose_conditions(next(filter(None, rows), ()))
     if not cases:
-        return _without("the rows of the front's members are missing in cases/")
+        return _without_pictures("the rows of the front's members are missing in cases/")
     waiting = progress.add_task("loading torch", total=None)
     from paretoseg.trainables.segmentation import gallery  # torch and MONAI: nothing else here needs them
 
@@ -225,12 +229,12 @@ def _draw(
         except ValueError as error:
             gaps.append(f"trial {trial.trial_id} has no pictures: {error}")
     if not answers:
-        return _without("; ".join(gaps))
+        return _without_pictures("; ".join(gaps))
     names = load_once(task.data).class_names
     return describe_pictures(cases, conditions, scenes, answers, split, names) | {"reason": "", "gaps": gaps}
 
 
-def _without(reason: str) -> dict[str, Any]:
+def _without_pictures(reason: str) -> dict[str, Any]:
     return {"reason": reason, "gaps": []}
 
 

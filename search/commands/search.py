@@ -76,7 +76,7 @@ def _search(overrides: Sequence[str], console: Console, *, dry_run: bool) -> int
     with hold_lock(plan.folder.folder):
         study = _open_study(plan, console)
         if study.is_complete():
-            console.print(f"The study is complete; add budget.trials=<more than {study.budget.trials}> to go on.")
+            console.print(f"The study is complete; add budget.trials=<more than {study.budget.trials}> to continue.")
         return _work(plan, study, console)
 
 
@@ -140,7 +140,7 @@ def _open_study(plan: Plan, console: Console) -> Study:
         seed=experiment.seed,
     )
     for note in folder.journal.describe_left_out():
-        console.print(f"Note: {note}; the search goes on without it.", markup=False, soft_wrap=True)
+        console.print(f"Note: {note}; the search continues without it.", markup=False, soft_wrap=True)
     if study.trials:
         console.print(
             f"Resuming {folder.folder.location}: {len(study.trials) - study.num_running} trials done, "

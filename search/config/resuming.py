@@ -66,7 +66,7 @@ def compose_again(
             )
         elif key in asked or switched:
             raise ValueError(
-                f"study '{config.study}' was started with {key}={value} and cannot go on with {key}={now[key]}; "
+                f"study '{config.study}' was started with {key}={value} and cannot be resumed with {key}={now[key]}; "
                 f"leave it out to resume, or start another study with study=<name>"
             )
         _update(config, key, value)
@@ -119,7 +119,7 @@ def _check_same_options(stored: DictConfig, config: DictConfig) -> None:
         before, now = (names[OmegaConf.get_type(item[group])] for item in (stored, config))
         if group not in CHANGEABLE and before != now:
             raise ValueError(
-                f"study '{config.study}' was started with {group}={before} and cannot go on with {group}={now}; "
+                f"study '{config.study}' was started with {group}={before} and cannot be resumed with {group}={now}; "
                 f"leave it out to resume, or start another study with study=<name>"
             )
 

@@ -10,7 +10,7 @@ from paretoseg.search.trials.trial import Trial
 from paretoseg.spaces.objective import Objective
 
 MIN_TRIALS = 5
-"""Below so many trials a correlation says nothing."""
+"""With fewer trials a correlation means nothing."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Fidelity:
 def measure_fidelity(trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[Fidelity]:
     """The agreement in every objective, over the finished trials that are not broken.
 
-    The last quick measurement is taken after the last step, on the very network that is then measured completely: they
+    The last quick measurement is taken after the last step, on the same network that is then measured completely: they
     differ only in how much of the battery and of the cases they use. Empty with fewer than `MIN_TRIALS` trials; leaves
     out an objective in which all trials are equal.
     """

@@ -215,7 +215,7 @@ def _describe_limits(dataset: Dataset, data: DataConfig, form: str) -> str:
     if not isinstance(data, FilesConfig):
         preparation = (
             "the export neither reorients nor resamples them, and scales intensities by two constants at most; prepare "
-            "them as the settings above say"
+            "them with the settings above"
         )
     elif form == "bundle":
         preparation = "the bundle prepares raw files in the same way, but fits no other modality, protocol or anatomy"

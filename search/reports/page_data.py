@@ -110,7 +110,7 @@ def count_empty(rows: Sequence[CaseScore]) -> dict[str, dict[str, int]]:
     first = clean[0].metric if clean else ""
     counts: dict[str, dict[str, int]] = {}
     for row in clean:
-        if row.metric == first:  # every metric says the same
+        if row.metric == first:  # every metric has the same rows
             of_class = counts.setdefault(row.label, {"reference": 0, "prediction": 0, "both": 0})
             if row.empty:
                 of_class[row.empty] += 1
@@ -147,7 +147,7 @@ def explain(trial: Trial) -> str:
 
 
 def describe_cost(name: str) -> dict[str, str]:
-    """Name, label and unit of a cost; the unit stands at the end of the name."""
+    """Name, label and unit of a cost; the unit is the end of the name."""
     if name == _OPERATIONS["name"]:
         return _OPERATIONS
     for suffix, unit in _UNITS.items():

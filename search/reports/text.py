@@ -34,8 +34,8 @@ def front_table(record: StudyRecord, max_rows: int | None = None, *, certainty: 
     shown = trials[:max_rows]
     objectives = [objective.name for objective in record.objectives]
     has_test = any(trial.test for trial in trials)
-    beside = f"{COVERAGE:.0%} intervals" if certainty else "on test cases" if has_test else ""
-    title = f"Front of {record.created.study}" + (f" (in brackets: {beside})" if beside else "")
+    bracketed = f"{COVERAGE:.0%} intervals" if certainty else "on test cases" if has_test else ""
+    title = f"Front of {record.created.study}" + (f" (in brackets: {bracketed})" if bracketed else "")
     table = Table(title=escape(title), box=SIMPLE_HEAD, title_justify="left", caption_justify="left", pad_edge=False)
     table.add_column("trial", justify="right", no_wrap=True)
     for name in objectives:
@@ -55,10 +55,10 @@ def front_table(record: StudyRecord, max_rows: int | None = None, *, certainty: 
 def _front_cells(trial: Trial, objectives: Sequence[str], certainty: Certainty | None) -> list[str]:
     cells = [str(trial.trial_id)]
     for name in objectives:
-        beside = f" ({_number(trial.test[name])})" if name in trial.test else ""
+        bracketed = f" ({_number(trial.test[name])})" if name in trial.test else ""
         if certainty:
-            beside = " " + format_interval(certainty.intervals[trial.trial_id][name])
-        cells.append(escape(_number(trial.objectives[name]) + beside))
+            bracketed = " " + format_interval(certainty.intervals[trial.trial_id][name])
+        cells.append(escape(_number(trial.objectives[name]) + bracketed))
     return cells + ([_number(trial.costs["parameters"])] if "parameters" in trial.costs else [])
 
 

@@ -25,7 +25,7 @@ def choose_trials(folder: StudyFolder, record: StudyRecord) -> list[Trial]:
     """
     members = {trial.trial_id for trial in record.front.trials}
     if not members:
-        raise ValueError("no trial is on the front yet, so there is nothing to measure; let the search go on")
+        raise ValueError("no trial is on the front yet, so there is nothing to measure; resume the search first")
     there = [trial for trial in record.trials if trial.is_eligible and folder.checkpoints.has(trial.trial_id)]
     if gone := sorted(members - {trial.trial_id for trial in there}):
         raise ValueError(

@@ -120,7 +120,7 @@ def settle_mode(config: TrackingConfig) -> tuple[Mode, str]:
         why = f"WANDB_MODE is {wanted}" if by_switch else "a W&B key is configured" if has_key else _WITHOUT_KEY
     if mode is Mode.online and not has_key:
         raise ValueError(
-            f"{why} needs a W&B key, and none is configured; run `wandb login`, set WANDB_API_KEY, or give "
+            f"{why} needs a W&B key, and none is configured; run `wandb login`, set WANDB_API_KEY, or set "
             "tracking.mode=offline"
         )
     return mode, why

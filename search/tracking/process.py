@@ -227,7 +227,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _settings() -> Any:
-    """Sends trials alone: no console, code, packages or hardware of this machine; prints nothing on the terminal."""
+    """Sends only trials: no console, code, packages or hardware of this machine; prints nothing on the terminal."""
     return wandb.Settings(
         silent=True,
         console="off",

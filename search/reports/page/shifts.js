@@ -1,4 +1,4 @@
-// The mean of the metric on clean images of every shift set, for every member of the front, beside that on cases as in training.
+// The mean of the metric on clean images of every shift set, for every member of the front, and that on cases as in training.
 
 function drawShifts() {
   const sets = (split) => [...new Set(trials.flatMap((trial) => Object.keys(data.shifts[split][trial.id] ?? {})))];

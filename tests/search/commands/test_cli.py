@@ -47,7 +47,7 @@ def test_a_changed_seed_is_refused_with_the_way_out(capsys):
     capsys.readouterr()
     assert run("search", "study=mine", "seed=4") == 2
     error = capsys.readouterr().err
-    assert error.startswith("paretoseg: study 'mine' was started with seed=0 and cannot go on with seed=4")
+    assert error.startswith("paretoseg: study 'mine' was started with seed=0 and cannot be resumed with seed=4")
     assert error.count("\n") == 1
 
 

@@ -131,7 +131,7 @@ def test_a_missing_checkpoint_is_refused(capsys):
 def test_a_missing_config_is_refused(capsys):
     write_study()
     Path("studies/mine/experiment.yaml").unlink()
-    assert "no experiment.yaml" in refusal(capsys, "studies/mine", "--pick", "knee", "--format", "bundle")
+    assert "experiment.yaml is missing" in refusal(capsys, "studies/mine", "--pick", "knee", "--format", "bundle")
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "empty folder", "dangling link"])

@@ -120,7 +120,7 @@ def test_hours_that_are_spent_are_told_of_with_what_goes_on(capsys):
 def test_a_key_of_the_option_that_a_study_was_started_with_is_told_apart(capsys):
     assert search(*TOY) == 0
     assert main(["search", "study=mine", "task.noise=0.5"]) == 2
-    assert "started with task.noise=0.0 and cannot go on with task.noise=0.5" in capsys.readouterr().err
+    assert "started with task.noise=0.0 and cannot be resumed with task.noise=0.5" in capsys.readouterr().err
 
 
 def test_the_same_name_goes_on_with_the_budget_that_was_last_given(capsys):

@@ -56,7 +56,7 @@ def test_a_study_of_before_a_dimension_was_there_goes_on_without_searching_it():
     ],
 )
 def test_what_would_make_trials_incomparable_is_refused(override, was):
-    with pytest.raises(ValueError, match="cannot go on with") as error:
+    with pytest.raises(ValueError, match="cannot be resumed with") as error:
         resume("study=mine", override)
     assert "\n" not in str(error.value)
     assert f"study 'mine' was started with {was}" in str(error.value)
@@ -68,7 +68,7 @@ def test_what_would_make_trials_incomparable_is_refused(override, was):
 )
 def test_another_option_is_refused(override, was):
     group = override.split("=")[0]
-    with pytest.raises(ValueError, match=f"started with {group}={was} and cannot go on with {override}") as error:
+    with pytest.raises(ValueError, match=f"started with {group}={was} and cannot be resumed with {override}") as error:
         resume("study=mine", override)
     assert "\n" not in str(error.value)
 
@@ -89,7 +89,7 @@ def test_where_defaults_have_changed_what_the_study_keeps_wins(cluster):
 def test_asking_for_the_new_default_of_an_old_study_is_refused():
     text = compose(BEGUN).text.replace("population: 20", "population: 12")
     with pytest.raises(
-        ValueError, match=r"started with strategy\.population=12 and cannot go on with strategy\.population=20"
+        ValueError, match=r"started with strategy\.population=12 and cannot be resumed with strategy\.population=20"
     ):
         resume("study=mine", "strategy.population=20", text=text)
 
@@ -123,7 +123,7 @@ def test_the_keys_of_the_same_cluster_are_gone_on_with():
 
 def test_another_task_is_refused_as_such_although_its_keys_are_others():
     stored = (*BEGUN, "task.noise=0.5")
-    with pytest.raises(ValueError, match="started with task=toy and cannot go on with task=segmentation"):
+    with pytest.raises(ValueError, match="started with task=toy and cannot be resumed with task=segmentation"):
         resume("study=mine", "task=segmentation", stored=stored)
 
 

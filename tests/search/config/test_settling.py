@@ -112,7 +112,7 @@ def test_a_study_of_lines_goes_on_with_the_same_strengths_and_errors() -> None:
     assert rebuild_task(folder, folder.read_record().created) == now.task
     resumed = plan(lines, "budget.trials=9")
     assert (resumed.task, resumed.text.count("gaussian_blur:")) == (now.task, 2)
-    with pytest.raises(ValueError, match=r"cannot go on with task\.strengths="):
+    with pytest.raises(ValueError, match=r"cannot be resumed with task\.strengths="):
         plan("task.strengths={gaussian_blur:[0.1,0.2,0.3,0.4,0.6]}")
 
 
@@ -204,7 +204,7 @@ def test_lines_given_again_resume_and_other_ones_are_refused() -> None:
 def test_another_calibration_is_refused_on_resuming() -> None:
     write()
     begin("task.calibration=mine.json")
-    with pytest.raises(ValueError, match=r"was started with task\.calibration=mine\.json and cannot go on with"):
+    with pytest.raises(ValueError, match=r"was started with task\.calibration=mine\.json and cannot be resumed with"):
         plan("task.calibration=other.json")
 
 
