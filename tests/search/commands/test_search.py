@@ -127,4 +127,4 @@ def test_the_same_name_goes_on_with_the_budget_that_was_last_given(capsys):
     assert search(*TOY) == 0
     assert search("study=mine", "budget.trials=3") == 0
     assert main(["search", "study=mine"]) == 0
-    assert "add budget.trials=<more than 3> to go on" in capsys.readouterr().out
+    assert "add budget.trials=<more than 3> to continue" in capsys.readouterr().out
