@@ -53,9 +53,9 @@ def test_neighbours_that_are_all_alike_are_told_in_one_word_and_two_members_have
 
 def test_what_has_no_interval_is_told_with_the_reason() -> None:
     ends = Comparison(1, 2, {"accuracy": 0.1, "robustness": -0.1}, {})
-    gaps = dict.fromkeys(("accuracy", "robustness"), "the validation split holds one case alone")
+    gaps = dict.fromkeys(("accuracy", "robustness"), "the validation split holds only one case")
     assert describe_certainty(Certainty({}, ends, (ends,), gaps)) == [
         "Ends: trial 1 minus trial 2: accuracy +.100, robustness -.100.",
-        "No interval for accuracy: the validation split holds one case alone.",
-        "No interval for robustness: the validation split holds one case alone.",
+        "No interval for accuracy: the validation split holds only one case.",
+        "No interval for robustness: the validation split holds only one case.",
     ]
