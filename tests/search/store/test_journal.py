@@ -56,7 +56,7 @@ def test_what_was_appended_is_read_in_order(folder):
 def test_an_absent_journal_has_no_events(folder):
     journal = Journal(folder)
     assert list(journal.read()) == []
-    assert not journal.is_begun()
+    assert not journal.has_records()
 
 
 def test_an_event_is_there_as_soon_as_it_is_appended(folder):
@@ -237,7 +237,7 @@ def test_a_segment_that_has_not_changed_is_decoded_once(local_folder, monkeypatc
         "paretoseg.search.store.journal.from_record", lambda record: decoded.append(record) or from_record(record)
     )
     journal = Journal(local_folder)
-    assert journal.is_begun()
+    assert journal.has_records()
     assert decoded == []
     for _ in range(2):
         assert list(journal.read()) == EVENTS[:2]
