@@ -15,8 +15,7 @@ from paretoseg.search.strategies.pruner import MedianConfig, NeverConfig
 from paretoseg.search.study.study import Budget
 from paretoseg.search.trials.trial import Failure, FailureKind, State
 from paretoseg.spaces.objective import Measurement
-from paretoseg.trainables.toy import Failure as ToyFailure
-from paretoseg.trainables.toy import ToyConfig, ToyTask
+from paretoseg.trainables.toy import FailureMode, ToyConfig, ToyTask
 from paretoseg.trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Evaluation
 from tests.builders import build_session
 
@@ -165,7 +164,7 @@ def test_the_test_of_a_lost_worker_is_made_again(tmp_path):
 
 
 def test_failures_in_a_row_end_the_session_without_tests(tmp_path):
-    task = ToyTask(ToyConfig(failure=ToyFailure.error, fails_below=2.0))
+    task = ToyTask(ToyConfig(failure=FailureMode.error, fails_below=2.0))
     session = run(tmp_path, task=task, budget=Budget(trials=50, max_failures=3))
     assert session.study.gave_up
     assert [trial.state for trial in session.study.trials] == [State.FAILED] * 3

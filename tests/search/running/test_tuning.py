@@ -57,7 +57,7 @@ def begin(session: Session) -> tuple[JobScheduler, StartClock]:
     jobs: dict[str, Job] = {}
     JobSearcher(session, jobs, slots=1).suggest("one")
     scheduler = JobScheduler(session, jobs, start_s=600.0)
-    return scheduler, StartClock(scheduler.note_start, scheduler.check_starts)
+    return scheduler, StartClock(scheduler.record_start, scheduler.check_starts)
 
 
 def test_a_worker_that_is_lost_after_a_long_wait_for_a_place_did_not_take_too_long(

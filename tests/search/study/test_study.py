@@ -10,12 +10,11 @@ from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.study.study import Budget
 from paretoseg.search.trials.events import Created, Failed, Finished, Opened, Started, Stopped
 from paretoseg.search.trials.trial import Failure, FailureKind, State
-from paretoseg.trainables.toy import Failure as ToyFailure
-from paretoseg.trainables.toy import ToyConfig, ToyTask
+from paretoseg.trainables.toy import FailureMode, ToyConfig, ToyTask
 from tests.builders import MemoryLog, build_study, created, run_study, run_trial
 
 FAILURE = Failure(FailureKind.LOST, "the worker died")
-PARTLY_FAILING = ToyTask(ToyConfig(failure=ToyFailure.error, fails_below=0.3))
+PARTLY_FAILING = ToyTask(ToyConfig(failure=FailureMode.error, fails_below=0.3))
 
 
 def finish(study, trial, time=0.0):
@@ -263,7 +262,7 @@ def test_a_second_end_of_a_trial_in_a_journal_is_passed_over():
 
 def test_a_journal_that_does_not_begin_with_the_study_is_refused():
     for events in ([], [Opened(0.0, "here", 1, 5, None)]):
-        with pytest.raises(ValueError, match="does not begin with the creation of the study"):
+        with pytest.raises(ValueError, match="must start with the creation of the study"):
             StudyRecord(events)
 
 

@@ -160,7 +160,7 @@ def test_a_mean_corruption_error_needs_a_reference_that_errs_under_all_that_coun
     check({"gaussian_noise": {2: 0.5}})
     with pytest.raises(ValueError, match=r"name the file of its rows, such as task\.reference="):
         check({})
-    with pytest.raises(ValueError, match="but they lack gaussian_noise 2"):
+    with pytest.raises(ValueError, match="but lack gaussian_noise 2"):
         check({"gaussian_noise": {4: 0.5}})
     with pytest.raises(ValueError, match="makes no error under gaussian_noise"):
         check({"gaussian_noise": {2: 0.0}})

@@ -49,10 +49,10 @@ class FakeNetwork:
     def __init__(self, slope: float, extra: Sequence[float] = (0.1,) * 5) -> None:
         self.slope, self.extra = slope, extra
 
-    def lose(self, corruption: str, strength: float) -> float:
+    def measure_loss(self, corruption: str, strength: float) -> float:
         return self.slope * strength
 
-    def lose_by_severity(self, corruption: str, strengths: Sequence[float]) -> list[float]:
+    def measure_losses(self, corruption: str, strengths: Sequence[float]) -> list[float]:
         return [self.slope * strength + extra for strength, extra in zip(strengths, self.extra, strict=True)]
 
 
@@ -119,7 +119,7 @@ def refusal(path: Path, **changes: object) -> str:
         ("corruptions__gaussian_noise__strengths", [0.1, 0.2, 0.2, 0.3, 0.4], "rise with severity, got 0.1 0.2 0.2"),
         ("corruptions__gaussian_noise__strengths", "much", "strengths must be a list, got 'much'"),
         ("corruptions__gaussian_noise__strengths", [0.1, 0.2, 0.3, 0.4, 2.0], "up to 1"),
-        ("corruptions__gaussian_noise__parameter", "percent", "is now counted in"),
+        ("corruptions__gaussian_noise__parameter", "percent", "is now measured in"),
         ("corruptions__gaussian_noise__curve", [[1]], "curve[0] must be a list of 2, got [1]"),
         ("corruptions__gaussian_noise__lost", [True], "lost[0] must be a finite number, got True"),
         ("corruptions__gaussian_noise", {}, "corruptions[gaussian_noise].parameter is missing"),
