@@ -23,7 +23,7 @@ FINITE = {
     "augmentation": ["none", "spatial"],
     "learning_rate": 0.01,
 }
-"""Few enough candidates to be tried one and all, some of which repair to the same."""
+"""Few enough candidates to try all of them; some repair to the same one."""
 
 
 def small(config):
@@ -161,7 +161,7 @@ def test_every_proposal_lies_inside_the_space(config):
 
 
 def test_trials_that_failed_change_only_what_is_known(config):
-    """With the failed ones told or not, the next proposal is the same as long as it is none of theirs."""
+    """Recording failed trials does not change the next proposal, unless it would repeat one of their candidates."""
     space = SearchSpace()
     trials = history(space, 30)
     sound = [trial for trial in trials if trial.is_eligible]

@@ -1,4 +1,4 @@
-"""The command line and data of one's own: refused as a whole, or run, resumed and reported on the same data only."""
+"""The command line and a user's own data: refused as a whole, or run, resumed and reported on the same data only."""
 
 from __future__ import annotations
 

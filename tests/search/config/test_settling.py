@@ -1,4 +1,4 @@
-"""A study keeps the strengths and reference errors that it began with, whatever becomes of files and defaults."""
+"""A study keeps the strengths and reference errors that it started with, even if files and defaults change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of how certain a front is."""
+"""The text on the certainty of a front."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both objectives of a real evaluation, computed once more from its Parquet file with pandas alone."""
+"""Both objectives of a real evaluation, computed again from its Parquet file with pandas alone."""
 
 from __future__ import annotations
 

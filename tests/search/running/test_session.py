@@ -226,7 +226,7 @@ def test_everybody_who_observes_sees_every_change(tmp_path):
 
 @pytest.mark.parametrize("pruner", [NeverConfig(), MedianConfig(min_trials=2, min_steps=1)], ids=["never", "median"])
 def test_a_crash_before_or_after_any_record_changes_nothing(tmp_path, pruner):
-    """The folder as it lay when the process died, checkpoints and all, is gone on with; the answer stays the same."""
+    """A search that resumes from the folder of a process that died, with its checkpoints, gives the same front."""
     settings = {"pruner": pruner, "budget": Budget(trials=7), "task": ToyTask(ToyConfig(noise=0.02, num_steps=2))}
     session = build_session(tmp_path / "whole", **settings)
     journal, append, crashes = session.folder.journal, session.folder.journal.append, []

@@ -1,4 +1,4 @@
-"""What is made of a worker that died, and of a storage that fails; no Ray is up."""
+"""How the search handles a worker that died, and a storage that fails; without Ray."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class Tune:
         self.work = Work(suggestion["job"])
 
     def step(self) -> str:
-        """One result of the trial; a trial that is stopped is told of once more, as complete."""
+        """One result of the trial; Tune reports a trial that is stopped a second time, as complete."""
         outcome = self.work.advance()
         result = {"outcome": outcome, "done": outcome.is_last}
         decision = self.scheduler.on_trial_result(None, TUNE_TRIAL, result)

@@ -1,4 +1,4 @@
-"""When Ray counts as lost; no Ray is up."""
+"""When Ray counts as lost; without Ray."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""URIs of object stores as `pyarrow.fs` reads them, and what obstore makes of them."""
+"""URIs of object stores as `pyarrow.fs` reads them, and the obstore stores for them."""
 
 import os
 import sys

@@ -155,7 +155,7 @@ def test_the_budget_of_hours_is_kept_over_two_sessions():
     assert study.has_time(3599.0)
     assert not study.has_time(3600.0)
 
-    # The second session begins a day later: the half hour that the first one used counts, the night does not.
+    # The second session starts a day later: the half hour that the first one used counts, the night does not.
     day = 86400.0
     resumed = build_study(log, budget=budget, now=day)
     assert resumed.has_time(day + 1799.0)
@@ -331,7 +331,7 @@ def test_a_change_is_told_once_and_as_the_trial_is_now():
 
 
 def test_a_look_at_the_front_changes_nothing(monkeypatch):
-    """Live progress looks from a thread of its own while the search takes the next trial in."""
+    """Live progress reads the record in another thread while the search adds a trial."""
     study = run_study(build_study(MemoryLog()))
     expected = read_front(study.trials, study.objectives).trials
     monkeypatch.setattr("paretoseg.search.study.record.extend_front", lambda *_: pytest.fail("computed by a look"))

@@ -159,7 +159,7 @@ def test_volumes_of_different_sizes_are_loaded_mapped_and_not_read_again(tmp_pat
     cases += write_volumes_of_another_size(tmp_path / "data")
     config = config_of(tmp_path)
     first = config.load()
-    for case in cases:  # the same size and time of change, so nobody looks inside
+    for case in cases:  # the same size and time of change, so the content is not checked
         for path in (tmp_path / "data" / case["image"], tmp_path / "data" / case["label"]):
             state = path.stat()
             path.write_bytes(bytes(state.st_size))

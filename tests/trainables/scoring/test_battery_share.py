@@ -1,4 +1,4 @@
-"""What a measurement takes beside the training, counted in windows before a search begins."""
+"""The time of a measurement relative to training, estimated from windows before a search starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accuracy and robustness read off rows, computed by hand."""
+"""Accuracy and robustness of rows, computed by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of scores, and what every kind of robustness makes of cases that count several times or not at all."""
+"""Tables of scores, and every kind of robustness for cases that count several times or not at all."""
 
 from __future__ import annotations
 

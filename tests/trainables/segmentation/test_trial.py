@@ -1,4 +1,4 @@
-"""A trial: it learns, repeats itself to the bit, and goes on after an interruption as if there had been none."""
+"""A trial learns, is reproducible to the bit, and resumes after an interruption with the same result."""
 
 from __future__ import annotations
 

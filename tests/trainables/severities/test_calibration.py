@@ -1,4 +1,4 @@
-"""A calibration keeps what was measured, reads back as it was, and refuses what it cannot vouch for."""
+"""A calibration stores its measurements, reads back unchanged, and refuses a damaged or unfit file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strengths are found where the response passes what is wished, and what cannot be had is said."""
+"""Strengths are found where the response passes the targets, and notes report targets that are not reached."""
 
 from __future__ import annotations
 

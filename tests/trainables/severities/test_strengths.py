@@ -1,4 +1,4 @@
-"""Strengths, and the lines that studies kept before, are read to the digit; what does not fit is refused."""
+"""Strengths, and the lines of older studies, are read exactly; values that do not fit are refused."""
 
 from __future__ import annotations
 
