@@ -33,7 +33,7 @@ def search(*overrides: str) -> int:
     return main(["search", "study=mine", "task=segmentation", "cluster=serial", "budget.trials=1", *overrides])
 
 
-def test_bad_data_is_refused_in_one_report_and_nothing_is_begun(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_data_is_refused_in_one_report_and_nothing_starts(capsys: pytest.CaptureFixture[str]) -> None:
     write_pictures(Path("data"))
     Path("data/images/c0.png").unlink()
     write_picture(Path("data/masks/c1.png"), draw_mask(value=255))

@@ -124,7 +124,7 @@ def test_the_interval_of_a_difference_is_the_paired_one_of_scipy() -> None:
 
 @pytest.mark.parametrize("kind", Robustness)
 @pytest.mark.parametrize("over", RobustnessOver)
-def test_the_difference_that_is_told_is_that_of_the_objectives(kind: Robustness, over: RobustnessOver) -> None:
+def test_the_difference_that_is_reported_is_that_of_the_objectives(kind: Robustness, over: RobustnessOver) -> None:
     rule = build_rule(kind, over=over)
     ends = find(MEMBERS, rule).ends
     assert ends is not None

@@ -78,7 +78,7 @@ def test_a_network_that_counts_as_broken_now_leaves_the_front():
     assert [trial.trial_id for trial in drift.front_after.trials] == [1]
 
 
-def test_what_was_not_measured_anew_is_left_out_of_both_fronts():
+def test_what_was_not_measured_again_is_left_out_of_both_fronts():
     drift = drift_between({0: (0.9, 0.2), 1: (0.8, 0.6), 2: (0.7, 0.7)}, {1: (0.8, 0.5)})
     assert [move.before.trial_id for move in drift.moves] == [1]
     assert len(drift.front_before.trials) == len(drift.front_after.trials) == 1

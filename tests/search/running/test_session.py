@@ -124,7 +124,7 @@ def test_a_lost_checkpoint_does_not_stop_the_others_from_being_tested(tmp_path):
     ]
 
 
-def test_the_trial_of_a_lost_worker_goes_on_before_anything_new_is_begun(tmp_path):
+def test_the_trial_of_a_lost_worker_goes_on_before_anything_new_starts(tmp_path):
     session = build_session(tmp_path, budget=Budget(trials=2))
     session.lose(session.next_job(), LOST)
     assert not session.is_over()
@@ -181,7 +181,7 @@ def test_a_halted_session_hands_out_nothing(tmp_path):
     assert session.study.trials[0].state is State.RUNNING
 
 
-def test_the_first_reason_to_halt_is_the_one_that_is_told(tmp_path):
+def test_the_first_reason_to_halt_is_the_one_that_is_reported(tmp_path):
     session = build_session(tmp_path)
     session.halt("first")
     session.halt("second")
@@ -392,7 +392,7 @@ def finish_with_memory(session, job: Job, taken: float) -> None:
     assert session.take(job, Outcome(Measured(evaluation), began_at=1.0, seconds=1.0))
 
 
-def test_a_trial_is_told_what_those_before_it_took_and_the_same_when_it_begins_again(tmp_path):
+def test_a_trial_gets_the_memory_factors_of_earlier_trials_and_the_same_when_it_starts_again(tmp_path):
     session = build_session(tmp_path)
     jobs = [session.next_job() for _ in range(3)]
     assert all(job.assignment.memory_factors == {} for job in jobs)

@@ -83,7 +83,7 @@ def test_a_worker_that_is_lost_before_it_took_the_trial_did_not_take_too_long(
     assert session.study.trials[0].state is State.RUNNING
 
 
-def test_a_worker_that_ended_itself_took_too_long_although_its_start_is_told_late(
+def test_a_worker_that_ended_itself_took_too_long_although_its_start_is_reported_late(
     session: Session, clock: Clock, ray_trial: Any
 ) -> None:
     scheduler, start_clock = begin(session)

@@ -61,7 +61,7 @@ def test_a_main_thread_that_goes_has_time_to_take_ray_down() -> None:
     assert detector.look() is Verdict.STUCK
 
 
-def test_a_loss_while_ray_is_taken_down_interrupts_nobody() -> None:
+def test_a_loss_while_ray_is_taken_down_interrupts_nothing() -> None:
     detector = LossDetector()
     detector.leave()
     detector.answer("its process raylet died")

@@ -200,7 +200,7 @@ def test_a_write_that_fails_half_way_keeps_what_was_there(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("number", "way_out"), [(errno.ENOSPC, "free some space"), (errno.EDQUOT, "free some"), (errno.EACCES, "mend the")]
+    ("number", "way_out"), [(errno.ENOSPC, "free some space"), (errno.EDQUOT, "free some"), (errno.EACCES, "fix the")]
 )
 def test_a_storage_error_says_what_to_do(number, way_out):
     error = as_storage_error(OSError(number, os.strerror(number)), "studies/x")

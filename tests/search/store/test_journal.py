@@ -100,7 +100,7 @@ def last_record(folder):
     return name, content[:start], content[start:]
 
 
-def test_a_record_torn_at_any_byte_is_left_out_and_written_anew(folder):
+def test_a_record_torn_at_any_byte_is_left_out_and_written_again(folder):
     write(folder, EVENTS[:3])
     name, before, record = last_record(folder)
     stride = 1 if folder.local_path else 50  # an object store never tears a file; here it is only tried out
@@ -202,7 +202,7 @@ def test_a_failed_append_is_final_and_leaves_a_readable_journal(local_folder, mo
     assert list(Journal(local_folder).read()) == EVENTS
 
 
-def test_a_study_whose_very_first_record_was_torn_was_never_begun(tmp_path):
+def test_a_study_whose_very_first_record_was_torn_was_never_started(tmp_path):
     folder = StudyFolder(str(tmp_path))
     write(folder.folder.child("journal"), EVENTS[:1])
     assert folder.exists()

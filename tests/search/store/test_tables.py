@@ -100,7 +100,7 @@ def test_pandas_reads_a_row_a_trial(session, place):
     assert (frame.ended_at >= frame.asked_at).all()
 
 
-def test_what_a_trial_loses_and_what_it_met_in_training_are_told(session, place):
+def test_what_a_trial_loses_and_what_it_met_in_training_are_reported(session, place):
     frame = pd.read_parquet(place / "trials.parquet")
     finished = frame[frame.state == "FINISHED"]
     assert list(finished["drop"]) == pytest.approx(list(finished.accuracy - finished.robustness))

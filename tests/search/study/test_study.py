@@ -266,7 +266,7 @@ def test_a_journal_that_does_not_begin_with_the_study_is_refused():
             StudyRecord(events)
 
 
-def test_the_front_is_read_anew_after_every_change():
+def test_the_front_is_read_again_after_every_change():
     study = build_study(MemoryLog())
     assert study.front.trials == ()
     finish(study, study.ask(0.0))
@@ -316,7 +316,7 @@ def test_what_is_kept_of_a_study_is_what_a_scan_of_its_trials_finds():
         assert record.front.hypervolume == front.hypervolume
 
 
-def test_a_change_is_told_once_and_as_the_trial_is_now():
+def test_a_change_is_reported_once_and_as_the_trial_is_now():
     study = build_study(MemoryLog())
     record = study.record
     first, second = study.ask(0.0), study.ask(0.0)

@@ -35,7 +35,7 @@ def test_a_kept_case_comes_back_mapped_and_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["arrays.npy", "about.json"])
-def test_a_damaged_case_is_written_anew(tmp_path: Path, name: str) -> None:
+def test_a_damaged_case_is_written_again(tmp_path: Path, name: str) -> None:
     cache, case = CaseCache(tmp_path), build_case()
     cache.keep("key", case)
     path = tmp_path / "cases" / "key" / name

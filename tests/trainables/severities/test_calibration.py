@@ -65,13 +65,13 @@ def test_strengths_lose_what_is_wished_and_the_losses_are_those_of_a_search() ->
     assert found.curve[-1] == (0.5, 50.0)
 
 
-def test_a_severity_that_loses_no_more_than_the_one_below_is_told() -> None:
+def test_a_severity_that_loses_no_more_than_the_one_below_is_reported() -> None:
     found = calibrate_corruption(FakeNetwork(100.0, (0.0, 0.0, 0.0, -30.0, 0.0)), "gaussian_noise")
     start = "with the draws of a search, severity 4 loses"
     assert found.notes == (f"{start} -10.0 points, not 20", f"{start} no more than severity 3")
 
 
-def test_a_loss_far_from_its_target_is_told_unless_the_target_was_out_of_reach() -> None:
+def test_a_loss_far_from_its_target_is_reported_unless_the_target_was_out_of_reach() -> None:
     assert describe_misses((0.6, 10.0, 10.1, 21.0, 35.0), 50.0) == []
     start = "with the draws of a search, severity"
     assert describe_misses((0.4, 10.1, 12.0, 13.0, 14.0), 30.0) == [

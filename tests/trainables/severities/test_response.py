@@ -97,7 +97,7 @@ def test_a_response_that_is_strong_from_the_start_says_so() -> None:
     assert notes[0].startswith("loses 7.0 points already at the weakest value looked at, 0.01; severities up to 2 are")
 
 
-def test_of_a_response_that_falls_again_the_first_crossing_counts_and_the_fall_is_told() -> None:
+def test_of_a_response_that_falls_again_the_first_crossing_counts_and_the_fall_is_reported() -> None:
     def hill(strength: float) -> float:
         return 50.0 * math.exp(-(math.log(strength) ** 2))
 
