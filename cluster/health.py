@@ -1,4 +1,4 @@
-"""Whether a Ray is still of use: its processes here, and its nodes by the word of its head."""
+"""Checks that a Ray can still be used: its processes on this machine, and its nodes as its head reports them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import ray
 from ray.exceptions import RayError
 
 _VITAL = ("gcs_server", "raylet")
-"""Processes that Ray does not live without; those that it starts beside them take the raylet along when they die."""
+"""Processes that Ray cannot run without; if one of its other processes dies, the raylet dies too."""
 
 _HEAD_NODE = "node:__internal_head__"
 """A resource that Ray gives to the head node of every cluster."""
@@ -22,17 +22,17 @@ _END_SECONDS = 5.0
 
 
 class RayProcesses:
-    """The processes of the Ray that this process brings up; there is one Ray at a time."""
+    """The processes of the Ray that this process starts; there is one Ray at a time."""
 
     def __init__(self) -> None:
         self._ours: set[psutil.Process] = set()
 
     def remember(self) -> None:
-        """Call when Ray is up: some of its processes have other parents later, and are not found any more."""
+        """Call when Ray has started: later, some of its processes have other parents and cannot be found."""
         self._ours = _list_processes()
 
     def find_loss(self) -> str:
-        """Which vital process has died, in words, or ''."""
+        """Says which vital process has died, or returns ''."""
         for process in self._ours:
             name = _name(process)
             if name in _VITAL and not _is_alive(process):
@@ -40,7 +40,7 @@ class RayProcesses:
         return ""
 
     def end(self) -> None:
-        """Kills whatever is left of Ray."""
+        """Kills all remaining processes of Ray."""
         left = self._ours | _list_processes()
         for process in left:
             try:
@@ -52,7 +52,7 @@ class RayProcesses:
 
 
 class RayNodes:
-    """The nodes that a search does not go on without: the one of this process, and the head."""
+    """The nodes that a search cannot continue without: the one of this process, and the head."""
 
     def __init__(self) -> None:
         here = ray.get_runtime_context().get_node_id()
@@ -60,7 +60,7 @@ class RayNodes:
         self._vital = {here, *heads}
 
     def find_loss(self) -> str:
-        """Which of them has died, in words, or ''; waits as long as the head does not answer."""
+        """Says which of them has died, or returns ''; waits as long as the head does not answer."""
         try:
             for node in ray.nodes():
                 if node["NodeID"] in self._vital and not node["Alive"]:

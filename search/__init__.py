@@ -1,5 +1,5 @@
-"""The search: which trial is next, the run itself, what was found, and the command line.
+"""The search: which trial is next, the running of trials, the results, and the command line.
 
 May import `trainables`, `cluster` and `spaces`.
-Start with `study.py`.
+Start with `study/study.py`.
 """

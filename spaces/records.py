@@ -1,9 +1,9 @@
-"""Plain values, as JSON and YAML hold them, and the dataclasses that they describe: decoded here and nowhere else.
+"""Converts plain values, as in JSON and YAML, to dataclasses and back; only this module decodes them.
 
-cattrs decodes by the types that the fields declare, and strictly: a whole number is neither a text nor a truth value, a
-number is finite, a list is a list, and a name that is no field is refused. A field that is missing takes its default,
-as in a file that an earlier version wrote. A field whose type is annotated with a `Domain` must lie in it. cattrs is
-loaded by the first call, as most commands need no records to refuse a mistake.
+cattrs decodes by the declared types of the fields, and strictly: an integer may not be a text or a boolean, a number
+must be finite, a list must be a list, and an unknown field is refused. A missing field takes its default, as in a file
+that an older version wrote. A field whose type is annotated with a `Domain` must lie in it. The first call imports
+cattrs, because most commands can refuse a mistake without it.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _T = TypeVar("_T")
 _Hook = Callable[[Any, Any], Any]
 
 _MOST_BITS = 63
-"""Whole numbers must fit into a column of a table."""
+"""Bits of an integer, without its sign: it must fit into a column of a table."""
 
 _MAX_SHOWN = 60
-"""Letters of a value or a name that a message shows."""
+"""Most characters of a value or a name in a message."""
 
 
 def encode(value: object) -> Any:
@@ -42,7 +42,7 @@ def encode(value: object) -> Any:
 
 
 def decode(kind: type[_T], values: object) -> _T:
-    """The object of a dataclass that plain values describe.
+    """The object of a dataclass from plain values.
 
     Raises:
         ValueError: if a field is missing, unknown, of another type or not allowed; the message names the field and its
@@ -53,7 +53,7 @@ def decode(kind: type[_T], values: object) -> _T:
         return structure(values, kind)  # type: ignore[no-any-return]
     except refusals:
         pass
-    try:  # again, and slower, as the fast converter does not say which field it was
+    try:  # again, with a slower converter that names the field
         return _build_converter(is_detailed=True).structure(values, kind)
     except refusals as error:
         raise _explain(error) from None
@@ -63,7 +63,7 @@ def parse_json(content: bytes | str) -> Any:
     """The plain values of a JSON text.
 
     Raises:
-        ValueError: if it is none, or nested too deeply.
+        ValueError: if it is not JSON, or nested too deeply.
     """
     try:
         return json.loads(content)
@@ -72,7 +72,7 @@ def parse_json(content: bytes | str) -> Any:
 
 
 def shorten(value: object) -> str:
-    """A value for a message: on one line, and never long."""
+    """A value as short text on one line, for a message."""
     short = reprlib.Repr()
     short.maxstring = short.maxother = short.maxlong = _MAX_SHOWN
     return short.repr(value)
@@ -80,20 +80,20 @@ def shorten(value: object) -> str:
 
 @functools.cache
 def _find_hook(kind: Any) -> tuple[_Hook, tuple[type[Exception], ...]]:
-    """What decodes a class, and what it raises for values that it refuses."""
-    from cattrs.errors import CattrsError  # late: see the module's text
+    """The function that decodes a class, and the errors that it raises for values that it refuses."""
+    from cattrs.errors import CattrsError  # late: see the module's docstring
 
     return _build_converter(is_detailed=False).get_structure_hook(kind), (ValueError, KeyError, CattrsError)
 
 
 @functools.cache
 def _build_converter(*, is_detailed: bool) -> Converter:
-    from cattrs import Converter  # late: see the module's text
+    from cattrs import Converter  # late: see the module's docstring
     from cattrs.cols import homogenous_tuple_structure_factory
     from cattrs.gen import make_dict_structure_fn, mapping_structure_factory, override
 
     def structure_fields(kind: Any, *, is_strict: bool = True) -> _Hook:
-        # cattrs alone would pass over what a type is annotated with.
+        # cattrs alone would ignore the annotations of a type.
         hints = get_type_hints(kind, include_extras=True)
         hooks = {item.name: converter.get_structure_hook(hints[item.name]) for item in dataclasses.fields(kind)}
         fields: Any = {name: override(struct_hook=hook) for name, hook in hooks.items()}
@@ -135,7 +135,7 @@ def _stems_from(origin: Any, kind: Any) -> bool:
 
 
 def _only(container: type | tuple[type, ...], words: str, hook: _Hook) -> _Hook:
-    """The hook, for values of one kind only: a text would else pass for the list of its letters."""
+    """The hook, for values of one kind only: otherwise a text would pass as the list of its letters."""
 
     def check(values: Any, kind: Any) -> Any:
         if not isinstance(values, container):
@@ -146,7 +146,7 @@ def _only(container: type | tuple[type, ...], words: str, hook: _Hook) -> _Hook:
 
 
 def _quick(hook: _Hook) -> _Hook:
-    """The hook of a table of numbers, spared where all is as it should be: most of a journal is such tables."""
+    """The hook of a table of numbers, with a fast path for valid tables: they are the largest part of a journal."""
 
     def structure(values: Any, kind: Any) -> Any:
         for name, value in values.items():
@@ -169,7 +169,7 @@ def _fixed_tuple(kinds: tuple[Any, ...], converter: Converter) -> _Hook:
 
 
 def _flat_candidate(build_architecture: Any, build_recipe: Any) -> _Hook:
-    """A candidate is kept as one object of all its dimensions; those that are missing take their defaults."""
+    """The hook of a candidate, which is one object of all its dimensions; missing ones take their defaults."""
     known = DIMENSIONS.keys()
 
     def structure(values: Any, _: Any) -> Candidate:
@@ -201,7 +201,7 @@ def _within_domain(kind: Any) -> _Hook:
     has_gaps = isinstance(domain, Int) and domain.step > 1
 
     def structure(value: Any, _: Any) -> Any:
-        # Most values pass here, and are asked no more than it takes.
+        # A fast path for most values.
         if type(value) is of and low <= value <= high and not (has_gaps and not contains(value)):
             return value
         known = plain(value, of)
@@ -238,7 +238,7 @@ def _whole(value: Any, _: Any) -> int:
 def _text(value: Any, _: Any) -> str:
     if type(value) is not str:
         raise ValueError(f"must be text, got {shorten(value)}")
-    # Half a character, as a file name that is no UTF-8 leaves in a message, would break every table and page.
+    # A lone surrogate, as from a file name that is not UTF-8, would break every table and page.
     return value if value.isascii() else value.encode(errors="backslashreplace").decode()
 
 
@@ -246,7 +246,7 @@ _PLAIN: Mapping[type, _Hook] = {float: _number, int: _whole, str: _text}
 
 
 def _explain(error: BaseException) -> ValueError:
-    """The first thing that is wrong, with its field; what is unknown goes before what is missing."""
+    """The first error with its field; unknown fields come before missing ones."""
     from cattrs.errors import AttributeValidationNote, ForbiddenExtraKeysError, IterableValidationNote
 
     place = ""

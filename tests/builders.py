@@ -1,4 +1,4 @@
-"""What the tests of several folders build: trials, an in-memory journal, serial searches of the toy task."""
+"""Builders for the tests of several folders: trials, an in-memory journal, serial searches of the toy task."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def build_study(
     restrictions: dict[str, object] | None = None,
     now: float = 0.0,
 ) -> Study:
-    """An opened study of the toy task over a log in memory, which is begun if it is empty."""
+    """An opened study of the toy task over a log in memory; creates the study if the log is empty."""
     if not log.events:
         log.append(created())
     objectives = ToyTask().objectives()
@@ -110,7 +110,7 @@ def build_session(
     timeout_min: float = 1440.0,
     now: Callable[[], float] | None = None,
 ) -> Session:
-    """A session of the toy task on a real folder, begun or resumed; its clock ticks once a look."""
+    """A new or resumed session of the toy task on a real folder; its clock ticks at every reading."""
     task = task or ToyTask()
     folder = location if isinstance(location, StudyFolder) else StudyFolder(str(location))
     if not folder.exists():

@@ -1,4 +1,4 @@
-"""A task of somebody else's: it fulfils `ImageTask` and derives from nothing of ours."""
+"""A third-party task: it fulfils `ImageTask` and derives from none of our classes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""The contract of tasks that segment images: what reports, exports, calibrations and rescorings need of them.
+"""The interface of tasks that segment images, as reports, exports, calibrations and rescorings need it.
 
-Free of torch. The search asks for no class of ours: any task that fulfils `ImageTask` has pictures, intervals and
-exports.
+Free of torch. Pictures, intervals and exports work with any task that fulfils `ImageTask`, not only with ours.
 """
 
 from __future__ import annotations
@@ -22,27 +21,27 @@ from paretoseg.trainables.trainable import Split, Task
 class ImageTask(Task, Protocol):
     """A task whose trials are networks that segment images, with accuracy and robustness as objectives.
 
-    The network of a trial is that of its candidate for the data, in the size that `network_size` names.
+    The network of a trial is built from its candidate for the data, in the size given by `network_size`.
     """
 
     @property
     def data(self) -> DataConfig:
-        """Where the images come from."""
+        """The data source of the images."""
         ...
 
     @property
     def network_size(self) -> NetworkSize:
-        """What the widths of networks are chosen for."""
+        """The size that the widths of networks are chosen to match."""
         ...
 
     @property
     def metric(self) -> ObjectiveMetric:
-        """What accuracy and robustness are made of."""
+        """The metric of accuracy and robustness."""
         ...
 
     @property
     def rule(self) -> RobustnessRule:
-        """How rows become robustness: the same for every trial."""
+        """The rule that computes robustness from rows: the same for every trial."""
         ...
 
     def battery(self, shifts: Sequence[str] = (), split: Split = Split.VALIDATION) -> Battery:
@@ -50,16 +49,16 @@ class ImageTask(Task, Protocol):
 
         Args:
             shifts: Names of the shift sets of the data.
-            split: Where the cases are from.
+            split: The split of the cases.
         """
         ...
 
     def scoring(self, dataset: Dataset) -> Scoring:
-        """How masks of a dataset are compared with their references."""
+        """How masks of a dataset are scored against their references."""
         ...
 
     def training_settings(self) -> Sequence[int | str]:
-        """What decides the weights of a trained network, besides data, candidate, size and seed."""
+        """The settings that decide the weights of a trained network, besides data, candidate, size and seed."""
         ...
 
     def count_iterations(self, recipe: Recipe, spatial_dims: int) -> int:
@@ -67,5 +66,5 @@ class ImageTask(Task, Protocol):
         ...
 
     def without_measuring(self) -> Task:
-        """A task that trains the same networks and measures as little as it can after a step."""
+        """A task that trains the same networks and measures as little as possible after a step."""
         ...

@@ -14,15 +14,15 @@ from paretoseg.trainables.trainable import CaseScore, SplitRow, Task
 
 @dataclass(unsafe_hash=True)
 class TaskConfig(ABC):
-    """Settings of what is searched for; every task's config derives from it and stands beside the task."""
+    """Settings of a task; every task's config derives from it and is in a module beside the task."""
 
     @abstractmethod
     def build(self, data: DataConfig, space: SearchSpace | None = None) -> Task:
-        """The task on these data.
+        """The task on this data.
 
         Args:
-            data: Where the cases come from.
-            space: What is searched: what its candidates meet in training may decide what is measured. None outside a
+            data: The data source.
+            space: The search space: what its candidates see in training may decide what is measured. None outside a
                 search, where nothing is left out.
 
         Raises:
@@ -31,34 +31,34 @@ class TaskConfig(ABC):
 
     @property
     def matched_by(self) -> str:
-        """The key whose number the widths of networks follow from, or '' if the width is searched."""
+        """The key that determines the widths of networks, or '' if the width is searched."""
         return ""
 
     def settle(self, data: DataConfig) -> TaskConfig:
-        """The settings that a new study keeps: files that lie with the data, and defaults, are read now, once.
+        """The settings that a new study keeps, with the content of files beside the data and with defaults filled in.
 
         Raises:
-            ValueError: if a file cannot be read, or what it holds does not fit.
+            ValueError: if a file cannot be read, or its content does not fit.
         """
         return self
 
     def settle_reference(self, read_rows: Callable[[Path], Sequence[CaseScore]]) -> TaskConfig:
-        """The settings with what a network is compared with, where they name a file of rows and know no more yet.
+        """The settings with the errors of the reference network, if they name only its file of rows.
 
         Args:
-            read_rows: The rows in a file; raises OSError or ValueError if there are none.
+            read_rows: Reads the rows of a file; raises OSError or ValueError if there are none.
 
         Raises:
-            ValueError: if the file cannot be read or holds no rows that serve.
+            ValueError: if the file cannot be read or has no suitable rows.
         """
         return self
 
     def without_files(self) -> TaskConfig:
-        """The settings for a check where files that lie with the data are not at hand."""
+        """The settings for a check on a machine without the files beside the data."""
         return self
 
     def notes(self, data: DataConfig, rows: Sequence[SplitRow]) -> list[str]:
-        """What the user should know of the settings of a new study, a line each.
+        """Notes for the user on the settings of a new study, one line each.
 
         Args:
             data: Settings of the data.

@@ -1,6 +1,6 @@
 """A closed-form trainable: no torch, no data, the same protocol, and a front that is known exactly.
 
-The whole orchestration is tried out and tested with it in seconds. Over the candidate's dimensions
+It makes it possible to try and test the whole orchestration in seconds. Over the candidate's dimensions
 
     accuracy(f)   = 0.95 - 0.25 f^2 - penalty
     robustness(f) = 0.60 + 0.30 f (2 - f) - penalty
@@ -37,14 +37,14 @@ _PENALTY = {
 }
 _OTHER_AUGMENTATION = 0.04
 _NAMED = (*_PENALTY, "depth", "width", "patch", "foreground_ratio", "learning_rate")
-"""The dimensions with a term of their own; each other one costs something wherever it leaves its default."""
+"""The dimensions with a term of their own; every other one adds a penalty if it is not at its default."""
 _CASES = ("toy-0", "toy-1", "toy-2", "toy-3")
 _CASE_OFFSETS = (-0.02, -0.01, 0.01, 0.02)
 _TEST_SHIFT = -0.01
 
 
-class Failure(StrEnum):
-    """What a failing trial does; lower-case names, as the config is written."""
+class FailureMode(StrEnum):
+    """What a failing trial does; lower-case names, as in the config."""
 
     nothing = "nothing"
     error = "error"
@@ -56,7 +56,7 @@ class Failure(StrEnum):
 
 @dataclass(unsafe_hash=True)
 class ToyConfig(TaskConfig):
-    """Settings of the toy task; the defaults finish a trial at once."""
+    """Settings of the toy task; with the defaults, a trial finishes at once."""
 
     seconds: float = 0.0
     """How long each trial keeps its slot busy, in seconds."""
@@ -67,8 +67,8 @@ class ToyConfig(TaskConfig):
     noise: float = 0.0
     """Standard deviation of the noise that the trial's seed adds to both objectives."""
 
-    failure: Failure = Failure.nothing
-    """What the failing trials do, to rehearse failures: nothing, error, diverge, memory, exit, hang."""
+    failure: FailureMode = FailureMode.nothing
+    """What the failing trials do, to test failures: nothing, error, diverge, memory, exit, hang."""
 
     fails_below: float = 0.0
     """Trials whose foreground_ratio lies below this fail."""
@@ -104,7 +104,7 @@ class ToyTask:
         return ("parameters",)
 
     def check(self) -> None:
-        """Nothing can be missing."""
+        """Does nothing: the toy needs nothing."""
 
     def split_rows(self) -> tuple[SplitRow, ...]:
         """None: the toy has no cases."""
@@ -115,7 +115,7 @@ class ToyTask:
         return ()
 
     def warm_up(self) -> None:
-        """Nothing to import."""
+        """Does nothing: there is nothing to import."""
 
     def build(self, assignment: Assignment) -> ToyTrainable:
         """The candidate, ready to be stepped."""
@@ -123,7 +123,7 @@ class ToyTask:
 
 
 class ToyTrainable:
-    """A candidate whose objectives are known; only the steps and the time are acted."""
+    """A candidate with known objectives; steps and time are simulated."""
 
     def __init__(self, settings: ToyConfig, assignment: Assignment) -> None:
         self._settings = settings
@@ -135,7 +135,7 @@ class ToyTrainable:
 
     @property
     def num_steps(self) -> int:
-        """How often `step` is to be called in all."""
+        """How often `step` must be called in total."""
         return self._settings.num_steps
 
     @property
@@ -144,7 +144,7 @@ class ToyTrainable:
         return self._steps_done
 
     def step(self) -> Measurement:
-        """The final values, scaled by how far the training came."""
+        """The final values, scaled by the progress of training."""
         self._fail_if_chosen()
         _keep_busy(self._settings.seconds / self.num_steps)
         self._steps_done += 1
@@ -176,15 +176,15 @@ class ToyTrainable:
         if self._assignment.candidate.recipe.foreground_ratio >= self._settings.fails_below:
             return
         match self._settings.failure:
-            case Failure.error:
-                raise RuntimeError("the toy was told to fail")
-            case Failure.diverge:
+            case FailureMode.error:
+                raise RuntimeError("the toy fails as configured")
+            case FailureMode.diverge:
                 Measurement({"accuracy": math.nan})
-            case Failure.memory:
-                raise MemoryError("the toy was told to run out of memory")
-            case Failure.exit:
+            case FailureMode.memory:
+                raise MemoryError("the toy runs out of memory as configured")
+            case FailureMode.exit:
                 os._exit(1)
-            case Failure.hang:
+            case FailureMode.hang:
                 while True:
                     time.sleep(0.1)
 
@@ -212,12 +212,12 @@ def distance_from_best(candidate: Candidate) -> float:
 
 
 def count_parameters(candidate: Candidate) -> int:
-    """Weights of a plain U-Net of this depth and width, in round terms: 4 * 9 * width^2 * 4^level, summed."""
+    """Approximate weights of a plain U-Net of this depth and width: the sum of 4 * 9 * width^2 * 4^level."""
     return sum(36 * candidate.architecture.width**2 * 4**level for level in range(candidate.architecture.depth))
 
 
 def _keep_busy(seconds: float) -> None:
-    """Computes for so long: a slot that sleeps would hide what orchestration takes from training."""
+    """Computes for a time in seconds: a slot that sleeps would hide what orchestration takes from training."""
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         math.sqrt(2.0)

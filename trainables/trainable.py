@@ -1,7 +1,7 @@
-"""The contracts of what is searched for. Free of torch, so that the search can know them.
+"""The interfaces of tasks and trainables. Free of torch, so that the search can import them.
 
-A `Task` names the objectives and builds a `Trainable` for a candidate. A trainable is driven from outside:
-`step` until `steps_done == num_steps`, then `evaluate`. It never calls anybody back, so a plain `for` loop runs it.
+A `Task` names the objectives and builds a `Trainable` for a candidate. The caller drives a trainable: `step` until
+`steps_done == num_steps`, then `evaluate`. There are no callbacks, so a plain `for` loop runs it.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from paretoseg.spaces.objective import Measurement, Objective
 from paretoseg.spaces.search_space import Candidate, SearchSpace
 
 CLEAN = "none"
-"""Name under which results on the untouched image are kept, with severity 0."""
+"""In place of a corruption, marks results on the uncorrupted image, with severity 0."""
 
 
 @dataclass(frozen=True, order=True)
 class Condition:
-    """One state in which cases are measured: the key of every table of scores and errors."""
+    """One condition under which cases are measured: the key of all tables of scores and errors."""
 
     corruption: str
-    """Name of the corruption, or 'none' for untouched images."""
+    """Name of the corruption, or 'none' for uncorrupted images."""
 
     severity: int
-    """1 to 5, or 0 for untouched images."""
+    """1 to 5, or 0 for uncorrupted images."""
 
     shift: str = ""
     """The shift set whose cases are measured, or '' for cases like those in training."""
 
     @property
     def change(self) -> Condition:
-        """What all severities of the same corruption have in common; a shift set is one of its own."""
+        """The same for all severities of a corruption; a shift set is a change of its own."""
         return Condition(self.corruption, 0, self.shift)
 
     def describe(self) -> str:
@@ -48,31 +48,31 @@ CLEAN_CONDITION = Condition(CLEAN, 0)
 
 
 class Split(StrEnum):
-    """Which cases a measurement is taken on: validation chooses, test only reports."""
+    """The cases of a measurement: validation cases guide the search, test cases are only reported."""
 
     VALIDATION = "validation"
     TEST = "test"
 
 
 ESTIMATED_MEMORY, TAKEN_MEMORY = "estimated_memory_gb", "train_memory_gb"
-"""Costs of a task that says what its training was estimated to take, and what it took: the search compares the two."""
+"""Costs for the memory that a training was estimated to take, and took; the search compares them if a task has both."""
 
 BYTES_PER_GB = 1e9
-"""Memory is given in gigabytes of 10^9 bytes everywhere."""
+"""Memory is always given in gigabytes of 10^9 bytes."""
 
 MEAN = "mean"
-"""Stands in place of a class where a score is the mean over all foreground classes."""
+"""In place of a class, marks a score that is the mean over all foreground classes."""
 
 
 @dataclass(frozen=True)
 class CaseScore:
-    """One number of one case and class: the finest grain that is stored, and what every other number is made of."""
+    """One score of one case and class: the finest grain that is stored, from which all results are computed."""
 
     case: str
     """Name of the case, unique within its dataset."""
 
     domain: str
-    """Where the case comes from: site, scanner, blend level."""
+    """Origin of the case: site, scanner, blend level."""
 
     corruption: str
     """Name of the corruption, or 'none' for the clean image."""
@@ -90,42 +90,42 @@ class CaseScore:
     """Name of the class, or 'mean' for the mean over all foreground classes."""
 
     empty: str = ""
-    """Which mask of the class holds nothing: 'reference', 'prediction' or 'both'; '' for neither, and for the mean."""
+    """Which mask of the class is empty: 'reference', 'prediction' or 'both'; '' for neither, and for the mean."""
 
     shift: str = ""
     """Name of the shift set that the case is in, or '' for a case like those in training."""
 
     objective: str = ""
-    """Name of the objective that is made of this row, or ''."""
+    """Name of the objective that uses this row, or ''."""
 
     @property
     def condition(self) -> Condition:
-        """What the case was measured under."""
+        """The condition under which the case was measured."""
         return Condition(self.corruption, self.severity, self.shift)
 
     @property
     def is_clean(self) -> bool:
-        """True for the untouched image of a case like those in training: what accuracy is made of."""
+        """True for the uncorrupted image of a case like those in training; accuracy is computed from these."""
         return self.corruption == CLEAN and not self.shift
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that is known of a trained network on one split."""
+    """The complete measurement of a trained network on one split."""
 
     objectives: Measurement
     """A value for every objective of the task."""
 
     costs: Mapping[str, float]
-    """What it takes: a value for every name in `Task.cost_names`."""
+    """A value for every name in `Task.cost_names`."""
 
     cases: Sequence[CaseScore] = ()
-    """The rows that the objectives are made of."""
+    """The rows from which the objectives are computed."""
 
     degenerate: str = ""
     """Why the network counts as broken (constant, empty, all foreground), or '' if it does not.
 
-    A degenerate network looks perfectly robust; the front leaves it out.
+    A degenerate network looks perfectly robust, so it is left out of the front.
     """
 
     device: str = ""
@@ -134,7 +134,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class SplitRow:
-    """Where one case belongs, and what it holds: a study keeps these, and goes on only with the same."""
+    """The split and the hashes of one case: a study stores these, and resumes only with the same."""
 
     case: str
     """Name of the case, unique within its dataset."""
@@ -143,10 +143,10 @@ class SplitRow:
     """'train', 'validation' or 'test'; never 'train' in a shift set."""
 
     subject: str
-    """Whom it shows; a subject is in one split only."""
+    """Its subject; a subject is in one split only."""
 
     domain: str
-    """Where it comes from, or ''."""
+    """Its origin, or ''."""
 
     image_sha256: str
     label_sha256: str
@@ -161,7 +161,7 @@ class Trainable(Protocol):
 
     @property
     def num_steps(self) -> int:
-        """How often `step` is to be called in all."""
+        """How often `step` must be called in total."""
         ...
 
     @property
@@ -170,10 +170,10 @@ class Trainable(Protocol):
         ...
 
     def step(self) -> Measurement:
-        """Trains a share of the budget and returns a quick measurement on validation cases, named like objectives.
+        """Trains a share of the budget; returns a quick measurement of the objectives on validation cases.
 
         Raises:
-            ValueError: if training diverged; the message says what is not finite.
+            ValueError: if training diverged; the message names the value that is not finite.
         """
         ...
 
@@ -182,17 +182,17 @@ class Trainable(Protocol):
         ...
 
     def save(self, folder: Path) -> None:
-        """Writes into the existing folder all that `load` needs to go on exactly."""
+        """Writes everything that `load` needs to resume exactly into the existing folder."""
         ...
 
     def load(self, folder: Path) -> None:
-        """Goes on from what `save` wrote; what follows is the same as without the interruption."""
+        """Resumes from what `save` wrote, with the same results as without the interruption."""
         ...
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a worker is told to build."""
+    """What a worker needs to build a trainable."""
 
     candidate: Candidate
     seed: int
@@ -202,18 +202,18 @@ class Assignment:
     """CPU threads that the trial may use."""
 
     device: str = "cpu"
-    """Where tensors live, in torch's words: 'cpu' or 'cuda'."""
+    """Device of the tensors, as torch names it: 'cpu' or 'cuda'."""
 
     memory_factors: Mapping[str, float] = field(default_factory=dict)
-    """What trainings took of what was estimated for them, by the name of the device, as in `Evaluation.device`."""
+    """Ratio of the memory that trainings took to the estimate, by the name of the device, as in `Evaluation.device`."""
 
 
 @runtime_checkable
 class Task(Protocol):
-    """What is searched for: the objectives, and how a candidate is measured."""
+    """The task of a search: the objectives, and how a candidate is measured."""
 
     def objectives(self) -> tuple[Objective, ...]:
-        """What the search makes as good as it can."""
+        """The objectives that the search optimises."""
         ...
 
     def cost_names(self) -> tuple[str, ...]:
@@ -221,7 +221,7 @@ class Task(Protocol):
         ...
 
     def check(self) -> None:
-        """Looks at everything a trial will need, before the search starts.
+        """Checks everything a trial will need, before the search starts.
 
         Raises:
             ValueError: with all findings in one message, each naming file, field and way out.
@@ -229,11 +229,11 @@ class Task(Protocol):
         ...
 
     def split_rows(self) -> Sequence[SplitRow]:
-        """Every case that the task knows, with its split; none if it has no cases."""
+        """Every case of the task, with its split; empty if it has no cases."""
         ...
 
     def notes(self, space: SearchSpace) -> Sequence[str]:
-        """What the user should know of task, data and space that is no reason to refuse; a line each."""
+        """Notes for the user on task, data and space that are no reason to refuse them; one line each."""
         ...
 
     def warm_up(self) -> None:

@@ -1,5 +1,5 @@
-"""The config of a study, composed by Hydra from dataclasses, and what a study keeps of it. Owns Hydra and OmegaConf.
+"""The config of a study, composed by Hydra from dataclasses, and the copy that a study keeps. Owns Hydra and OmegaConf.
 
-Imports the config classes of strategies, pruners, clusters, tasks and data. Start with `config.py`; what a resumed
-study may change is in `resuming.py`.
+Imports the config classes of strategies, pruners, clusters, tasks and data. Start with `config.py`;
+`resuming.py` decides what a resumed study may change.
 """

@@ -1,4 +1,4 @@
-"""What was found: the front and its size. Owns, with `strategies`, pymoo and scikit-learn; knows no Ray, no files.
+"""The results of a search: the front and its hypervolume. Owns moocore; uses no Ray and no files.
 
 Arrays are (n_trials, n_objectives), minimised. Start with `front.py`.
 """

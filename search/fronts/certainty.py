@@ -1,9 +1,9 @@
-"""How certain a front is: intervals of what its members reached, and of what lies between them.
+"""How certain a front is: intervals of its members' objectives, and of the differences between members.
 
-The cases are drawn anew, the same for all members in each draw, so two members are compared on the same cases
-(challengeR, Wiesenfarth et al., Scientific Reports 11, 2021, draws like that). Every objective is then computed from
-the draw by the rule of the study. Whole subjects are drawn, in every shift set and in the cases like those in training
-on their own. All is over cases: another training seed is not in it.
+The intervals are bootstrapped. Each draw takes the same cases for all members, so two members are compared on the same
+cases (as in challengeR, Wiesenfarth et al., Scientific Reports 11, 2021). Every objective is then computed from the
+draw by the rule of the study. Whole subjects are drawn, separately in every shift set and in the cases like those in
+training. The intervals cover the choice of cases only, not that of the training seed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from paretoseg.trainables.scoring.score_table import ScoredCase, ScoreTable
 from paretoseg.trainables.seeds import derive_seed
 
 TOLERANCE = 1e-6
-"""How far what the rows give may lie from what the study kept of an objective."""
+"""Largest difference between an objective computed from the rows and the one that the study kept."""
 
 
 _Draws: TypeAlias = Float[np.ndarray, " draws"]
@@ -39,17 +39,17 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """What lies between two members of a front."""
+    """The differences between two members of a front."""
 
     first: int
     second: int
     """Their trials."""
 
     differences: Mapping[str, float]
-    """By objective, that of the first minus that of the second."""
+    """By objective, the value of the first minus that of the second."""
 
     intervals: Mapping[str, Interval]
-    """Those of the differences; an objective that has none is missing."""
+    """Intervals of the differences; an objective that has none is missing."""
 
     @property
     def distinct(self) -> tuple[str, ...]:
@@ -100,13 +100,13 @@ def find_certainty(
     Args:
         front: Its members.
         tables: The scores of every member in the metric of the study, in their order.
-        objectives: What the front is made of.
+        objectives: The objectives of the front.
         rule: How scores become robustness.
-        subjects: Whom a case shows, by its name; a case that is missing is a subject of its own.
-        seed: Of the study. It alone decides what is drawn, with the names of subjects and shift sets.
+        subjects: The subject of each case, by name of the case; a case that is missing is a subject of its own.
+        seed: Of the study. Together with the names of subjects and shift sets, it decides what is drawn.
 
     Raises:
-        ValueError: if the scores give other objectives than the members have, or the members have other cases.
+        ValueError: if the scores give other objectives than the members have, or the members' cases differ.
     """
     _check_scores(front, tables, rule)
     if not tables:
@@ -134,8 +134,8 @@ def find_certainty(
 def draw_times(cases: Sequence[ScoredCase], subjects: Mapping[str, str], seed: int) -> Float[np.ndarray, "draws cases"]:
     """How often every case counts in each draw.
 
-    A shift set has draws of its own: another one beside it changes none of them. Sets that show the same subjects, as
-    other blends or scanners of them, are drawn together: a subject comes with all of its cases.
+    A shift set has draws of its own, which do not depend on the other sets. Sets that share subjects, such as other
+    blends or scanners of them, are drawn together: a subject comes with all of its cases.
     """
     shown = [subjects.get(case.name, case.name) for case in cases]
     times = np.empty((NUM_DRAWS, len(cases)))
@@ -147,14 +147,14 @@ def draw_times(cases: Sequence[ScoredCase], subjects: Mapping[str, str], seed: i
 
 
 def _join_sets(cases: Sequence[ScoredCase], shown: Sequence[str]) -> list[set[str]]:
-    """The shift sets, those together that have subjects in common, also by way of a third one."""
+    """The shift sets in groups: sets with common subjects, also through a third set, are in one group."""
     found: list[tuple[set[str], set[str]]] = []
     for shift in sorted({case.shift for case in cases}):
-        shifts, people = {shift}, {who for case, who in zip(cases, shown, strict=True) if case.shift == shift}
-        apart = [group for group in found if not group[1] & people]
-        for others, their_people in (group for group in found if group[1] & people):
-            shifts, people = shifts | others, people | their_people
-        found = [*apart, (shifts, people)]
+        shifts, subjects = {shift}, {who for case, who in zip(cases, shown, strict=True) if case.shift == shift}
+        apart = [group for group in found if not group[1] & subjects]
+        for other_shifts, other_subjects in (group for group in found if group[1] & subjects):
+            shifts, subjects = shifts | other_shifts, subjects | other_subjects
+        found = [*apart, (shifts, subjects)]
     return [shifts for shifts, _ in found]
 
 
@@ -164,7 +164,7 @@ def _leave_out(names: Collection[str], draws: Mapping[str, _Draws]) -> dict[str,
 
 @dataclass(frozen=True)
 class _Comparer:
-    """Compares members of a front by their places."""
+    """Compares members of a front, given by their positions."""
 
     front: Front
     draws: Sequence[Mapping[str, _Draws]]
@@ -181,7 +181,7 @@ class _Comparer:
 
 
 def _check_scores(front: Front, tables: Sequence[ScoreTable], rule: RobustnessRule) -> None:
-    """Refuses scores that are not those of the members, so that an interval is of the number that is shown."""
+    """Refuses scores that do not give the members' objectives: intervals must belong to the numbers shown."""
     for trial, table in zip(front.trials, tables, strict=True):
         if (table.cases, table.conditions) != (tables[0].cases, tables[0].conditions):
             raise ValueError(
@@ -192,12 +192,12 @@ def _check_scores(front: Front, tables: Sequence[ScoreTable], rule: RobustnessRu
             if not abs(value - trial.objectives[name]) <= TOLERANCE:
                 raise ValueError(
                     f"the rows of trial {trial.trial_id} give {name} {value:.6f}, but the study kept "
-                    f"{trial.objectives[name]:.6f}: they are not what it was made of"
+                    f"{trial.objectives[name]:.6f}, so it was computed from other rows"
                 )
 
 
 def _find_gaps(table: ScoreTable, rule: RobustnessRule, subjects: Mapping[str, str]) -> dict[str, str]:
-    """The objectives that have no interval, as one subject alone, in a shift set say, tells of no spread."""
+    """The objectives without an interval, each with the reason: one subject alone shows no spread."""
     found = {}
     counted = {condition.shift for condition in table.conditions if rule.counts(condition)}
     for name, shifts in ((ACCURACY, {""}), (ROBUSTNESS, counted)):
@@ -205,6 +205,6 @@ def _find_gaps(table: ScoreTable, rule: RobustnessRule, subjects: Mapping[str, s
             cases = [case.name for case in table.cases if case.shift == shift]
             if len({subjects.get(case, case) for case in cases}) < 2:
                 where = f"shift set {shift}" if shift else "the validation split"
-                found[name] = f"{where} holds {'one case' if len(cases) == 1 else 'the cases of one subject'} alone"
+                found[name] = f"{where} holds only {'one case' if len(cases) == 1 else 'cases of one subject'}"
                 break
     return found

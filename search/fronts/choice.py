@@ -1,4 +1,4 @@
-"""Picking one trial off a front: the knee, either end, or a trial by its number."""
+"""Picks one trial of a front: the knee, either end, or a trial by its number."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def find_knee(losses: Float[np.ndarray, "trials objectives"]) -> int:
 
     Every objective is scaled to 0 at its best and 1 at its worst over the front; an objective in which all are equal
     is 0. The extremes of two objectives are then (0, 1) and (1, 0), and the distance of a point p from the chord
-    between them is (1 - p1 - p2) / sqrt(2), positive towards the ideal. With m objectives the plane through the m unit
-    points takes the chord's place: (1 - sum of p) / sqrt(m). After Das, 'On characterizing the knee of the Pareto
-    curve', Structural Optimization 18, 1999.
+    between them is (1 - p1 - p2) / sqrt(2), positive towards the ideal. With m objectives, the plane through the m unit
+    points replaces the chord: (1 - sum of p) / sqrt(m). Source: Das, 'On characterizing the knee of the Pareto curve',
+    Structural Optimization 18, 1999.
 
-    Where no row lies on the ideal's side, the front has no knee, and the row nearest to the ideal (0, ..., 0) counts.
-    Of equal rows the first counts, on a front the best in the first objective: so it is with two members.
+    If no row lies on the ideal's side, the front has no knee, and the row nearest to the ideal (0, ..., 0) is taken.
+    Of equally good rows, the first is taken. On a front with two members, that is the best in the first objective.
 
     Args:
         losses: The front, lower is better, at least one row.

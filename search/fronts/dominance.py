@@ -1,7 +1,7 @@
-"""What a set of losses dominates: its nondominated members, and the volume that they dominate.
+"""The nondominated members of a set of losses, and the volume that they dominate.
 
-Both are computed by moocore, in C; pymoo's own filter calls the same function. Importing moocore takes some 30 ms, so
-it is imported when the first front is read.
+moocore computes both, in C; pymoo's own filter calls the same function. Importing moocore takes about 30 ms, so it is
+imported when the first front is read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a front moves when its trials are measured anew: who leaves, who joins, what it dominates, and the order."""
+"""How a front changes when its trials are measured again: which trials leave and join, hypervolume, and order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Move:
 
     @property
     def verdict(self) -> str:
-        """What became of its place: 'stays', 'leaves', 'joins' or 'off'."""
+        """Whether it stays on the front: 'stays', 'leaves', 'joins' or 'off' (on neither front)."""
         if self.was_on_front:
             return "stays" if self.is_on_front else "leaves"
         return "joins" if self.is_on_front else "off"
@@ -34,7 +34,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Drift:
-    """The trials that were measured twice, and the front before and after, each read from them alone."""
+    """The trials that were measured twice, and the fronts of these trials alone, before and after."""
 
     moves: tuple[Move, ...]
     """Best first in the first objective as it was before."""
@@ -47,7 +47,7 @@ class Drift:
     reversed; None with fewer than two trials, or if all are equal on one side."""
 
 
-def follow_drift(
+def measure_drift(
     before: Sequence[Trial],
     after: Mapping[int, Trial],
     *,
@@ -58,15 +58,15 @@ def follow_drift(
 
     Args:
         before: The trials as the study measured them.
-        after: The same trials by id, as they were measured anew; those that are missing are left out of both fronts.
+        after: The same trials by id, with the new measurements; those that are missing are left out of both fronts.
         objectives_before: What the study measured.
-        objectives_after: What was measured anew, under the same names.
+        objectives_after: What was measured again, under the same names.
     """
     known = [trial for trial in before if trial.trial_id in after]
-    renewed = [after[trial.trial_id] for trial in known]
-    fronts = read_front(known, objectives_before), read_front(renewed, objectives_after)
+    measured = [after[trial.trial_id] for trial in known]
+    fronts = read_front(known, objectives_before), read_front(measured, objectives_after)
     was, now = ({trial.trial_id for trial in front.trials} for front in fronts)
-    moves = [Move(old, new, old.trial_id in was, new.trial_id in now) for old, new in zip(known, renewed, strict=True)]
+    moves = [Move(old, new, old.trial_id in was, new.trial_id in now) for old, new in zip(known, measured, strict=True)]
     first = objectives_before[0]
     moves.sort(key=lambda move: (first.to_loss(move.before.objectives[first.name]), move.before.trial_id))
     pairs = zip(objectives_before, objectives_after, strict=True)
@@ -74,8 +74,10 @@ def follow_drift(
     return Drift(tuple(moves), *fronts, taus)
 
 
-def renew(trial: Trial, objectives: Mapping[str, float], degenerate: str, test: Mapping[str, float]) -> Trial:
-    """The trial as if it had been measured like this."""
+def with_measurements(
+    trial: Trial, objectives: Mapping[str, float], degenerate: str, test: Mapping[str, float]
+) -> Trial:
+    """The trial with these measurements in place of its own."""
     return dataclasses.replace(trial, objectives=objectives, degenerate=degenerate, test=test)
 
 

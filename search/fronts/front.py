@@ -1,4 +1,4 @@
-"""The answer of a search: the trials that no other dominates."""
+"""The result of a search: the trials that no other dominates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from paretoseg.spaces.objective import Objective, reference_point, to_losses
 
 @dataclass(frozen=True)
 class Front:
-    """The nondominated trials of a study, best first in the first objective, of equal ones the earlier trial."""
+    """The nondominated trials of a study, best first in the first objective; of equal ones, the earlier first."""
 
     trials: tuple[Trial, ...]
     """The members."""
@@ -24,7 +24,7 @@ class Front:
     """Their objectives, turned so that lower is better."""
 
     hypervolume: float
-    """What they dominate, up to the objectives' fixed references; higher is better."""
+    """The volume that they dominate, up to the objectives' fixed reference point; higher is better."""
 
 
 def read_front(trials: Sequence[Trial], objectives: Sequence[Objective]) -> Front:
@@ -38,10 +38,10 @@ def empty_front(objectives: Sequence[Objective]) -> Front:
 
 
 def extend_front(front: Front, trials: Sequence[Trial], objectives: Sequence[Objective]) -> Front:
-    """The front of the trials behind a front and of further ones.
+    """The front of all trials so far and of further ones.
 
-    Its members and the newcomers suffice: what one of them dominates never comes back. So a front that is followed
-    from trial to trial costs as much as it has members, however many trials there are.
+    The members and the newcomers suffice: a trial that one of them dominates can never join the front again. So the
+    time of an update depends on the size of the front only, not on the number of trials.
 
     Args:
         front: The front so far.

@@ -1,4 +1,4 @@
-"""What people look at: tables in the terminal and pictures. Reads the record of a study, never its files.
+"""Reports for users: tables in the terminal, pages and pictures. Reads the record of a study, never its files.
 
 Start with `text.py`.
 """

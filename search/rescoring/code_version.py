@@ -6,7 +6,8 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_HERE = Path(__file__).parent
+_REPOSITORY = Path(__file__).parents[2]
+"""The folder above `search/`: a repository, or where paretoseg is installed."""
 
 
 def name_version() -> str:
@@ -21,11 +22,11 @@ def name_version() -> str:
 
 def _find_commit() -> str:
     """The commit of the repository that this file lies in, or ''; never that of another one around it."""
-    if not (_HERE.parent / ".git").exists():
+    if not (_REPOSITORY / ".git").exists():
         return ""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
-        found = subprocess.run(command, cwd=_HERE, capture_output=True, text=True, check=False)
+        found = subprocess.run(command, cwd=_REPOSITORY, capture_output=True, text=True, check=False)
     except OSError:
         return ""
     return found.stdout.strip() if found.returncode == 0 else ""

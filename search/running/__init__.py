@@ -1,4 +1,4 @@
 """Running trials: the loop of a session, its workers, and Ray Tune around them. Owns Ray.
 
-Imports the study and the store; knows no command and no config. Start with `session.py`, then `tuning.py`.
+Imports the study and the store, but no command and no config. Start with `session.py`, then `tuning.py`.
 """

@@ -1,13 +1,13 @@
-"""A trial on several processes: Ray Train's TorchTrainer brings them up, and they do what they are told, in step.
+"""A trial on several processes: Ray Train's TorchTrainer starts them, and all of them run the same steps.
 
     TrialActor                    RankMailbox                     the trainer's workers
     advance ──────── order ────────> ──────── take ──────> rank 0: Work, the leader
             <─────── answers ─────── <────── hand in ───── rank 1: Work, trains along
                                                            ...
 
-An order is one share of a job: all ranks advance once, then wait for the next order. So the search's verdict comes
-before any further training, as with one process, and nobody waits inside a collective while the leader measures. The
-group stays warm: trial after trial runs on the same processes, until a rank fails where others do not.
+An order is one share of a job: all ranks advance once, then wait for the next order. So the search decides before any
+further training, as with one process, and no rank waits inside a collective while the leader measures. The group stays
+warm: trial after trial runs on the same processes, until a rank fails where others do not.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ from paretoseg.search.trials.trial import Failure, FailureKind
 
 _TRAIN_SETTINGS = {
     "RAY_TRAIN_V2_ENABLED": "1",
-    # How soon a dead worker is noticed, and a group that is done lets go of its resources.
+    # How soon a dead worker is noticed, and a finished group frees its resources.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
-    # How long to wait for room: a cluster that grows takes minutes.
+    # How long to wait for free resources: a cluster takes minutes to grow.
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",
     "RAY_TRAIN_METRICS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
 }
 _PATIENCE_SECONDS = 10.0
-"""How long the other ranks may take to answer, or to be found dead, once one has failed."""
+"""How long the other ranks may take to answer, or to be found dead, after one has failed."""
 
 _LEAVE_SECONDS = 3.0
-"""How long a rank may take to leave; one that hangs in a collective never does, and its process is ended."""
+"""How long a rank may take to leave; one that hangs in a collective never does, so its process is killed."""
 
 _CLOSE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Team:
-    """How many processes a trial has, and what each of them gets."""
+    """How many processes a trial has, and the resources of each."""
 
     num_workers: int
     cpus: float
@@ -57,7 +57,7 @@ class Team:
 
     @classmethod
     def share_out(cls, num_workers: int, cpus: float, gpus: float) -> Team:
-        """What a trial gets, in equal shares; Ray counts CPUs to four digits, so they are rounded down to these."""
+        """The resources of a trial in equal shares; CPUs are rounded down to the four digits that Ray counts."""
         return cls(num_workers, int(cpus / num_workers * 1e4 + 1e-6) / 1e4, gpus / num_workers)
 
 
@@ -65,7 +65,7 @@ class WorkerGroup:
     """The processes of one slot, used for trial after trial.
 
     Args:
-        team: How many, and what each gets. Nothing is started before it is needed.
+        team: How many, and the resources of each. Processes start when they are first needed.
     """
 
     def __init__(self, team: Team) -> None:
@@ -73,17 +73,17 @@ class WorkerGroup:
         self._mailbox: Any = None
         self._trainer: threading.Thread | None = None
         self._job: Job | None = None
-        self._is_begun = False
+        self._has_started = False
         self._deadline = 0.0
 
-    def begin(self, job: Job) -> None:
-        """Makes this the job; what is left of another is dropped."""
-        self._job, self._is_begun = job, False
+    def start(self, job: Job) -> None:
+        """Makes this the current job and drops the previous one."""
+        self._job, self._has_started = job, False
 
     def advance(self) -> Outcome:
         """Does the next share of the job on all ranks; never raises for what a trial does.
 
-        Where a process died, the outcome is a failure of kind `lost`: another group may go on with the trial.
+        If a process died, the outcome is a failure of kind `lost`: another group may resume the trial.
         """
         assert self._job is not None
         began_at, start = time.time(), time.monotonic()
@@ -98,34 +98,34 @@ class WorkerGroup:
         return answers.choose()
 
     def close(self) -> None:
-        """Ends the processes and frees what they held; the next job finds new ones."""
+        """Ends the processes and frees their resources; the next job starts new ones."""
         if self._mailbox is None:
             return
         assert self._trainer is not None
         mailbox, self._mailbox = self._mailbox, None
         mailbox.close.remote()
-        # Without room on the cluster there is nobody to go home yet: then they do once they have arrived.
+        # If the cluster had no room, the processes have not started yet: they then leave as soon as they do.
         self._trainer.join(_CLOSE_SECONDS)
 
     def _ask(self, job: Job) -> Answers:
-        """Gives the next order, to processes that are brought up first if there are none; what came of it."""
+        """Gives the next order and returns the answers; starts the processes first if there are none."""
         patience = job.timeout_min * 60
         if self._mailbox is None:
             self._mailbox = self._open()
             end: Failure | None = ray.get(self._mailbox.gather.remote(), timeout=patience)
             if end is not None:
                 return Answers((), is_complete=False, end=end)
-        if not self._is_begun:
+        if not self._has_started:
             self._deadline = time.monotonic() + patience
-        ray.get(self._mailbox.post.remote(Instruction(None if self._is_begun else job)))
-        self._is_begun = True
-        # A little longer than the job may take: a leader that looks at the clock itself gives a better account.
+        ray.get(self._mailbox.post.remote(Instruction(None if self._has_started else job)))
+        self._has_started = True
+        # A little longer than the job may take: the leader's own report of a timeout is more precise.
         left = max(self._deadline - time.monotonic(), 0.0) + _LEAVE_SECONDS
         answers: Answers = ray.get(self._mailbox.collect.remote(_PATIENCE_SECONDS), timeout=left)
         return answers
 
     def _open(self) -> Any:
-        """Brings processes up in the background; the mailbox where they will ask for orders."""
+        """Starts the processes in the background; returns the mailbox from which they take orders."""
         mailbox = ray.remote(RankMailbox).options(num_cpus=0).remote(self._team.num_workers)
         self._trainer = threading.Thread(target=_train, args=(self._team, mailbox), daemon=True)
         self._trainer.start()
@@ -133,13 +133,13 @@ class WorkerGroup:
 
 
 def _train(team: Team, mailbox: Any) -> None:
-    """Runs Ray Train's trainer until the group is closed or a worker dies, and tells the mailbox which."""
+    """Runs Ray Train's trainer until the group is closed or a worker dies, and reports the reason to the mailbox."""
     os.environ.update(_TRAIN_SETTINGS)
-    from ray.train import FailureConfig, RunConfig, ScalingConfig  # late: it brings torch along
+    from ray.train import FailureConfig, RunConfig, ScalingConfig  # late: it imports torch
     from ray.train.torch import TorchTrainer
 
     logging.getLogger("ray").setLevel(logging.CRITICAL)
-    failure = Failure(FailureKind.LOST, "the processes of the trial went home")
+    failure = Failure(FailureKind.LOST, "the processes of the trial have ended")
     try:
         with scratch_folder() as scratch:
             trainer = TorchTrainer(
@@ -150,7 +150,7 @@ def _train(team: Team, mailbox: Any) -> None:
                     use_gpu=team.gpus > 0,
                     resources_per_worker={"CPU": team.cpus} | ({"GPU": team.gpus} if team.gpus else {}),
                 ),
-                # A group that failed is of no use to Ray Train: the journal knows where its trial goes on.
+                # Ray Train need not restart a group that failed: the search resumes the trial from its checkpoint.
                 run_config=RunConfig(
                     name="trial",
                     storage_path=str(scratch),
@@ -158,7 +158,7 @@ def _train(team: Team, mailbox: Any) -> None:
                 ),
             )
             trainer.fit()
-    except Exception as error:  # whatever it is, the trial must hear of it, and not wait for ever
+    except Exception as error:  # any error must be reported to the trial, which would otherwise wait for ever
         failure = _explain(error)
     mailbox.end.remote(failure)
 
@@ -178,19 +178,19 @@ def _work_along(config: dict[str, Any]) -> None:
         order: Instruction | None = ray.get(mailbox.take.remote(rank, index))
         if order is None:
             break
-        if order.begin is not None:
-            work = Work(_place(order.begin), is_leader=rank == 0)
+        if order.job is not None:
+            work = Work(_place(order.job), is_leader=rank == 0)
         assert work is not None
         ray.get(mailbox.hand_in.remote(rank, index, work.advance()))
     has_left.set()
 
 
 def _watch(mailbox: Any, group: Any, has_left: threading.Event) -> None:
-    """Ends this process when the group is closed and it does not leave, as in a collective that others have left."""
+    """Ends this process if it does not leave when the group is closed, as in a collective that others have left."""
     try:
         ray.get(mailbox.wait_until_closed.remote())
     except RayError:
-        # The trial's own process died, and the controller with it: nobody else would free the resources.
+        # The trial's own process died, and the controller with it: no other process would free the resources.
         ray.util.remove_placement_group(group)
     if not has_left.wait(_LEAVE_SECONDS):
         os._exit(1)
@@ -206,10 +206,10 @@ def _place(job: Job) -> Job:
 
 
 def _explain(error: Exception) -> Failure:
-    """Why a trainer ended, as far as it can be known from outside."""
+    """The reason why a trainer ended, as far as it shows from outside."""
     failures: dict[int, Exception] = getattr(error, "worker_failures", {})
     if any(isinstance(item, OutOfMemoryError) for item in failures.values()):
-        return Failure(FailureKind.MEMORY, "the machine ran out of memory and a worker was ended", str(error))
+        return Failure(FailureKind.MEMORY, "the machine ran out of memory and a worker was killed", str(error))
     reason = "a process of the trial died (killed, crashed or out of memory)"
     if not failures:
         reason = f"the processes of the trial could not work: {(str(error).strip().splitlines() or ['unknown'])[-1]}"

@@ -1,4 +1,4 @@
-"""Importing large libraries: without the garbage collector, which only walks over what stays, and ahead of need."""
+"""Imports large libraries faster: without the garbage collector, or ahead of need in a thread."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """For the time of large imports: no garbage is collected, and what they leave is never looked at again."""
+    """For large imports: turns garbage collection off, and excludes the imported objects from later collections."""
     gc.disable()
     try:
         yield
@@ -23,11 +23,11 @@ def importing() -> Iterator[None]:
 def import_ahead(module: str) -> threading.Thread:
     """Imports a module in a thread, while the caller waits for other processes.
 
-    Whoever needs the module imports it as ever: Python lets that import wait for this one, and if this one failed, it
-    says why.
+    Any code that needs the module imports it as usual: Python makes that import wait for this one. If this one failed,
+    that import fails again and shows the error.
 
     Returns:
-        The thread, which has begun.
+        The thread, which is running.
     """
 
     def work() -> None:

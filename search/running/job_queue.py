@@ -1,4 +1,4 @@
-"""The contract between work that is to be done and the runners that do it, this process or Ray."""
+"""The interface between a queue of jobs and the runners that work on it: this process, or Ray."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from paretoseg.search.trials.trial import Failure
 
 
 class JobQueue(Protocol):
-    """Jobs, handed out one by one; every decision is taken here, a runner only carries.
+    """Hands out jobs one by one and takes every decision; a runner only runs the jobs.
 
     `search.running.session.Session` is that of a search, `search.rescoring.jobs.Rescoring` that of a rescoring.
     """
@@ -24,7 +24,7 @@ class JobQueue(Protocol):
         ...
 
     def next_job(self) -> Job | None:
-        """A job for a free slot, or None if there is none now (`is_over` tells whether one may come)."""
+        """A job for a free slot, or None if there is none now (`is_over` says whether one may come)."""
         ...
 
     def is_over(self) -> bool:
@@ -32,7 +32,7 @@ class JobQueue(Protocol):
         ...
 
     def take(self, job: Job, outcome: Outcome) -> bool:
-        """Takes the outcome of a job's share in; True if the job is over."""
+        """Records the outcome of one share of a job; True if the job is over."""
         ...
 
     def lose(self, job: Job, failure: Failure) -> None:
@@ -40,9 +40,9 @@ class JobQueue(Protocol):
         ...
 
     def refresh(self) -> None:
-        """Brings files up to date that are written by time; runners call it often."""
+        """Updates the files that are written at intervals; runners call it often."""
         ...
 
     def halt(self, reason: str) -> None:
-        """Stops handing out jobs because the storage failed; those that run are not waited for."""
+        """Stops handing out jobs because the storage failed; does not wait for those that run."""
         ...

@@ -13,9 +13,10 @@ from paretoseg.search.trials.trial import Failure
 
 @dataclass(frozen=True)
 class Instruction:
-    """What all ranks are to do next: begin this job, or go on with the one they have."""
+    """What all ranks do next: start this job, or continue with the current one."""
 
-    begin: Job | None
+    job: Job | None
+    """The job to start; None for the current one."""
 
 
 @dataclass(frozen=True)
@@ -23,23 +24,23 @@ class Answers:
     """The answers of the ranks to an instruction."""
 
     outcomes: tuple[tuple[int, Outcome], ...]
-    """Rank and outcome, in the order in which they came."""
+    """Rank and outcome, in the order of their arrival."""
 
     is_complete: bool
     """True if every rank has answered."""
 
     end: Failure | None
-    """Why the workers are gone, if they are."""
+    """Why the workers have ended, if they have."""
 
     def choose(self) -> Outcome:
-        """The first failure, which is the cause of the others; without any, what the leader says."""
+        """The first failure, which caused the others; without a failure, the leader's outcome."""
         leader = dict(self.outcomes).get(0)
         chosen = next((outcome for _, outcome in self.outcomes if _has_failed(outcome)), leader)
         assert chosen is not None
         return chosen
 
     def is_sound(self) -> bool:
-        """True if the ranks are still in step: all have answered, and none has failed or all in the same way."""
+        """True if the ranks are still in step: all have answered, and either none failed or all in the same way."""
         reasons = {_read_failure(outcome) for _, outcome in self.outcomes}
         return self.is_complete and self.end is None and len(reasons) == 1
 
@@ -60,46 +61,46 @@ class RankMailbox:
         """Gives all ranks an instruction."""
         self._instructions.append(instruction)
         self._answers = {}
-        await self._tell()
+        await self._notify()
 
     async def take(self, rank: int, index: int) -> Instruction | None:
-        """The instruction of this index, as soon as it is there; None when the group is closed."""
+        """Waits for the instruction of this index; None when the group is closed."""
         self._arrived.add(rank)
-        await self._tell()
+        await self._notify()
         await self._wait_for(lambda: self._is_closed or len(self._instructions) > index)
         return None if self._is_closed else self._instructions[index]
 
     async def hand_in(self, rank: int, index: int, outcome: Outcome) -> None:
-        """Takes the outcome of one rank; a late one, of an earlier instruction, is dropped."""
+        """Stores the outcome of one rank; drops a late one, which answers an earlier instruction."""
         if index == len(self._instructions) - 1:
             self._answers[rank] = outcome
-            await self._tell()
+            await self._notify()
 
     async def gather(self) -> Failure | None:
-        """Returns when all ranks have arrived; why they are gone, if they are."""
+        """Waits until all ranks have arrived; returns why the workers have ended, if they have."""
         await self._wait_for(lambda: self._end is not None or len(self._arrived) == self._num_workers)
         return self._end
 
     async def collect(self, patience: float) -> Answers:
-        """The answers of all ranks; of fewer, if one failed and the others do not answer within so many seconds."""
+        """The answers of all ranks; of fewer, if one failed and the others do not answer within `patience` seconds."""
         await self._wait_for(lambda: self._is_settled() or any(map(_has_failed, self._answers.values())))
-        with contextlib.suppress(TimeoutError):  # the answers that are there tell why
+        with contextlib.suppress(TimeoutError):  # the answers so far contain the failure
             await asyncio.wait_for(self._wait_for(self._is_settled), patience)
         return Answers(tuple(self._answers.items()), self._is_complete(), self._end)
 
     async def close(self) -> None:
         """Ends the group: every rank that asks for an instruction gets None."""
         self._is_closed = True
-        await self._tell()
+        await self._notify()
 
     async def wait_until_closed(self) -> None:
-        """Returns when the group is closed."""
+        """Waits until the group is closed."""
         await self._wait_for(lambda: self._is_closed)
 
     async def end(self, failure: Failure) -> None:
-        """Records that the workers are gone."""
+        """Records why the workers have ended."""
         self._end = failure
-        await self._tell()
+        await self._notify()
 
     def _is_complete(self) -> bool:
         return len(self._answers) == self._num_workers
@@ -107,7 +108,7 @@ class RankMailbox:
     def _is_settled(self) -> bool:
         return self._end is not None or self._is_complete()
 
-    async def _tell(self) -> None:
+    async def _notify(self) -> None:
         async with self._news:
             self._news.notify_all()
 

@@ -1,4 +1,4 @@
-"""Working a queue off: on a Ray that is up, or in this very process."""
+"""Runs the jobs of a queue: on a running Ray, or in this process."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 @contextmanager
 def connect(cluster: DirectConfig, leave: Callable[[str], None]) -> Iterator[tuple[Sequence[Node], bool]]:
-    """Brings Ray up as the cluster does; meanwhile Ray Tune is imported here, which takes about a second.
+    """Starts Ray, or connects to it, as the cluster says; meanwhile imports Ray Tune, which takes about a second.
 
     Args:
         cluster: Where to run.
-        leave: Ends this process at once, with a reason for the user; called where Ray is lost and does not let go.
+        leave: Ends this process at once, with a reason for the user; called if Ray is lost and blocks this process.
 
     Returns:
-        The nodes, and whether there is no Ray: all work is to be done in this very process.
+        The nodes, and whether there is no Ray, so that all jobs run in this process.
 
     Raises:
         ValueError: if the cluster's settings do not fit this machine.
-        RayLostError: if Ray is of no use any more, as when one of its processes died.
+        RayLostError: if Ray can no longer be used, as when one of its processes died.
         KeyboardInterrupt: on a signal.
     """
     if isinstance(cluster, SerialConfig):
@@ -54,17 +54,17 @@ def connect(cluster: DirectConfig, leave: Callable[[str], None]) -> Iterator[tup
         except RayError as error:  # it may notice first
             raise RayLostError((str(error).splitlines() or [type(error).__name__])[0]) from None
         finally:
-            watchdog.let_go()
+            watchdog.expect_shutdown()
 
 
 @contextmanager
 def _bring_up(cluster: DirectConfig) -> Iterator[Sequence[Node]]:
-    """The cluster's connection, without the answers to signals that Ray sets as it comes and goes."""
+    """The cluster's connection, without the signal handlers that Ray sets when it starts and stops."""
     connection = cluster.connect()
     try:
         with _own_signals():
             nodes = connection.__enter__()
-    except SystemExit:  # Ray's answer to SIGTERM
+    except SystemExit:  # raised by Ray's handler of SIGTERM
         raise KeyboardInterrupt from None
     try:
         yield nodes
@@ -73,7 +73,7 @@ def _bring_up(cluster: DirectConfig) -> Iterator[Sequence[Node]]:
 
 
 def _take_down(connection: AbstractContextManager[Sequence[Node]]) -> None:
-    """Takes Ray down in a thread of its own: only the main thread can undo what Ray does to signals meanwhile.
+    """Stops Ray in another thread: only the main thread can restore the signal handlers that Ray replaces meanwhile.
 
     Raises:
         KeyboardInterrupt: on a signal, once Ray is down.
@@ -93,7 +93,7 @@ def _take_down(connection: AbstractContextManager[Sequence[Node]]) -> None:
 
 @contextmanager
 def _own_signals() -> Iterator[None]:
-    """After the block, signals are answered as before it."""
+    """Restores the signal handlers after the block."""
     handlers = {number: signal.getsignal(number) for number in _STOPPING}
     try:
         yield
@@ -103,12 +103,12 @@ def _own_signals() -> Iterator[None]:
 
 
 def work_off(queue: JobQueue, *, slots: int, resources: Resources, start_s: float = inf) -> None:
-    """Works until the queue is over: on Ray with so many jobs at a time, or with no slots in this process.
+    """Runs jobs until the queue is over: on Ray, or in this process if there are no slots.
 
     Args:
-        queue: What to do.
-        slots: How many jobs at a time; 0 for this process.
-        resources: What each of them gets.
+        queue: The jobs.
+        slots: How many jobs run at a time on Ray; 0 for this process.
+        resources: Resources of each job.
         start_s: How long a worker may take to start, in seconds.
 
     Raises:
@@ -134,5 +134,5 @@ def work_off(queue: JobQueue, *, slots: int, resources: Resources, start_s: floa
         else:
             run_serially(queue)
     except ValueError as error:
-        # Work that has begun was checked: what is wrong now is our mistake, and must not look like a refusal.
+        # All settings were checked before the start: an error now is ours, and must not look like a refusal.
         raise AssertionError(f"the search broke: {error}") from error

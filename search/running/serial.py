@@ -1,4 +1,4 @@
-"""A queue in this very process, one job at a time: no Ray, and a debugger stops where a trial stops."""
+"""Runs a queue in this process, one job at a time, without Ray, so that a debugger can step into a trial."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from paretoseg.search.running.worker import Work
 
 
 def run_serially(queue: JobQueue) -> None:
-    """Works until the queue is over.
+    """Runs jobs until the queue is over.
 
     Raises:
         StorageError: if the study's folder cannot be written.
@@ -15,7 +15,7 @@ def run_serially(queue: JobQueue) -> None:
     """
     while not queue.is_over():
         job = queue.next_job()
-        if job is None:  # the last second of the budget passed between the two looks at the clock
+        if job is None:  # the budget of hours ended between the two readings of the clock
             continue
         work = Work(job)
         while not queue.take(job, work.advance()):

@@ -1,4 +1,4 @@
-"""One process at work on a study: hands out jobs, takes their outcomes, keeps the folder up to date.
+"""One process that works on a study: hands out jobs, records their outcomes, keeps the folder up to date.
 
 Both runners, serial and on Ray, drive the same session, so the order of a search never depends on where it runs.
 """
@@ -24,15 +24,15 @@ MAX_LOSSES = 2
 """How often in a session the worker of a trial may be lost before the trial counts as failed."""
 
 TABLE_SECONDS = 5.0
-"""How many seconds lie between two writes of the tables at least: they hold every trial, too many to write for each."""
+"""Fewest seconds between two writes of the tables: they hold every trial, which is too much to write after each."""
 
 TABLE_SHARE = 0.002
-"""The share of the time that writing them may take: those of a large study lag further behind the journal."""
+"""Largest share of the time for writing them: the tables of a large study lag further behind the journal."""
 
 
 @dataclass(frozen=True)
 class JobSettings:
-    """What every job of a session is given."""
+    """The settings that all jobs of a session share."""
 
     num_threads: int
     """CPU threads per trial."""
@@ -46,13 +46,13 @@ class JobSettings:
 
 @dataclass
 class Session:
-    """A study at work; the queue of a search.
+    """A study that is being searched; the queue of a search.
 
     Args:
         study: The state machine; already opened.
-        folder: Where it is kept.
-        task: What a trial does.
-        settings: What every job is given.
+        folder: The study's folder.
+        task: The task of its trials.
+        settings: Of every job.
         now: The clock, in seconds since the epoch.
         observe: Called after every change, with this session.
     """
@@ -88,7 +88,7 @@ class Session:
             self._memory_factors.add(trial)
 
     def next_job(self) -> Job | None:
-        """A job for a free slot, or None if there is none now (`is_over` tells whether one may come)."""
+        """A job for a free slot, or None if there is none now (`is_over` says whether one may come)."""
         if self.halt_reason:
             return None
         self.refresh()
@@ -119,7 +119,7 @@ class Session:
         return self.is_over() and not self.halt_reason and not self.study.gave_up
 
     def take(self, job: Job, outcome: Outcome) -> bool:
-        """Takes the outcome of a job's share in; True if the job is over."""
+        """Records the outcome of one share of a job; True if the job is over."""
         if outcome.note:
             self.warnings.append(outcome.note)
         match outcome.result:
@@ -143,9 +143,9 @@ class Session:
         return is_over
 
     def lose(self, job: Job, failure: Failure) -> None:
-        """Takes note that the worker of a job died.
+        """Records that the worker of a job died.
 
-        A worker that was lost may have gone with its machine: the job goes on elsewhere, until it was lost too often.
+        A worker may be lost with its machine, so the job resumes elsewhere, unless it was lost too often.
         """
         self._num_losses[job.kind, job.trial_id] += 1
         if failure.kind is not FailureKind.LOST or self._num_losses[job.kind, job.trial_id] > MAX_LOSSES:
@@ -157,12 +157,12 @@ class Session:
         self.observe(self)
 
     def halt(self, reason: str) -> None:
-        """Stops handing out jobs because the storage failed; those that run are not waited for."""
+        """Stops handing out jobs because the storage failed; does not wait for those that run."""
         self.halt_reason = self.halt_reason or reason
         self._active.clear()
 
     def refresh(self) -> None:
-        """Brings the tables up to the journal if they lag behind and it is time; to be called often.
+        """Updates the tables from the journal if they lag behind and it is time; call it often.
 
         Raises:
             StorageError: if they cannot be written.
@@ -171,7 +171,7 @@ class Session:
             self.write_tables()
 
     def write_tables(self) -> None:
-        """Brings the tables up to the journal, and deletes what a process that was killed has left of checkpoints.
+        """Updates the tables from the journal, and deletes checkpoints that a killed process left behind.
 
         Raises:
             StorageError: if they cannot be written.
@@ -182,12 +182,12 @@ class Session:
         self._checkpoints = {trial.trial_id for trial in (*record.running, *record.front.trials)}
         self.folder.checkpoints.keep_only(self._checkpoints)
         self._num_written, self._written_at = record.num_changes, self.now()
-        # The first time all rows are built, and later those that have changed: it says nothing of the next time.
+        # The first write builds all rows, later ones only those that changed: its time does not predict the next.
         seconds = 0.0 if is_first else self._written_at - start
         self._next_write = self._written_at + max(TABLE_SECONDS, seconds / TABLE_SHARE)
 
     def _is_time(self) -> bool:
-        """True if the tables may be written again; a clock that was set back holds nothing up."""
+        """True if the tables may be written again; a clock that was set back delays nothing."""
         return not self._written_at <= self.now() < self._next_write
 
     def _take_evaluation(self, job: Job, outcome: Outcome, evaluation: Evaluation) -> None:
@@ -222,7 +222,7 @@ class Session:
         self.warnings.append(f"trial {job.trial_id} was not measured on the test cases: {failure.reason}")
 
     def _close(self, job: Job) -> None:
-        """Lets go of a job, and of the checkpoints that are not needed any more."""
+        """Removes a job from the active ones, and deletes the checkpoints that are no longer needed."""
         self._active.pop((job.kind, job.trial_id), None)
         if self.halt_reason:
             return

@@ -1,6 +1,6 @@
-"""A queue dressed as Ray Tune's Searcher, Scheduler and Trainable: the only module that knows Tune.
+"""Adapts a queue to Ray Tune's Searcher, Scheduler and Trainable: the only module that knows Tune.
 
-Ray is transport. Every decision is the queue's, every memory the store's; what Tune itself saves is thrown away.
+Ray only runs the jobs. The queue takes every decision and the store keeps every result; what Tune saves is discarded.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ T = TypeVar("T")
 def run_on_ray(
     queue: JobQueue, *, slots: int, cpus: float, gpus: float, workers: int = 1, start_s: float = inf
 ) -> None:
-    """Works on a running Ray until the queue is over. Signals are answered as before the call, not as Tune would.
+    """Runs jobs on a running Ray until the queue is over. The signal handlers stay those of the caller, not Tune's.
 
     Args:
-        queue: What to do.
+        queue: The jobs.
         slots: How many trials run at a time.
         cpus: CPUs per trial.
         gpus: GPUs per trial.
@@ -63,7 +63,7 @@ def run_on_ray(
         start_s: How long a worker may take to start, in seconds.
 
     Raises:
-        RayLostError: if no worker starts: Ray itself starts one after the other for ever, where each dies at once.
+        RayLostError: if no worker starts: if each dies at once, Ray itself would start new ones for ever.
     """
     os.environ.update(_TUNE_SETTINGS | {"TUNE_MAX_PENDING_TRIALS_PG": str(slots)})
     logging.getLogger("ray").setLevel(logging.CRITICAL)
@@ -72,7 +72,7 @@ def run_on_ray(
     team = Team.share_out(workers, cpus, gpus) if workers > 1 else None
     needs: Any = {"cpu": cpus, "gpu": gpus}
     if team is not None:
-        # Ray Train reserves what the processes need; the trial itself only waits, beside the search.
+        # Ray Train reserves what the processes need; the trial's own actor only waits, on the search's node.
         needs = tune.PlacementGroupFactory([{_HEAD_NODE: 0.001}])
     with scratch_folder() as scratch:
         tuner = tune.Tuner(
@@ -89,7 +89,7 @@ def run_on_ray(
                 name="search",
                 storage_path=str(scratch),
                 verbose=0,
-                callbacks=[StartClock(scheduler.note_start, scheduler.check_starts), OwnSignals(), Refresher(queue)],
+                callbacks=[StartClock(scheduler.record_start, scheduler.check_starts), OwnSignals(), Refresher(queue)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
@@ -104,17 +104,17 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     """A worker process. It stays warm: torch and MONAI are imported once, not once per trial."""
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Begins the first job, once everything is imported."""
+        """Imports everything, then starts the first job."""
         self._group = WorkerGroup(config[_TEAM]) if config[_TEAM] else None
         if self._group is None:
             with importing():
                 config[_JOB].task.warm_up()
-        self._begin(config[_JOB])
+        self._start(config[_JOB])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Begins the next job in the same process."""
+        """Starts the next job in the same process."""
         self._watchdog.cancel()
-        self._begin(new_config[_JOB])
+        self._start(new_config[_JOB])
         return True
 
     def step(self) -> dict[str, Any]:
@@ -125,26 +125,26 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         return {_OUTCOME: outcome, "done": outcome.is_last}
 
     def cleanup(self) -> None:
-        """Lets go of the last job, and of the processes that worked on it."""
+        """Stops the last job, and the processes that worked on it."""
         self._watchdog.cancel()
         if self._group is not None:
             self._group.close()
 
-    def _begin(self, job: Job) -> None:
+    def _start(self, job: Job) -> None:
         self._watchdog = threading.Timer(job.timeout_min * 60 + _TIMEOUT_GRACE_SECONDS, os._exit, args=(1,))
         if self._group is not None:
-            # It waits for processes of its own, and not longer than the job may take.
+            # The group has a timeout of its own.
             self._advance = self._group.advance
-            self._group.begin(job)
+            self._group.start(job)
             return
         self._advance = Work(job).advance
-        # A step that hangs cannot be interrupted from within Python; only ending the process is sure.
+        # Python cannot interrupt a step that hangs; only ending the process is sure to work.
         self._watchdog.daemon = True
         self._watchdog.start()
 
 
 class _Forgotten:
-    """What Tune pickles into its own snapshots without ever needing it: nothing of it is kept."""
+    """Pickles as empty: Tune pickles these objects into its own snapshots, which are never read."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
@@ -166,13 +166,13 @@ class JobSearcher(_Forgotten, Searcher):  # type: ignore[misc]
         return _guard(self._queue, lambda: self._suggest(trial_id), when_halted)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Nothing: the scheduler has taken the outcome."""
+        """Does nothing: the scheduler records the outcome."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: the journal is the memory."""
+        """Does nothing: the journal keeps the state."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing: the journal is the memory."""
+        """Does nothing: the journal keeps the state."""
 
     def _suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         if self._queue.halt_reason or self._queue.is_over():
@@ -185,7 +185,7 @@ class JobSearcher(_Forgotten, Searcher):  # type: ignore[misc]
 
 
 class JobScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
-    """Takes outcomes to the queue and tells Tune whether a trial goes on."""
+    """Passes outcomes to the queue, and its answers to Tune: whether a trial continues."""
 
     def __init__(self, queue: JobQueue, jobs: dict[str, Job], start_s: float = inf) -> None:
         super().__init__()
@@ -198,27 +198,27 @@ class JobScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
         self._chosen: set[str] = set()
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
-        """True: no metric of Tune's is used."""
+        """True: none of Tune's metrics is used."""
         return True
 
     def on_trial_result(self, controller: Any, trial: RayTrial, result: dict[str, Any]) -> str:
-        """Goes on, unless the queue ends the trial early."""
+        """CONTINUE, unless the queue ends the trial early."""
         is_over = _guard(self._queue, lambda: self._take(trial, result), True)
         return str(TrialScheduler.STOP if is_over else TrialScheduler.CONTINUE)
 
     def on_trial_complete(self, controller: Any, trial: RayTrial, result: dict[str, Any]) -> None:
-        """Takes the last outcome of a trial; one that was stopped early is known already."""
+        """Records the last outcome of a trial; that of a trial that was stopped early is recorded already."""
         _guard(self._queue, lambda: self._take(trial, result), True)
 
-    def note_start(self, trial_id: str) -> None:
-        """Takes note that a worker has the job: the wait for a place is no time of the trial's."""
+    def record_start(self, trial_id: str) -> None:
+        """Records that a worker has started the job: waiting for a free worker does not count as the trial's time."""
         self._began_at[trial_id] = self._queue.now()
 
     def check_starts(self) -> None:
-        """Looks whether workers start at all.
+        """Checks that workers start at all.
 
         Raises:
-            RayLostError: if jobs have waited for too long while no worker had any.
+            RayLostError: if jobs have waited for too long while no worker had one.
         """
         if not self._jobs or self._jobs.keys() & self._began_at.keys():
             self._waiting_since = None
@@ -228,12 +228,12 @@ class JobScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
             self._waiting_since = now
         if now - self._waiting_since > self._start_s:
             raise RayLostError(
-                f"no worker has started for {self._start_s:g} s; each may die at once, and Ray's logs, in "
-                "/tmp/ray/session_latest/logs, say why"
+                f"no worker has started for {self._start_s:g} s, perhaps because each dies at once; Ray's logs in "
+                "/tmp/ray/session_latest/logs say why"
             )
 
     def on_trial_error(self, controller: Any, trial: RayTrial) -> None:
-        """Takes note that the worker died."""
+        """Records that the worker died."""
         job = self._jobs.pop(trial.trial_id, None)
         if job is not None:
             now = self._queue.now()
@@ -247,9 +247,9 @@ class JobScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
         """Nothing to undo."""
 
     def choose_trial_to_run(self, controller: Any) -> RayTrial | None:
-        """The first that waits, once: chosen again, it would take a warm worker away from the next trial.
+        """The first waiting trial, each only once: chosen again, it would take a warm worker from the next trial.
 
-        Tune would then also throw away the worker that is starting for it, so that a second one never comes up.
+        Tune would then also discard the worker that is starting for it, so a second worker would never start.
         """
         for trial in controller.get_live_trials():
             if trial.status == RayTrial.PENDING and trial.trial_id not in self._chosen:
@@ -262,14 +262,14 @@ class JobScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
         return "paretoseg"
 
     def _take(self, trial: RayTrial, result: dict[str, Any]) -> bool:
-        # Let go of first: Tune tells of a trial that ends twice, and its outcome is not taken twice, whatever happens.
+        # Removed first: Tune reports a trial that ends twice, and its outcome must not be recorded twice.
         job = self._jobs.pop(trial.trial_id, None)
         if job is None:
             return True
         outcome = result[_OUTCOME]
         assert isinstance(outcome, Outcome)
         if isinstance(outcome.result, Broken) and outcome.result.failure.kind is FailureKind.LOST:
-            # Processes of the trial died, and not the worker that speaks for them.
+            # Processes of the trial died, but not the actor that reports for them.
             self._queue.lose(job, outcome.result.failure)
             return True
         if self._queue.take(job, outcome) or self._queue.halt_reason:
@@ -279,36 +279,36 @@ class JobScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
 
 
 class StartClock(_Forgotten, tune.Callback):  # type: ignore[misc]
-    """Tells when a worker, new or warm, has taken a trial, and has it checked that some do."""
+    """Reports every trial that a worker, new or warm, starts, and triggers the check that workers start."""
 
     def __init__(self, note: Callable[[str], None], check: Callable[[], None]) -> None:
         self._note = note
         self._check = check
 
     def on_step_begin(self, iteration: int, trials: list[RayTrial], **info: Any) -> None:
-        """Passes on that time has passed."""
+        """Triggers the check."""
         self._check()
 
     def on_trial_start(self, iteration: int, trials: list[RayTrial], trial: RayTrial, **info: Any) -> None:
-        """Passes it on."""
+        """Reports the trial."""
         self._note(trial.trial_id)
 
 
 class OwnSignals(_Forgotten, tune.Callback):  # type: ignore[misc]
-    """Keeps the answers to signals that there are: Tune's own wait for the end of a step, which may never come."""
+    """Keeps the caller's signal handlers: Tune's own wait for the end of a step, which may never come."""
 
     def __init__(self) -> None:
         self._handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)}
 
     def setup(self, *args: Any, **info: Any) -> None:
-        """Takes them back, as Tune has just replaced them."""
+        """Restores them, because Tune has just replaced them."""
         if threading.current_thread() is threading.main_thread():
             for number, handler in self._handlers.items():
                 signal.signal(number, handler)
 
 
 class Refresher(_Forgotten, tune.Callback):  # type: ignore[misc]
-    """Lets the queue bring its files up to date, however long no trial has reported."""
+    """Lets the queue update its files, even if no trial reports for a long time."""
 
     def __init__(self, queue: JobQueue) -> None:
         self._queue = queue
@@ -319,7 +319,7 @@ class Refresher(_Forgotten, tune.Callback):  # type: ignore[misc]
 
 
 def _guard(queue: JobQueue, act: Callable[[], T], when_halted: T) -> T:
-    """What `act` gives; when the storage fails, the search is halted instead of Tune's loop broken."""
+    """The result of `act`; if the storage fails, halts the search instead of breaking Tune's loop."""
     try:
         return act()
     except StorageError as error:
@@ -328,20 +328,20 @@ def _guard(queue: JobQueue, act: Callable[[], T], when_halted: T) -> T:
 
 
 def _read_error(trial: RayTrial) -> Exception | None:
-    """What Tune caught; it lies in a file on this machine until the trial is synchronised."""
+    """The error that Tune caught; it is in a file on this machine until the trial is synchronised."""
     path = trial.pickled_error_file
     return cloudpickle.loads(Path(path).read_bytes()) if path and Path(path).exists() else None
 
 
 def _explain_loss(error: Exception | None, job: Job, seconds: float) -> Failure:
-    """Why the process of a trial died, as far as it can be known from outside.
+    """The reason why the process of a trial died, as far as it shows from outside.
 
-    `seconds` is a little less than the worker's own clock says: Tune tells late of a start, not later than the grace.
+    `seconds` is a little less than by the worker's own clock: Tune reports a start late, by at most the grace.
     """
     if seconds >= job.timeout_min * 60:
         return time_out(job.timeout_min)
     if isinstance(error, OutOfMemoryError):
-        return Failure(FailureKind.MEMORY, "the machine ran out of memory and the worker was ended", str(error))
+        return Failure(FailureKind.MEMORY, "the machine ran out of memory and the worker was killed", str(error))
     if isinstance(error, RayActorError):
         return Failure(FailureKind.LOST, "the worker process died (killed, crashed or out of memory)", str(error))
     return Failure(FailureKind.ERROR, (str(error).splitlines() or ["unknown"])[0], str(error))

@@ -1,4 +1,4 @@
-"""Leaving a Ray that is lost: Ray Tune waits for ever for one whose head or node died.
+"""Leaves a Ray that is lost: Ray Tune would wait for ever for one whose head or node died.
 
 Two threads watch. The first asks Ray how it is, and may wait in vain. The second counts its own
 looks, and not seconds, so that a process that was stopped for a while does not take Ray for silent.
@@ -16,24 +16,24 @@ from types import FrameType
 
 LOOK_SECONDS = 1.0
 SILENT_LOOKS = 30
-"""How long Ray may not answer before it counts as lost."""
+"""After how many looks without an answer Ray counts as lost."""
 
 INTERRUPTED_LOOKS = 10
-"""How long the main thread may take to leave a Ray that is lost; inside some calls of Ray it never does."""
+"""How many looks the main thread may take to leave a lost Ray; inside some calls of Ray it never does."""
 
 LEAVING_LOOKS = 20
-"""How long Ray may take to go down."""
+"""How many looks Ray may take to stop."""
 
 _ASK_SECONDS = 2.0
 _SIGNAL = signal.SIGUSR2
 
 
 class RayLostError(Exception):
-    """The Ray that a search runs on is of no use any more."""
+    """The Ray that a search runs on can no longer be used."""
 
 
 class Verdict(Enum):
-    """What a look finds."""
+    """The result of a look."""
 
     WELL = "well"
     LOST = "lost"
@@ -41,27 +41,27 @@ class Verdict(Enum):
 
 
 @dataclass
-class Vigil:
-    """What is known of a Ray, from answers and looks; knows no clock."""
+class LossDetector:
+    """Decides from Ray's answers and from looks whether Ray is lost; uses no clock."""
 
     loss: str = ""
     """Why Ray is lost, or ''."""
 
     _num_silent: int = 0
     _num_left: int | None = None
-    """How many looks the main thread has left to be gone, if it is to go."""
+    """How many looks the main thread has left to leave Ray; None while it need not."""
 
     def answer(self, loss: str) -> None:
-        """Records what Ray says of itself: why it is of no use, or ''."""
+        """Records an answer of Ray: why it cannot be used, or ''."""
         self._num_silent = 0
         self.loss = self.loss or loss
 
     def leave(self) -> None:
-        """Records that the main thread takes Ray down."""
+        """Records that the main thread stops Ray."""
         self._num_left = LEAVING_LOOKS
 
     def look(self) -> Verdict:
-        """To be called every second: LOST once, for a main thread that is to go; STUCK if it does not."""
+        """Call it every second: LOST once, when the main thread must leave Ray; STUCK if it does not."""
         if self._num_left is not None:
             self._num_left -= 1
             return Verdict.STUCK if self._num_left < 0 else Verdict.WELL
@@ -83,7 +83,7 @@ class Watchdog:
     """
 
     leave: Callable[[str], None]
-    _vigil: Vigil = field(default_factory=Vigil)
+    _detector: LossDetector = field(default_factory=LossDetector)
     _is_over: threading.Event = field(default_factory=threading.Event)
     _is_leaving: threading.Event = field(default_factory=threading.Event)
 
@@ -96,43 +96,43 @@ class Watchdog:
     @property
     def loss(self) -> str:
         """Why Ray is lost, or ''."""
-        return self._vigil.loss
+        return self._detector.loss
 
-    def let_go(self) -> None:
-        """Call it before Ray is taken down: a loss does not matter any more, but it must not take for ever."""
+    def expect_shutdown(self) -> None:
+        """Call it before Ray is stopped: a loss no longer matters then, but stopping must not take for ever."""
         self._is_leaving.set()
-        self._vigil.leave()
-        self._asker.join(LOOK_SECONDS)  # Ray is not asked while it is taken down, unless it does not answer anyway
+        self._detector.leave()
+        self._asker.join(LOOK_SECONDS)  # no question reaches Ray while it stops, unless one still waits for an answer
 
     def close(self) -> None:
         """Ends the watch."""
         self._is_over.set()
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:
-        """The answer to the signal that `watch` sends to the main thread."""
+        """The handler of the signal that `watch` sends to the main thread."""
         if not self._is_leaving.is_set():
             raise KeyboardInterrupt
 
     def _ask(self, make_probe: Callable[[], Callable[[], str]]) -> None:
         probe = make_probe()
         while not self._is_leaving.wait(_ASK_SECONDS):
-            self._vigil.answer(probe())
+            self._detector.answer(probe())
 
     def _look(self) -> None:
         while not self._is_over.wait(LOOK_SECONDS):
-            match self._vigil.look():
+            match self._detector.look():
                 case Verdict.LOST:
-                    # A signal, as it gets through to a main thread that waits inside Ray.
+                    # Only a signal reaches a main thread that waits inside Ray.
                     main_thread = threading.main_thread().ident
                     assert main_thread is not None
                     signal.pthread_kill(main_thread, _SIGNAL)
                 case Verdict.STUCK:
-                    self.leave(self._vigil.loss or "it could not be taken down")
+                    self.leave(self._detector.loss or "it could not be stopped")
 
 
 @contextmanager
 def guard(leave: Callable[[str], None]) -> Iterator[Watchdog]:
-    """A watchdog for the time of the block, which must be in the main thread."""
+    """A watchdog for the duration of the block, which must be in the main thread."""
     watchdog = Watchdog(leave)
     before = signal.signal(_SIGNAL, watchdog.interrupt)
     try:

@@ -1,6 +1,6 @@
-"""What a worker does with a job: build, restore, step, save, evaluate, and put every failure into words.
+"""What a worker does with a job: build, restore, step, save, evaluate, and describe every failure.
 
-Free of Ray: the serial runner and Ray's actors drive the same object.
+Free of Ray: the serial runner and Ray's actors use the same object.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from paretoseg.trainables.trainable import Assignment, Evaluation, Split, Task, 
 
 
 class JobKind(StrEnum):
-    """What is asked of a worker."""
+    """What a worker is to do."""
 
     TRIAL = "trial"
     TEST = "test"
@@ -31,14 +31,14 @@ class JobKind(StrEnum):
 
 @dataclass(frozen=True)
 class Job:
-    """Everything a worker must know; plain enough to travel."""
+    """Everything a worker must know; picklable."""
 
     kind: JobKind
     trial_id: int
     assignment: Assignment
     task: Task
     location: str
-    """The study's folder: absolute, as workers have working directories of their own."""
+    """The study's folder: absolute, because workers have working directories of their own."""
 
     timeout_min: float
     """How long the job may take."""
@@ -50,7 +50,7 @@ class Job:
     """The folder, absolute, that keeps the rows of a rescoring; '' for the study's own."""
 
     num_reported: int = 0
-    """Steps of the trial that were reported before: with at least one, there should be a checkpoint."""
+    """Steps of the trial that were reported before: with one or more, there should be a checkpoint."""
 
     token: int | None = None
     """The fencing token of the session, with which files on an object store are written; None on a local disk."""
@@ -80,21 +80,21 @@ class Broken:
 
 @dataclass(frozen=True)
 class Halted:
-    """The storage failed: no trial can go on, and none is to blame."""
+    """The storage failed: no trial can continue, and none is to blame."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one `advance`."""
+    """The result of one `advance`."""
 
     result: Stepped | Measured | Broken | Halted
     began_at: float
-    """When the job began, in seconds since the epoch."""
+    """When the job started, in seconds since the epoch."""
 
     seconds: float
-    """How long the worker was busy with the job so far."""
+    """How long the worker has worked on the job so far."""
 
     host: str = ""
     """The machine that the worker runs on."""
@@ -110,11 +110,11 @@ class Outcome:
 
 @dataclass
 class Work:
-    """A job in progress; call `advance` until an outcome is the last."""
+    """A job in progress; call `advance` until `is_last` of an outcome is true."""
 
     job: Job
     is_leader: bool = True
-    """False in the other processes of a trial that has several: they train along, but neither measure nor save."""
+    """False in the other processes of a trial that has several: they train too, but neither measure nor save."""
 
     _trainable: Trainable | None = field(default=None, init=False)
     _began_at: float | None = field(default=None, init=False)
@@ -122,7 +122,7 @@ class Work:
     _restored: Measurement | None = field(default=None, init=False)
     _note: str = field(default="", init=False)
     _is_reading: bool = field(default=False, init=False)
-    """True while the checkpoint is read."""
+    """True while the checkpoint is being read."""
 
     _is_damaged: bool = field(default=False, init=False)
     """True if it could not be read."""
@@ -148,7 +148,7 @@ class Work:
             if isinstance(error, OSError) and error.errno in DISK_ERRORS:
                 return Halted(str(as_storage_error(error, "the disk of the worker")))
             failure = _describe(error)
-            # A damaged file makes its readers raise all sorts.
+            # Reading a damaged file can raise any kind of error.
             if self._is_reading and failure.kind is not FailureKind.MEMORY:
                 return self._go_on_without_checkpoint(failure)
             return Broken(failure)
@@ -158,8 +158,8 @@ class Work:
         if self._trainable is None:
             self._trainable = self._restore(folder)
             if self._restored is not None:
-                # The crash may have come between the checkpoint and its report, or before the pruner's verdict on it
-                # was kept: the restored step is reported once more, so that the search decides as if nothing happened.
+                # The crash may have come between the checkpoint and its report, or before the pruner's decision on it
+                # was recorded. So the restored step is reported again, and the search decides as without the crash.
                 return Stepped(self._trainable.steps_done, self._restored)
         if self.job.kind is not JobKind.TRIAL or self._trainable.steps_done == self._trainable.num_steps:
             return self._evaluate()
@@ -171,7 +171,7 @@ class Work:
         return Stepped(self._trainable.steps_done, measurement)
 
     def _restore(self, folder: StudyFolder) -> Trainable:
-        """The trial as its checkpoint left it; at its beginning if there is none, or if it was found to be damaged.
+        """The trial in the state of its checkpoint; at its beginning if there is none, or if it is damaged.
 
         Raises:
             FileNotFoundError: if the trial is to be measured, and has none.
@@ -190,17 +190,17 @@ class Work:
         if path is None and self.job.kind is not JobKind.TRIAL:
             raise FileNotFoundError(f"the checkpoint of trial {trial_id} is gone, so it cannot be measured")
         if path is None and self.job.num_reported:
-            self._note = f"trial {trial_id} started from its beginning, as its checkpoint is gone"
+            self._note = f"trial {trial_id} started from its beginning, because its checkpoint is gone"
         return trainable
 
     def _go_on_without_checkpoint(self, failure: Failure) -> Stepped | Measured | Broken | Halted:
-        """Starts a trial from its beginning, with a note; a network that is to be measured needs its checkpoint."""
+        """Starts a trial from its beginning, with a note; a job that only measures fails without its checkpoint."""
         self._is_reading, self._is_damaged, self._restored = False, True, None
         name = f"trial {self.job.trial_id}"
         if self.job.kind is not JobKind.TRIAL:
             reason = f"the checkpoint of {name} is damaged ({failure.reason}), so it cannot be measured"
             return Broken(replace(failure, reason=reason))
-        self._note = f"{name} started from its beginning, as its checkpoint is damaged: {failure.reason}"
+        self._note = f"{name} started from its beginning, because its checkpoint is damaged: {failure.reason}"
         return self._try()
 
     def _evaluate(self) -> Measured:
@@ -208,7 +208,7 @@ class Work:
         if not self.is_leader:
             return Measured(Evaluation(Measurement({}), {}))
         evaluation = self._trainable.evaluate(self.job.split)
-        Measurement(evaluation.costs)  # refuses what is not finite, as of the objectives
+        Measurement(evaluation.costs)  # refuses costs that are not finite
         rows = CaseFiles(open_for_worker(self.job.output or self.job.location, self.job.token))
         rows.write(self.job.trial_id, self.job.assignment.seed, self.job.split, evaluation.cases)
         return Measured(evaluation)

@@ -1,4 +1,4 @@
-"""The folder `cases/`: a Parquet file for every trial and split, with the rows that every number is made of."""
+"""The folder `cases/`: a Parquet file for every trial and split, with the rows from which all results are computed."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ class CaseFiles:
     """The rows that a study, or a rescoring of it, has measured.
 
     Args:
-        folder: That of the study or of the rescoring; the rows lie in `cases/` inside.
+        folder: Of the study or rescoring; the rows are in its subfolder `cases/`.
     """
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder.child("cases")
 
     def write(self, trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> None:
-        """Keeps the scores of a trial on a split; those of an earlier attempt are replaced.
+        """Stores the scores of a trial on a split; replaces those of an earlier attempt.
 
         Raises:
-            TakenOverError: if they are those of a later session, as this one has lost the study.
+            TakenOverError: if a later session has written them, because this one has lost the study.
         """
         self._folder.write(_name(trial_id, split), cases_to_parquet(trial_id, seed, split, scores))
 
     def read(self, trial_id: int, split: Split, metric: str = "") -> list[CaseScore]:
-        """The scores of a trial on a split; none if they were not kept.
+        """The scores of a trial on a split; none if they were not stored.
 
         Args:
             trial_id: The trial.
-            split: On which cases.
+            split: The split.
             metric: If named, only the means over all foreground classes in this metric are read.
 
         Raises:
@@ -45,15 +45,15 @@ class CaseFiles:
         except ValueError as error:
             name = self.locate(trial_id, split)
             raise ValueError(
-                f"{name} is damaged ({error}); restore it from a backup, or delete it to go on without"
+                f"{name} is damaged ({error}); restore it from a backup, or delete it to continue without it"
             ) from None
 
     def has(self, trial_id: int, split: Split) -> bool:
-        """True if the scores of a trial on a split were kept."""
+        """True if the scores of a trial on a split were stored."""
         return self._folder.exists(_name(trial_id, split))
 
     def locate(self, trial_id: int, split: Split) -> str:
-        """Where the scores of a trial on a split lie in the study's folder."""
+        """The path of the scores of a trial on a split, relative to the study's folder."""
         return f"cases/{_name(trial_id, split)}"
 
 

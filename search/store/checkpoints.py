@@ -1,4 +1,4 @@
-"""The folder `checkpoints/`: of every trial that runs or is on the front, what it needs to go on."""
+"""The folder `checkpoints/`: the checkpoints of running trials and of those on the front."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STEP = re.compile(r"step-\d{4,}(-\d+)?")
 
 @dataclass(frozen=True)
 class _Latest:
-    """Which checkpoint of a trial is complete, and what the trial measured then."""
+    """The last complete checkpoint of a trial, and what the trial measured at its step."""
 
     step: int
     folder: str
@@ -30,7 +30,7 @@ class Checkpoints:
     """The checkpoints of a study.
 
     Args:
-        folder: That of the study; the checkpoints lie in `checkpoints/` inside, a folder for each trial.
+        folder: Of the study; the checkpoints are in its subfolder `checkpoints/`, a folder for each trial.
     """
 
     def __init__(self, folder: Folder) -> None:
@@ -38,7 +38,7 @@ class Checkpoints:
 
     @contextmanager
     def new(self, trial_id: int, step: int, values: Mapping[str, float]) -> Iterator[Path]:
-        """A local folder to save into; when the block ends well, it becomes the trial's checkpoint.
+        """A local folder to save into; when the block ends without an error, it becomes the trial's checkpoint.
 
         `values` is what the trial measured at that step; it is kept beside the checkpoint.
         """
@@ -58,7 +58,7 @@ class Checkpoints:
         """A local copy of the trial's last complete checkpoint, or None if it has none.
 
         Raises:
-            ValueError: if what names it is damaged. Whether the checkpoint itself is, its reader must find out.
+            ValueError: if `latest.json` is damaged. Damage of the checkpoint itself shows only when it is loaded.
         """
         folder = self._folder.child(_trial_name(trial_id))
         if not folder.exists(_LATEST):
@@ -77,7 +77,7 @@ class Checkpoints:
         """What the trial measured at the step of its last complete checkpoint.
 
         Raises:
-            ValueError: if the file that holds it is damaged.
+            ValueError: if `latest.json` is damaged.
         """
         return self._read_latest(trial_id).values
 
@@ -97,7 +97,7 @@ class Checkpoints:
             self._folder.delete(_trial_name(trial_id))
 
     def tidy_up(self) -> None:
-        """Removes what killed processes left half-written; to be called under the lock of the study."""
+        """Removes half-written files of killed processes; call it under the lock of the study."""
         for name in self._folder.list_folders():
             trial = self._folder.child(name)
             remove_unfinished(trial)

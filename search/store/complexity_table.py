@@ -1,4 +1,4 @@
-"""The measures of a dataset's cases as tables that users open with pandas or DuckDB, a row a number."""
+"""The measures of a dataset's cases as tables that users open with pandas or DuckDB, one row for each number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files behind `pyarrow.fs`, as on HDFS. No such file system knows conditional writes."""
+"""Files reached through `pyarrow.fs`, as on HDFS. These file systems have no conditional writes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KINDS = {FileType.File: Kind.FILE, FileType.Directory: Kind.FOLDER}
 
 
 class FileSystemFiles:
-    """Files by their paths in a file system; no token is kept with them.
+    """Files by their paths in a file system; no tokens are stored with them.
 
     Args:
         filesystem: Of `pyarrow.fs`.
@@ -60,7 +60,7 @@ class FileSystemFiles:
             stream.write(content)
 
     def swap(self, path: str, content: bytes, expected: Version | None, token: int) -> Version | None:
-        """Writes a file if it has the expected version at a look just before."""
+        """Writes a file if it had the expected version just before."""
         found = self.look_up(path)
         if (found.version if found else None) != expected:
             return None

@@ -1,4 +1,4 @@
-"""How the files of a storage are reached: one contract for object stores and for the file systems of pyarrow."""
+"""The interface to the files of a storage, for object stores and for the file systems of pyarrow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 Version: TypeAlias = Mapping[str, str]
-"""What names one state of a file: it changes with every write."""
+"""Identifies one state of a file: it changes with every write."""
 
 
 class Kind(StrEnum):
@@ -32,7 +32,7 @@ class Files(Protocol):
     """The files of a storage by their paths. Every failure is an `OSError`."""
 
     has_conditional_writes: bool
-    """True if `swap` is one step on the server; else it is a look and then a write, and both of two racers may pass."""
+    """True if `swap` is one step on the server; else it reads and then writes, and two processes may both succeed."""
 
     def find(self, path: str) -> Kind:
         """What lies at a path; '' is the storage itself."""
@@ -71,5 +71,5 @@ class Files(Protocol):
         ...
 
     def delete(self, path: str) -> None:
-        """Removes a file, or a folder with all that is in it; neither need be there."""
+        """Removes a file, or a folder with everything in it; does nothing if there is neither."""
         ...

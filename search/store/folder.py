@@ -1,8 +1,8 @@
-"""A folder that may lie on a local disk or at any `pyarrow.fs` URI, such as `s3://bucket/studies`.
+"""A folder on a local disk or at any `pyarrow.fs` URI, such as `s3://bucket/studies`.
 
-Writing is whole files only, each moved into place when it is complete, so that a reader never sees half of one. On an
-object store a locked folder has a fence: its files carry the token of their writer, and none replaces one of a later
-writer.
+Only whole files are written, and each is moved into place when it is complete, so a reader never sees half a file. On
+an object store, a locked folder has a fence: its files carry the token of their writer, and a writer never replaces a
+file of a later writer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from paretoseg.search.store.object_uris import OBJECT_SCHEMES, open_store, spell
 from paretoseg.spaces.atomic_file import DISK_ERRORS, write_atomically
 
 _NUM_TRIES = 5
-"""How often a file that is written by others at the same moment is tried again."""
+"""How often a write is tried when other processes write the same file at the same moment."""
 
 
 class StorageError(Exception):
@@ -33,12 +33,12 @@ class StorageError(Exception):
 
 
 class TakenOverError(StorageError):
-    """Another process writes to the study now; this one may not any more."""
+    """Another process writes to the study now; this one no longer may."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"another process has taken the study over, as this one was cut off for too long: {what}; see who writes "
-            "to it with `paretoseg status`"
+            f"another process has taken the study over, because this one was cut off for too long: {what}; "
+            "`paretoseg status` shows who writes to it"
         )
 
 
@@ -47,7 +47,7 @@ class Fence(Protocol):
 
     @property
     def token(self) -> int:
-        """Rises with every process that takes the lock."""
+        """Higher for every later process that takes the lock."""
         ...
 
     def check(self) -> None:
@@ -67,15 +67,15 @@ class Fence(Protocol):
         ...
 
     def outrank(self, token: int) -> None:
-        """Raises the token above one that was found in the folder."""
+        """Raises the token above `token`, which was found in the folder."""
         ...
 
 
 class Folder:
-    """A folder by its location, a local path or a URI. Need not exist yet.
+    """A folder by its location, a local path or a URI. It need not exist yet.
 
     Raises:
-        ValueError: if the location is a URI that `pyarrow.fs` does not know.
+        ValueError: if the location is a URI that `pyarrow.fs` does not support.
     """
 
     def __init__(self, location: str) -> None:
@@ -95,7 +95,7 @@ class Folder:
 
     @property
     def location(self) -> str:
-        """The path or URI for people: as it was given, but for keys in a URI."""
+        """The path or URI for messages: as it was given, without the keys in a URI."""
         return hide_secrets(self._location)
 
     @property
@@ -115,7 +115,7 @@ class Folder:
 
     @property
     def fence(self) -> Fence | None:
-        """That of this folder or of one above it; None if this process holds no lock of them, or on a local disk."""
+        """The fence of this folder or of a parent; None if this process holds no lock of them, or on a local disk."""
         return self._own_fence or (self._parent.fence if self._parent else None)
 
     @fence.setter
@@ -124,18 +124,18 @@ class Folder:
 
     @property
     def token(self) -> int | None:
-        """The token that files are written with; None without a fence."""
+        """The token with which files are written; None without a fence."""
         return self.fence.token if self.fence else None
 
     def child(self, name: str) -> Folder:
-        """The folder of this name inside."""
+        """The subfolder of this name."""
         child = object.__new__(Folder)
         child._location, child._parent, child._own_fence = self._locate(name), self, None
         child._files, child._path, child._is_local = self._files, self._path / name, self._is_local
         return child
 
     def exists(self, name: str = "") -> bool:
-        """True if the folder, or the file or folder of this name inside, is there."""
+        """True if the folder, or the file or subfolder of this name, exists."""
         with self._reported(name):
             return self._files.find(self._join(name)) is not Kind.NOTHING
 
@@ -182,8 +182,8 @@ class Folder:
         """Writes a file, complete or not at all.
 
         Raises:
-            StorageError: if it cannot be written, or a later writer of a locked folder has written it; what was there
-                before stays.
+            StorageError: if it cannot be written, or a later writer of a locked folder has written it; the file then
+                stays as it was.
         """
         with self._reported(name):
             if self.local_path:
@@ -214,7 +214,7 @@ class Folder:
             self._files.delete(self._join(name))
 
     def upload(self, source: Path) -> None:
-        """Writes every file of a local folder into this one, which must be one that no other process writes to."""
+        """Copies every file of a local folder into this one, to which no other process may write."""
         if self.fence:
             self.fence.confirm()
         for path in sorted(source.iterdir()):
@@ -238,15 +238,15 @@ class Folder:
         for _ in range(_NUM_TRIES):
             found = self._files.look_up(self._join(name))
             if found and found.token > fence.token:
-                raise TakenOverError(f"{self.child(name).location} is that of a later writer")
+                raise TakenOverError(f"a later process has written {self.child(name).location}")
             if self._files.swap(self._join(name), content, found.version if found else None, fence.token):
                 return
         place = self.child(name).location
-        raise StorageError(f"{place} is written by several processes at once; run the same command again")
+        raise StorageError(f"several processes write {place} at once; run the same command again")
 
     @contextmanager
     def _reported(self, name: str = "") -> Iterator[None]:
-        """Raises an `OSError` of the storage as a `StorageError` that names the file."""
+        """Turns an `OSError` of the storage into a `StorageError` that names the file."""
         try:
             yield
         except OSError as error:
@@ -266,7 +266,7 @@ class Folder:
 
 
 def _open(location: str) -> tuple[Files, PurePosixPath, bool]:
-    """What a URI names: the files of its storage, the path in it, and whether it is a disk of this machine."""
+    """The files of a URI's storage, the path in it, and whether it is on a disk of this machine."""
     spelled = spell_for_pyarrow(location)
     filesystem, path = FileSystem.from_uri(spelled)
     if urlsplit(spelled).scheme not in OBJECT_SCHEMES:
@@ -277,7 +277,7 @@ def _open(location: str) -> tuple[Files, PurePosixPath, bool]:
 
 
 def hide_secrets(location: str) -> str:
-    """A path or URI without the keys that may stand before its host or in its query."""
+    """A path or URI without the keys before its host or in its query."""
     scheme, colon, rest = location.partition("://")
     if not colon:
         return location
@@ -290,10 +290,10 @@ def hide_secrets(location: str) -> str:
 
 
 def as_storage_error(error: OSError, place: str) -> StorageError:
-    """The error in words that say what to do; keys in a URI are left out."""
+    """The error with its place and way out, without the keys of a URI."""
     cause = _first_line(error).replace(place, hide_secrets(place))
     place = hide_secrets(place)
-    way_out = "free some space" if error.errno in DISK_ERRORS else "mend the storage"
+    way_out = "free some space" if error.errno in DISK_ERRORS else "fix the storage"
     return StorageError(f"cannot use {place}: {cause}; {way_out} and run the same command again")
 
 

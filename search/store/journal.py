@@ -1,23 +1,23 @@
-"""The append-only memory of a search.
+"""The journal: an append-only log of everything that happens in a search.
 
-The journal is a folder of numbered segments, one JSON record a line. On a local disk a session appends to a segment of
-its own and syncs every record. A record carries its number in the study and a checksum, so that one torn by a power cut
-is recognised and left out.
+The journal is a folder of numbered segments with one JSON record per line. On a local disk, a session appends to a
+segment of its own and syncs every record. A record has its number in the study and a checksum, so that a record torn by
+a power cut is recognised and left out.
 
-An object store cannot append: there every record is a segment, named by its number. It is created and never replaced,
-so what was read once stays, and of two processes that write a record of one number the second is refused. A process may
-be cut off and lose the lock (see `lease.py`) unawares; a record that it sent may arrive at any time after. It cannot
-enter the history of the next owner:
+An object store cannot append, so every record there is a segment, named by its number. It is created and never
+replaced, so a record that was read once stays. If two processes write a record of the same number, the second is
+refused. A process that is cut off may lose the lock (see `lease.py`) without knowing it, and a record that it sent may
+arrive at any later time. Such a record cannot enter the history of the next owner:
 
-- a process sends a record only when all before it are there, and one at a time. So only the one number behind the last
-  record can be on its way;
-- the next owner reads the journal and, before it does anything else, writes a record of its own, which says that the
-  study was opened. If the late record arrived before that record was created, it has the number: the owner is refused,
-  stops, and reads it the next time. If not, the number is taken, and the late record is refused whenever it arrives.
+- a process sends one record at a time, and only when all earlier ones are stored. So only the record right after the
+  last one can still be on its way;
+- the next owner reads the journal and then first writes a record of its own, which says that the study was opened. If
+  the late record arrives before that, it has the number: the owner is refused, stops, and reads the record the next
+  time. If it arrives after that, the number is taken, and the late record is refused.
 
-Every record also carries the fencing token of its writer's lock. Tokens never fall along the numbers. If one does, as
-may happen on a storage without conditional writes, the record is by a process that had lost the lock: `read` leaves it
-out and names it. Records without a token are those of versions that knew none, and count.
+Every record also has the fencing token of its writer's lock. Tokens never fall with rising record numbers. If one does,
+as can happen on a storage without conditional writes, a process that had lost the lock wrote the record: `read` leaves
+it out and names it. Older versions wrote records without a token; these count.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Journal:
     """The events of a study, in order.
 
     Args:
-        folder: Where the segments lie.
+        folder: The folder of the segments.
 
     Raises:
         ValueError: from `read`, if a record is damaged that is not the last of its segment, is missing, or holds what
@@ -59,7 +59,7 @@ class Journal:
         self._descriptor: int | None = None
         self._failure: StorageError | None = None
         self._decoded: dict[bytes, tuple[list[tuple[int | None, Event]], bool]] = {}
-        """What segments hold, by their digest, so that one that has not changed is decoded once."""
+        """The events of segments by digest, so that a segment that has not changed is decoded only once."""
 
         self._highest_token = 0
         self._has_appended = False
@@ -69,8 +69,8 @@ class Journal:
     def read(self) -> Sequence[Event]:
         """All events so far.
 
-        `torn` then names the segments whose last record was left out, `overtaken` those with a record by a process that
-        had lost the study, which were left out too.
+        `torn` then names the segments whose last record was torn and left out. `overtaken` names those with a record
+        that was left out because its writer had lost the study.
         """
         events: list[Event] = []
         number = self._highest_token = 0
@@ -89,7 +89,7 @@ class Journal:
         return events
 
     def describe_left_out(self) -> list[str]:
-        """What a reader should know of the records that the last `read` left out, a phrase each."""
+        """The records that the last `read` left out and why, one phrase each."""
         torn = [f"the last record of {name} was torn and left out" for name in self.torn]
         late = [f"a record in {name}, by a process that had lost the study, was left out" for name in self.overtaken]
         return [*torn, *late]
@@ -108,7 +108,7 @@ class Journal:
 
     @property
     def location(self) -> str:
-        """Where the segments lie, for people."""
+        """The place of the segments, for messages."""
         return self._folder.location
 
     def list_segments(self) -> tuple[str, ...]:
@@ -122,8 +122,8 @@ class Journal:
             raise ValueError(f"{self.location}/{folders[0]} must be a file of records, but is a folder; {RESTORE}")
         return tuple(name for name in self._folder.list_files() if name.endswith(_SUFFIX))
 
-    def is_begun(self) -> bool:
-        """True if at least one record is whole; the very first one can be torn too, and then is the only one."""
+    def has_records(self) -> bool:
+        """True if at least one record is whole; even the first one can be torn, and is then the only one."""
         names = self.list_segments()
         if len(names) != 1:
             return bool(names)
@@ -133,19 +133,19 @@ class Journal:
         return is_whole or bool(_read_segment(content, f"{self.location}/{names[0]}", 0)[0])
 
     def append(self, event: Event) -> None:
-        """Keeps an event; when this returns, it outlives a crash.
+        """Stores an event; when it returns, the event outlives a crash.
 
         Raises:
             StorageError: if it cannot be written, as on a full disk.
             TakenOverError: if another process has taken the study over.
-                What the failed write left behind is for `read` of a new journal to judge, so every later append of this
-                one is refused as well.
+                After a failed write, every later append of this journal is refused too: only `read` of a new journal
+                can tell how much was written.
         """
         if self._failure:
             raise self._failure
         if self._next_number is None:
             self.read()
-        self._decoded.clear()  # who writes does not read again
+        self._decoded.clear()  # a process that writes does not read again
         number = self._next_number or 0
         if self._folder.local_path:
             self._append_locally(_to_line(event, number))
@@ -154,7 +154,7 @@ class Journal:
         self._next_number = number + 1
 
     def close(self) -> None:
-        """Lets go of the open segment, if any."""
+        """Closes the open segment, if any."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -165,9 +165,9 @@ class Journal:
             if self._descriptor is None:
                 self._folder.local_path.mkdir(parents=True, exist_ok=True)
                 path = self._folder.local_path / _segment_name(self._next_number or 0)
-                # A segment of this name can exist if its only record was torn; it holds nothing, so it goes.
+                # A segment of this name can exist if its only record was torn; it holds no event, so overwrite it.
                 self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
-                # The folders above may be as new as the segment: the journal's, the study's, and that of all studies.
+                # The folders of the journal, of the study and of all studies may be as new as the segment.
                 for folder in (path.parent, *path.parents[1:3]):
                     sync_folder(folder)
             written = os.write(self._descriptor, line)
@@ -200,18 +200,18 @@ class Journal:
         return fence.token
 
     def _settle(self, name: str, line: bytes, token: int) -> None:
-        """A segment of this name is there. It is ours if only the answer was lost; one without a record is replaced."""
+        """Handles a segment that exists already: ours if only the server's answer was lost; replaced if it is empty."""
         content, version = self._folder.read_version(name)
         is_empty = not _read_segment(content, name, 0)[0]
         if content == line or (is_empty and self._folder.swap(name, line, version, token=token)):
             return
         place = self._folder.child(name).location
         if self._has_appended:
-            raise TakenOverError(f"{place} is there already")
-        raise StorageError(f"another process has just written {place}; run the same command again to go on from there")
+            raise TakenOverError(f"{place} exists already")
+        raise StorageError(f"another process has just written {place}; run the same command again to resume from there")
 
     def _is_overtaken(self, token: int | None) -> bool:
-        """True if a record with a higher token stands before one with this token."""
+        """True if a record with a higher token comes before one with this token."""
         if token is None:
             return False
         self._highest_token = max(self._highest_token, token)
@@ -232,7 +232,7 @@ def _checksum(record: dict[str, Any]) -> str:
 
 
 def _read_segment(content: bytes, place: str, first: int) -> tuple[list[dict[str, Any]], bool]:
-    """The records of a segment, the first of which should have this number, and whether its last one is torn."""
+    """The records of a segment that should start with number `first`, and whether its last record is torn."""
     lines = content.split(b"\n")
     is_torn = lines.pop() != b""
     records: list[dict[str, Any]] = []
@@ -248,7 +248,7 @@ def _read_segment(content: bytes, place: str, first: int) -> tuple[list[dict[str
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
-    """The record of a line, or None if it is not what was written."""
+    """The record of a line, or None if the line is damaged."""
     try:
         record = json.loads(line.decode())
         is_whole = isinstance(record, dict) and record.pop("checksum", None) == _checksum(record)
@@ -258,7 +258,7 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 
 def _to_event(record: dict[str, Any], number: int, place: str) -> tuple[int | None, Event]:
-    """The event of a record that should have this number, after the token of its writer, if it has one."""
+    """The token of a record's writer, None if it has none, and the event of a record that should have this number."""
     found = record.get("number")
     if type(found) is not int or found != number:
         raise ValueError(f"{place}: record {number} is missing (found {shorten(found)}); {RESTORE}")

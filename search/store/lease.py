@@ -1,27 +1,27 @@
 """The lock of a folder on an object store: a lease that changes hands by compare-and-swap.
 
-The lease is one small object. It names its owner, says until when it holds, and carries a token, an integer that is one
-higher for every owner. It is written in three ways only, and the server decides each in one step:
+The lease is one small object. It names its owner, its time of expiry and a token, an integer that is one higher for
+every owner. It is written in three ways only, and the server decides each in one step:
 
-- taken, by creating the object, or by replacing the very version that was read and found released or expired. Of two
-  that read the same version and both write, one is refused;
+- taken, by creating the object, or by replacing exactly the version that was read and was released or expired. If two
+  processes read the same version and both write, one is refused;
 - renewed by its owner, by replacing the version that the owner wrote last. If that is refused, the lease is lost, and
-  the process writes no more;
-- released by its owner in the same way. The object stays, so that tokens go on rising.
+  the process stops writing;
+- released by its owner in the same way. The object stays, so that tokens keep rising.
 
-A process may not know yet that it has lost the lease, and a request of its may be on its way for minutes. So the files
-are guarded too, and nothing that it does can touch the work of the next owner:
+A process may not know yet that it has lost the lease, and one of its requests may be delayed for minutes. So the files
+are protected too, and such a process cannot damage the work of the next owner:
 
 - a record of the journal is an object of its own that is created and never replaced (see `journal.py`);
-- every other file carries the token of its writer. It is replaced only as the version that was looked at, and only by
-  a token that is not lower (`Folder.write`);
-- checkpoints lie in folders named by token, and nothing is deleted before the storage has confirmed the lease. A delete
-  that was confirmed and then delayed can take a checkpoint of the next owner: that trial trains again, no record is
+- every other file has the token of its writer. A write replaces only the version that the writer saw, and only if that
+  has no higher token (`Folder.write`);
+- checkpoints are in folders named by token, and files are deleted only after the storage has confirmed the lease. A
+  delete that is delayed after that can remove a checkpoint of the next owner: that trial trains again, and no record is
   lost.
 
-Clocks of two machines may differ. A lease that has expired by this machine's clock is watched for longer than its owner
-takes to renew it: if it changes in that time, the owner lives. A clock that is late only makes the taker wait. That no
-record is lost depends on no clock.
+Clocks of two machines may differ. So a lease that has expired by this machine's clock is first watched for longer than
+its owner takes to renew it: if it changes in that time, the owner is alive. A slow clock only makes the next owner
+wait. No record is lost, whatever the clocks say.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ WATCH_SECONDS = 15.0
 """How long an expired lease is watched before it is taken."""
 
 SETTLE_SECONDS = 0.5
-"""Without conditional writes: after how long the last of those that found the lock free is the one that has it."""
+"""Without conditional writes: how long after its write a process checks that no other one has taken the lock too."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds or held a lock, as its file says."""
+    """The process that holds or held a lock, as read from its file."""
 
     host: str = "?"
     pid: int = 0
@@ -65,7 +65,7 @@ class Holder:
 
     @classmethod
     def parse(cls, content: bytes) -> Holder:
-        """What a lock's file says; of versions without tokens, the owner is the token and 60 seconds are allowed."""
+        """The holder in a lock's file; files of versions without tokens have token 0 and expire after 60 seconds."""
         try:
             values = json.loads(content)
             token = values.get("token", 0)
@@ -80,11 +80,11 @@ class Holder:
             return cls()
 
     def is_alive(self, now: float) -> bool:
-        """True if the lock is neither released nor expired, and its process not known to be dead."""
+        """True if the lock is neither released nor expired, and its process is not known to be dead."""
         return now <= self.expires_at and not self.is_known_dead()
 
     def is_known_dead(self) -> bool:
-        """True if the lock was released, or its process would be on this machine and is not."""
+        """True if the lock was released, or its process was on this machine and has ended."""
         return not self.expires_at or (self.host == socket.gethostname() and not _is_running(self.pid))
 
     def describe(self) -> str:
@@ -97,8 +97,8 @@ class Lease:
 
     Args:
         folder: What is locked.
-        holder: This process, with the token that it took.
-        version: Of the lease's object as it was written.
+        holder: This process, with its token.
+        version: Of the lease's object as this process wrote it.
         now: The clock, in seconds since the epoch.
     """
 
@@ -123,7 +123,7 @@ class Lease:
             TakenOverError: if it is.
         """
         if self._is_lost:
-            raise TakenOverError(f"the lock is that of {(find_holder(self._folder) or Holder()).describe()}")
+            raise TakenOverError(f"{(find_holder(self._folder) or Holder()).describe()} holds the lock")
 
     def confirm(self) -> None:
         """Returns if the storage says that the lease is ours.
@@ -135,24 +135,24 @@ class Lease:
         self.check()
 
     def outrank(self, token: int) -> None:
-        """Raises the token above one that was found in the folder, as when the lease was deleted by hand meanwhile."""
+        """Raises the token above one that was found in the folder, as after the lease was deleted by hand."""
         if token >= self.token:
             self._holder = replace(self._holder, token=token + 1)
             self.renew()
 
     def renew(self) -> None:
-        """Holds the lease for longer, or finds that it is lost."""
+        """Extends the lease, or finds that it is lost."""
         self._replace(self._now())
 
     def release(self) -> None:
-        """Lets go of the lease; what cannot be written now expires by itself."""
+        """Releases the lease; if that cannot be written, the lease expires by itself."""
         with suppress(StorageError):
             self._replace(None)
 
     def keep(self, is_over: threading.Event) -> None:
         """Renews the lease until it is lost or the event is set."""
         while not self._is_lost and not is_over.wait(RENEW_SECONDS):
-            # The journal meets the same trouble and stops the search; a missed renewal alone does no harm.
+            # The journal gets the same error and stops the search; a missed renewal alone does no harm.
             with suppress(StorageError):
                 self.renew()
 
@@ -171,14 +171,14 @@ class Lease:
                 self._version = version
 
     def _find_own(self) -> Version | None:
-        """The version of the lease if it is ours, as when a renewal arrived late or its answer was lost."""
+        """The version of the lease if it is ours, as after a renewal that arrived late or whose answer was lost."""
         found = _read(self._folder)
         return found[1] if found and Holder.parse(found[0]).owner == self._holder.owner else None
 
 
 @dataclass(frozen=True)
 class WorkerFence:
-    """The fence of a worker: it writes for the process that holds the lease, with its token.
+    """The fence of a worker, which writes for the process that holds the lease, with the token of that process.
 
     Args:
         folder: What is locked.
@@ -196,7 +196,7 @@ class WorkerFence:
         """
         holder = find_holder(self.folder)
         if holder is not None and holder.token > self.token:
-            raise TakenOverError(f"the lock is that of {holder.describe()}")
+            raise TakenOverError(f"{holder.describe()} holds the lock")
 
     def confirm(self) -> None:
         """As `check`."""
@@ -208,10 +208,10 @@ class WorkerFence:
 
 
 def open_for_worker(location: str, token: int | None) -> Folder:
-    """A folder that a worker writes to for the process that holds its lock; a token of None fences nothing.
+    """A folder that a worker writes to for the process that holds its lock; without a token, it has no fence.
 
     Raises:
-        ValueError: if the location is a URI that `pyarrow.fs` does not know.
+        ValueError: if the location is a URI that `pyarrow.fs` does not support.
     """
     folder = Folder(location)
     if token is not None:
@@ -222,12 +222,12 @@ def open_for_worker(location: str, token: int | None) -> Folder:
 def take_lease(
     folder: Folder, now: Callable[[], float] = time.time, pause: Callable[[float], None] = time.sleep
 ) -> Lease | Holder:
-    """The lease of a remote folder, taken for this process; or who holds it, or took it at the same moment.
+    """Takes the lease of a remote folder for this process; returns the holder instead if another process has it.
 
     Args:
         folder: What to lock.
         now: The clock, in seconds since the epoch.
-        pause: Waits for so many seconds.
+        pause: Waits for a number of seconds.
 
     Raises:
         StorageError: if the folder cannot be written, or its server ignores conditions.
@@ -237,7 +237,7 @@ def take_lease(
     if before.is_alive(now()):
         return before
     if not before.is_known_dead():
-        pause(WATCH_SECONDS)  # if its owner renews it meanwhile, the version below is no longer the one that was read
+        pause(WATCH_SECONDS)  # if its owner renews it meanwhile, the swap below is refused
     token = (before.token or _find_highest_token(folder)) + 1
     holder = Holder(socket.gethostname(), os.getpid(), uuid.uuid4().hex, token)
     content = write_holder(holder, now(), 0)
@@ -256,7 +256,7 @@ def take_lease(
 
 
 def find_holder(folder: Folder) -> Holder | None:
-    """Who holds or held the lease of a remote folder, or None if it was never taken."""
+    """The process that holds or held the lease of a remote folder, or None if it was never taken."""
     found = _read(folder)
     return Holder.parse(found[0]) if found else None
 
@@ -264,8 +264,8 @@ def find_holder(folder: Folder) -> Holder | None:
 def write_holder(holder: Holder, now: float | None, num_renewals: int) -> bytes:
     """The content of a lease's object; `now` is None for one that is released.
 
-    `renewed_at` is what versions without tokens look at; with the count, no two contents of a lease are the same, which
-    matters where a version is a hash of the content.
+    Versions without tokens read `renewed_at`. The count of renewals makes all contents of a lease differ, which matters
+    where a version is a hash of the content.
     """
     values: dict[str, Any] = {"host": holder.host, "pid": holder.pid, "owner": holder.owner, "token": holder.token}
     values["renewed_at"] = now or 0.0
@@ -274,15 +274,15 @@ def write_holder(holder: Holder, now: float | None, num_renewals: int) -> bytes:
 
 
 def _check_conditions(folder: Folder, lease: Lease, old: Version) -> None:
-    """Refuses a server that overwrites where it is asked not to: no two processes could be kept apart on it."""
+    """Refuses a server that ignores the conditions of a write: it could not keep two processes apart."""
     lease.renew()
     probe = write_holder(Holder(owner="probe"), None, 0)
     for expected in (old, None):
         if folder.swap(NAME, probe, expected) is not None:
             folder.delete(NAME)
             raise StorageError(
-                f"the server of {folder.location} overwrites files that it is asked to keep, as it does not know "
-                "conditional writes (If-None-Match, If-Match); use one that does, or a disk that all machines share"
+                f"the server of {folder.location} does not support conditional writes (If-None-Match, If-Match), so "
+                "two searches could overwrite each other; use a server that does, or a disk that all machines share"
             )
 
 
@@ -299,7 +299,7 @@ def _read(folder: Folder) -> tuple[bytes, Version] | None:
 
 
 def _is_running(pid: int) -> bool:
-    """True if a process of this number lives on this machine."""
+    """True if a process of this number runs on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

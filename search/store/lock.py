@@ -1,7 +1,7 @@
 """One writer at a time.
 
-On a local disk the kernel keeps the lock and drops it with the process, however it dies. Elsewhere there are no locks:
-there the writer holds a lease, see `lease.py`.
+On a local disk, the kernel holds the lock and releases it when the process ends in any way. Other storages have no
+locks: there the writer holds a lease, see `lease.py`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class LockedError(Exception):
 
 
 _OTHER_NAME = {"study": "study=<name>", "rescoring": "--name NAME"}
-"""How another folder of a kind is asked for."""
+"""The argument that chooses another folder, by kind."""
 
 
 @contextmanager
@@ -40,10 +40,10 @@ def hold_lock(
     """Keeps other processes from writing to the folder while it is held.
 
     Args:
-        folder: What to lock; created if it is not there.
-        kind: What lies in it, for the refusal: 'study' or 'rescoring'.
+        folder: What to lock; created if it does not exist.
+        kind: What it contains, for the message: 'study' or 'rescoring'.
         now: The clock, in seconds since the epoch.
-        pause: Waits for so many seconds, as where an expired lease is watched.
+        pause: Waits for a number of seconds, as while an expired lease is watched.
 
     Raises:
         LockedError: if a live process holds it; the message names the process.
@@ -58,7 +58,7 @@ def find_writer(folder: Folder) -> str | None:
     """The live process that writes to the folder, in words, or None.
 
     Raises:
-        StorageError: if that cannot be known, as on a file system without locks.
+        StorageError: if that cannot be found out, as on a file system without locks.
     """
     if folder.local_path is None:
         holder = find_holder(folder)
@@ -104,7 +104,7 @@ def _hold_locally(folder: Folder, kind: str) -> Iterator[None]:
 
 
 def _take(descriptor: int, path: Path) -> bool:
-    """True if the lock is ours. Asked a few times: who only looks for the writer holds it for a moment too."""
+    """True if the lock is ours. Tries a few times: a process that only looks for the writer also holds it briefly."""
     for _ in range(_NUM_TRIES):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -119,8 +119,8 @@ def _take(descriptor: int, path: Path) -> bool:
 
 def _without_locks(error: OSError, path: Path) -> StorageError:
     return StorageError(
-        f"cannot lock {path}: {error.strerror}; its file system must know flock, as Lustre does when it is mounted "
-        "with -o flock; mount it so, or keep studies elsewhere with storage=<path>"
+        f"cannot lock {path}: {error.strerror}; its file system must support flock, as Lustre does when it is mounted "
+        "with -o flock; mount it like that, or keep studies elsewhere with storage=<path>"
     )
 
 

@@ -1,8 +1,8 @@
 """Files on an object store (S3, GCS, Azure), through obstore.
 
-Every write is one request that the server carries out whole or not at all, and it can depend on what is there:
-`If-None-Match` creates a file and never overwrites one, `If-Match` replaces one version and no other. Both are decided
-by the server at the moment it carries the request out, so they hold for a request that was on its way for minutes.
+Every write is one request that the server carries out completely or not at all, and it can have a condition:
+`If-None-Match` creates a file and never overwrites one, `If-Match` replaces one version and no other. The server checks
+the condition when it carries the request out, so it also protects against a request that was delayed for minutes.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _TOKEN = "token"
 class ObjectFiles:
     """The objects of a bucket or container by their keys.
 
-    Folders are what the keys say. The empty objects with a key that ends in '/', which other programs leave as folders,
-    are passed over.
+    Folders are the parts of keys before a '/'. The empty objects with a key that ends in '/', which other programs
+    create as folders, are ignored.
 
     Args:
         store: The bucket or container.
@@ -74,12 +74,12 @@ class ObjectFiles:
             return None
 
     def write(self, path: str, content: bytes) -> None:
-        """Writes a file, a large one in parts; it is there when the last part is."""
+        """Writes a file, a large one in parts; it appears when the last part is stored."""
         with _translated():
             self._store.put(path, content)
 
     def swap(self, path: str, content: bytes, expected: Version | None, token: int) -> Version | None:
-        """Writes a file if it has the expected version when the server carries it out."""
+        """Writes a file if it has the expected version when the server carries the request out."""
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
         mode = cast("PutMode", "create" if expected is None else {**expected})
@@ -91,7 +91,7 @@ class ObjectFiles:
         return _to_version(done)
 
     def delete(self, path: str) -> None:
-        """Removes a file, or a folder with all that is in it."""
+        """Removes a file, or a folder with everything in it."""
         for key in (*self._list_below(path), path):
             try:
                 with _translated():
@@ -106,13 +106,13 @@ class ObjectFiles:
 
 
 def _to_version(meta: ObjectMeta | PutResult) -> Version:
-    """What the server knows the state by: an e_tag, on GCS a generation."""
+    """The version by which the server identifies the state: an e_tag, on GCS a generation."""
     return {name: value for name in ("e_tag", "version") if (value := meta.get(name))}  # type: ignore[misc]
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Raises what a server answers or fails to answer as `OSError`, but for a condition that is not met."""
+    """Turns every error of the server or the connection into an `OSError`, except for a condition that is not met."""
     from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
     try:

@@ -1,6 +1,6 @@
-"""From a storage URI as `pyarrow.fs` reads it to an obstore store for the same bucket, with the same keys and options.
+"""Opens an obstore store for a storage URI that `pyarrow.fs` reads: the same bucket, with the same keys and options.
 
-Options that only concern how pyarrow makes and deletes buckets have no meaning here.
+Options for how pyarrow creates and deletes buckets are ignored.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _AZURE_OPTIONS = frozenset(
     {"blob_storage_authority", "dfs_storage_authority", "enable_tls", "credential_kind", "tenant_id", "client_id"}
     | {"client_secret"}
 )
-"""Options of an Azure URI; the others are parts of its SAS token."""
+"""Options of an Azure URI; all others are parts of its SAS token."""
 
 _AZURE_HOSTS = (".blob.core.windows.net", ".dfs.core.windows.net")
 _PROFILE_MINUTES = 5
-"""After how long keys in a profile are read again: they may be short-lived and refreshed by another program."""
+"""After how many minutes keys in a profile are read again: another program may refresh short-lived ones."""
 
 
 def spell_for_pyarrow(location: str) -> str:
-    """The URI with `az://container/path`, which pyarrow does not know, as `abfs://account@container/path`.
+    """The URI, with `az://container/path`, which pyarrow cannot read, as `abfs://account@container/path`.
 
     Raises:
         ValueError: if the account is not in the environment.
@@ -60,7 +60,7 @@ def open_store(location: str, bucket: str, region: str) -> ObjectStore:
         region: Of an S3 bucket.
 
     Raises:
-        ValueError: if the keys that it needs are out of reach.
+        ValueError: if its keys cannot be found.
     """
     parts = urlsplit(location)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -95,10 +95,11 @@ def _named_keys(key: str, secret: str, token: str | None = None, expires_at: dat
 
 
 def _find_profile() -> Callable[[], S3Credential] | None:
-    """The keys of the AWS profile, which obstore does not look for; None if there is none or the environment has keys.
+    """The keys of the AWS profile, which obstore does not read; None if there is none or the environment has keys.
 
     Raises:
-        ValueError: if the profile names a way to keys, such as a role, and boto3, which knows them all, is missing.
+        ValueError: if the profile gets its keys from elsewhere, such as a role, and boto3, which can do that, is
+            missing.
     """
     profile = {} if os.environ.get("AWS_ACCESS_KEY_ID") else _read_profile()
     if "aws_access_key_id" in profile:
@@ -109,8 +110,8 @@ def _find_profile() -> Callable[[], S3Credential] | None:
         from obstore.auth.boto3 import Boto3CredentialProvider
     except ImportError:
         raise ValueError(
-            "the AWS profile holds no keys of its own; `pip install boto3`, or set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY"
+            "the AWS profile holds no keys of its own, and only boto3 can fetch them; `pip install boto3`, or set "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         ) from None
     return Boto3CredentialProvider()
 
@@ -126,7 +127,7 @@ def _keys_of_profile() -> S3Credential:
 
 
 def _read_profile() -> Mapping[str, str]:
-    """What the AWS files say of the profile in use; nothing if they are not there."""
+    """The settings of the AWS profile in use; empty if there are no AWS files."""
     files = ConfigParser(interpolation=None)
     home = Path("~/.aws").expanduser()
     config = os.environ.get("AWS_CONFIG_FILE", home / "config")
@@ -147,7 +148,7 @@ def _open_gcs(parts: SplitResult, options: Mapping[str, str], bucket: str) -> Ob
         scheme = options.get("scheme", "https")
         client["allow_http"] = scheme == "http"
         config["base_url"] = f"{scheme}://{host}"
-        if scheme == "http":  # as with pyarrow, no key is sent in the clear; only emulators are reached so
+        if scheme == "http":  # as in pyarrow, no key is sent unencrypted; only emulators use http
             provider = lambda: {"token": "none", "expires_at": None}  # noqa: E731
     return GCSStore(bucket, config=config, client_options=client, credential_provider=provider)  # type: ignore[arg-type]
 
@@ -173,7 +174,7 @@ def _open_azure(parts: SplitResult, options: Mapping[str, str], container: str) 
 
 
 def _azure_keys(parts: SplitResult, options: Mapping[str, str]) -> dict[str, str]:
-    """What the URI says of keys; without, those of the environment, of `az login`, or of the machine's identity."""
+    """The keys in the URI; if it has none, those of the environment, of `az login`, or of the machine's identity."""
     keys = {name: options[name] for name in ("tenant_id", "client_id", "client_secret") if name in options}
     if parts.password:
         keys["account_key"] = unquote(parts.password)
@@ -194,5 +195,5 @@ def _has_azure_login() -> bool:
 
 
 def _client_options() -> ClientConfig:
-    """Time for a large part on a slow line; an answer that never comes is given up all the same."""
+    """Timeouts that allow for a large part on a slow connection, and still give up if no answer comes."""
     return {"connect_timeout": timedelta(seconds=10), "timeout": timedelta(minutes=5)}

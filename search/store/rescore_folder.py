@@ -1,8 +1,8 @@
-"""What lies where in the folder of a rescoring, beside all that the study itself keeps.
+"""The folder of a rescoring, inside the study's folder.
 
-rescore.json    what is measured, by which version, and what came of every trial
+rescore.json    what is measured, by which version, and the result of every trial
 cases/          a Parquet file for every trial and split, as in the study's own folder
-front.csv       objectives before and after, and who is on the front
+front.csv       objectives before and after, and which trials are on the front
 drift.png       the same as a picture
 writer.lock     held by the process that writes
 """
@@ -33,18 +33,18 @@ class RescoreFolder:
         self.cases = CaseFiles(self.folder)
 
     def tidy_up(self) -> None:
-        """Removes what killed processes left half-written; to be called under the lock."""
+        """Removes half-written files of killed processes; call it under the lock."""
         remove_stale_scratch()
         remove_unfinished(self.folder)
         remove_unfinished(self.folder.child("cases"))
 
     def write_record(self, record: RescoreRecord) -> None:
-        """Keeps what is measured and how far it has come."""
+        """Writes the settings and the results so far."""
         content = {"schema": record.schema} | encode(record)
         self.folder.write(RECORD, json.dumps(content, indent=1).encode())
 
     def read_record(self) -> RescoreRecord | None:
-        """What is measured and how far it has come, or None if the rescoring was not begun.
+        """The settings and the results so far, or None if the rescoring was never started.
 
         Raises:
             ValueError: if the file is damaged, or of a newer version.
@@ -60,15 +60,15 @@ class RescoreFolder:
             ) from None
 
     def write_table(self, content: bytes) -> None:
-        """Keeps how the front drifts, as a table."""
+        """Writes the drift of the front as a table."""
         self.folder.write(TABLE, content)
 
     def write_picture(self, content: bytes) -> None:
-        """Keeps how the front drifts, as a picture."""
+        """Writes the drift of the front as a picture."""
         self.folder.write(PICTURE, content)
 
     def read_picture(self) -> bytes | None:
-        """How the front drifts as a picture, or None if it was not drawn yet."""
+        """The drift of the front as a picture, or None if it was not drawn yet."""
         try:
             return self.folder.read(PICTURE)
         except FileNotFoundError:

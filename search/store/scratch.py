@@ -1,4 +1,4 @@
-"""Temporary folders, and what is left of those, and of half-written files, when a process is killed."""
+"""Temporary folders, and the removal of those, and of half-written files, that killed processes left behind."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from paretoseg.search.store.folder import Folder
 
 _PREFIX = "paretoseg-scratch-"
 _UNFINISHED = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.tmp")
-"""What `Folder.write` calls a file on a local disk until it is complete."""
+"""The name that `Folder.write` gives a file on a local disk until it is complete."""
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
     """An empty folder among the machine's temporary ones, removed at the end.
 
-    It is locked, so that `remove_stale_scratch` knows it from one whose process was killed.
+    It is locked, so that `remove_stale_scratch` can tell it from one whose process was killed.
     """
     place, descriptor = _make_locked()
     try:
@@ -33,12 +33,12 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def remove_stale_scratch() -> None:
-    """Removes this user's folders of `scratch_folder` whose processes are gone."""
+    """Removes this user's folders of `scratch_folder` whose processes have ended."""
     for place in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         try:
             descriptor = _open(place)
         except OSError:
-            continue  # somebody else's, or removed meanwhile
+            continue  # another user's, or removed meanwhile
         try:
             if os.fstat(descriptor).st_uid == os.getuid() and _lock(descriptor):
                 shutil.rmtree(place, ignore_errors=True)
@@ -49,10 +49,10 @@ def remove_stale_scratch() -> None:
 def remove_unfinished(folder: Folder, names: frozenset[str] = frozenset()) -> None:
     """Removes the half-written files that a killed process left in a folder on a local disk.
 
-    To be called under the lock of those who write there.
+    Call it under the lock of the processes that write there.
 
     Args:
-        folder: Where to look; not in folders inside.
+        folder: Where to look; its subfolders are not searched.
         names: Of the files that are written under the lock; all if left out.
     """
     place = folder.local_path
@@ -74,7 +74,7 @@ def _make_locked() -> tuple[Path, int]:
         try:
             _lock(descriptor)
         except OSError:
-            return place, descriptor  # this disk knows no locks; nobody takes it for a stale one then
+            return place, descriptor  # this disk has no locks, so no process can lock it and take it for stale
         if os.fstat(descriptor).st_nlink:
             return place, descriptor
         os.close(descriptor)
@@ -88,7 +88,7 @@ def _lock(descriptor: int) -> bool:
     """True if the lock is ours now.
 
     Raises:
-        OSError: if the disk knows no locks.
+        OSError: if the disk has no locks.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

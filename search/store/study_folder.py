@@ -1,14 +1,14 @@
-"""What lies where in a study's folder, and the only code that reads and writes it.
+"""The files of a study's folder, and the only code that reads and writes them.
 
 experiment.yaml      the composed config
 splits.json          every case with its split and its hashes
-journal/             the append-only memory of the search
-trials.parquet       a row a trial, rewritten from the journal
-cases/               a Parquet file for every trial and split: the rows that every number is made of
+journal/             the append-only log of the search
+trials.parquet       one row per trial, rewritten from the journal
+cases/               a Parquet file for every trial and split: the rows from which all results are computed
 checkpoints/         weights of running trials and of those on the front
-front.csv, front.png the answer
-report.html          the answer as a page, written by `paretoseg report`
-rescores/            what `paretoseg rescore` measured beside, a folder each; see `rescore_folder.py`
+front.csv, front.png the front
+report.html          the front as a page, written by `paretoseg report`
+rescores/            the results of `paretoseg rescore`, a folder for each rescoring; see `rescore_folder.py`
 job.json             the job that was last submitted to Slurm
 writer.lock          held by the process that writes
 """
@@ -39,14 +39,14 @@ from paretoseg.trainables.trainable import SplitRow
 _EXPERIMENT, _TICKET, _SPLITS = "experiment.yaml", "job.json", "splits.json"
 
 _LOCKED = frozenset({_EXPERIMENT, _TICKET, _SPLITS, "trials.parquet", "front.csv", "front.png"})
-"""The files of the folder itself that are written under its lock only; `paretoseg report` needs none."""
+"""The files directly in the folder that are written only under its lock; `paretoseg report` needs no lock."""
 
 SPLITS_SCHEMA = 2
 
 
 @dataclass(frozen=True)
 class _Splits:
-    """What `splits.json` holds."""
+    """The content of `splits.json`."""
 
     schema: Annotated[int, Int(1, SPLITS_SCHEMA)]
     cases: tuple[SplitRow, ...]
@@ -57,7 +57,7 @@ class StudyFolder:
 
     Args:
         location: Its path or URI.
-        token: In a worker, that of the session that it works for; see `lease.py`.
+        token: In a worker, the token of the session that it works for; see `lease.py`.
     """
 
     def __init__(self, location: str, *, token: int | None = None) -> None:
@@ -68,11 +68,11 @@ class StudyFolder:
         self._trial_table = TrialTable()
 
     def exists(self) -> bool:
-        """True if a study was begun here."""
-        return self.journal.is_begun()
+        """True if a study was started here."""
+        return self.journal.has_records()
 
     def read_record(self) -> StudyRecord:
-        """The study as its journal tells it.
+        """The study as its journal records it.
 
         Raises:
             ValueError: if there is no study here, or its journal is damaged.
@@ -80,17 +80,18 @@ class StudyFolder:
         return StudyRecord(self.read_events())
 
     def read_events(self) -> Sequence[Event]:
-        """All that happened, in order.
+        """All events, in order.
 
         Raises:
-            ValueError: if there is no study here, or its journal is damaged or tells what cannot have happened.
+            ValueError: if there is no study here, or its journal is damaged or not possible.
         """
         if not self.exists():
             if not self.journal.list_segments():
                 raise ValueError(_no_study(self.folder))
             self.check_unused()
             raise ValueError(
-                f"{self.journal.location} holds no whole record, so the study never began; `paretoseg search` begins it"
+                f"{self.journal.location} holds no whole record, so the study never started; `paretoseg search` starts "
+                "it"
             )
         events = self.journal.read()
         try:
@@ -101,33 +102,33 @@ class StudyFolder:
         return events
 
     def check_unused(self) -> None:
-        """Looks whether a study may begin here, where the journal tells of none.
+        """Checks that a study may start here, if the journal is empty.
 
         Raises:
-            ValueError: if there are trials all the same: the journal was lost, and a new one would take their place.
+            ValueError: if there are trials nevertheless: the journal was lost, and a new study would overwrite them.
         """
         if found := [name for name in ("cases", "checkpoints", "trials.parquet") if self.folder.exists(name)]:
             raise ValueError(
-                f"{self.journal.location} has lost record 0 and all that followed, as {found[0]} of the study is still "
-                f"there; {RESTORE}"
+                f"{self.journal.location} has lost record 0 and all later ones: it is empty, but {found[0]} of the "
+                f"study exists; {RESTORE}"
             )
 
     def forget(self) -> None:
-        """Takes back a study that was begun and never worked on; one that was stays."""
+        """Removes a study that was created but never worked on; keeps any other."""
         if len(self.read_events()) == 1:
             self.journal.close()
             self.folder.delete("journal")
             self.folder.delete(_EXPERIMENT)
 
     def tidy_up(self) -> None:
-        """Removes what killed processes left half-written; to be called under the lock."""
+        """Removes half-written files of killed processes; call it under the lock."""
         remove_stale_scratch()
         remove_unfinished(self.folder, _LOCKED)
         remove_unfinished(self.folder.child("cases"))
         self.checkpoints.tidy_up()
 
     def write_experiment(self, text: str) -> None:
-        """Keeps the composed config."""
+        """Writes the composed config."""
         self.folder.write(_EXPERIMENT, text.encode())
 
     def read_experiment(self) -> str:
@@ -139,13 +140,13 @@ class StudyFolder:
         return self.folder.read(_EXPERIMENT).decode()
 
     def write_splits(self, rows: Sequence[SplitRow]) -> None:
-        """Keeps which case is in which split, and what it held."""
+        """Writes every case with its split and its hashes."""
         self.folder.write(_SPLITS, json.dumps(encode(_Splits(SPLITS_SCHEMA, tuple(rows))), indent=1).encode())
 
     def read_splits(self) -> list[SplitRow] | None:
-        """Which case was in which split when the study began, or None if that was not kept.
+        """The cases with their splits when the study started, or None if they were not stored.
 
-        Files of schema 1 know no shift sets; held-out cases, on which nothing was measured then, are left out.
+        Files of schema 1 have no shift sets; their held-out cases, which were never measured, are left out.
 
         Raises:
             ValueError: if the file is damaged, or of another schema.
@@ -162,11 +163,11 @@ class StudyFolder:
         return [row for row in kept.cases if kept.schema > 1 or row.split != "shift"]
 
     def write_ticket(self, ticket: Ticket) -> None:
-        """Keeps where the search was submitted to."""
+        """Writes the receipt of the submitted job."""
         self.folder.write(_TICKET, json.dumps(encode(ticket), indent=2).encode())
 
     def read_ticket(self) -> Ticket | None:
-        """Where the search was last submitted to, or None.
+        """The receipt of the last submitted job, or None.
 
         Raises:
             ValueError: if the file is damaged.
@@ -181,21 +182,21 @@ class StudyFolder:
             ) from None
 
     def write_trials(self, record: StudyRecord) -> None:
-        """Brings `trials.parquet` up to the journal."""
+        """Rewrites `trials.parquet` from the journal."""
         self.folder.write("trials.parquet", self._trial_table.to_parquet(record))
 
     def write_front(self, record: StudyRecord) -> None:
-        """Brings `front.csv` up to the journal."""
+        """Rewrites `front.csv` from the journal."""
         self.folder.write("front.csv", front_to_csv(record))
 
     def write_picture(self, name: str, content: bytes) -> str:
-        """Keeps a picture; returns where it lies."""
+        """Writes a picture; returns its location."""
         self.folder.write(name, content)
         return self.folder.child(name).location
 
 
 def _no_study(folder: Folder) -> str:
-    """The refusal, with the studies that lie at or beside the place."""
+    """The message for a missing study, with the studies at or near the place."""
     message = f"no study at '{folder.location}'"
     if not folder.local_path:
         return f"{message}; give the folder or URI that `paretoseg search` printed"
@@ -203,4 +204,4 @@ def _no_study(folder: Folder) -> str:
         found = sorted(str(path.parent) for path in place.glob("*/journal"))
         if found:
             return f"{message}; known: {', '.join(found)}"
-    return f"{message}; `paretoseg search study=<name>` begins one"
+    return f"{message}; `paretoseg search study=<name>` starts one"

@@ -1,4 +1,4 @@
-"""The tables that users open with pandas or DuckDB: what their columns are, and how rows become Parquet and CSV."""
+"""The tables that users open with pandas or DuckDB: their columns, and their conversion to Parquet and CSV."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ _REPORTED: Mapping[str, pa.DataType] = {
     "retention": pa.float64(),
     "trained_on": pa.string(),
 }
-"""Columns of a trial that are told and never optimised."""
+"""Columns of a trial that are reported and never optimised."""
 
 _BATCH = 256
-"""How many trials are built again if one of them has changed."""
+"""How many rows are built again if one of them has changed."""
 
 _CASE_COLUMNS = {item.name: "class" if item.name == "label" else item.name for item in fields(CaseScore)}
 """The column of every field of a score."""
 
 
 class TrialTable:
-    """All trials of a study as it grows, a row each, ordered by id; rows that have not changed are not built again."""
+    """All trials of a growing study, one row each, ordered by id; rows that have not changed are not built again."""
 
     def __init__(self) -> None:
         self._record: StudyRecord | None = None
@@ -93,11 +93,11 @@ def cases_to_parquet(trial_id: int, seed: int, split: Split, scores: Sequence[Ca
 def cases_from_parquet(content: bytes, metric: str = "") -> list[CaseScore]:
     """The scores in a Parquet file that `cases_to_parquet` made, in this version or an earlier one.
 
-    With a metric, only those in it that are means over all foreground classes.
+    With a metric, only its scores that are means over all foreground classes are read.
 
-    Files of schema 2 and earlier lack `shift` and `objective`: no case of theirs is in a shift set, and which objective
-    is made of a row is not said. Those of schema 1 also lack `class` and `empty`: their scores are means over the
-    foreground classes.
+    Files of schema 2 and earlier lack `shift` and `objective`: none of their cases is in a shift set, and the objective
+    of a row is unknown. Files of schema 1 also lack `class` and `empty`: their scores are means over the foreground
+    classes.
 
     Raises:
         ValueError: if it is damaged or lacks a column.
@@ -129,21 +129,21 @@ def front_to_csv(record: StudyRecord) -> bytes:
 
 
 def front_rows(record: StudyRecord) -> list[dict[str, Any]]:
-    """The front as flat rows: the columns of `trials.parquet` that say what a trial is and what it reached."""
+    """The front as flat rows, with the columns of `trials.parquet` that describe a trial and its results."""
     names = _front_schema(record).names
     rows = [_trial_row(trial, record, is_on_front=True) for trial in record.front.trials]
     return [{name: row[name] for name in names} for row in rows]
 
 
 def check_columns(events: Sequence[Event]) -> None:
-    """Looks whether every objective and cost of a study has a column of its own in these tables.
+    """Checks that every objective and cost of a study has a column of its own in these tables.
 
     Raises:
-        ValueError: if one has not; the message names it.
+        ValueError: if one has none; the message names it.
     """
     names = _trial_schema(StudyRecord(events[:1])).names
     if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"record 0 ('created') cannot be: the tables have a column {twice[0]} already")
+        raise ValueError(f"record 0 ('created') is not valid: the tables have a column {twice[0]} already")
 
 
 def _to_parquet(table: pa.Table) -> bytes:
@@ -233,7 +233,7 @@ def _trial_row(trial: Trial, record: StudyRecord, is_on_front: bool) -> dict[str
 
 
 def _report(trial: Trial, record: StudyRecord) -> dict[str, Any]:
-    """What is told of a trial and never optimised."""
+    """The values of a trial that are reported and never optimised."""
     found = measure_drop(record.objectives, trial.objectives)
     return {
         "drop": found.drop if found else None,

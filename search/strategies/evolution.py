@@ -1,4 +1,4 @@
-"""Settings of the evolution; the algorithm, and pymoo with it, is imported when a search asks for it."""
+"""Settings of the evolution; the algorithm, and pymoo with it, is imported only when a search uses it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class EvolutionConfig(StrategyConfig):
     """Settings of the steady-state NSGA-II; the defaults suit 50 to 500 trials."""
 
     population: int = 20
-    """How many trials breed, and how many are drawn before breeding begins."""
+    """How many trials are kept as parents, and how many trials the initial design has."""
 
     random_share: float = 0.1
-    """Share of later proposals that are drawn at random instead of bred, so that nothing is ever out of reach."""
+    """Share of later proposals that are drawn at random instead of mated, so that every candidate can be found."""
 
     def __post_init__(self) -> None:
         if self.population < 4:
@@ -28,6 +28,6 @@ class EvolutionConfig(StrategyConfig):
 
     def build(self, space: SearchSpace, objectives: Sequence[Objective], seed: int) -> Strategy:
         """The strategy over a space."""
-        from paretoseg.search.strategies.steady_state import Evolution  # pymoo: a search without it begins sooner
+        from paretoseg.search.strategies.steady_state import Evolution  # pymoo: a search without it starts faster
 
         return Evolution(space, objectives, population=self.population, random_share=self.random_share, seed=seed)

@@ -1,4 +1,4 @@
-"""Who stops a trial early."""
+"""Pruners: the rules that stop a trial early."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from paretoseg.spaces.objective import Objective
 
 
 class Pruner(Protocol):
-    """Decides after every quick measurement whether a trial goes on. It sees only what the journal holds."""
+    """Decides after every quick measurement whether a trial continues. It sees only what the journal holds."""
 
     def tell(self, trial: Trial) -> None:
         """Records what a trial has reported, in place of what it had reported before."""
         ...
 
     def should_stop(self, trial: Trial) -> bool:
-        """True if a trial has no prospect, judged by its last report against the others' at the same step.
+        """True if a trial is not worth continuing, judged by its last report and those of the others at that step.
 
         Call `tell` with this trial first.
         """
@@ -29,7 +29,7 @@ class Pruner(Protocol):
 
 @dataclass(unsafe_hash=True)
 class PrunerConfig(ABC):
-    """Settings of a pruner; every pruner's config derives from it and stands beside the pruner."""
+    """Settings of a pruner; every pruner's config derives from it and is in the same module as the pruner."""
 
     @abstractmethod
     def build(self, objectives: Sequence[Objective]) -> Pruner:
@@ -61,10 +61,10 @@ class MedianConfig(PrunerConfig):
     """Settings of the median rule."""
 
     min_trials: int = 8
-    """How many other trials must have reached the step before anything is stopped."""
+    """How many other trials must have reached a step before a trial can be stopped there."""
 
     min_steps: int = 2
-    """Steps that every trial may take."""
+    """The first step after which a trial can be stopped."""
 
     def __post_init__(self) -> None:
         if self.min_trials < 2 or self.min_steps < 1:
@@ -81,8 +81,8 @@ class MedianConfig(PrunerConfig):
 class Median:
     """Stops a trial that is worse than the median of the others in every objective at once.
 
-    The median stopping rule (Golovin et al., Vizier, KDD 2017) for several objectives: a trial that is ahead of the
-    median anywhere may still end on the front and goes on.
+    The median stopping rule (Golovin et al., Vizier, KDD 2017) for several objectives: a trial that is better than the
+    median in any objective may still end on the front, so it continues.
     """
 
     def __init__(self, objectives: Sequence[Objective], config: MedianConfig) -> None:
@@ -95,7 +95,8 @@ class Median:
     def tell(self, trial: Trial) -> None:
         """Records what a trial has reported, in place of what it had reported before.
 
-        A trial that continues from its checkpoint reports its last step again, and its later reports are void.
+        A trial that resumes from its checkpoint reports its last step again; its earlier reports of later steps are
+        dropped.
         """
         before, now = self._reports.get(trial.trial_id, {}), trial.reports
         self._reports[trial.trial_id] = now
@@ -129,6 +130,6 @@ class Median:
 
 
 def _find_median(values: Sequence[float], left_out: int) -> float:
-    """The median of at least two values in ascending order, without the one at a place."""
+    """The median of at least two values in ascending order, without the one at position `left_out`."""
     low, high = ((len(values) - 2) // 2, (len(values) - 1) // 2)
     return (values[low + (low >= left_out)] + values[high + (high >= left_out)]) / 2

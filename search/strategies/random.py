@@ -1,4 +1,4 @@
-"""Random search: the baseline that every other strategy has to beat."""
+"""Random search: the baseline that every other strategy must beat."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class RandomConfig(StrategyConfig):
 
 
 class RandomSearch:
-    """Draws every candidate independently and uniformly, known ones excepted."""
+    """Draws every candidate independently and uniformly, but proposes no known candidate again."""
 
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
         self._archive = Archive()
 
     def ask(self, number: int, generator: np.random.Generator, active: Sequence[Trial]) -> Proposal:
-        """An unseen candidate; in a space that is exhausted, a known one with another seed."""
+        """An unseen candidate; if the space is exhausted, a known one with another seed."""
         return (
             self._archive.propose_unseen(lambda: Proposal(self._space.sample(generator), "random"), active)
             or self._archive.propose_remaining(self._space, generator, active)
@@ -38,5 +38,5 @@ class RandomSearch:
         )
 
     def tell(self, trial: Trial) -> None:
-        """Remembers the candidate."""
+        """Records the candidate as known."""
         self._archive.add(trial)

@@ -1,7 +1,7 @@
 """Steady-state NSGA-II over mixed variables, from pymoo's own operators.
 
-Every trial that ends enters a population of fixed size at once and pushes out the worst by nondomination rank and
-crowding distance; every free slot gets one offspring of the population as it stands. So no slot ever waits for a
+Every trial that ends enters a population of fixed size at once, and the worst member by nondomination rank and crowding
+distance leaves it. Every free slot gets one offspring of the current population, so no slot ever waits for a
 generation. Source: Deb et al., NSGA-II, IEEE TEC 6(2), 2002; Durillo et al., steady state, EMO 2009.
 """
 
@@ -29,7 +29,7 @@ _DESIGN_STREAM = 1
 """Keeps the draws of the initial design apart from those of single trials."""
 
 _MAX_MATINGS = 20
-"""How often parents are mated before an unseen candidate is drawn at random; mating is far slower than drawing."""
+"""How often mating is tried before an unseen candidate is drawn at random; mating is far slower than drawing."""
 
 
 class Evolution:
@@ -55,7 +55,7 @@ class Evolution:
         self._design = _draw_design(space, population, seed)
 
     def ask(self, number: int, generator: np.random.Generator, active: Sequence[Trial]) -> Proposal:
-        """The default candidate first, then the initial design, then offspring and a share of random candidates."""
+        """The default candidate, then the initial design, then offspring and a share of random candidates."""
         if number < len(self._design):
             proposal = self._archive.propose_unseen(lambda: self._design[number], active, max_draws=1)
             if proposal:
@@ -70,7 +70,7 @@ class Evolution:
         )
 
     def tell(self, trial: Trial) -> None:
-        """Lets an eligible trial into the population; of the others, remembers only the candidate."""
+        """Adds an eligible trial to the population; of the others, only the candidate is recorded."""
         self._archive.add(trial)
         if not trial.is_eligible:
             return
@@ -86,14 +86,14 @@ class Evolution:
 
     @property
     def population(self) -> tuple[int, ...]:
-        """The trials that breed, by id in ascending order."""
+        """The trials in the population, by id in ascending order."""
         return tuple(sorted(member.get("trial_id") for member in self._population))
 
     def _draw(self, generator: np.random.Generator) -> Proposal:
         return Proposal(self._space.sample(generator), "random")
 
     def _mate(self, generator: np.random.Generator) -> Proposal:
-        # The parents are selected here, as pymoo's mating does it inside, so that they can be recorded.
+        # Selecting the parents here, as pymoo's mating does internally, lets us record them.
         parents = self._mating.selection(self._problem, self._population, 1, 2, random_state=generator)
         offspring = self._mating.do(self._problem, parents, 1, parents=True, random_state=generator)
         identities = sorted({int(parent.get("trial_id")) for parent in parents[0]})
@@ -101,7 +101,7 @@ class Evolution:
 
 
 def _draw_design(space: SearchSpace, size: int, seed: int) -> list[Proposal]:
-    """The default candidate, then a Latin hypercube: every dimension is covered evenly."""
+    """The default candidate, then a Latin hypercube, which covers every dimension evenly."""
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_DESIGN_STREAM,)))
     units = draw_latin_hypercube(size - 1, len(space.searched), generator)
     return [Proposal(space.default(), "default"), *(Proposal(space.decode(unit), "initial") for unit in units)]
@@ -121,7 +121,7 @@ def _to_variables(space: SearchSpace) -> dict[str, Any]:
 
 
 def _to_variable(domain: Domain) -> Any:
-    """Pymoo's variable for a domain; options are index-coded, as pymoo's choices change the type of mixed ones."""
+    """Pymoo's variable for a domain; options are coded by index, because pymoo changes the types of mixed options."""
     match domain:
         case Float():
             return Real(bounds=(0.0, 1.0))
@@ -162,7 +162,7 @@ def _to_candidate(space: SearchSpace, point: dict[str, Any]) -> Candidate:
 def _compare_by_rank_and_crowding(
     population: Any, pairs: np.ndarray, random_state: np.random.Generator, **_: Any
 ) -> np.ndarray:
-    """The winner of every pair: the lower rank, then the larger crowding distance, then a coin."""
+    """The winner of every pair: the lower rank, then the larger crowding distance, then chance."""
     winners = []
     for first, second in pairs:
         keys = [(population[i].get("rank"), -population[i].get("crowding")) for i in (first, second)]

@@ -1,4 +1,4 @@
-"""The contract of those who propose trials, and what all of them share."""
+"""The interface of strategies, which propose trials, and what all of them share."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from paretoseg.spaces.objective import Objective
 from paretoseg.spaces.search_space import Candidate, SearchSpace
 
 MAX_DRAWS = 200
-"""How often a strategy draws before it takes an unseen candidate to be out of reach."""
+"""How often a strategy draws before it stops looking for an unseen candidate in this way."""
 
 MAX_LISTED = 20_000
-"""How large a finite space may be for its unseen candidates to be listed when drawing finds none."""
+"""Largest finite space whose unseen candidates are listed when drawing finds none."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Proposal:
 
 
 class Strategy(Protocol):
-    """Proposes trials. It sees only what the journal holds, so that a resumed search goes on exactly.
+    """Proposes trials. It sees only what the journal holds, so a resumed search continues exactly as before.
 
     `tell` is called once for every trial that ended, in the order of the journal. `ask` may change nothing that a
     later `ask` depends on: every draw comes from the generator, which depends on the study's seed and `number` alone.
@@ -49,13 +49,13 @@ class Strategy(Protocol):
         ...
 
     def tell(self, trial: Trial) -> None:
-        """Takes note of a trial that ended, in whichever state."""
+        """Records a trial that ended, in any state."""
         ...
 
 
 @dataclass(unsafe_hash=True)
 class StrategyConfig(ABC):
-    """Settings of a strategy; every strategy's config derives from it and stands beside the strategy."""
+    """Settings of a strategy; every strategy's config derives from it and is in a module beside the strategy."""
 
     @abstractmethod
     def build(self, space: SearchSpace, objectives: Sequence[Objective], seed: int) -> Strategy:
@@ -63,12 +63,12 @@ class StrategyConfig(ABC):
 
 
 class Archive:
-    """Which candidates are known, so that none is tried twice by accident."""
+    """The candidates that were tried, so that none is tried again by accident."""
 
     def __init__(self) -> None:
         self._counts: dict[Candidate, int] = {}
         self._unseen: dict[Candidate, None] | None = None
-        """The candidates of a finite space that have not ended, in its order; None until they are asked for."""
+        """The candidates of a finite space that have not ended, in its order; None until they are first needed."""
 
     def add(self, trial: Trial) -> None:
         """Records a trial that ended."""
@@ -79,7 +79,7 @@ class Archive:
     def propose_unseen(
         self, draw: Callable[[], Proposal], active: Sequence[Trial], max_draws: int = MAX_DRAWS
     ) -> Proposal | None:
-        """The first drawn proposal whose candidate neither ended nor runs, or None after `max_draws`."""
+        """The first drawn proposal whose candidate has not ended and is not running, or None after `max_draws`."""
         running = {trial.candidate for trial in active}
         for _ in range(max_draws):
             proposal = draw()
@@ -102,7 +102,7 @@ class Archive:
     def propose_replicate(self, generator: np.random.Generator, active: Sequence[Trial]) -> Proposal:
         """A candidate that was tried the fewest times, once more with another seed.
 
-        Asked when no new candidate can be found: a known one then teaches how much of the front is luck.
+        Used when no new candidate can be found: repeating a known one shows how much of the front is luck.
         """
         counts = dict(self._counts)
         for trial in active:

@@ -1,4 +1,4 @@
-"""The state machine of a search: what is asked, reported and finished, and the record that is read of it later.
+"""The state machine of a search: it hands out trials and records their results, for the search and for its readers.
 
-Imports trials, fronts, strategies; knows no clock, no machine, no Ray. Start with `study.py`.
+Imports trials, fronts, strategies; uses no clock, no machine and no Ray. Start with `study.py`.
 """

@@ -1,4 +1,4 @@
-"""What a journal tells: the trials, the front, the objectives. Reading needs no strategy and no config."""
+"""The contents of a journal: trials, front and objectives. Reading it needs no strategy and no config."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from paretoseg.spaces.objective import Objective
 class StudyRecord:
     """The state of a study after a sequence of events.
 
-    Adding an event, and reading what has changed since, takes a time that does not depend on how many trials there are.
+    The time to add an event, or to read the changes since one, does not depend on the number of trials.
 
     Raises:
         ValueError: if the first event is not `Created`.
@@ -22,7 +22,7 @@ class StudyRecord:
 
     def __init__(self, events: Sequence[Event]) -> None:
         if not events or not isinstance(events[0], Created):
-            raise ValueError("the journal does not begin with the creation of the study")
+            raise ValueError("the journal must start with the creation of the study")
         self.created = events[0]
         self._trials: list[Trial] = []
         self._running: set[int] = set()
@@ -37,16 +37,16 @@ class StudyRecord:
         self.last_time = events[0].time
         self._hours_before = 0.0
         for event in events:
-            self._take_in(event)
+            self._apply(event)
         self._extend_front()
 
     def add(self, event: Event) -> None:
-        """Takes an event in."""
-        self._take_in(event)
-        # At once, as the front may be shown by another thread than the one that adds events.
+        """Applies an event."""
+        self._apply(event)
+        # At once, because another thread than the one that adds events may show the front.
         self._extend_front()
 
-    def _take_in(self, event: Event) -> None:
+    def _apply(self, event: Event) -> None:
         match event:
             case Created():
                 return
@@ -58,7 +58,7 @@ class StudyRecord:
         known = self._trials[event.trial_id] if event.trial_id < len(self._trials) else None
         is_end = isinstance(event, Finished | Stopped | Failed)
         if is_end and known is not None and known.state is not State.RUNNING:
-            return  # early journals can tell of an end twice; the first counts
+            return  # old journals can record an end twice; the first counts
         self._replace(known, apply(known, event))
         if is_end:
             self._ended.append(event.trial_id)
@@ -67,14 +67,14 @@ class StudyRecord:
         self.last_time = event.time
 
     def _extend_front(self) -> None:
-        """Brings the front up to what has been taken in."""
+        """Updates the front with the trials that have changed."""
         if self._not_on_front:
             changed = [self._trials[trial_id] for trial_id in sorted(self._not_on_front)]
             self._front = extend_front(self._front, changed, self.objectives)
             self._not_on_front.clear()
 
     def _replace(self, known: Trial | None, trial: Trial) -> None:
-        """Puts a trial in the place of its last record."""
+        """Replaces the last record of a trial."""
         if known is None:
             self._trials.append(trial)
         else:
@@ -121,7 +121,7 @@ class StudyRecord:
 
     @property
     def num_ended(self) -> int:
-        """How many trials have ended, in whichever way."""
+        """How many trials have ended, in any state."""
         return len(self._ended)
 
     @property
@@ -134,9 +134,9 @@ class StudyRecord:
         return self._counts[state]
 
     def in_order_of_end(self, first: int = 0) -> list[Trial]:
-        """The trials that ended, first to last, without so many of the first ones."""
+        """The trials that ended, in the order in which they did, without the first `first` ones."""
         return [self._trials[trial_id] for trial_id in self._ended[first:]]
 
     def changed_since(self, num_changes: int) -> list[Trial]:
-        """The trials that changed after so many changes, each once and as it is now."""
+        """The trials that changed after the first `num_changes` changes, each once and in its current state."""
         return [self._trials[trial_id] for trial_id in dict.fromkeys(self._changes[num_changes:])]

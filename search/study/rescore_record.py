@@ -1,4 +1,4 @@
-"""What a rescoring has measured: the record that its folder keeps as `rescore.json`."""
+"""The results of a rescoring: the record that its folder keeps as `rescore.json`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from paretoseg.search.fronts.drift import Drift, follow_drift, renew
+from paretoseg.search.fronts.drift import Drift, measure_drift, with_measurements
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.spaces.domain import Int
 from paretoseg.spaces.objective import Objective
@@ -19,7 +19,7 @@ RESCORE_SCHEMA = 1
 
 @dataclass(frozen=True)
 class Rescored:
-    """What came of one trial on one split."""
+    """The result of one trial on one split."""
 
     trial_id: int
     split: Split
@@ -39,7 +39,7 @@ class Rescored:
     """When, in seconds since the epoch."""
 
     seconds: float = 0.0
-    """How long the worker was busy with it."""
+    """How long the worker worked on it."""
 
     failure: str = ""
     """Why it could not be measured, in one line, or ''."""
@@ -47,24 +47,24 @@ class Rescored:
 
 @dataclass(frozen=True)
 class RescoreRecord:
-    """A rescoring: what it measures and how far it has come."""
+    """A rescoring: its settings and the results so far."""
 
     study: str
     name: str
     settings: Mapping[str, Any]
-    """What the scores depend on: all settings of task and data, less where the data lies."""
+    """What the scores depend on: all settings of task and data, without the location of the data."""
 
     overrides: tuple[str, ...]
-    """What was typed last."""
+    """The overrides of the last command."""
 
     objectives: tuple[Objective, ...]
-    """What its values mean."""
+    """The objectives that it measures."""
 
     version: str
-    """Of paretoseg, with the commit where it runs from a repository; of the last who worked on it."""
+    """Version of paretoseg in the last session, with the commit if it runs from a repository."""
 
     results: tuple[Rescored, ...] = ()
-    """In the order in which they came in; one a trial and split."""
+    """In the order of their arrival; one for each trial and split."""
 
     schema: Annotated[int, Int(1, RESCORE_SCHEMA)] = RESCORE_SCHEMA
 
@@ -74,7 +74,7 @@ class RescoreRecord:
         return found[0] if found and not found[0].failure else None
 
     def with_result(self, result: Rescored) -> RescoreRecord:
-        """The record with a result, in the place of an earlier one of the trial and split."""
+        """The record with a result, which replaces an earlier one of the same trial and split."""
         key = (result.trial_id, result.split)
         others = tuple(item for item in self.results if (item.trial_id, item.split) != key)
         return dataclasses.replace(self, results=(*others, result))
@@ -87,6 +87,6 @@ def read_drift(study: StudyRecord, record: RescoreRecord) -> Drift:
         found, tested = (record.find(trial.trial_id, split) for split in (Split.VALIDATION, Split.TEST))
         if trial.is_eligible and found:
             test = tested.objectives if tested else {}
-            after[trial.trial_id] = renew(trial, found.objectives, found.degenerate, test)
+            after[trial.trial_id] = with_measurements(trial, found.objectives, found.degenerate, test)
     before = [trial for trial in study.trials if trial.trial_id in after]
-    return follow_drift(before, after, objectives_before=study.objectives, objectives_after=record.objectives)
+    return measure_drift(before, after, objectives_before=study.objectives, objectives_after=record.objectives)

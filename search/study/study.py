@@ -1,4 +1,4 @@
-"""The state machine of a search: ask, report, finish or fail, and go on after any interruption.
+"""The state machine of a search: ask, report, finish or fail, and resume after any interruption.
 
 A study is rebuilt from its journal alone. It knows no clock (times are passed in), no machine and no Ray.
 """
@@ -33,7 +33,7 @@ class Log(Protocol):
         ...
 
     def append(self, event: Event) -> None:
-        """Keeps an event for good before it returns."""
+        """Stores an event; when it returns, the event outlives a crash."""
         ...
 
 
@@ -64,8 +64,8 @@ class Study:
 
     Args:
         log: The journal; its first event must be `Created`.
-        strategy: Proposes trials; is told everything that the journal holds.
-        pruner: Stops trials early; gets every report that the journal holds.
+        strategy: Proposes trials; gets every ended trial of the journal.
+        pruner: Stops trials early; gets every report of the journal.
         budget: When the search ends.
         seed: The study's seed, from which every trial's draws are derived.
     """
@@ -88,7 +88,7 @@ class Study:
 
     @property
     def record(self) -> StudyRecord:
-        """What the journal tells; grows with the study, do not change it."""
+        """The contents of the journal; grows with the study, do not change it."""
         return self._record
 
     @property
@@ -117,7 +117,7 @@ class Study:
         return self._failures_in_a_row >= self._budget.max_failures
 
     def open(self, now: float, *, host: str, pid: int) -> None:
-        """Notes that a process begins to work on the study."""
+        """Records that a process starts to work on the study."""
         self._opened_at = now
         self._keep(Opened(now, host, pid, self._budget.trials, self._budget.hours))
 
@@ -128,9 +128,9 @@ class Study:
         return self._budget.hours is None or used < self._budget.hours
 
     def ask(self, now: float) -> Trial | None:
-        """The trial to run now: an interrupted one first, then a new one; None if none is to be started any more.
+        """The trial to run now: an interrupted one first, then a new one; None if no more are to be started.
 
-        An interrupted one was begun while there was time, and so is finished however little is left.
+        An interrupted trial was started within the budget of hours, so it is finished even if no time is left.
         """
         if self.gave_up:
             return None
@@ -148,7 +148,7 @@ class Study:
         return self.trials[number]
 
     def report(self, trial_id: int, step: int, values: Mapping[str, float], now: float) -> bool:
-        """Notes a quick measurement; True if the trial is to be stopped early."""
+        """Records a quick measurement; True if the trial is to be stopped early."""
         self._check_running(trial_id)
         self._keep(Reported(now, trial_id, step, values))
         trial = self.trials[trial_id]
@@ -156,21 +156,21 @@ class Study:
         return self._pruner.should_stop(trial)
 
     def finish(self, event: Finished) -> None:
-        """Notes a complete measurement and tells the strategy."""
+        """Records a complete measurement and reports it to the strategy."""
         self._end(event)
         self._failures_in_a_row = 0
 
     def stop(self, event: Stopped) -> None:
-        """Notes that a trial was stopped early and tells the strategy."""
+        """Records that a trial was stopped early and reports it to the strategy."""
         self._end(event)
         self._failures_in_a_row = 0
 
     def interrupt(self, trial_id: int) -> None:
-        """Takes back a trial whose worker is gone: it goes on from its checkpoint, before anything new is begun."""
+        """Takes back a trial whose worker died: it resumes from its checkpoint before any new trial starts."""
         self._interrupted.append(trial_id)
 
     def fail(self, event: Failed) -> None:
-        """Notes that a trial broke; the strategy learns only that its candidate is known."""
+        """Records that a trial failed; the strategy uses only that its candidate was tried."""
         self._end(event)
         self._failures_in_a_row += 1
 
@@ -179,7 +179,7 @@ class Study:
         return tuple(trial for trial in self.front.trials if not trial.test)
 
     def finish_test(self, trial_id: int, objectives: Mapping[str, float], now: float) -> None:
-        """Notes what a member of the front reached on the test cases."""
+        """Records what a member of the front reached on the test cases."""
         self._keep(Tested(now, trial_id, objectives))
 
     def is_complete(self) -> bool:
@@ -202,6 +202,6 @@ class Study:
         self._strategy.tell(self.trials[event.trial_id])
 
     def _keep(self, event: Event) -> None:
-        """The journal first: what is not on disk did not happen."""
+        """Writes the journal first: an event that is not on disk did not happen."""
         self._log.append(event)
         self._record.add(event)

@@ -1,4 +1,4 @@
-"""A trial, and the events that a journal holds of it.
+"""A trial, and the events of a trial in the journal.
 
 Imports no other room of the search. Start with `trial.py`.
 """

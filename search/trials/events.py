@@ -17,7 +17,7 @@ JOURNAL_SCHEMA = 1
 """Version of the journal's records; raised when an older reader could misread them."""
 
 ENVELOPE = frozenset({"number", "token", "checksum"})
-"""What stands in a record of the journal beside the event itself."""
+"""The fields that a record of the journal has besides those of its event."""
 
 _Count = Annotated[int, Int(0, 2**63 - 1)]
 _Time = Annotated[float, Float(0.0, 253402300799.0)]  # the end of the year 9999
@@ -38,7 +38,7 @@ class Created:
 
 @dataclass(frozen=True)
 class Opened:
-    """A process began to work on the study."""
+    """A process started to work on the study."""
 
     kind = "opened"
     time: _Time
@@ -72,7 +72,7 @@ class Resumed:
 
 @dataclass(frozen=True)
 class Reported:
-    """A trial measured itself on the way."""
+    """A trial reported a quick measurement."""
 
     kind = "reported"
     time: _Time
@@ -111,7 +111,7 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Failed:
-    """A trial broke."""
+    """A trial failed."""
 
     kind = "failed"
     time: _Time
@@ -145,7 +145,7 @@ def to_record(event: Event) -> dict[str, Any]:
 
 
 def from_record(record: Mapping[str, Any]) -> Event:
-    """The event of a record; inverse of `to_record`, whatever stands in the envelope.
+    """The event of a record; inverse of `to_record`. The fields of the envelope are ignored.
 
     Raises:
         ValueError: if the kind is unknown, or a field is missing, unknown or not allowed; the message names it.

@@ -1,4 +1,4 @@
-"""How much memory trainings take of what was estimated for them, read off the trials that have finished."""
+"""The ratio of the memory that trainings took to the memory that was estimated, from the finished trials."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from paretoseg.search.trials.trial import State, Trial
 from paretoseg.trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY
 
 LEAST_TRIALS = 3
-"""Fewer tell too little: one of them may be odd."""
+"""Fewer are not enough: one of them may be an outlier."""
 
 LEAST_GB = 0.1
-"""Of trainings that were estimated at less, what was taken is the process's doing rather than the training's."""
+"""Trainings that were estimated at less are ignored: most of their memory is the process's own."""
 
 BOUNDS = (0.5, 4.0)
-"""Nothing is corrected further than this: a network of another kind than those before it must get its chance."""
+"""Limits of a factor, so that a network unlike the earlier ones is not ruled out by them."""
 
 
 class MemoryFactors:
-    """Taken over estimated memory of a training, by the name of the device: the median of what has finished.
+    """The median ratio of taken to estimated memory over the finished trials, by name of the device.
 
-    The medians are kept as they grew, so that looking one up takes the same time however many trials there are.
+    The median after every trial is kept, so a look-up stays fast with many trials.
     """
 
     def __init__(self) -> None:
         self._growths: dict[str, _Growth] = {}
 
     def add(self, trial: Trial) -> None:
-        """Records what a trial took; nothing if it has not finished, or its costs tell nothing."""
+        """Records the ratio of a trial; ignores one that has not finished, or whose costs lack the memory."""
         if trial.state is not State.FINISHED or trial.ended_at is None:
             return
         estimated, taken = (trial.costs.get(name, 0.0) for name in (ESTIMATED_MEMORY, TAKEN_MEMORY))
@@ -36,10 +36,10 @@ class MemoryFactors:
             self._growths.setdefault(trial.device, _Growth()).add(trial.ended_at, taken / estimated)
 
     def find(self, until: float) -> dict[str, float]:
-        """The factors by device, over what had finished by then.
+        """The factors by device, over the trials that had finished by a time.
 
-        They depend on the journal alone, and for a trial on what was in it when the trial was proposed: one that is
-        interrupted before its first checkpoint begins again with the same factors, whatever has finished meanwhile.
+        They depend on the journal alone. A trial gets those of the time when it was proposed, so if it is interrupted
+        before its first checkpoint it starts again with the same factors.
 
         Args:
             until: In seconds since the epoch, as `Trial.asked_at`.
@@ -59,7 +59,7 @@ class _Growth:
         self._medians: list[float] = []
 
     def add(self, time: float, ratio: float) -> None:
-        """Takes a ratio in; one of an earlier time than the last, as after a step of the clock, goes to its place."""
+        """Adds a ratio; one from before the last, as after the clock was set back, is inserted in order of time."""
         place = bisect_right(self._times, time)
         later = list(zip(self._times[place:], self._ratios[place:], strict=True))
         for values in (self._times, self._ratios, self._medians):
@@ -73,7 +73,7 @@ class _Growth:
             self._medians.append(_find_median(self._ascending))
 
     def find(self, until: float) -> float | None:
-        """The median by then, or None if too few trials had ended."""
+        """The median at that time, or None if too few trials had ended."""
         count = bisect_right(self._times, until)
         return self._medians[count - 1] if count >= LEAST_TRIALS else None
 

@@ -1,4 +1,4 @@
-"""Numbers of a trial that are told beside its objectives and never optimised: what it loses when the images change."""
+"""The drop from accuracy to robustness of a trial, which is reported beside its objectives and never optimised."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ ACCURACY, ROBUSTNESS = "accuracy", "robustness"
 
 @dataclass(frozen=True)
 class Drop:
-    """What a network loses from clean to changed images.
+    """How much worse a network is on changed images than on clean ones.
 
-    Neither number is an objective: a network that is bad everywhere loses nothing.
+    Neither number is an objective: a network that is bad everywhere has no drop.
     """
 
     drop: float
     """Accuracy - robustness, in the unit of both; lower is better."""
 
     retention: float | None
-    """Robustness / accuracy, 1 for a network that loses nothing; None if the accuracy is 0."""
+    """Robustness / accuracy, 1 for a network without a drop; None if the accuracy is 0."""
 
 
 def measure_drop(objectives: Sequence[Objective], values: Mapping[str, float]) -> Drop | None:
-    """What a trial loses, or None if it is not measured, or accuracy and robustness are no scores of one unit."""
+    """The drop of a trial; None if it is not measured, or accuracy and robustness are not scores of the same unit."""
     known = {objective.name: objective for objective in objectives}
     if not {ACCURACY, ROBUSTNESS} <= known.keys() & values.keys():
         return None

@@ -1,4 +1,4 @@
-"""What may follow what in a journal: a sequence of events that no search can have written is refused."""
+"""The valid order of events in a journal: a sequence that no search can have written is refused."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from paretoseg.spaces.records import shorten
 
 
 def check_events(events: Sequence[Event]) -> None:
-    """Replays the events as far as it takes to know that they fit each other.
+    """Checks that every event can follow those before it.
 
     Raises:
-        ValueError: at the first one that does not fit; the message names its number, which is that of its record.
+        ValueError: at the first one that cannot; the message names its number, which is that of its record.
     """
     study = _StudySoFar()
     for number, event in enumerate(events):
         try:
             study.add(event)
         except ValueError as error:
-            raise ValueError(f"record {number} ('{event.kind}') cannot be: {error}") from None
+            raise ValueError(f"record {number} ('{event.kind}') is not valid: {error}") from None
 
 
 class _StudySoFar:
-    """What the next event must fit."""
+    """The state that decides which event may come next."""
 
     def __init__(self) -> None:
         self._objectives: frozenset[str] = frozenset()
@@ -34,13 +34,13 @@ class _StudySoFar:
         """By trial, the kind of the event that ended it, or ''."""
 
     def add(self, event: Event) -> None:
-        """Takes an event in; ValueError if it does not fit those before it."""
+        """Adds an event; ValueError if it cannot follow those before it."""
         if not self._objectives:
             self._create(event)
             return
         match event:
             case Created():
-                raise ValueError("the study is created once, by the first record")
+                raise ValueError("only the first record may create the study")
             case Opened():
                 return
             case Started():
@@ -56,7 +56,7 @@ class _StudySoFar:
                 self._check_started(event.trial_id)
                 if isinstance(event, Finished):
                     self._check_values("objectives", event.objectives)
-                # Early journals can tell of an end twice; the first counts.
+                # Old journals can record an end twice; the first counts.
                 self._ends[event.trial_id] = self._ends[event.trial_id] or event.kind
 
     def _create(self, event: Event) -> None:

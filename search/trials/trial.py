@@ -10,7 +10,7 @@ from paretoseg.spaces.search_space import Candidate
 
 
 class State(StrEnum):
-    """Where a trial stands."""
+    """The state of a trial."""
 
     RUNNING = "RUNNING"
     FINISHED = "FINISHED"
@@ -39,10 +39,10 @@ class Failure:
     """The reason in one line."""
 
     traceback: str = ""
-    """Where in the code, for the one who has to mend it."""
+    """Where in the code it failed, for debugging."""
 
     def __post_init__(self) -> None:
-        # Half a character, as a file name that is no UTF-8 leaves in a message, would break every table and page.
+        # A lone surrogate, as from a file name that is not UTF-8, would break every table and page.
         for name in ("reason", "traceback"):
             text = getattr(self, name).encode(errors="backslashreplace").decode()
             object.__setattr__(self, name, text)
@@ -56,7 +56,7 @@ class Trial:
     """Number in the study, from 0, in the order of proposal."""
 
     candidate: Candidate
-    """What is tried."""
+    """The network and its training."""
 
     seed: int
     """Seed of everything random in it; equal seeds are paired across candidates."""
@@ -68,7 +68,7 @@ class Trial:
     """Trials it was mated from."""
 
     state: State = State.RUNNING
-    """Where it stands."""
+    """Its state."""
 
     num_attempts: int = 1
     """How often it was started: 1, and one more for every interruption."""
@@ -80,10 +80,10 @@ class Trial:
     """When it ended, in seconds since the epoch."""
 
     began_at: float | None = None
-    """When a worker began the last attempt, in seconds since the epoch, by the worker's clock."""
+    """When a worker started the last attempt, in seconds since the epoch, by the worker's clock."""
 
     seconds: float | None = None
-    """How long the worker was busy in the last attempt."""
+    """How long the worker worked in the last attempt."""
 
     host: str = ""
     """The machine whose worker ended it; empty while it runs, or if its worker died."""
@@ -111,5 +111,5 @@ class Trial:
 
     @property
     def is_eligible(self) -> bool:
-        """True if the trial may stand on a front and guide a strategy."""
+        """True if the trial may be on a front and guide a strategy."""
         return self.state is State.FINISHED and not self.degenerate

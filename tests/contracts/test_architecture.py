@@ -1,4 +1,4 @@
-"""What the design asks of the house and no linter looks at."""
+"""Rules of the architecture that no linter checks."""
 
 import ast
 from pathlib import Path

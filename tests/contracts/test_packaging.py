@@ -1,4 +1,4 @@
-"""What is installed: one import namespace, and every folder of ours in it."""
+"""The installed package: one import namespace with all of our folders."""
 
 from __future__ import annotations
 

@@ -8,8 +8,7 @@ import pytest
 from paretoseg.search.config.config import CHOICES
 from paretoseg.search.trials.trial import Failure, FailureKind, State
 from paretoseg.spaces.search_space import SearchSpace
-from paretoseg.trainables.toy import Failure as ToyFailure
-from paretoseg.trainables.toy import ToyConfig, ToyTask, closed_form
+from paretoseg.trainables.toy import FailureMode, ToyConfig, ToyTask, closed_form
 from tests.builders import MemoryLog, build_study, build_trial, run_study
 
 OBJECTIVES = ToyTask().objectives()
@@ -24,7 +23,7 @@ FINITE = {
     "augmentation": ["none", "spatial"],
     "learning_rate": 0.01,
 }
-"""Few enough candidates to be tried one and all, some of which repair to the same."""
+"""Few enough candidates to try all of them; some repair to the same one."""
 
 
 def small(config):
@@ -162,7 +161,7 @@ def test_every_proposal_lies_inside_the_space(config):
 
 
 def test_trials_that_failed_change_only_what_is_known(config):
-    """With the failed ones told or not, the next proposal is the same as long as it is none of theirs."""
+    """Recording failed trials does not change the next proposal, unless it would repeat one of their candidates."""
     space = SearchSpace()
     trials = history(space, 30)
     sound = [trial for trial in trials if trial.is_eligible]
@@ -173,6 +172,6 @@ def test_trials_that_failed_change_only_what_is_known(config):
 def test_a_study_in_which_everything_fails_still_proposes(config):
     study = build_study(MemoryLog(), strategy=config)
     study.budget.trials = study.budget.max_failures = 30
-    run_study(study, ToyTask(ToyConfig(failure=ToyFailure.error, fails_below=2.0)))
+    run_study(study, ToyTask(ToyConfig(failure=FailureMode.error, fails_below=2.0)))
     assert len({trial.candidate for trial in study.trials}) == 30
     assert {trial.state for trial in study.trials} == {State.FAILED}

@@ -54,7 +54,7 @@ class Command:
         return process.returncode, output
 
     def kill(self, process: subprocess.Popen[str]) -> None:
-        """As a power cut would: at once, and nobody is asked."""
+        """Kills the process at once, as a power cut would."""
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert process.stdout is not None

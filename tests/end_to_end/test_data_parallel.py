@@ -1,4 +1,4 @@
-"""Trials on two processes each, on a real Ray: brought up by Ray Train, driven like any other."""
+"""Trials on two processes each, on a real Ray: Ray Train starts them, and they run like any other trial."""
 
 from __future__ import annotations
 

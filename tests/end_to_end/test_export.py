@@ -1,4 +1,4 @@
-"""A study is searched, exported by command, and used by those who do not have paretoseg."""
+"""A study is searched, exported with the command, and used without paretoseg."""
 
 from __future__ import annotations
 

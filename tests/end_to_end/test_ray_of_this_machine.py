@@ -1,4 +1,4 @@
-"""The Ray that a search brings up here: who can reach it, and what happens when it dies."""
+"""The Ray that a search starts on this machine: which processes can reach it, and what happens when it dies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A search, its report, and a browser that opens it: the whole path as a user goes it."""
+"""A search, its report, and a browser that opens it: the whole path of a user."""
 
 from __future__ import annotations
 

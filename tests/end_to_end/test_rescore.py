@@ -1,4 +1,4 @@
-"""Stored networks measured again on a real Ray, and a power cut in the middle."""
+"""Stored networks are measured again on a real Ray, with a power cut in the middle."""
 
 from __future__ import annotations
 

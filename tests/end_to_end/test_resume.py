@@ -1,4 +1,4 @@
-"""Whatever dies and whenever, the next process goes on exactly."""
+"""After any process dies at any time, the next one resumes exactly."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def load_server() -> Any:
 
 @pytest.fixture(autouse=True)
 def own_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A home where nobody ever used W&B."""
+    """A home folder in which W&B was never used."""
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))

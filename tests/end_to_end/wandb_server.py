@@ -1,4 +1,4 @@
-"""A W&B server as far as runs need one: what a run was told is in `runs`, by run id."""
+"""A W&B server with the features that runs need: the data of each run is in `runs`, by run id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of reports as the tests of them open them: records, pictures, and all that a page is told besides."""
+"""Pages of reports for tests: records, pictures, and everything else that a page needs."""
 
 from pathlib import Path
 

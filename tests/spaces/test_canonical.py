@@ -37,7 +37,7 @@ def settle(space=FULL, **values):
         ({"family": "swin_unetr", "dropout": 0.1, "attention": "cbam"}, {"family": "swin_unetr", "dropout": 0.1}),
     ],
 )
-def test_what_a_network_does_not_hear_is_at_rest(genome, network):
+def test_what_a_network_does_not_use_is_at_rest(genome, network):
     assert settle(**genome) == network
 
 

@@ -18,7 +18,7 @@ NEEDS: dict[str, dict[str, Value]] = {
     "family": {"patch": 64},
     **{f"skip_level_{level}": {"depth": level + 1, "patch": 4 * 2**level} for level in (3, 4, 5)},
 }
-"""What else must be set for a dimension to be heard, or for a network to take the patch."""
+"""What else must be set for a dimension to have an effect, or for a network to accept the patch."""
 
 
 def weights_of(candidate: Candidate) -> dict[str, torch.Tensor]:

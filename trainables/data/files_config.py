@@ -1,6 +1,6 @@
-"""Data that lies in files: settings that all such sources share, the check of the whole dataset, and its cases.
+"""Data in files: the settings that all such sources share, the check of the whole dataset, and its cases.
 
-Free of torch. A source derives from `FilesConfig` and says which cases there are; all else is done here.
+Free of torch. A source derives from `FilesConfig` and lists its cases; this module does the rest.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from paretoseg.trainables.data.splits import assign_splits
 from paretoseg.trainables.trainable import SplitRow
 
 PROGRESS_SECONDS = 5.0
-"""How long a check may be silent."""
+"""Seconds between two lines of progress of a check."""
 
 
 @dataclass(unsafe_hash=True)
@@ -50,31 +50,31 @@ class FilesConfig(Preprocessing, DataConfig):
     """Images and labels in files below `root`."""
 
     channels: int = 0
-    """Channels of every image; 0 for what the source says, or what the first image has."""
+    """Channels of every image; 0 for the number that the source gives, or that of the first image."""
 
     label_map: list[str] = field(default_factory=list, hash=False)
-    """Values of label files and their classes, as 255:1 or 255:nucleus; others stand for themselves."""
+    """Values of label files and their classes, as 255:1 or 255:nucleus; any other value is its own class."""
 
     subject_pattern: str = ""
-    """Regular expression that finds the subject in a case's name, where the source does not say it."""
+    """Regular expression that finds the subject in a case's name, if the source does not give it."""
 
     split_seed: int = 0
-    """Decides which subjects train, choose and test."""
+    """Decides which subjects are for training, validation and test."""
 
     validation_share: float = 0.2
     test_share: float = 0.2
 
     train_domains: list[str] = field(default_factory=list, hash=False)
-    """Domains that training, validation and test are restricted to, but for shift sets; empty for all."""
+    """Domains of training, validation and test, without the shift sets; empty for all."""
 
     allow_empty_labels: bool = False
-    """Whether cases without foreground are right."""
+    """Whether cases without foreground are allowed."""
 
     cache: str = ""
     """Folder for preprocessed cases; empty for one below the user's cache folder."""
 
     cache_gb: float = 200.0
-    """What all cases there may take, in gigabytes (10^9 bytes); those of this data always stay. 0 for no limit."""
+    """Largest size of the cache, in gigabytes (10^9 bytes); the cases of this data always stay. 0 for no limit."""
 
     def __post_init__(self) -> None:
         # Workers have working directories of their own.
@@ -83,15 +83,15 @@ class FilesConfig(Preprocessing, DataConfig):
 
     @abstractmethod
     def list_cases(self) -> Listing:
-        """What the source offers, as far as its own files tell; nothing is raised."""
+        """The cases of the source, and everything wrong with its own files, as findings; raises nothing."""
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """What is done to every case."""
+        """The preprocessing of every case."""
         return Preprocessing(**{item.name: getattr(self, item.name) for item in fields(Preprocessing)})
 
     def findings(self) -> list[str]:
-        """Everything wrong with settings, lists and files; cases in order are prepared on the way."""
+        """Everything wrong with settings, lists and files; also prepares all cases that are right."""
         settings = [*self.preprocessing.findings(), *self._setting_findings()]
         if settings:
             return settings
@@ -115,7 +115,7 @@ class FilesConfig(Preprocessing, DataConfig):
         return to_lines([*findings, *find_repetitions(listing.entries, digests), *find_other_spacings(spacings)])
 
     def load(self) -> Dataset:
-        """The dataset, its arrays mapped into memory from the cache; cases that it lacks are prepared.
+        """The dataset, with arrays mapped into memory from the cache; prepares the cases that are not in it.
 
         Raises:
             ValueError: with what is wrong, naming settings, case and file.
@@ -168,12 +168,12 @@ class FilesConfig(Preprocessing, DataConfig):
         return rows
 
     def find_image(self, name: str) -> Path:
-        """The file that the image of a case comes from."""
+        """The image file of a case."""
         listing, _ = self._gather()
         return next(entry.image for entry in listing.entries if entry.name == name)
 
     def _gather(self) -> tuple[Listing, list[Finding]]:
-        """The cases that are used, those of shift sets but for strata marked, and what is wrong so far."""
+        """The cases in use, and what is wrong so far; cases of shift sets are marked, except those of strata."""
         listing = self.list_cases()
         if not listing.entries:
             return listing, list(listing.findings)
@@ -195,11 +195,11 @@ class FilesConfig(Preprocessing, DataConfig):
         return replace(listing, entries=entries), [*findings, *map_findings]
 
     def _place(self, listing: Listing, shares: Mapping[str, float]) -> HeldOut:
-        """The cases each with its split, those of shift sets marked, and what is wrong with that.
+        """The cases with their splits and shift sets, and what is wrong with them.
 
         Args:
             listing: From `_gather`.
-            shares: Foreground share by case, if there are strata to find.
+            shares: Foreground share by case, if there are strata.
         """
         held_out = hold_out_strata(listing.entries, find_strata(self.shift, listing.entries), shares=shares)
         of_splits = {"validation": self.validation_share, "test": self.test_share}
@@ -207,7 +207,7 @@ class FilesConfig(Preprocessing, DataConfig):
         return assign_splits(held_out, of_splits, self.split_seed)
 
     def _read_share(self, entry: Entry, case: Prepared) -> dict[str, float]:
-        """The foreground share of a case that may be in a stratum; nothing where none is asked for."""
+        """The foreground share of a case that may be in a stratum; empty if there are no strata."""
         if entry.shift or not find_strata(self.shift, ()):
             return {}
         return {entry.name: find_foreground_share(case.label)}
@@ -258,7 +258,7 @@ class FilesConfig(Preprocessing, DataConfig):
 
     @property
     def cache_folder(self) -> Path:
-        """Where preprocessed cases are kept."""
+        """The folder of preprocessed cases."""
         return Path(self.cache).expanduser().absolute() if self.cache else default_cache()
 
 
@@ -275,7 +275,7 @@ def _refuse(findings: Sequence[Finding]) -> None:
 
 
 def _show_progress(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """The entries, with a line on the way from time to time if looking at them takes long."""
+    """Yields the entries, and prints a line of progress from time to time if checking them takes long."""
     last = time.monotonic()
     for number, entry in enumerate(entries):
         if time.monotonic() - last > PROGRESS_SECONDS:

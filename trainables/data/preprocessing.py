@@ -1,13 +1,12 @@
-"""From what a file holds to what a network sees: orientation, intensity, spacing, crop. Free of torch.
+"""Preprocesses cases, from file to network input: orientation, intensity, spacing, crop, in this order. Free of torch.
 
-In this order. Images are resampled linearly, labels take the value of the nearest voxel and are never mixed. Whatever
-the file holds, the image ends as float32 in [0, 1].
+Images are resampled linearly; labels take the value of the nearest voxel and are never mixed. The image is always
+float32 in [0, 1] at the end.
 
 Scaling by statistics of the case itself (`percentile`, `zscore`) is right where the unit of intensity is arbitrary and
-differs from scan to scan, as in MRI: there the constants of a source do not exist. Corruptions are then of comparable
-size relative to the range of each case. They are measured on the scaled image, so the scale is that of the clean case,
-never of the corrupted one. Where the unit means the same everywhere, take constants: `window` for CT, `range` for
-pictures of 8 bit.
+differs from scan to scan, as in MRI. Corruptions are then of comparable size relative to the range of each case. They
+are applied to the scaled image, so the scale is that of the clean case, never of the corrupted one. Where the unit
+means the same everywhere, use constants: `window` for CT, `range` for pictures of 8 bit.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ from paretoseg.trainables.data.findings import Finding
 from paretoseg.trainables.data.image_files import Raw
 
 ZSCORE_RANGE = 3.0
-"""Standard deviations around the mean that `zscore` spreads over [0, 1]; what lies outside is clipped."""
+"""`zscore` maps this many standard deviations on either side of the mean to [0, 1], and clips the rest."""
 
 SPACING_TOLERANCE = 1e-3
-"""Relative difference of spacings up to which nothing is resampled."""
+"""Largest relative difference of spacings without resampling."""
 
 AFFINE_TOLERANCE = 0.1
-"""How far, in voxels, image and label may lie apart at any corner: headers are rounded."""
+"""Largest distance in voxels between corners of image and label, as headers are rounded."""
 
 
 class Intensity(StrEnum):
-    """How intensities are brought to [0, 1]; lower-case names, as the config is written."""
+    """How intensities are scaled to [0, 1]; lower-case names, as in the config."""
 
     auto = "auto"
     percentile = "percentile"
@@ -46,19 +45,19 @@ class Intensity(StrEnum):
 
 @dataclass(unsafe_hash=True)
 class Preprocessing:
-    """What is done to every case of a dataset; the fields are keys of the data's config.
+    """The preprocessing of every case of a dataset; the fields are keys of the data's config.
 
-    Not frozen, and with lists, because the config reader needs it so; do not change it once it is in use.
+    Not frozen, and with lists, because the config reader requires it; do not change it once it is in use.
     """
 
     orientation: str = "RAS"
-    """Where the axes of volumes point: one of R/L, A/P and S/I each, in the order wished."""
+    """Directions of the axes of volumes: one of R/L, A/P and S/I each, in the wanted order."""
 
     spacing_mm: list[float] = field(default_factory=list, hash=False)
-    """Edge lengths that everything is resampled to, in the order of the axes; empty for those of the files."""
+    """Spacing that all cases are resampled to, in the order of the axes; empty for that of the files."""
 
     pixel_mm: float = 1.0
-    """Edge length of a pixel of pictures, whose files do not say it."""
+    """Edge length of a pixel of pictures, whose files do not give it."""
 
     intensity: str = "auto"
     """An option of `Intensity`."""
@@ -69,7 +68,7 @@ class Preprocessing:
     """Intensities that become 0 and 1 with `intensity=window`."""
 
     crop_foreground: bool = False
-    """Whether margins are cut off in which every channel of the scaled image is 0."""
+    """Whether to cut off margins in which every channel of the scaled image is 0."""
 
     def findings(self) -> list[str]:
         """What is wrong with the settings, each with its key."""
@@ -85,7 +84,7 @@ class Preprocessing:
             findings.append(f"data.intensity must be one of {', '.join(Intensity)}, got '{self.intensity}'")
         if not 0.0 <= self.low_percentile < self.high_percentile <= 100.0:
             findings.append(
-                "data.low_percentile and data.high_percentile must lie in 0..100, the low one below, got "
+                "data.low_percentile and data.high_percentile must lie in 0..100, the low one below the high one, got "
                 f"{self.low_percentile:g} and {self.high_percentile:g}"
             )
         is_window = len(self.window) == 2 and self.window[0] < self.window[1]
@@ -114,7 +113,7 @@ def prepare(image: Raw, label: UInt8[np.ndarray, "..."], settings: Preprocessing
     Args:
         image: Finite, and not constant.
         label: Class of every pixel of the image.
-        settings: Without findings.
+        settings: Valid, without findings.
 
     Raises:
         ValueError: if the intensities cannot be scaled, or the number of axes does not fit the spacing.
@@ -132,16 +131,16 @@ def prepare(image: Raw, label: UInt8[np.ndarray, "..."], settings: Preprocessing
     if settings.crop_foreground:
         scaled, label = crop(scaled, label)
     if scaled.min() == scaled.max():
-        raise ValueError("nothing is left of the image after scaling; look at data.window and data.intensity")
+        raise ValueError("the image is constant after scaling; change data.window or data.intensity")
     return Prepared(np.ascontiguousarray(scaled), np.ascontiguousarray(label, dtype=np.uint8), wanted)
 
 
 def reorient(array: np.ndarray, affine: np.ndarray, orientation: str) -> tuple[np.ndarray, tuple[float, ...]]:
-    """The volume with its axes pointing as the letters say, and the spacing in the new order.
+    """The volume with its axes in the directions of the letters, and the spacing in the new order.
 
     Args:
         array: Axes (channel, x, y, z) of the file.
-        affine: From voxel to millimetres; the nearest axes count if it is oblique.
+        affine: From voxels to millimetres; if it is oblique, the nearest axes are taken.
         orientation: Such as 'RAS'.
     """
     from nibabel import affines, orientations
@@ -169,9 +168,9 @@ def resample(
 
 
 def choose_intensity(image: Raw, intensity: str) -> Intensity:
-    """What `auto` means for a file: the range for pictures of 8 bit, percentiles for all else.
+    """The meaning of `auto` for a file: the range for pictures of 8 bit, percentiles for everything else.
 
-    Volumes of 8 bit are scans that were rounded: they have no range of their own.
+    Volumes of 8 bit are rounded scans, so 0 and 255 mean nothing in them.
     """
     if intensity != Intensity.auto:
         return Intensity(intensity)
@@ -183,7 +182,7 @@ def scale(array: np.ndarray, intensity: Intensity, settings: Preprocessing) -> F
     """The image in [0, 1], each channel on its own.
 
     Raises:
-        ValueError: if a channel is constant between the percentiles, or out of the range that is taken as given.
+        ValueError: if a channel is constant between the percentiles, or outside of the range of `range`.
     """
     return np.stack([_scale_channel(channel, intensity, settings) for channel in array])
 
@@ -202,7 +201,7 @@ def _scale_channel(channel: np.ndarray, intensity: Intensity, settings: Preproce
     if not high > low:
         raise ValueError(
             f"a channel has the same intensity, {low:g}, between the percentiles {settings.low_percentile:g} and "
-            f"{settings.high_percentile:g}; widen them, or take data.intensity=zscore"
+            f"{settings.high_percentile:g}; widen them, or use data.intensity=zscore"
         )
     if low == 0.0:
         fraction: np.ndarray = channel / np.float32(high)
@@ -219,8 +218,8 @@ def _range_of(channel: np.ndarray) -> tuple[float, float]:
     low, high = float(channel.min()), float(channel.max())
     if not (low >= 0.0 and high <= 1.0):
         raise ValueError(
-            f"data.intensity=range takes numbers without sign, or fractions in 0..1, got {channel.dtype} in "
-            f"{low:g}..{high:g}; take another data.intensity"
+            f"data.intensity=range needs unsigned integers, or fractions in 0..1, got {channel.dtype} in "
+            f"{low:g}..{high:g}; use another data.intensity"
         )
     return 0.0, 1.0
 
@@ -228,13 +227,13 @@ def _range_of(channel: np.ndarray) -> tuple[float, float]:
 def crop(
     image: Float32[np.ndarray, "c *spatial"], label: UInt8[np.ndarray, "..."]
 ) -> tuple[Float32[np.ndarray, "c *spatial2"], UInt8[np.ndarray, "..."]]:
-    """Image and label less the margins where every channel is 0."""
+    """Image and label without the margins where every channel is 0."""
     window = find_foreground(image)
     return image[(slice(None), *window)], label[window]
 
 
 def find_foreground(image: Float32[np.ndarray, "c *spatial"]) -> tuple[slice, ...]:
-    """The box outside of which every channel is 0; all of an image that is 0 everywhere."""
+    """The box outside of which every channel is 0; the whole image if it is 0 everywhere."""
     inside = np.asarray(image.any(axis=0))
     if not inside.any():
         return tuple(slice(0, extent) for extent in inside.shape)
@@ -246,7 +245,7 @@ def find_foreground(image: Float32[np.ndarray, "c *spatial"]) -> tuple[slice, ..
 
 
 def find_other_spacings(spacings_mm: Mapping[str, tuple[float, ...]]) -> list[Finding]:
-    """Cases whose spacing is not that of most: a voxel must mean the same to a network everywhere.
+    """Cases whose spacing differs from that of most: a network needs voxels of one size.
 
     Args:
         spacings_mm: By name of the case.

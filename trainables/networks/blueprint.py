@@ -1,4 +1,4 @@
-"""A network without weights, and the file `architecture.yaml`: all that it takes to build an exported one again.
+"""A network without weights, and the file `architecture.yaml`, from which an exported network can be built again.
 
 network = rebuild_network(Path("exports/mine-trial-00006-bundle/architecture.yaml"))
 network.load_state_dict(torch.load(".../models/model.pt", weights_only=True))
@@ -50,7 +50,7 @@ class Blueprint:
     """Channels of the logits, background included."""
 
     window: _Count
-    """Edge of the sliding window, in pixels or voxels: as much context as the network saw in training."""
+    """Edge of the sliding window, in pixels or voxels: the training patch."""
 
     def build(self) -> nn.Module:
         """The network, with torch's default weights."""
@@ -76,10 +76,10 @@ def rebuild_network(path: Path) -> nn.Module:
 
 
 def read_blueprint(path: Path) -> Blueprint:
-    """What an `architecture.yaml` says.
+    """The blueprint in an `architecture.yaml`.
 
     Raises:
-        ValueError: if it cannot be read, lacks an entry or holds one that cannot be built.
+        ValueError: if it cannot be read, lacks an entry or has one that cannot be built.
     """
     try:
         entries = yaml.safe_load(path.read_text())
@@ -95,7 +95,7 @@ def _to_blueprint(entries: object) -> Blueprint:
     shape = entries.get("architecture") if isinstance(entries, dict) else None
     if not isinstance(entries, dict) or not isinstance(shape, dict):
         return decode(Blueprint, entries)
-    # A file of before a dimension was there means its default.
+    # A file from before a dimension existed means its default.
     if missing := [name for name in vars(Architecture()) if name in CORE and name not in shape]:
         raise ValueError(f"architecture.{missing[0]} is missing")
     # A network that was matched to a number of parameters may have any width.

@@ -1,7 +1,7 @@
-"""Networks of one size: the width is chosen so that parameters, or operations, come to a given number.
+"""Networks of one size: chooses the width so that parameters, or operations, match a given number.
 
-Studies of architectures compared networks of 0.56 to 9.6 million parameters with each other; a difference between those
-is as well one of capacity. With a budget, what is left is the architecture.
+Comparisons of architectures have used networks of 0.56 to 9.6 million parameters; their differences may be due to
+capacity. Networks of one size differ in architecture only.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from paretoseg.trainables.networks.encoder_decoder import build_network
 from paretoseg.trainables.networks.size import count_flops, count_parameters
 
 MIN_WIDTH = 2
-"""Fewest channels of the first level that all attention blocks can halve."""
+"""Fewest channels of the first level that every attention block can halve."""
 
 _PROBES = (4, 8, 12)
-"""Widths at which networks are counted; three determine a parabola."""
+"""Widths of the networks that are counted; three determine a parabola."""
 
 _STEPS = {"swin_unetr": 4}
-"""Widths of a family differ by a multiple of this: heads must divide them."""
+"""Step between the widths of a family: its heads must divide them."""
 
 
 def draw_blueprint(candidate: Candidate, dataset: Dataset, size: NetworkSize) -> Blueprint:
-    """The network that a candidate is on a dataset, as wide as comes closest to a size, or as it says without one.
+    """The network of a candidate for a dataset, in the width closest to a size, or in its own width without a size.
 
-    The one way from a candidate to a network: trials, pictures, calibrations and exports all build what this gives.
+    The only way from a candidate to a network: trials, pictures, calibrations and exports all use it.
     """
     shape = {
         "spatial_dims": dataset.spatial_dims,
@@ -58,12 +58,12 @@ def match_width(
 ) -> Architecture:
     """The architecture with the whole width, at least 2, whose network comes closest to a size.
 
-    A convolution has parameters, and operations, in proportion to the product of its channels, so those of a network
-    are a parabola of its width. It is found from three narrow networks; halving an odd number of channels makes it off
-    by less than the step from one width to the next.
+    Parameters and operations of a convolution are proportional to the product of its channels, so those of a network
+    are a parabola of its width. Three narrow networks determine it. Where an odd number of channels is halved, its
+    error is less than the step from one width to the next.
 
     Args:
-        architecture: Its width is not looked at.
+        architecture: Its width is ignored.
         size: What to match; an empty one leaves the architecture as it is.
         patch: Edge of the window whose operations are counted, in pixels or voxels.
         spatial_dims: 2 for pictures, 3 for volumes.
@@ -86,7 +86,7 @@ def match_width(
     ]
     square, linear, constant = np.polyfit(_PROBES, counts, deg=2)
     step = _STEPS.get(architecture.family, 1)
-    # Where every width comes to more than wanted, the narrowest network is the closest.
+    # If every width gives more than wanted, the narrowest network is the closest.
     inside = linear**2 - 4.0 * square * (constant - size.amount)
     root = (math.sqrt(max(inside, 0.0)) - linear) / (2.0 * square)
     below = max(math.floor(root / step) * step, MIN_WIDTH, step)
@@ -99,8 +99,8 @@ def match_width(
 
 
 def _count(architecture: Architecture, measure: str, window: tuple[int, ...], num_classes: int) -> int:
-    """Weights of the network or operations of a window (channels, ...spatial), of tensors without values."""
-    # MONAI's Swin transformer asks for values while it is built, which tensors without any cannot give.
+    """Weights of the network or operations of a window (channels, ...spatial), counted on tensors without values."""
+    # MONAI's Swin transformer reads values while it is built, so it cannot be built of tensors without values.
     with torch.device("cpu" if architecture.family == "swin_unetr" else "meta"):
         network = build_network(
             architecture, spatial_dims=len(window) - 1, in_channels=window[0], num_classes=num_classes

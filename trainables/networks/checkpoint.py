@@ -1,4 +1,4 @@
-"""The weights that a trial leaves in its folder, and the network that has them."""
+"""Loads the network of a trial with the weights in its checkpoint."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from paretoseg.trainables.networks.blueprint import Blueprint
 WEIGHTS_FILE = "weights.pt"
 
 _UNREADABLE = (AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError, UnpicklingError, ValueError)
-"""What torch raises over a file that is damaged or holds something else."""
+"""The errors that torch raises for a file that is damaged or contains something else."""
 
 
 def load_network(blueprint: Blueprint, folder: Path) -> nn.Module:
     """The network of a blueprint with the weights in a folder, on the CPU, in evaluation mode.
 
     Raises:
-        ValueError: if the weights are missing or damaged, or another network's; in one line.
+        ValueError: if the weights are missing or damaged, or belong to another network; in one line.
     """
     network = blueprint.build()
     try:

@@ -1,4 +1,4 @@
-"""What a network is measured under: clean images, corruptions at their severities, shift sets. Free of torch."""
+"""The conditions of a measurement: clean images, corruptions at their severities, shift sets. Free of torch."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _Case = TypeVar("_Case", bound=_Named)
 
 @dataclass(frozen=True)
 class Battery:
-    """All conditions of a measurement, with the seed of their draws."""
+    """All conditions of a measurement, with the seed of their random draws."""
 
     conditions: tuple[Condition, ...]
     seed: int
 
     strengths: SeverityTable = field(default_factory=default_strengths)
-    """How strong each corruption is at severity 1 to 5."""
+    """The strength of each corruption at severity 1 to 5."""
 
     has_gate: bool = True
-    """Whether a network that is measured on clean images is also looked at for being broken."""
+    """Whether a network that is measured on clean images is also checked for degeneracy."""
 
     num_cases: int = 0
     """How many cases are corrupted, and how many of every shift set are measured; 0 for all. Clean images of cases like
@@ -48,7 +48,7 @@ class Battery:
         return tuple(dict.fromkeys(item.corruption for item in self.conditions if item.corruption != CLEAN))
 
     def choose_cases(self, cases: Sequence[_Case], condition: Condition) -> list[_Case]:
-        """The cases that are measured under a condition, in the order given: the same for every network."""
+        """The cases to measure under a condition, in their given order: the same for every network."""
         return list(cases) if condition == CLEAN_CONDITION else draw_subset(cases, self.num_cases, self.seed)
 
     @classmethod
@@ -69,10 +69,10 @@ class Battery:
 
 
 def draw_subset(cases: Sequence[_Case], number: int, seed: int) -> list[_Case]:
-    """So many of the cases, or all if the number is 0 or no less; drawn by name, and in the order given.
+    """A number of the cases, drawn by name, in their given order; all if the number is 0 or at least their count.
 
-    One case of every domain comes first, so that none is missed by a worst group over domains. A smaller number draws
-    a part of what a larger one does.
+    One case of every domain is drawn first, so that the worst group over domains covers every domain. A smaller number
+    draws a subset of what a larger one does.
     """
     if not 0 < number < len(cases):
         return list(cases)
@@ -84,15 +84,15 @@ def draw_subset(cases: Sequence[_Case], number: int, seed: int) -> list[_Case]:
 
 
 def to_conditions(shifts: Sequence[str]) -> list[Condition]:
-    """Every shift set on its untouched images."""
+    """Every shift set with its uncorrupted images."""
     return [Condition(CLEAN, 0, shift) for shift in shifts]
 
 
 def choose_quick(corruptions: Sequence[str], severities: Sequence[int], seed: int) -> list[Condition]:
     """Every corruption at one severity: a small part of the battery that is the same for all trials of a study.
 
-    The seed decides which corruption gets which severity; all severities are met as evenly as possible. As one
-    severity of a corruption has its whole weight, the part is harder than the whole, and alike for all trials.
+    The seed assigns severities to corruptions, as evenly as possible. One severity of a corruption gets its whole
+    weight, so this part is harder than the whole battery, and equally so for all trials.
     """
     drawn = sorted(corruptions, key=lambda name: derive_seed("quick severity", name, seed))
     levels = sorted(severities)

@@ -1,7 +1,7 @@
-"""What a segmentation search makes as good as it can, read off the rows of single cases. Free of torch.
+"""The objectives of a segmentation search, computed from the rows of single cases. Free of torch.
 
-Accuracy is the mean score on untouched images of cases like those in training. Robustness is made of the scores on
-corrupted images and on shift sets, in one of the ways that `robustness.py` holds; which of them count is the same for
+Accuracy is the mean score on clean images of cases like those in training. Robustness is computed from the scores on
+corrupted images and on shift sets, in one of the ways of `robustness_kinds.py`; which of them count is the same for
 every trial of a study.
 """
 
@@ -24,7 +24,7 @@ ACCURACY = "accuracy"
 
 
 class RobustnessOver(StrEnum):
-    """Which changed images count towards robustness; lower-case names, as the config is written."""
+    """Which changed images count towards robustness; lower-case names, as in the config."""
 
     all = "all"
     corruptions = "corruptions"
@@ -40,39 +40,39 @@ _COUNTED: Mapping[RobustnessOver, str] = {
 
 @dataclass(frozen=True)
 class RobustnessRule:
-    """How the rows of a network become the objective robustness: the same for every trial of a study."""
+    """How the objective robustness is computed from the rows of a network: the same for every trial of a study."""
 
     kind: Robustness = Robustness.weighted_mean
-    """Which number."""
+    """The function that computes it."""
 
     over: RobustnessOver = RobustnessOver.all
     """Whether corruptions count, or shift sets, or both."""
 
     excluded: tuple[str, ...] = ()
-    """Corruptions that are measured and do not count, because training may show them."""
+    """Corruptions that are measured but do not count, because training may show them."""
 
     reference: ErrorTable = field(default_factory=dict, hash=False)
-    """The errors of the reference network, for `mean_corruption_error` alone."""
+    """The errors of the reference network, only for `mean_corruption_error`."""
 
     def counts(self, condition: Condition) -> bool:
-        """True if robustness is made of what is measured under the condition."""
+        """True if the scores under this condition count towards robustness."""
         if condition.shift:
             return self.over is not RobustnessOver.corruptions and condition.corruption == CLEAN
         return self.counts_corruption(condition.corruption)
 
     def counts_corruption(self, corruption: str) -> bool:
-        """True if robustness is made of the scores under this corruption."""
+        """True if the scores under this corruption count towards robustness."""
         is_counted = corruption != CLEAN and corruption not in self.excluded
         return is_counted and self.over is not RobustnessOver.shifts
 
     def define(self, measure: Measure) -> Objective:
-        """The objective in terms of a measure that is at best 1 and at worst 0."""
+        """The objective in terms of a measure between 0, the worst, and 1, the best."""
         out = f" other than {', '.join(self.excluded)}" if self.excluded and self.over != RobustnessOver.shifts else ""
         errors = {condition: error for condition, error in self.reference.items() if self.counts(condition)}
         return ROBUSTNESS_KINDS[self.kind].define(measure, errors, _COUNTED[self.over] + out)
 
     def measure(self, rows: Iterable[CaseScore], metric: str) -> float:
-        """The number in terms of a metric.
+        """Robustness in terms of a metric.
 
         Raises:
             ValueError: if no row counts.
@@ -83,7 +83,7 @@ class RobustnessRule:
         return float(self.measure_draws(table, table.once)[0])
 
     def measure_draws(self, scores: ScoreTable, times: Times) -> Float[np.ndarray, " draws"]:
-        """The number of every draw of cases.
+        """Robustness in every draw of cases.
 
         Args:
             scores: Of one network, with at least one condition that counts.
@@ -93,7 +93,7 @@ class RobustnessRule:
 
 
 def define_objectives(measure: Measure, rule: RobustnessRule | None = None) -> tuple[Objective, Objective]:
-    """Accuracy and robustness in terms of a measure that is at best 1 and at worst 0; accuracy's unit says which."""
+    """Accuracy and robustness in terms of a measure between 0, the worst, and 1, the best; accuracy's unit names it."""
     clean = f"Mean {measure.unit} on clean images, over cases and foreground classes."
     accuracy = Objective(ACCURACY, measure.unit, measure.direction, reference=0.0, description=clean)
     return accuracy, (rule or RobustnessRule()).define(measure)
@@ -106,12 +106,12 @@ def summarise(rows: Sequence[CaseScore], measure: Measure, rule: RobustnessRule 
 
 
 def measure_draws(scores: ScoreTable, times: Times, rule: RobustnessRule) -> dict[str, Float[np.ndarray, " draws"]]:
-    """Both objectives of every draw of cases, by name.
+    """Both objectives in every draw of cases, by name.
 
     Args:
         scores: Of one network, with clean images and at least one condition that counts towards robustness.
-        times: How often every case counts; once each gives what `summarise` does.
-        rule: How scores become robustness.
+        times: How often every case counts; once each gives the same as `summarise`.
+        rule: Computes robustness from scores.
     """
     return {ACCURACY: _average_clean(scores, times), ROBUSTNESS: rule.measure_draws(scores, times)}
 
@@ -119,7 +119,7 @@ def measure_draws(scores: ScoreTable, times: Times, rule: RobustnessRule) -> dic
 def measure_accuracy(rows: Iterable[CaseScore], metric: str = DICE.name) -> float:
     """Mean of the clean scores in one metric, over cases and foreground classes; in [0, 1], higher is better.
 
-    Cases of shift sets do not enter.
+    Cases of shift sets do not count.
 
     Raises:
         ValueError: if no row is clean.
@@ -139,13 +139,13 @@ def measure_robustness(rows: Iterable[CaseScore], metric: str = DICE.name, rule:
     return (rule or RobustnessRule()).measure(rows, metric)
 
 
-def name_objectives(rows: Iterable[CaseScore], metric: str, rule: RobustnessRule) -> list[CaseScore]:
-    """The rows, each with the objective that is made of it, or '': so that numbers of a front can be traced."""
+def add_objective_names(rows: Iterable[CaseScore], metric: str, rule: RobustnessRule) -> list[CaseScore]:
+    """The rows, each with the name of the objective that uses it, or '', so that objectives can be traced to rows."""
     return [replace(row, objective=_find_objective(row, metric, rule)) for row in rows]
 
 
 def select_means(rows: Iterable[CaseScore], metric: str) -> list[CaseScore]:
-    """The rows of one metric that stand for all foreground classes of a case."""
+    """The rows of one metric that are means over all foreground classes of a case."""
     return [row for row in rows if row.metric == metric and row.label == MEAN]
 
 

@@ -1,4 +1,4 @@
-"""The errors of a reference network, which the mean corruption error divides by. Free of torch.
+"""The errors of a reference network, by which the mean corruption error divides. Free of torch.
 
 A study keeps them in its config, so that it never needs the reference again:
 
@@ -21,7 +21,7 @@ _HOW = "task.reference=STUDY/cases/trial-00000-validation.parquet"
 
 @dataclass
 class ReferenceErrors:
-    """1 - the mean score of a reference network, as a config holds it; empty if there is none."""
+    """1 - the mean score of a reference network, as part of a config; empty if there is none."""
 
     corruptions: dict[str, dict[int, float]] = field(default_factory=dict)
     """By corruption and severity."""
@@ -55,24 +55,24 @@ class ReferenceErrors:
 
 
 def parse_errors(lines: Iterable[str]) -> dict[Condition, float]:
-    """The errors in lines of text, which studies kept before: 'gaussian_blur 2: 0.125', 'shift fluo_520: 0.31'.
+    """The errors in lines of text, as older studies have them: 'gaussian_blur 2: 0.125', 'shift fluo_520: 0.31'.
 
     Raises:
-        ValueError: for a line that does not read so.
+        ValueError: for a line of another form.
     """
     return dict(_parse(line) for line in lines)
 
 
 def check_errors(kind: Robustness, errors: ErrorTable, conditions: Sequence[Condition]) -> list[str]:
-    """Everything that is wrong with the errors of a reference, a line each.
+    """Everything that is wrong with the errors of a reference, one line each.
 
     Args:
-        kind: How robustness is made.
-        errors: Those that are known; none if no reference was named.
+        kind: The kind of robustness.
+        errors: The known errors; empty if no reference was named.
         conditions: What counts towards robustness.
     """
     if kind is not Robustness.mean_corruption_error:
-        return ["task.reference is for task.robustness=mean_corruption_error alone; leave it out"] if errors else []
+        return ["task.reference is only for task.robustness=mean_corruption_error; leave it out"] if errors else []
     if not errors:
         return [
             "task.robustness=mean_corruption_error divides by the errors of a reference network; name the file of its "
@@ -81,7 +81,7 @@ def check_errors(kind: Robustness, errors: ErrorTable, conditions: Sequence[Cond
     missing = [condition.describe() for condition in conditions if condition not in errors]
     if missing:
         return [
-            f"the rows of task.reference must hold everything that counts, but they lack {', '.join(missing)}; measure "
+            f"the rows of task.reference must cover everything that counts, but lack {', '.join(missing)}; measure "
             "the reference with the same task.corruptions, task.severities and data.shift, as `paretoseg rescore` does"
         ]
     sums = dict.fromkeys((condition.change for condition in conditions), 0.0)
@@ -102,5 +102,5 @@ def _parse(line: str) -> tuple[Condition, float]:
     except ValueError:
         colon = ""
     if not colon:
-        raise ValueError(f"a line reads 'gaussian_blur 2: 0.125', got {line!r}")
+        raise ValueError(f"a line must read like 'gaussian_blur 2: 0.125', got {line!r}")
     return condition, error

@@ -1,10 +1,10 @@
-"""The ways in which scores on changed images become one number: a function each. Free of torch.
+"""The kinds of robustness: functions that compute one number from the scores on changed images. Free of torch.
 
-A *change* is a corruption or a shift set. All kinds but the last are absolute: what a network loses against its own
-clean score is reported and never optimised, as a network that is bad everywhere loses nothing.
+A *change* is a corruption or a shift set. All kinds but the last are absolute: the drop of a network from its own clean
+score is reported and never optimised, because a network that is bad everywhere has no drop.
 
-Each takes how often every case counts, in as many ways as there are rows, and gives a number a row: one row of ones for
-the number itself, a row a draw for its interval.
+Each function takes rows of case counts, which say how often every case counts, and returns one number for each row. A
+row of ones gives the robustness itself; one row per bootstrap draw gives its interval.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ ErrorTable: TypeAlias = Mapping[Condition, float]
 """1 - the mean score of a reference network under every condition but the clean one."""
 
 Times: TypeAlias = Float[np.ndarray, "draws cases"]
-"""How often every case counts, in as many ways as there are rows."""
+"""How often every case counts, one row for each draw."""
 
 
 class Robustness(StrEnum):
-    """How scores on changed images become one number; lower-case names, as the config is written."""
+    """How one number is computed from scores on changed images; lower-case names, as in the config."""
 
     weighted_mean = "weighted_mean"
     worst_corruption = "worst_corruption"
@@ -61,21 +61,21 @@ def average_changes(scores: ScoreTable, times: Times, _: ErrorTable) -> Float[np
 def find_worst_change(scores: ScoreTable, times: Times, _: ErrorTable) -> Float[np.ndarray, " draws"]:
     """The lowest severity-weighted mean score over changes, in [0, 1], higher is better.
 
-    As the worst case over corruptions in SemSegBench (arXiv 2505.18015).
+    Source: the worst case over corruptions in SemSegBench (arXiv 2505.18015).
     """
     return _find_lowest(_weigh_severities(scores.conditions, scores.average(times)))
 
 
 def find_percentile(scores: ScoreTable, times: Times, _: ErrorTable) -> Float[np.ndarray, " draws"]:
-    """The 5th percentile over cases of what `average_changes` gives for the case alone, in [0, 1], higher is better.
+    """The 5th percentile over cases of `average_changes` for the case alone, in [0, 1], higher is better.
 
-    Linear between the order statistics, as NumPy does it (type 7 of Hyndman & Fan, The American Statistician 1996).
+    Linear between the order statistics, as in NumPy (type 7 of Hyndman & Fan, The American Statistician 1996).
     """
     values, upto = _rank_cases(scores, times)
     last = upto[:, -1] - 1.0
     place = last * TAIL_PERCENT / 100
     lower = np.floor(place)
-    # The first case up to which more than k cases count is number k from 0.
+    # Case number k, counted from 0, is the first one up to which more than k cases count.
     below, above = (
         values[(upto > number[:, None]).argmax(axis=1)] for number in (lower, np.minimum(lower + 1.0, last))
     )
@@ -83,7 +83,7 @@ def find_percentile(scores: ScoreTable, times: Times, _: ErrorTable) -> Float[np
 
 
 def average_tail(scores: ScoreTable, times: Times, _: ErrorTable) -> Float[np.ndarray, " draws"]:
-    """The mean over the worst 5 percent of the cases, at least one, of what `average_changes` gives for the case alone.
+    """The mean over the worst 5 percent of the cases, at least one, of `average_changes` for the case alone.
 
     In [0, 1], higher is better. Of n cases, the ceil(0.05 n) worst count, so up to 20 cases it is the worst one.
     Conditional value at risk (Rockafellar & Uryasev, Journal of Risk 2000) of equally likely cases.
@@ -95,10 +95,10 @@ def average_tail(scores: ScoreTable, times: Times, _: ErrorTable) -> Float[np.nd
 
 
 def find_worst_group(scores: ScoreTable, times: Times, errors: ErrorTable) -> Float[np.ndarray, " draws"]:
-    """The lowest of what `average_changes` gives for every group alone, in [0, 1], higher is better.
+    """The lowest over groups of `average_changes` for the group alone, in [0, 1], higher is better.
 
-    A group is a domain among the corrupted images, or a shift set (worst-group score, Sagawa et al., ICLR 2020). One
-    of which no case counts is left out.
+    A group is a domain among the corrupted images, or a shift set (worst-group score, Sagawa et al., ICLR 2020). A
+    group without a case that counts is left out.
     """
     groups = [(case.shift, "" if case.shift else case.domain) for case in scores.cases]
     members = [np.array([group == one for group in groups], dtype=float) for one in sorted(set(groups))]
@@ -113,9 +113,9 @@ def average_relative_errors(scores: ScoreTable, times: Times, errors: ErrorTable
     1 means as many errors as the reference makes.
 
     Args:
-        scores: What was measured.
+        scores: The scores that count.
         times: How often every case counts.
-        errors: The reference's errors; must hold all conditions of the table, and not be 0 for a whole change.
+        errors: The reference's errors; must have all conditions of the table, and not be 0 for a whole change.
     """
     own = 1.0 - scores.average(times)
     is_known = ~np.isnan(own)
@@ -126,24 +126,23 @@ def average_relative_errors(scores: ScoreTable, times: Times, errors: ErrorTable
 
 @dataclass(frozen=True)
 class RobustnessKind:
-    """One way to robustness: its function, and what its number says."""
+    """One kind of robustness: its function, and the meaning of its number."""
 
     measure: Callable[[ScoreTable, Times, ErrorTable], Float[np.ndarray, " draws"]]
-    """From the scores that count, how often every case does, and the errors of a reference network to the numbers."""
+    """Computes the numbers from the scores that count, case counts, and the errors of a reference network."""
 
     description: str
-    """What the number says, with {unit} for the unit of the score."""
-
+    """The meaning of the number, with {unit} for the unit of the score."""
     source: str
-    """Where it is from."""
+    """The publication that it is from."""
 
     is_relative_error: bool = False
     """True if it is a ratio of errors, of which lower is better; else it is a score, of which higher is better."""
 
     def define(self, measure: Measure, errors: ErrorTable, counted: str) -> Objective:
-        """The objective in terms of a measure; `counted` says which images count.
+        """The objective in terms of a measure; `counted` describes the images that count.
 
-        The worst value that still counts is 0 for scores, and for ratios that of a network whose scores are all 0.
+        The reference is 0 for scores; for ratios it is the value of a network whose scores are all 0.
         """
         text = f"{self.description.format(unit=measure.unit)}; over {counted} ({self.source})."
         if not self.is_relative_error:
@@ -212,7 +211,7 @@ def _find_lowest(values: Float[np.ndarray, "draws items"]) -> Float[np.ndarray, 
 def _rank_cases(
     scores: ScoreTable, times: Times
 ) -> tuple[Float[np.ndarray, " known"], Float[np.ndarray, "draws known"]]:
-    """What `average_changes` gives for every case alone, worst first, and how many cases count up to each.
+    """`average_changes` for every case alone, worst first, and how many cases count up to each.
 
     Cases that were not measured are left out.
     """

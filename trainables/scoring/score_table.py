@@ -1,7 +1,7 @@
-"""The scores of one network as a table: a row a case, a column a condition. Free of torch.
+"""The scores of one network as a table: one row per case, one column per condition. Free of torch.
 
-Every number of a network is made of such a table and of how often each case counts: once for the number itself, as
-often as it was drawn for an interval. So there is one formula for both.
+Every result of a network is computed from such a table and from how often each case counts: once for the result itself,
+as often as it was drawn for an interval. So one formula serves both.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from paretoseg.trainables.trainable import CaseScore, Condition
 
 
 class ScoredCase(NamedTuple):
-    """Which case a row of the table is."""
+    """The case of a row of the table."""
 
     shift: str
     """Name of the shift set that it is in, or '' for a case like those in training."""
@@ -26,7 +26,7 @@ class ScoredCase(NamedTuple):
     """Unique within its dataset."""
 
     domain: str
-    """Where it comes from."""
+    """Its origin: site, scanner, blend level."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +40,11 @@ class ScoreTable:
 
     @property
     def once(self) -> Float[np.ndarray, "1 cases"]:
-        """Every case counted once: what the number of a network is made of."""
+        """Counts every case once, for the result itself."""
         return np.ones((1, len(self.cases)))
 
     def select(self, is_kept: Callable[[Condition], bool]) -> ScoreTable:
-        """The columns of some conditions; all cases stay, in their order."""
+        """The table with some of the conditions only; all cases stay, in their order."""
         places = [place for place, condition in enumerate(self.conditions) if is_kept(condition)]
         return ScoreTable(self.cases, tuple(self.conditions[place] for place in places), self.values[:, places])
 
@@ -52,7 +52,7 @@ class ScoreTable:
         """The mean over cases under every condition.
 
         Args:
-            times: How often each case counts, in as many ways as there are rows.
+            times: How often each case counts, one row for each draw.
 
         Returns:
             NaN where no case that counts was measured.
@@ -62,7 +62,7 @@ class ScoreTable:
 
 
 def tabulate(rows: Iterable[CaseScore]) -> ScoreTable:
-    """The table of the rows of one network and metric, one a case and condition."""
+    """The table of the rows of one network and metric, with one row for each case and condition."""
     known = {(ScoredCase(row.shift, row.case, row.domain), row.condition): row.value for row in rows}
     cases = sorted({case for case, _ in known})
     conditions = sorted({condition for _, condition in known})
@@ -81,5 +81,5 @@ def divide(sums: Float[np.ndarray, "*shape"], counts: Float[np.ndarray, "*shape"
 
 
 def average_known(values: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, " rows"]:
-    """The mean of every row over what is not NaN; NaN where all is."""
+    """The mean of every row over the values that are not NaN; NaN if all are."""
     return divide(np.nansum(values, axis=1), (~np.isnan(values)).sum(axis=1).astype(float))

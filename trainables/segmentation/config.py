@@ -1,4 +1,4 @@
-"""The segmentation task as a config names it: its settings, and the task that they build. Free of torch."""
+"""The config of the segmentation task: its settings, and the task that they build. Free of torch."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from paretoseg.trainables.trainable import CaseScore, SplitRow
 
 @dataclass(unsafe_hash=True)
 class SegmentationConfig(SegmentationSettings, TaskConfig):
-    """Budget and measurement of a trial, as a config names them."""
+    """Budget and measurement of a trial, as keys of the config."""
 
     def locate_calibration(self, data: DataConfig) -> Path | None:
-        """The file of the calibration that a study on this data begins with, or None."""
+        """The file of the calibration that a new study on this data uses, or None."""
         return locate_calibration(self.calibration, root=data.root, shipped=data.shipped_calibration)
 
     def build(self, data: DataConfig, space: SearchSpace | None = None) -> SegmentationTask:
-        """The task on this data; its settings hold corruptions instead of presets, and strengths instead of files."""
+        """The task on this data; in its settings, presets are replaced by corruptions, and files by strengths."""
         calibration = None if self.strengths else self.locate_calibration(data)
         settings = replace(
             self,
@@ -40,12 +40,12 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
 
     @property
     def matched_by(self) -> str:
-        """The key whose number the widths of networks follow from, or '' if the width is searched."""
+        """The key that determines the widths of networks, or '' if the width is searched."""
         size = self.match_parameters, self.match_flops
         return "task.match_parameters" if size[0] > 0 else "task.match_flops" if size[1] > 0 else ""
 
     def settle(self, data: DataConfig) -> SegmentationConfig:
-        """With the strengths in it that a new study keeps: those asked for or calibrated, then defaults of its battery.
+        """The config with all strengths that a new study keeps: those set or calibrated, then defaults of its battery.
 
         Raises:
             ValueError: if the calibration cannot be read, or strengths do not fit.
@@ -55,10 +55,10 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
         return replace(self, strengths=_to_lists({**measured, **asked}))
 
     def settle_reference(self, read_rows: Callable[[Path], Sequence[CaseScore]]) -> SegmentationConfig:
-        """With the errors of the reference network in it, if one is named and they are not there yet.
+        """The config with the errors of the reference network, if one is named and its errors are not set yet.
 
         Raises:
-            ValueError: if the file is missing or holds no such rows.
+            ValueError: if the file is missing or has no such rows.
         """
         if not self.reference or self.reference_errors.table:
             return self
@@ -66,7 +66,7 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
         try:
             rows = read_rows(Path(self.reference).expanduser())
         except OSError:
-            raise ValueError(f"{what}, but '{self.reference}' is none") from None
+            raise ValueError(f"{what}, but '{self.reference}' is not one") from None
         except ValueError as error:
             raise ValueError(f"{what}; '{self.reference}': {error}") from None
         errors = to_errors(rows, self.metric)
@@ -78,11 +78,11 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
         return replace(self, reference_errors=ReferenceErrors.of(errors))
 
     def without_files(self) -> SegmentationConfig:
-        """With the default strengths: a calibration lies where the search will run."""
+        """The config with the default strengths: a calibration is on the machine where the search will run."""
         return replace(self, calibration=NONE)
 
     def notes(self, data: DataConfig, rows: Sequence[SplitRow]) -> list[str]:
-        """What a user should know of the calibration that a new study begins with, a line each."""
+        """Notes for the user on the calibration that a new study uses, one line each."""
         path = self.locate_calibration(data)
         return describe_fit(path, expand_corruptions(self.corruptions), rows) if path else []
 

@@ -87,11 +87,11 @@ class ReferenceNetwork:
     degenerate: str
     """Why the network counts as degenerate; '' if it does not."""
 
-    def lose(self, corruption: str, strength: float) -> float:
+    def measure_loss(self, corruption: str, strength: float) -> float:
         """Dice points lost at a strength (0 to 100, higher is worse); every case has the same draw at all strengths."""
         return self._lose(corruption, (strength, strength, strength, strength, strength), [_MIDDLE])[0]
 
-    def lose_by_severity(self, corruption: str, strengths: Strengths) -> list[float]:
+    def measure_losses(self, corruption: str, strengths: Strengths) -> list[float]:
         """Dice points lost at severities 1 to 5 of these strengths, with the draws that a search uses there."""
         return self._lose(corruption, strengths, range(1, NUM_SEVERITIES + 1))
 

@@ -1,7 +1,7 @@
 """The settings of the segmentation task, and what follows from them for a trial. Free of torch.
 
-How long a trial trains, what it is measured on, and which numbers are made of that. `config.py` adds what the search
-needs before it starts.
+They decide how long a trial trains, on what it is measured, and how objectives are computed. `config.py` adds what the
+search needs before it starts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _Value = TypeVar("_Value")
 
 
 class Precision(StrEnum):
-    """What a network computes in while it is trained; lower-case names, as the config is written."""
+    """The number format of training; lower-case names, as in the config."""
 
     auto = "auto"
     float32 = "float32"
@@ -41,7 +41,7 @@ class Precision(StrEnum):
 class SegmentationSettings:
     """How long networks are trained and on what they are measured. Hashable by value, and picklable.
 
-    Not frozen, and with lists, because the config reader needs it so; do not change settings once they are in use.
+    Not frozen, and with lists, because the config reader requires it; do not change settings once they are in use.
     """
 
     num_steps: int = 4
@@ -71,7 +71,7 @@ class SegmentationSettings:
     """Number of weights that the width is chosen for, so that all networks are of one size; 0 to search the width."""
 
     match_flops: int = 0
-    """The same by operations of one window of the training patch, counted as the cost `flops`; one of both at most."""
+    """As `match_parameters`, for operations of one window of the training patch (cost `flops`); set at most one."""
 
     robustness: Robustness = Robustness.weighted_mean
     """How scores on changed images become the objective robustness."""
@@ -80,13 +80,14 @@ class SegmentationSettings:
     """What counts towards robustness: corruptions, shifts (the shift sets of the data), or all."""
 
     trained_corruptions: TrainedCorruptions = TrainedCorruptions.exclude
-    """Whether corruptions that the space lets some trial meet in training count, for all trials: exclude, include."""
+    """Whether corruptions that the space lets some trial see in training count, for all trials: exclude, include."""
 
     reference: str = ""
-    """File of rows of the network that `mean_corruption_error` compares with."""
+    """File with the rows of the network that `mean_corruption_error` compares with."""
 
     reference_errors: ReferenceErrors = field(default_factory=ReferenceErrors, hash=False)
-    """Its errors, by corruption and severity, and by shift set; a study keeps them here and reads no file again."""
+    """Its errors, by corruption and severity, and by shift set; a study keeps them here and never reads the file again.
+    """
 
     num_quick_cases: int = 4
     """Validation cases that the quick measurement after every step looks at, and as many of every shift set."""
@@ -95,24 +96,24 @@ class SegmentationSettings:
     """Validation cases that are corrupted when a trial ends, and as many of every shift set; 0 for all of them."""
 
     battery_seed: int = 0
-    """Decides the draws of the corruptions, together with case, corruption and severity."""
+    """Seed of the random draws of corruptions, which also depend on case, corruption and severity."""
 
     calibration: str = AUTO
-    """Whose strengths a study begins with: a file of `paretoseg calibrate`, the name of a shipped one, none for the
-    defaults, or auto: `calibration.json` in `data.root`, else what is shipped for the data, else the defaults.
+    """The calibration that a new study uses: a file of `paretoseg calibrate`, the name of a shipped one, none for the
+    defaults, or auto: `calibration.json` in `data.root`, else the one shipped for the data, else the defaults.
     """
 
     strengths: dict[str, list[float]] = field(default_factory=dict, hash=False)
-    """Strengths at severity 1 to 5, by corruption; a study keeps all of its own here and reads no file again."""
+    """Strengths at severity 1 to 5, by corruption; a study keeps all of its own here and never reads a file again."""
 
     metric: ObjectiveMetric = ObjectiveMetric.dice
-    """What accuracy and robustness are made of: dice or nsd (surface Dice)."""
+    """The metric of accuracy and robustness: dice or nsd (surface Dice)."""
 
     surface_metrics: SurfaceMetrics = SurfaceMetrics.clean
     """On which images NSD and HD95 are measured besides Dice: clean, all or none."""
 
     nsd_tolerance_mm: float = 1.0
-    """How far two surfaces may lie apart and still count as equal in NSD, in millimetres."""
+    """Largest distance at which two surfaces count as equal in NSD, in millimetres."""
 
     def number_findings(self) -> list[str]:
         """What is wrong with single numbers, each with its key."""
@@ -143,25 +144,25 @@ class SegmentationSettings:
 
     @property
     def network_size(self) -> NetworkSize:
-        """What the widths of networks are chosen for."""
+        """The size that the widths of networks are chosen to match."""
         return NetworkSize(self.match_parameters, self.match_flops)
 
     @property
     def severity_table(self) -> SeverityTable:
-        """How strong each corruption is at severity 1 to 5."""
+        """The strength of each corruption at severity 1 to 5."""
         own = {name: check_strengths(name, values) for name, values in self.strengths.items()}
         return {**default_strengths(), **own}
 
     def find_uncounted(self, exposure: Collection[str]) -> dict[str, str]:
-        """The corruptions that are measured and do not count towards robustness, each with the reason.
+        """The corruptions that are measured but do not count towards robustness, each with the reason.
 
         Args:
-            exposure: The families of image changes that some candidate of the study meets in training.
+            exposure: The families of image changes that some candidate of the study sees in training.
         """
         return find_uncounted(self.corruptions, exposure, self.trained_corruptions)
 
     def define_rule(self, exposure: Collection[str]) -> RobustnessRule:
-        """How rows become robustness: the same for every trial.
+        """The rule that computes robustness from rows: the same for every trial.
 
         Args:
             exposure: As for `find_uncounted`.
@@ -178,7 +179,7 @@ class SegmentationSettings:
 
         Args:
             shifts: Names of the shift sets of the data.
-            split: Where the cases are from: of test cases, all are corrupted, as a search ends with few networks.
+            split: Of the cases. All test cases are corrupted, because only the few networks of the front are tested.
         """
         return Battery.of(
             self.corruptions,
@@ -192,7 +193,7 @@ class SegmentationSettings:
     def quick_battery(self, rule: RobustnessRule, shifts: Sequence[str] = ()) -> Battery:
         """The part of the battery that is measured after every step: the same for all trials of a study.
 
-        Of what counts towards robustness, every corruption at one severity and every shift set.
+        It has every corruption that counts, at one severity, and every shift set that counts.
         """
         counted = [name for name in self.corruptions if rule.counts_corruption(name)]
         sets = () if rule.over is RobustnessOver.corruptions else shifts
@@ -204,7 +205,7 @@ class SegmentationSettings:
         return draw_subset(cases, self.num_quick_cases, self.battery_seed)
 
     def scoring(self, dataset: Dataset) -> Scoring:
-        """How masks of this dataset are compared with their references."""
+        """How masks of this dataset are scored against their references."""
         return Scoring(
             dataset.class_names, dataset.spacing_mm, self.metric, self.surface_metrics, self.nsd_tolerance_mm
         )
@@ -214,7 +215,7 @@ class SegmentationSettings:
         return max(1, round(self.nominal_batch_size(recipe.patch, spatial_dims) * recipe.batch_factor))
 
     def iterations(self, recipe: Recipe, spatial_dims: int) -> int:
-        """Optimiser iterations of a step: fewer with larger batches, so that a step sees as many pixels with any."""
+        """Optimiser iterations of a step: fewer with larger batches, so that every step sees as many pixels."""
         share = self.nominal_batch_size(recipe.patch, spatial_dims) / self.batch_size(recipe, spatial_dims)
         return max(1, round(self.iterations_per_step * share))
 
@@ -225,7 +226,7 @@ class SegmentationSettings:
 
 
 def _find_refused(values: Sequence[_Value], check: Callable[[_Value], None]) -> Iterator[str]:
-    """Why values are refused, one text for each that is."""
+    """The reasons for refused values, one for each."""
     for value in values:
         try:
             check(value)

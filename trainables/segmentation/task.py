@@ -47,7 +47,7 @@ estimate; time of training, and of the complete measurement on validation cases.
 
 @dataclass(frozen=True)
 class SegmentationTask:
-    """Accuracy versus robustness of segmentation networks on one dataset, as a search asks for it.
+    """Accuracy versus robustness of segmentation networks on one dataset, as a `Task`.
 
     Hashable and picklable.
     """
@@ -55,10 +55,10 @@ class SegmentationTask:
     settings: SegmentationSettings
     data: DataConfig
     exposure: tuple[str, ...] = ()
-    """The families of image changes that some candidate of the study meets in training."""
+    """The families of image changes that some candidate of the study sees in training."""
 
     def objectives(self) -> tuple[Objective, ...]:
-        """The mean of the metric on clean images, and robustness as the rule says."""
+        """The mean of the metric on clean images, and robustness by the rule."""
         return define_objectives(MEASURES[self.metric], self.rule)
 
     def cost_names(self) -> tuple[str, ...]:
@@ -67,17 +67,17 @@ class SegmentationTask:
 
     @property
     def network_size(self) -> NetworkSize:
-        """What the widths of networks are chosen for."""
+        """The size that the widths of networks are chosen to match."""
         return self.settings.network_size
 
     @property
     def metric(self) -> ObjectiveMetric:
-        """What accuracy and robustness are made of."""
+        """The metric of accuracy and robustness."""
         return self.settings.metric
 
     @property
     def rule(self) -> RobustnessRule:
-        """How rows become robustness: the same for every trial."""
+        """The rule that computes robustness from rows: the same for every trial."""
         return self.settings.define_rule(self.exposure)
 
     def battery(self, shifts: Sequence[str] = (), split: Split = Split.VALIDATION) -> Battery:
@@ -85,11 +85,11 @@ class SegmentationTask:
         return self.settings.battery(shifts, split)
 
     def scoring(self, dataset: Dataset) -> Scoring:
-        """How masks of this dataset are compared with their references."""
+        """How masks of this dataset are scored against their references."""
         return self.settings.scoring(dataset)
 
     def training_settings(self) -> list[int | str]:
-        """What decides the weights of a trained network, besides data, candidate, size and seed."""
+        """The settings that decide the weights of a trained network, besides data, candidate, size and seed."""
         settings = self.settings
         return [settings.num_steps, settings.iterations_per_step, settings.pixels_per_batch, settings.precision.value]
 
@@ -109,10 +109,10 @@ class SegmentationTask:
         return replace(self, settings=least)
 
     def check(self) -> None:
-        """Looks at settings and data.
+        """Checks settings and data.
 
         Raises:
-            ValueError: with all findings in one message, one a line.
+            ValueError: with all findings in one message, one per line.
         """
         findings = [*self.settings.number_findings(), *self._counting_findings(), *self.data.findings()]
         if findings:
@@ -123,10 +123,10 @@ class SegmentationTask:
         return self.data.split_rows()
 
     def notes(self, space: SearchSpace) -> list[str]:
-        """What a user should know before the search begins, a line each.
+        """Notes for the user before the search starts, one line each.
 
-        The shift sets, small images next to the largest patch, what of the battery training may give away, and whether
-        measuring takes longer than training.
+        They describe the shift sets, images smaller than the largest patch, corruptions that training may have shown,
+        and whether measuring takes longer than training.
         """
         dataset = load_once(self.data)
         patches = sorted({int(space.domains["patch"].from_unit(unit / 16)) for unit in range(17)})
@@ -140,7 +140,7 @@ class SegmentationTask:
         return [*describe_shift_sets(dataset), *small, *uncounted, *leaking, *simulated, *costly]
 
     def warm_up(self) -> None:
-        """Imports torch, MONAI and the training loop, for a process that does nothing but trials."""
+        """Imports torch, MONAI and the training loop, in a process that only runs trials."""
         from paretoseg.trainables.segmentation.lean_monai import import_monai  # late, see `build`
 
         import_monai()
@@ -148,20 +148,20 @@ class SegmentationTask:
 
     def build(self, assignment: Assignment) -> SegmentationTrainable:
         """The network of a candidate, ready to train."""
-        # Imported late: the driver composes, checks and pickles tasks without paying for torch.
+        # Imported late: the driver composes, checks and pickles tasks without importing torch.
         from paretoseg.trainables.segmentation.trial import SegmentationTrainable
 
         return SegmentationTrainable(self.settings, self.data, self.rule, assignment)
 
     def _predict_shares(self, dataset: Dataset, patches: Sequence[int]) -> list[float]:
-        """For every patch, the time of a complete measurement by the time of training, about."""
+        """For every patch, roughly the time of a complete measurement divided by that of training."""
         measured = count_measured(dataset, self.battery(tuple(dataset.shift)))
         iterations, dims = self.settings.num_steps * self.settings.iterations_per_step, dataset.spatial_dims
         trained = [iterations * self.settings.nominal_batch_size(patch, dims) * patch**dims for patch in patches]
         return [predict_share(measured, patch, pixels) for patch, pixels in zip(patches, trained, strict=True)]
 
     def _counting_findings(self) -> list[str]:
-        """What is wrong with the battery, and with what counts of it."""
+        """What is wrong with the battery, and with the part of it that counts."""
         settings, shifts = self.settings, [name_set(name) for name in self.data.shift]
         uncounted = settings.find_uncounted(self.exposure)
         findings = settings.battery_findings()

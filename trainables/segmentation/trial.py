@@ -37,7 +37,7 @@ from paretoseg.trainables.networks.checkpoint import WEIGHTS_FILE
 from paretoseg.trainables.networks.encoder_decoder import initialise_weights
 from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.measures import MEASURES, Scoring, SurfaceMetrics
-from paretoseg.trainables.scoring.objectives import RobustnessRule, name_objectives, summarise
+from paretoseg.trainables.scoring.objectives import RobustnessRule, add_objective_names, summarise
 from paretoseg.trainables.seeds import derive_seed
 from paretoseg.trainables.segmentation.settings import SegmentationSettings
 from paretoseg.trainables.trainable import (
@@ -151,7 +151,7 @@ class SegmentationTrainable:
         battery = self._settings.battery(tuple(shift), split)
         scores = self._measure(battery, self._dataset.cases(split), shift, self._scoring)
         battery_seconds = time.perf_counter() - start
-        rows = name_objectives(scores.rows, self._settings.metric, self._rule)
+        rows = add_objective_names(scores.rows, self._settings.metric, self._rule)
         image = to_tensor(self._dataset.cases(split)[0].image).to(self._assignment.device)
         costs = measure_costs(self._network, image, self._recipe.patch)
         costs |= {TAKEN_MEMORY: self._train_memory_gb, ESTIMATED_MEMORY: self._estimated_memory_gb}

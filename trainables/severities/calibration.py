@@ -1,8 +1,8 @@
-"""What a calibration found, and the file that keeps it. Free of torch.
+"""The result of a calibration, and its file. Free of torch.
 
-A calibration says at which strengths of each corruption one reference network loses about 2, 5, 10, 20 and 40 Dice
-points: equal severities of different corruptions then harm about equally (after the advice of Boone et al., NeuroImage
-2023, to compare transforms of matched severity). The file keeps what was measured, not what was wished.
+A calibration finds the strengths of each corruption at which one reference network loses about 2, 5, 10, 20 and 40 Dice
+points. Equal severities of different corruptions then do about equal harm (Boone et al., NeuroImage 2023, advise to
+compare transforms of matched severity). The file contains the losses that were measured, not the targets alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Protocol, runtime_checkable
 from paretoseg.spaces.atomic_file import write_atomically
 from paretoseg.spaces.records import decode, encode, parse_json, shorten
 from paretoseg.trainables.severities.levels import LEVELS, Strengths
-from paretoseg.trainables.severities.response import Point, Span, choose_strengths, skip_idle, trace_response
+from paretoseg.trainables.severities.response import Point, Span, choose_strengths, raise_ineffective, trace_response
 from paretoseg.trainables.severities.shipped import list_shipped, locate_shipped
 from paretoseg.trainables.severities.strengths import check_strengths
 from paretoseg.trainables.trainable import SplitRow
@@ -26,57 +26,57 @@ from paretoseg.trainables.trainable import SplitRow
 CALIBRATION_SCHEMA = 1
 
 _BESIDE = ("schema", "targets")
-"""What the file says beside the calibration itself."""
+"""The entries of the file besides the calibration itself."""
 
 TARGETS = (2.0, 5.0, 10.0, 20.0, 40.0)
-"""Dice points that the reference network is to lose at severity 1 to 5; a point is 0.01 Dice."""
+"""Dice points that the reference network should lose at severity 1 to 5; a point is 0.01 Dice."""
 
 _WEAKEST = 1 / 2000
-"""Where a calibration begins to look, as a share of the strongest."""
+"""The weakest strength that a calibration tries, as a share of the strongest."""
 
 _FEW_CASES = 1.5
-"""Dice points by which a loss may miss a small target without a word."""
+"""Dice points by which a loss may miss a small target without a note."""
 
 _SHORTER = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
-"""Places in a span that are tried for its strong end, where a corruption may leave nothing of a label."""
+"""Positions in a span to try as its strong end, where a corruption may leave nothing of a label."""
 
 
 @dataclass(frozen=True)
 class ReferenceRecord:
-    """The network that everything was measured with."""
+    """The network of all measurements."""
 
     candidate: Mapping[str, Any]
     """Its dimensions by name."""
 
     seed: int
     num_iterations: int
-    """How long it was trained."""
+    """Optimiser iterations of its training."""
 
     clean_dice: float
-    """What it reaches on clean validation cases, 0 to 1: the mean over cases and foreground classes."""
+    """Its Dice on clean validation cases, 0 to 1: the mean over cases and foreground classes."""
 
     num_cases: int
-    """Validation cases that everything was measured on."""
+    """Number of validation cases of all measurements."""
 
 
 @dataclass(frozen=True)
 class CalibratedCorruption:
-    """What was found for one corruption."""
+    """The result for one corruption."""
 
     parameter: str
-    """What the strengths are, with their unit."""
+    """The meaning of the strengths, with their unit."""
 
     strengths: Strengths
     """Severity 1 to 5."""
 
     lost: tuple[float, ...]
-    """Dice points that the reference network loses at each, measured with the draws that a search meets there."""
+    """Dice points that the reference network loses at each, measured with the random draws of a search."""
 
     curve: tuple[Point, ...]
-    """Strength and lost Dice points, wherever they were looked at on the way; one draw a case for all strengths."""
+    """Strength and lost Dice points of all measurements; each case has one random draw for all strengths."""
 
     notes: tuple[str, ...] = ()
-    """What is not as wished, a sentence each."""
+    """Deviations from the targets, one sentence each."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Calibration:
     """Hash of its cases and splits; see `hash_splits`."""
 
     settings_sha256: str
-    """Hash of all that decides the numbers; a calibration that was cut off goes on only with the same."""
+    """Hash of all settings that affect the results; an interrupted calibration resumes only with the same."""
 
     reference: ReferenceRecord
     corruptions: Mapping[str, CalibratedCorruption]
@@ -103,35 +103,35 @@ class Calibration:
 
 @runtime_checkable
 class Network(Protocol):
-    """A trained network that can be asked what it loses, in Dice points."""
+    """A trained network whose losses under corruptions can be measured, in Dice points."""
 
-    def lose(self, corruption: str, strength: float) -> float:
-        """The loss at a strength; every case has one draw, whatever the strength."""
+    def measure_loss(self, corruption: str, strength: float) -> float:
+        """The loss at a strength; every case has the same random draw at all strengths."""
         ...
 
-    def lose_by_severity(self, corruption: str, strengths: Strengths) -> Sequence[float]:
-        """The losses at severity 1 to 5 of these strengths, with the draws that a search meets there."""
+    def measure_losses(self, corruption: str, strengths: Strengths) -> Sequence[float]:
+        """The losses at severity 1 to 5 of these strengths, with the random draws of a search."""
         ...
 
 
 def calibrate_corruption(network: Network, name: str) -> CalibratedCorruption:
-    """The strengths of one corruption at which the network loses the targets, with all that was measured."""
+    """The strengths of one corruption at which the network loses the targets, with all measurements."""
     span, notes = _find_usable(network, name)
-    curve = trace_response(lambda strength: network.lose(name, strength), span, TARGETS)
+    curve = trace_response(lambda strength: network.measure_loss(name, strength), span, TARGETS)
     values, shortfalls = choose_strengths(curve, span, TARGETS)
-    strengths = check_strengths(name, skip_idle(values, curve, span))
-    lost = tuple(round(loss, 2) for loss in network.lose_by_severity(name, strengths))
+    strengths = check_strengths(name, raise_ineffective(values, curve, span))
+    lost = tuple(round(loss, 2) for loss in network.measure_losses(name, strengths))
     shown = tuple((float(f"{strength:.4g}"), round(loss, 2)) for strength, loss in curve)
-    told = (*notes, *shortfalls, *describe_misses(lost, max(loss for _, loss in curve)))
-    return CalibratedCorruption(LEVELS[name].parameter, strengths, lost, shown, told)
+    all_notes = (*notes, *shortfalls, *describe_misses(lost, max(loss for _, loss in curve)))
+    return CalibratedCorruption(LEVELS[name].parameter, strengths, lost, shown, all_notes)
 
 
 def describe_misses(lost: Sequence[float], most: float) -> list[str]:
-    """Where the draws of a search meet something else than the targets: `is_far` from them, or not rising.
+    """Notes on losses, with the random draws of a search, that are far from the targets (`is_far`) or do not rise.
 
     Args:
         lost: Dice points at severity 1 to 5.
-        most: Dice points that are lost at all; targets above it are told of elsewhere.
+        most: The largest loss in Dice points; other notes report targets above it.
     """
     start = "with the draws of a search, severity"
     far = [
@@ -148,32 +148,32 @@ def describe_misses(lost: Sequence[float], most: float) -> list[str]:
 
 
 def is_far(loss: float, target: float) -> bool:
-    """Whether a loss misses its target by more than a factor of two, and by more than few cases differ in."""
+    """Whether a loss misses its target by more than a factor of two, and by more than a difference of a few cases."""
     return not target / 2 <= loss <= 2 * target and abs(loss - target) > _FEW_CASES
 
 
 def _find_usable(network: Network, name: str) -> tuple[Span, list[str]]:
-    """The span of a corruption, less what leaves nothing to measure at its strong end, with a note on that."""
+    """The span of a corruption without the strong end that leaves nothing to measure, with a note on that."""
     span = span_of(name)
     for place in _SHORTER:
         try:
-            network.lose(name, span.at(place))
+            network.measure_loss(name, span.at(place))
         except ValueError as error:
             reason = str(error)
         else:
-            note = f"not looked at beyond {span.at(place):.3g}: {reason}" if place < 1.0 else ""
+            note = f"not measured beyond {span.at(place):.3g}: {reason}" if place < 1.0 else ""
             return Span(span.neutral, span.weakest, span.at(place)), [note] if note else []
     raise ValueError(reason)
 
 
 def span_of(name: str) -> Span:
-    """The strengths that a calibration looks at: from the trivial to the strongest that is plausible."""
+    """The strengths that a calibration tries: from almost none to the strongest plausible one."""
     levels = LEVELS[name]
     return Span(levels.neutral, levels.neutral + (levels.strongest - levels.neutral) * _WEAKEST, levels.strongest)
 
 
 def hash_splits(rows: Sequence[SplitRow]) -> str:
-    """SHA-256 of all cases but those of shift sets, with their splits and hashes, whatever their order."""
+    """SHA-256 of all cases but those of shift sets, with their splits and hashes; their order does not matter."""
     content = sorted((row.case, row.split, row.image_sha256, row.label_sha256) for row in rows if not row.shift)
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
@@ -188,8 +188,8 @@ def read_calibration(path: Path) -> Calibration:
     """The calibration in a file.
 
     Raises:
-        ValueError: if it is missing, damaged, of another schema, knows a corruption that there is not or in another
-            unit, or has strengths that do not rise; the message names the file and the way out.
+        ValueError: if it is missing, damaged, of another schema, has an unknown corruption or another unit, or has
+            strengths that do not rise; the message names the file and the way out.
     """
     try:
         content = parse_json(path.read_bytes())
@@ -213,10 +213,10 @@ def read_calibration(path: Path) -> Calibration:
 
 
 def settle_strengths(asked: Mapping[str, Sequence[float]], file: Path | None) -> dict[str, Strengths]:
-    """The strengths that a config asks for, by corruption: those that it names, then those of a calibration's file.
+    """The strengths of a config by corruption: those that it sets, then those of a calibration's file.
 
     Args:
-        asked: At severity 1 to 5, by corruption.
+        asked: Set in the config, at severity 1 to 5, by corruption.
         file: A calibration, or None.
 
     Raises:
@@ -231,13 +231,13 @@ def settle_strengths(asked: Mapping[str, Sequence[float]], file: Path | None) ->
     except ValueError as error:
         names = ", ".join(list_shipped())
         raise ValueError(
-            f"task.calibration: {error}; {names} are shipped, and task.calibration=none does without"
+            f"task.calibration: {error}; {names} are shipped, and task.calibration=none uses the default strengths"
         ) from None
     return {**calibrated, **named}
 
 
 def describe_fit(path: Path, corruptions: Sequence[str], rows: Sequence[SplitRow]) -> list[str]:
-    """What a user should know of a calibration that a new study begins with, a line each.
+    """Notes for the user on the calibration that a new study uses, one line each.
 
     Args:
         path: Its file.
@@ -251,12 +251,12 @@ def describe_fit(path: Path, corruptions: Sequence[str], rows: Sequence[SplitRow
     name = f"the shipped calibration '{path.stem}'" if path == locate_shipped(path.stem) else f"'{path}'"
     if calibration.data_sha256 != hash_splits(rows):
         found.append(
-            f"{name} was made with other data or splits ({calibration.dataset}): its strengths hold, "
-            "but what a network loses there may be more or less here"
+            f"{name} was made with other data or splits ({calibration.dataset}): its strengths are used, "
+            "but a network may lose more or less here"
         )
     missing = [corruption for corruption in corruptions if corruption not in calibration.corruptions]
     if missing:
-        found.append(f"{name} does not know {', '.join(missing)}: the default strengths are taken")
+        found.append(f"{name} has no strengths of {', '.join(missing)}: the default strengths are used")
     for corruption in corruptions:
         if corruption in calibration.corruptions:
             found += [f"calibration of {corruption}: {note}" for note in calibration.corruptions[corruption].notes]
@@ -267,11 +267,11 @@ def _check_corruption(name: str, found: CalibratedCorruption) -> None:
     check_strengths(name, found.strengths)
     parameter = LEVELS[name].parameter
     if found.parameter != parameter:
-        raise ValueError(f"{name} is now counted in '{parameter}', and not in {shorten(found.parameter)}")
+        raise ValueError(f"{name} is now measured in '{parameter}', not in {shorten(found.parameter)}")
 
 
 def _to_json(content: object) -> str:
-    """JSON for people: lists of numbers stand on one line."""
+    """Readable JSON, with lists of numbers on one line."""
     return _dump(content, "") + "\n"
 
 

@@ -107,7 +107,7 @@ def choose_strengths(
     return strengths, tuple(notes)
 
 
-def skip_idle(strengths: Sequence[float], curve: Sequence[Point], span: Span) -> tuple[float, ...]:
+def raise_ineffective(strengths: Sequence[float], curve: Sequence[Point], span: Span) -> tuple[float, ...]:
     """The strengths, with those that have no effect moved up, for corruptions with discrete steps such as whole pixels.
 
     They are spaced evenly from the first strength of the curve that has an effect to the next one above it. A loss of

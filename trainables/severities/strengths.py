@@ -1,8 +1,8 @@
-"""Strengths of corruptions as a config and a study keep them: by corruption, five numbers that rise. Free of torch.
+"""Strengths of corruptions in configs and studies: for each corruption, five rising numbers. Free of torch.
 
     gaussian_noise: [0.02, 0.05, 0.1, 0.2, 0.4]
 
-For severity 1 to 5, in the unit that the corruption's `Levels` name.
+They are for severity 1 to 5, in the unit that the corruption's `Levels` give.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def check_strengths(name: str, values: Sequence[object]) -> Strengths:
     """The strengths of a corruption as numbers.
 
     Raises:
-        ValueError: for an unknown corruption, or values that are not five numbers that rise within its limits.
+        ValueError: for an unknown corruption, or values that are not five rising numbers within its limits.
     """
     check_corruption(name)
     levels = LEVELS[name]
@@ -35,11 +35,11 @@ def check_strengths(name: str, values: Sequence[object]) -> Strengths:
 
 
 def parse_strengths(lines: Iterable[str]) -> dict[str, Strengths]:
-    """The strengths that lines of text hold, as studies kept them before: 'gaussian_noise: 0.02 0.05 0.1 0.2 0.4'.
+    """The strengths in lines of text, as older studies have them: 'gaussian_noise: 0.02 0.05 0.1 0.2 0.4'.
 
     Raises:
-        ValueError: for a line that does not read so, an unknown corruption, a corruption named twice, or values that
-            are not five numbers that rise within its limits.
+        ValueError: for a line of another form, an unknown corruption, a corruption named twice, or values that are not
+            five rising numbers within its limits.
     """
     table: dict[str, Strengths] = {}
     for line in lines:
@@ -49,7 +49,9 @@ def parse_strengths(lines: Iterable[str]) -> dict[str, Strengths]:
         except ValueError:
             values = []
         if not colon or not values:
-            raise ValueError(f"a line of strengths reads 'gaussian_noise: 0.02 0.05 0.1 0.2 0.4', got {line!r}")
+            raise ValueError(
+                f"a line of strengths must read like 'gaussian_noise: 0.02 0.05 0.1 0.2 0.4', got {line!r}"
+            )
         if name in table:
             raise ValueError(f"strengths of {name} must be given once, got them twice; leave one line out")
         table[name] = check_strengths(name, values)

@@ -24,7 +24,7 @@ ray.scripts.scripts)
 *) echo "$*" >>"$KEPT/search"; eval "$SEARCH" ;;
 esac
 """
-SCONTROL = '#!/bin/bash\necho "$*" >>"$KEPT/scontrol"; exit 1\n'  # 1: nobody ends this script, so it must not wait
+SCONTROL = '#!/bin/bash\necho "$*" >>"$KEPT/scontrol"; exit 1\n'  # 1: nothing ends this script, so it must not wait
 SRUN = '#!/bin/bash\nprintf "%s\\n" "$@" >>"$KEPT/srun"; exec sleep 3600\n'
 
 

@@ -188,7 +188,7 @@ def test_subjects_are_those_that_the_study_kept(study: Path, capsys: pytest.Capt
     assert run("front", study, "--intervals") == 0
     shown = capsys.readouterr().out
     assert shown.count("[-]") == 4
-    assert "No interval for accuracy: the validation split holds the cases of one subject alone." in shown
+    assert "No interval for accuracy: the validation split holds only cases of one subject." in shown
 
 
 @pytest.mark.usefixtures("elsewhere")

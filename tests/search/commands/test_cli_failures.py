@@ -1,4 +1,4 @@
-"""The command line when trials, disks, readers or the user put an end to what it does."""
+"""The command line when trials or disks fail, or readers or the user stop it."""
 
 import dataclasses
 import os

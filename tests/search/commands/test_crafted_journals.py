@@ -79,35 +79,62 @@ FINISHED = {
 OBJECTIVE = {"name": "accuracy", "unit": "Dice", "direction": "maximise", "reference": 0.0}
 
 IMPOSSIBLE: dict[str, tuple[Callable[[Records], Any], str]] = {
-    "created is missing": (drop(0), "record 0 ('opened') cannot be: the first record must create the study"),
-    "created twice": (insert(1, **read_records()[0]), "record 1 ('created') cannot be: the study is created once"),
-    "no objectives": (change(0, objectives=[]), "record 0 ('created') cannot be: a study must have at least one"),
+    "created is missing": (drop(0), "record 0 ('opened') is not valid: the first record must create the study"),
+    "created twice": (insert(1, **read_records()[0]), "record 1 ('created') is not valid: only the first record"),
+    "no objectives": (change(0, objectives=[]), "record 0 ('created') is not valid: a study must have at least one"),
     "an objective twice": (change(0, objectives=[OBJECTIVE] * 2), "must have names of their own"),
     "an objective that is markup": (change(0, objectives=[OBJECTIVE | {"name": "[/b]"}]), "got '[/b]'"),
     "a cost in the place of a column": (change(0, cost_names=["trial_id"]), "have a column trial_id already"),
     "a cost in the place of a dimension": (change(0, cost_names=["depth"]), "have a column depth already"),
     "overrides without a key": (change(0, overrides=["oops"]), "overrides must read key=value, got 'oops'"),
-    "started twice": (insert(3, **read_records()[2]), "record 3 ('started') cannot be: trial 1 is the next to start"),
-    "a trial left out": (drop(2, 3, 4, 5, 6), "record 2 ('started') cannot be: trial 0 is the next to start, got tri"),
-    "a parent to come": (change(7, parents=[1]), "record 7 ('started') cannot be: a parent must have started before"),
-    "finished before started": (insert(2, kind="finished", trial_id=0, **FINISHED), "record 2 ('finished') cannot be"),
+    "started twice": (
+        insert(3, **read_records()[2]),
+        "record 3 ('started') is not valid: trial 1 is the next to start",
+    ),
+    "a trial left out": (
+        drop(2, 3, 4, 5, 6),
+        "record 2 ('started') is not valid: trial 0 is the next to start, got tri",
+    ),
+    "a parent to come": (
+        change(7, parents=[1]),
+        "record 7 ('started') is not valid: a parent must have started before",
+    ),
+    "finished before started": (
+        insert(2, kind="finished", trial_id=0, **FINISHED),
+        "record 2 ('finished') is not valid",
+    ),
     "reported before started": (
         insert(2, kind="reported", trial_id=4, step=1, values=FINISHED["objectives"]),
-        "record 2 ('reported') cannot be: trial 4 was never started",
+        "record 2 ('reported') is not valid: trial 4 was never started",
     ),
-    "resumed before started": (insert(2, kind="resumed", trial_id=0), "record 2 ('resumed') cannot be: trial 0 was"),
-    "resumed after the end": (insert(7, kind="resumed", trial_id=0), "record 7 ('resumed') cannot be: trial 0 has fin"),
+    "resumed before started": (insert(2, kind="resumed", trial_id=0), "record 2 ('resumed') is not valid: trial 0 was"),
+    "resumed after the end": (
+        insert(7, kind="resumed", trial_id=0),
+        "record 7 ('resumed') is not valid: trial 0 has fin",
+    ),
     "reported after the end": (insert(7, **(read_records()[5] | {"step": 4})), "trial 0 has finished already"),
-    "a step that goes back": (change(5, step=1), "record 5 ('reported') cannot be: step 2 of trial 0 was reported bef"),
-    "step 0": (change(3, step=0), "record 3 ('reported') cannot be: step 0 of trial 0 was reported before, got step 0"),
-    "a report without an objective": (change(3, values={}), "record 3 ('reported') cannot be: values.accuracy is mis"),
+    "a step that goes back": (
+        change(5, step=1),
+        "record 5 ('reported') is not valid: step 2 of trial 0 was reported bef",
+    ),
+    "step 0": (
+        change(3, step=0),
+        "record 3 ('reported') is not valid: step 0 of trial 0 was reported before, got step 0",
+    ),
+    "a report without an objective": (
+        change(3, values={}),
+        "record 3 ('reported') is not valid: values.accuracy is mis",
+    ),
     "an end without an objective": (change(6, objectives={"accuracy": 0.5}), "objectives.robustness is missing"),
-    "tested, never started": (change(22, trial_id=9), "record 22 ('tested') cannot be: trial 9 was never started"),
+    "tested, never started": (change(22, trial_id=9), "record 22 ('tested') is not valid: trial 9 was never started"),
     "tested, not finished": (
         insert(28, kind="tested", trial_id=4, objectives=FINISHED["objectives"]),
-        "record 28 ('tested') cannot be: trial 4 must have finished before it is tested",
+        "record 28 ('tested') is not valid: trial 4 must have finished before it is tested",
     ),
-    "tested without an objective": (change(22, objectives={}), "record 22 ('tested') cannot be: objectives.accuracy"),
+    "tested without an objective": (
+        change(22, objectives={}),
+        "record 22 ('tested') is not valid: objectives.accuracy",
+    ),
 }
 
 UNREADABLE: dict[str, tuple[Callable[[Records], Any], str]] = {
@@ -224,7 +251,7 @@ def test_a_journal_that_lost_its_first_record_is_no_reason_to_begin_again(
 ) -> None:
     copy_study()
     write_bytes(content)
-    check_refused("has lost record 0 and all that followed, as cases of the study is still there", capsys)
+    check_refused("has lost record 0 and all later ones: it is empty, but cases of the study exists", capsys)
 
 
 def test_an_empty_first_segment_before_others_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The command line and data of one's own: refused as a whole, or run, resumed and reported on the same data only."""
+"""The command line and a user's own data: refused as a whole, or run, resumed and reported on the same data only."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def search(*overrides: str) -> int:
     return main(["search", "study=mine", "task=segmentation", "cluster=serial", "budget.trials=1", *overrides])
 
 
-def test_bad_data_is_refused_in_one_report_and_nothing_is_started(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_data_is_refused_in_one_report_and_nothing_starts(capsys: pytest.CaptureFixture[str]) -> None:
     write_pictures(Path("data"))
     Path("data/images/c0.png").unlink()
     write_picture(Path("data/masks/c1.png"), draw_mask(value=255))

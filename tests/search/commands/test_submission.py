@@ -194,7 +194,7 @@ def test_a_dry_run_of_what_submits_nothing_is_refused(queue, tmp_path, capsys, c
     assert list(tmp_path.iterdir()) == []
 
 
-def test_where_there_is_no_slurm_nothing_is_started(tmp_path, monkeypatch, capsys):
+def test_where_there_is_no_slurm_nothing_starts(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert run(*SUBMIT) == 2

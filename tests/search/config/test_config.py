@@ -9,7 +9,7 @@ from paretoseg.search.config.overrides import quote
 from paretoseg.search.strategies.evolution import EvolutionConfig
 from paretoseg.spaces.presets import PRESETS
 from paretoseg.spaces.search_space import DIMENSIONS, SearchSpace
-from paretoseg.trainables.toy import Failure, ToyConfig
+from paretoseg.trainables.toy import FailureMode, ToyConfig
 
 TOY = ["study=mine", "task=toy", "cluster=serial"]
 
@@ -41,7 +41,7 @@ def test_overrides_reach_the_objects():
     ).experiment
     assert isinstance(experiment.cluster, SerialConfig)
     assert experiment.strategy == EvolutionConfig(population=7)
-    assert experiment.task == ToyConfig(failure=Failure.diverge)
+    assert experiment.task == ToyConfig(failure=FailureMode.diverge)
     assert experiment.restrictions == {"skip": ["none", "addition"], "depth": 3}
     assert (experiment.study, experiment.seed) == ("mine", 9)
 

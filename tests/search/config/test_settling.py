@@ -1,4 +1,4 @@
-"""A study keeps the strengths and reference errors that it began with, whatever becomes of files and defaults."""
+"""A study keeps the strengths and reference errors that it started with, even if files and defaults change."""
 
 from __future__ import annotations
 
@@ -125,7 +125,10 @@ def test_a_study_of_lines_goes_on_with_the_same_strengths_and_errors() -> None:
         ("task.strengths={gausian_blur:[1,2,3,4,5]}", r"task\.strengths: .* did you mean 'gaussian_blur'"),
         ("task.reference_errors={gaussian_blur:{2:0.5}}", r"task\.reference_errors.*gaussian_blur"),
         ("task.reference_errors={corruptions:{gaussian_blur:{2:7}}}", r"must lie in 0\.\.1, got 7 for gaussian_blur 2"),
-        ("task.reference_errors=['gaussian_blur: 0.5']", r"task\.reference_errors: a line reads 'gaussian_blur 2: "),
+        (
+            "task.reference_errors=['gaussian_blur: 0.5']",
+            r"task\.reference_errors: a line must read like 'gaussian_blur 2: ",
+        ),
     ],
 )
 def test_a_mapping_that_does_not_fit_is_refused_in_one_line(override: str, message: str) -> None:
@@ -170,7 +173,7 @@ def test_a_calibration_that_lies_with_the_data_is_taken_by_itself(tmp_path: Path
     assert strengths_of(without.build(data), "gaussian_blur") == LEVELS["gaussian_blur"].values
     (root / "calibration.json").write_text("{}")
     with pytest.raises(
-        ValueError, match=r"task\.calibration: .*calibration\.json.* task\.calibration=none does without"
+        ValueError, match=r"task\.calibration: .*calibration\.json.* task\.calibration=none uses the default"
     ):
         config.build(data)
 
@@ -212,7 +215,7 @@ def test_another_calibration_is_refused_on_resuming() -> None:
     ("override", "message"),
     [
         ("task.calibration=gone.json", r"task\.calibration: 'gone\.json' is missing"),
-        ("task.strengths=['motion']", r"task\.strengths: a line of strengths reads"),
+        ("task.strengths=['motion']", r"task\.strengths: a line of strengths must read like"),
         ("task.strengths=['gaussian_blur: 1 1 1 1 1']", r"task\.strengths: .* rise"),
     ],
 )
@@ -226,7 +229,7 @@ def test_a_calibration_of_other_data_is_noted_and_so_is_what_it_lacks_and_what_i
     write(notes=("reached only 23.0 points",))
     notes = plan("task.calibration=mine.json").notes
     assert "made with other data or splits (others)" in notes[0]
-    assert "does not know gaussian_noise, speckle_noise: the default strengths are taken" in notes[1]
+    assert "has no strengths of gaussian_noise, speckle_noise: the default strengths are used" in notes[1]
     assert notes[2] == "calibration of gaussian_blur: reached only 23.0 points"
 
 
@@ -281,7 +284,7 @@ def test_a_reference_that_cannot_serve_is_refused_in_one_line(reference: Path, t
     empty.write_bytes(cases_to_parquet(0, 0, Split.VALIDATION, [CaseScore("a", "here", "none", 0, "dice", 0.9)]))
     for path, message in (
         (tmp_path / "gone.parquet", "must be a file of rows, such as STUDY/cases/trial-00000-validation.parquet, but"),
-        (tmp_path, "but .* is none"),
+        (tmp_path, "but .* is not one"),
         (damaged, "must be a file of rows"),
         (empty, "holds no dice on corrupted images or shift sets"),
     ):

@@ -1,4 +1,4 @@
-"""A study keeps which case is in which split, and refuses to go on with other data, by name."""
+"""A study stores the split of every case, and refuses to resume with other data; the message names the cases."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def test_the_interval_of_a_difference_is_the_paired_one_of_scipy() -> None:
 
 @pytest.mark.parametrize("kind", Robustness)
 @pytest.mark.parametrize("over", RobustnessOver)
-def test_the_difference_that_is_told_is_that_of_the_objectives(kind: Robustness, over: RobustnessOver) -> None:
+def test_the_difference_that_is_reported_is_that_of_the_objectives(kind: Robustness, over: RobustnessOver) -> None:
     rule = build_rule(kind, over=over)
     ends = find(MEMBERS, rule).ends
     assert ends is not None
@@ -213,22 +213,22 @@ def test_one_case_alone_tells_of_no_spread() -> None:
     rows = [row for row in MEMBERS[0] if row.case in ("case_00", "site_0", "site_1", "small_0")]
     shifts = build_rule(over=RobustnessOver.shifts)
     corruptions = build_rule(over=RobustnessOver.corruptions)
-    alone = "the validation split holds one case alone"
+    alone = "the validation split holds only one case"
     assert find([rows], corruptions).gaps == {"accuracy": alone, "robustness": alone}
     found = find([rows, rows], shifts)
-    assert found.gaps == {"accuracy": alone, "robustness": "shift set small holds one case alone"}
+    assert found.gaps == {"accuracy": alone, "robustness": "shift set small holds only one case"}
     assert found.bounds[10] == dict.fromkeys(
         ("accuracy_low", "accuracy_high", "robustness_low", "robustness_high"), None
     )
     assert found.neighbours[0].intervals == {}
     twins = {f"case_{index:02}": "same" for index in range(15)}
-    assert find(MEMBERS, **twins).gaps["accuracy"] == "the validation split holds the cases of one subject alone"
+    assert find(MEMBERS, **twins).gaps["accuracy"] == "the validation split holds only cases of one subject"
 
 
 def test_an_objective_without_an_interval_leaves_the_other_its_own() -> None:
     rows = [row for row in MEMBERS[0] if row.shift != "small" or row.case == "small_0"]
     found = find([rows])
-    assert found.gaps == {"robustness": "shift set small holds one case alone"}
+    assert found.gaps == {"robustness": "shift set small holds only one case"}
     assert found.intervals[10]["robustness"] is None
     assert found.bounds[10]["accuracy_low"] is not None
 

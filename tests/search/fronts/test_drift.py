@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from paretoseg.search.fronts.drift import follow_drift, renew
+from paretoseg.search.fronts.drift import measure_drift, with_measurements
 from paretoseg.search.fronts.front import read_front
 from paretoseg.spaces.objective import Direction, Objective
 from tests.builders import build_trial
@@ -14,7 +14,7 @@ def drift_between(before, after, objectives_after=OBJECTIVES, degenerate=()):
     """The drift from points to points, both by trial id."""
     trials = [build_trial(trial_id, *point) for trial_id, point in before.items()]
     renewed = {
-        trial_id: renew(
+        trial_id: with_measurements(
             trials[trial_id],
             {"accuracy": point[0], "robustness": point[1]},
             "broken" if trial_id in degenerate else "",
@@ -22,7 +22,7 @@ def drift_between(before, after, objectives_after=OBJECTIVES, degenerate=()):
         )
         for trial_id, point in after.items()
     }
-    return follow_drift(trials, renewed, objectives_before=OBJECTIVES, objectives_after=objectives_after)
+    return measure_drift(trials, renewed, objectives_before=OBJECTIVES, objectives_after=objectives_after)
 
 
 def test_who_leaves_and_who_joins_is_read_from_both_fronts():
@@ -78,7 +78,7 @@ def test_a_network_that_counts_as_broken_now_leaves_the_front():
     assert [trial.trial_id for trial in drift.front_after.trials] == [1]
 
 
-def test_what_was_not_measured_anew_is_left_out_of_both_fronts():
+def test_what_was_not_measured_again_is_left_out_of_both_fronts():
     drift = drift_between({0: (0.9, 0.2), 1: (0.8, 0.6), 2: (0.7, 0.7)}, {1: (0.8, 0.5)})
     assert [move.before.trial_id for move in drift.moves] == [1]
     assert len(drift.front_before.trials) == len(drift.front_after.trials) == 1

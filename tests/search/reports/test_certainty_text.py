@@ -1,4 +1,4 @@
-"""What is said of how certain a front is."""
+"""The text on the certainty of a front."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_intervals_are_short() -> None:
     assert format_interval(None) == "[-]"
 
 
-def test_the_ends_are_told_with_a_verdict() -> None:
+def test_the_ends_are_reported_with_a_verdict() -> None:
     assert describe_ends(compare(3, 17, UP, DOWN)) == (
         "Ends: trial 3 minus trial 17: accuracy +.010 (.004 to .016), robustness -.050 (-.061 to -.039): "
         "more than noise."
@@ -35,7 +35,7 @@ def test_ends_without_intervals_have_no_verdict() -> None:
     assert describe_ends(ends) == "Ends: trial 3 minus trial 17: accuracy +.010, robustness -1.500."
 
 
-def test_neighbours_are_told_by_verdict_the_doubtful_ones_first() -> None:
+def test_neighbours_are_reported_by_verdict_the_doubtful_ones_first() -> None:
     pairs = (compare(1, 2, UP, DOWN), compare(2, 3, NONE, NONE), compare(3, 4, NONE, DOWN), compare(4, 5, NONE, NONE))
     lines = describe_certainty(Certainty({}, compare(1, 5, UP, DOWN), pairs, {}))
     assert lines[1] == (
@@ -45,17 +45,17 @@ def test_neighbours_are_told_by_verdict_the_doubtful_ones_first() -> None:
     assert lines[2:] == [CAPTION]
 
 
-def test_neighbours_that_are_all_alike_are_told_in_one_word_and_two_members_have_ends_alone() -> None:
+def test_neighbours_that_are_all_alike_are_reported_in_one_word_and_two_members_have_ends_alone() -> None:
     pairs = (compare(1, 2, UP, DOWN), compare(2, 3, UP, DOWN))
     assert "all 2 pairs more than noise." in describe_certainty(Certainty({}, None, pairs, {}))[0]
     assert describe_certainty(Certainty({}, None, pairs[:1], {})) == [CAPTION]
 
 
-def test_what_has_no_interval_is_told_with_the_reason() -> None:
+def test_what_has_no_interval_is_reported_with_the_reason() -> None:
     ends = Comparison(1, 2, {"accuracy": 0.1, "robustness": -0.1}, {})
-    gaps = dict.fromkeys(("accuracy", "robustness"), "the validation split holds one case alone")
+    gaps = dict.fromkeys(("accuracy", "robustness"), "the validation split holds only one case")
     assert describe_certainty(Certainty({}, ends, (ends,), gaps)) == [
         "Ends: trial 1 minus trial 2: accuracy +.100, robustness -.100.",
-        "No interval for accuracy: the validation split holds one case alone.",
-        "No interval for robustness: the validation split holds one case alone.",
+        "No interval for accuracy: the validation split holds only one case.",
+        "No interval for robustness: the validation split holds only one case.",
     ]

@@ -1,6 +1,6 @@
 import struct
 
-from paretoseg.search.fronts.drift import follow_drift, renew
+from paretoseg.search.fronts.drift import measure_drift, with_measurements
 from paretoseg.search.reports.drift_picture import draw_drift
 from paretoseg.spaces.objective import Direction, Objective
 from tests.builders import build_trial
@@ -11,11 +11,11 @@ OBJECTIVES = tuple(Objective(name, "Dice", Direction.MAXIMISE, 0.0) for name in 
 def draw(points, degenerate=()):
     trials = [build_trial(number, *before) for number, (before, _) in enumerate(points)]
     after = {
-        number: renew(trials[number], dict(zip(("accuracy", "robustness"), point, strict=True)), text, {})
+        number: with_measurements(trials[number], dict(zip(("accuracy", "robustness"), point, strict=True)), text, {})
         for number, (_, point) in enumerate(points)
         for text in ["broken" if number in degenerate else ""]
     }
-    drift = follow_drift(trials, after, objectives_before=OBJECTIVES, objectives_after=OBJECTIVES)
+    drift = measure_drift(trials, after, objectives_before=OBJECTIVES, objectives_after=OBJECTIVES)
     return draw_drift("mine", drift, OBJECTIVES)
 
 

@@ -4,7 +4,7 @@ import io
 import pytest
 from rich.console import Console
 
-from paretoseg.search.fronts.drift import follow_drift, renew
+from paretoseg.search.fronts.drift import measure_drift, with_measurements
 from paretoseg.search.reports.drift_text import describe_drift, drift_rows, drift_table, drift_to_csv
 from paretoseg.spaces.objective import Direction, Objective
 from tests.builders import build_trial
@@ -18,11 +18,13 @@ def drift():
     """Trial 0 stays, 1 leaves as broken, 2 joins."""
     trials = [build_trial(0, 0.9, 0.2, test=TEST), build_trial(1, 0.8, 0.6), build_trial(2, 0.7, 0.5)]
     after = {
-        0: renew(trials[0], {"accuracy": 0.9, "robustness": 0.1}, "", {"accuracy": 0.8, "robustness": 0.05}),
-        1: renew(trials[1], {"accuracy": 0.8, "robustness": 0.3}, "predicts [almost] nothing", {}),
-        2: renew(trials[2], {"accuracy": 0.7, "robustness": 0.4}, "", {}),
+        0: with_measurements(
+            trials[0], {"accuracy": 0.9, "robustness": 0.1}, "", {"accuracy": 0.8, "robustness": 0.05}
+        ),
+        1: with_measurements(trials[1], {"accuracy": 0.8, "robustness": 0.3}, "predicts [almost] nothing", {}),
+        2: with_measurements(trials[2], {"accuracy": 0.7, "robustness": 0.4}, "", {}),
     }
-    return follow_drift(trials, after, objectives_before=OBJECTIVES, objectives_after=OBJECTIVES)
+    return measure_drift(trials, after, objectives_before=OBJECTIVES, objectives_after=OBJECTIVES)
 
 
 def test_a_row_shows_before_and_after_and_the_place(drift):

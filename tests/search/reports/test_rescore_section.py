@@ -1,4 +1,4 @@
-from paretoseg.search.fronts.drift import follow_drift, renew
+from paretoseg.search.fronts.drift import measure_drift, with_measurements
 from paretoseg.search.reports.rescore_section import ShownRescoring, render_rescorings
 from paretoseg.spaces.objective import Direction, Objective
 from tests.builders import build_trial
@@ -8,13 +8,13 @@ OBJECTIVES = tuple(Objective(name, "Dice", Direction.MAXIMISE, 0.0) for name in 
 
 def drift(degenerate=""):
     trial = build_trial(7, 0.9, 0.2)
-    after = {7: renew(trial, {"accuracy": 0.9, "robustness": 0.1}, degenerate, {})}
-    return follow_drift([trial], after, objectives_before=OBJECTIVES, objectives_after=OBJECTIVES)
+    after = {7: with_measurements(trial, {"accuracy": 0.9, "robustness": 0.1}, degenerate, {})}
+    return measure_drift([trial], after, objectives_before=OBJECTIVES, objectives_after=OBJECTIVES)
 
 
 def test_without_rescorings_there_is_no_section():
     assert render_rescorings([]) == ""
-    empty = follow_drift([], {}, objectives_before=OBJECTIVES, objectives_after=OBJECTIVES)
+    empty = measure_drift([], {}, objectives_before=OBJECTIVES, objectives_after=OBJECTIVES)
     assert render_rescorings([ShownRescoring("one", "", empty, OBJECTIVES, None)]) == ""
 
 

@@ -9,7 +9,7 @@ from paretoseg.search.study.study import Budget
 from paretoseg.search.trials.events import Failed, Finished, Opened, Reported
 from paretoseg.search.trials.trial import Failure as TrialFailure
 from paretoseg.search.trials.trial import FailureKind, State
-from paretoseg.trainables.toy import Failure, ToyConfig, ToyTask
+from paretoseg.trainables.toy import FailureMode, ToyConfig, ToyTask
 from tests.builders import MemoryLog, build_study, created, run_study
 
 
@@ -69,14 +69,14 @@ def test_names_are_never_taken_for_markup():
 
 
 def test_the_status_says_where_a_study_stands():
-    study = toy_study(12, ToyTask(ToyConfig(failure=Failure.error, fails_below=0.3)))
+    study = toy_study(12, ToyTask(ToyConfig(failure=FailureMode.error, fails_below=0.3)))
     failed = [trial for trial in study.trials if trial.state is State.FAILED]
     text = show(status_view(study.record, None, ["the last record of 00000003.jsonl was torn and left out"]), 120)
     assert f"trials  12 of 12: {12 - len(failed)} FINISHED, {len(failed)} FAILED" in text
     assert "none; the search is not running" in text
     assert f"front   {len(study.front.trials)} trials, hypervolume {study.front.hypervolume:.4f}" in text
     assert "the last record of 00000003.jsonl was torn and left out" in text
-    assert f"failed  trial {failed[-1].trial_id} (error): the toy was told to fail" in text
+    assert f"failed  trial {failed[-1].trial_id} (error): the toy fails as configured" in text
 
 
 def test_the_status_says_how_quick_measurements_agree_with_complete_ones():

@@ -108,7 +108,7 @@ def test_a_damaged_checkpoint_restarts_the_trial_with_a_note(folder: StudyFolder
     assert steps == [1, 2, 3]
     assert isinstance(outcomes[-1].result, Measured)
     assert [outcome.note for outcome in outcomes[1:]] == ["", "", ""]
-    assert outcomes[0].note.startswith("trial 3 started from its beginning, as its checkpoint is damaged: ")
+    assert outcomes[0].note.startswith("trial 3 started from its beginning, because its checkpoint is damaged: ")
     assert "\n" not in outcomes[0].note
 
 
@@ -129,7 +129,7 @@ def test_a_network_whose_checkpoint_is_damaged_is_trained_from_its_beginning(
 def test_a_checkpoint_that_is_gone_restarts_the_trial_with_a_note(folder: StudyFolder) -> None:
     interrupt_and_damage(folder, make_job(folder), shutil.rmtree)
     outcome = Work(make_job(folder, num_reported=2)).advance()
-    assert outcome.note == "trial 3 started from its beginning, as its checkpoint is gone"
+    assert outcome.note == "trial 3 started from its beginning, because its checkpoint is gone"
 
 
 def test_a_trial_that_was_interrupted_before_its_first_checkpoint_needs_no_note(folder: StudyFolder) -> None:
@@ -177,7 +177,7 @@ def test_a_search_with_damaged_checkpoints_ends_as_without_them_and_says_so(tmp_
     resumed = build_session(tmp_path / "torn")
     run_serially(resumed)
     [note] = resumed.warnings
-    assert note.startswith("trial 0 started from its beginning, as its checkpoint is damaged: ")
+    assert note.startswith("trial 0 started from its beginning, because its checkpoint is damaged: ")
     for session in (whole, resumed):
         session.folder.journal.close()
     assert [trial.objectives for trial in resumed.study.trials] == [trial.objectives for trial in whole.study.trials]

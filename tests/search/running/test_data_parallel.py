@@ -1,4 +1,4 @@
-"""The mailbox between a trial and its processes, and what is made of their answers; no Ray is up."""
+"""The mailbox between a trial and its processes, and the outcome chosen from their answers; without Ray."""
 
 from __future__ import annotations
 

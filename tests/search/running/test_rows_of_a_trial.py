@@ -1,4 +1,4 @@
-"""Both objectives of a real evaluation, computed once more from its Parquet file with pandas alone."""
+"""Both objectives of a real evaluation, computed again from its Parquet file with pandas alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from paretoseg.trainables.scoring.measures import DICE
 from paretoseg.trainables.scoring.objectives import (
     RobustnessOver,
     RobustnessRule,
-    name_objectives,
+    add_objective_names,
     summarise,
     to_errors,
 )
@@ -95,7 +95,7 @@ def test_both_objectives_can_be_computed_from_the_file_with_pandas_alone(
     errors = to_errors(reference, "dice")
     rule = RobustnessRule(kind, over, excluded=task.rule.excluded, reference=errors)
     values = summarise(evaluation.cases, DICE, rule).values
-    frame, other = (read(name_objectives(rows, "dice", rule)) for rows in (evaluation.cases, reference))
+    frame, other = (read(add_objective_names(rows, "dice", rule)) for rows in (evaluation.cases, reference))
     assert values["accuracy"] == pytest.approx(frame[frame.objective == "accuracy"].value.mean(), abs=1e-12)
     assert values["robustness"] == pytest.approx(recompute(frame, kind, other), abs=1e-12)
 

@@ -15,8 +15,7 @@ from paretoseg.search.strategies.pruner import MedianConfig, NeverConfig
 from paretoseg.search.study.study import Budget
 from paretoseg.search.trials.trial import Failure, FailureKind, State
 from paretoseg.spaces.objective import Measurement
-from paretoseg.trainables.toy import Failure as ToyFailure
-from paretoseg.trainables.toy import ToyConfig, ToyTask
+from paretoseg.trainables.toy import FailureMode, ToyConfig, ToyTask
 from paretoseg.trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Evaluation
 from tests.builders import build_session
 
@@ -125,7 +124,7 @@ def test_a_lost_checkpoint_does_not_stop_the_others_from_being_tested(tmp_path):
     ]
 
 
-def test_the_trial_of_a_lost_worker_goes_on_before_anything_new_is_begun(tmp_path):
+def test_the_trial_of_a_lost_worker_goes_on_before_anything_new_starts(tmp_path):
     session = build_session(tmp_path, budget=Budget(trials=2))
     session.lose(session.next_job(), LOST)
     assert not session.is_over()
@@ -165,7 +164,7 @@ def test_the_test_of_a_lost_worker_is_made_again(tmp_path):
 
 
 def test_failures_in_a_row_end_the_session_without_tests(tmp_path):
-    task = ToyTask(ToyConfig(failure=ToyFailure.error, fails_below=2.0))
+    task = ToyTask(ToyConfig(failure=FailureMode.error, fails_below=2.0))
     session = run(tmp_path, task=task, budget=Budget(trials=50, max_failures=3))
     assert session.study.gave_up
     assert [trial.state for trial in session.study.trials] == [State.FAILED] * 3
@@ -182,7 +181,7 @@ def test_a_halted_session_hands_out_nothing(tmp_path):
     assert session.study.trials[0].state is State.RUNNING
 
 
-def test_the_first_reason_to_halt_is_the_one_that_is_told(tmp_path):
+def test_the_first_reason_to_halt_is_the_one_that_is_reported(tmp_path):
     session = build_session(tmp_path)
     session.halt("first")
     session.halt("second")
@@ -227,7 +226,7 @@ def test_everybody_who_observes_sees_every_change(tmp_path):
 
 @pytest.mark.parametrize("pruner", [NeverConfig(), MedianConfig(min_trials=2, min_steps=1)], ids=["never", "median"])
 def test_a_crash_before_or_after_any_record_changes_nothing(tmp_path, pruner):
-    """The folder as it lay when the process died, checkpoints and all, is gone on with; the answer stays the same."""
+    """A search that resumes from the folder of a process that died, with its checkpoints, gives the same front."""
     settings = {"pruner": pruner, "budget": Budget(trials=7), "task": ToyTask(ToyConfig(noise=0.02, num_steps=2))}
     session = build_session(tmp_path / "whole", **settings)
     journal, append, crashes = session.folder.journal, session.folder.journal.append, []
@@ -393,7 +392,7 @@ def finish_with_memory(session, job: Job, taken: float) -> None:
     assert session.take(job, Outcome(Measured(evaluation), began_at=1.0, seconds=1.0))
 
 
-def test_a_trial_is_told_what_those_before_it_took_and_the_same_when_it_begins_again(tmp_path):
+def test_a_trial_gets_the_memory_factors_of_earlier_trials_and_the_same_when_it_starts_again(tmp_path):
     session = build_session(tmp_path)
     jobs = [session.next_job() for _ in range(3)]
     assert all(job.assignment.memory_factors == {} for job in jobs)

@@ -1,4 +1,4 @@
-"""What is made of a worker that died, and of a storage that fails; no Ray is up."""
+"""How the search handles a worker that died, and a storage that fails; without Ray."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def begin(session: Session) -> tuple[JobScheduler, StartClock]:
     jobs: dict[str, Job] = {}
     JobSearcher(session, jobs, slots=1).suggest("one")
     scheduler = JobScheduler(session, jobs, start_s=600.0)
-    return scheduler, StartClock(scheduler.note_start, scheduler.check_starts)
+    return scheduler, StartClock(scheduler.record_start, scheduler.check_starts)
 
 
 def test_a_worker_that_is_lost_after_a_long_wait_for_a_place_did_not_take_too_long(
@@ -83,7 +83,7 @@ def test_a_worker_that_is_lost_before_it_took_the_trial_did_not_take_too_long(
     assert session.study.trials[0].state is State.RUNNING
 
 
-def test_a_worker_that_ended_itself_took_too_long_although_its_start_is_told_late(
+def test_a_worker_that_ended_itself_took_too_long_although_its_start_is_reported_late(
     session: Session, clock: Clock, ray_trial: Any
 ) -> None:
     scheduler, start_clock = begin(session)
@@ -133,7 +133,7 @@ class Tune:
         self.work = Work(suggestion["job"])
 
     def step(self) -> str:
-        """One result of the trial; a trial that is stopped is told of once more, as complete."""
+        """One result of the trial; Tune reports a trial that is stopped a second time, as complete."""
         outcome = self.work.advance()
         result = {"outcome": outcome, "done": outcome.is_last}
         decision = self.scheduler.on_trial_result(None, TUNE_TRIAL, result)

@@ -1,4 +1,4 @@
-"""When Ray counts as lost; no Ray is up."""
+"""When Ray counts as lost; without Ray."""
 
 from __future__ import annotations
 
@@ -13,59 +13,59 @@ from paretoseg.search.running.watchdog import (
     INTERRUPTED_LOOKS,
     LEAVING_LOOKS,
     SILENT_LOOKS,
+    LossDetector,
     Verdict,
-    Vigil,
     guard,
 )
 
 
-def look(vigil: Vigil, times: int) -> set[Verdict]:
-    return {vigil.look() for _ in range(times)}
+def look(detector: LossDetector, times: int) -> set[Verdict]:
+    return {detector.look() for _ in range(times)}
 
 
 def test_a_ray_that_answers_is_well_for_ever() -> None:
-    vigil = Vigil()
+    detector = LossDetector()
     for _ in range(100):
-        vigil.answer("")
-        assert look(vigil, SILENT_LOOKS) == {Verdict.WELL}
+        detector.answer("")
+        assert look(detector, SILENT_LOOKS) == {Verdict.WELL}
 
 
 def test_a_ray_that_names_its_loss_is_lost_at_the_next_look() -> None:
-    vigil = Vigil()
-    vigil.answer("its process raylet died")
-    assert vigil.look() is Verdict.LOST
-    assert vigil.loss == "its process raylet died"
+    detector = LossDetector()
+    detector.answer("its process raylet died")
+    assert detector.look() is Verdict.LOST
+    assert detector.loss == "its process raylet died"
 
 
 def test_a_ray_that_is_silent_for_long_is_lost() -> None:
-    vigil = Vigil()
-    assert look(vigil, SILENT_LOOKS) == {Verdict.WELL}
-    assert vigil.look() is Verdict.LOST
-    assert vigil.loss == "it has not answered for 30 s"
+    detector = LossDetector()
+    assert look(detector, SILENT_LOOKS) == {Verdict.WELL}
+    assert detector.look() is Verdict.LOST
+    assert detector.loss == "it has not answered for 30 s"
 
 
 def test_a_main_thread_that_does_not_go_is_stuck() -> None:
-    vigil = Vigil()
-    vigil.answer("its process raylet died")
-    assert vigil.look() is Verdict.LOST
-    assert look(vigil, INTERRUPTED_LOOKS) == {Verdict.WELL}
-    assert vigil.look() is Verdict.STUCK
+    detector = LossDetector()
+    detector.answer("its process raylet died")
+    assert detector.look() is Verdict.LOST
+    assert look(detector, INTERRUPTED_LOOKS) == {Verdict.WELL}
+    assert detector.look() is Verdict.STUCK
 
 
 def test_a_main_thread_that_goes_has_time_to_take_ray_down() -> None:
-    vigil = Vigil()
-    vigil.answer("its process raylet died")
-    look(vigil, 1 + INTERRUPTED_LOOKS)
-    vigil.leave()
-    assert look(vigil, LEAVING_LOOKS) == {Verdict.WELL}
-    assert vigil.look() is Verdict.STUCK
+    detector = LossDetector()
+    detector.answer("its process raylet died")
+    look(detector, 1 + INTERRUPTED_LOOKS)
+    detector.leave()
+    assert look(detector, LEAVING_LOOKS) == {Verdict.WELL}
+    assert detector.look() is Verdict.STUCK
 
 
-def test_a_loss_while_ray_is_taken_down_interrupts_nobody() -> None:
-    vigil = Vigil()
-    vigil.leave()
-    vigil.answer("its process raylet died")
-    assert look(vigil, LEAVING_LOOKS) == {Verdict.WELL}
+def test_a_loss_while_ray_is_taken_down_interrupts_nothing() -> None:
+    detector = LossDetector()
+    detector.leave()
+    detector.answer("its process raylet died")
+    assert look(detector, LEAVING_LOOKS) == {Verdict.WELL}
 
 
 def test_the_longest_way_out_of_a_lost_ray_takes_less_than_a_minute() -> None:
@@ -88,7 +88,7 @@ def test_a_loss_interrupts_a_main_thread_that_waits() -> None:
         found.watch(lambda: lambda: "its process raylet died")
         with pytest.raises(KeyboardInterrupt):
             threading.Event().wait(60)
-        found.let_go()
+        found.expect_shutdown()
     assert found.loss == "its process raylet died"
 
 
@@ -106,7 +106,7 @@ def test_a_main_thread_that_gets_no_signal_is_ended_from_outside() -> None:
         with guard(end) as found:
             found.watch(lambda: lambda: "its process gcs_server died")
             assert ended.wait(60)
-            found.let_go()
+            found.expect_shutdown()
             signal.sigtimedwait({signal.SIGUSR2}, 60)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
@@ -126,5 +126,5 @@ def test_a_ray_that_never_answers_is_left() -> None:
         with pytest.raises(KeyboardInterrupt):
             threading.Event().wait(60)
         never.set()
-        found.let_go()
+        found.expect_shutdown()
     assert "has not answered" in found.loss

@@ -9,7 +9,7 @@ from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.trials.trial import FailureKind
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables import toy
-from paretoseg.trainables.toy import Failure, ToyConfig, ToyTask, closed_form
+from paretoseg.trainables.toy import FailureMode, ToyConfig, ToyTask, closed_form
 from paretoseg.trainables.trainable import Assignment, Split
 
 ACCURACY, ROBUSTNESS = closed_form(Candidate())
@@ -66,9 +66,9 @@ def test_an_interrupted_trial_reports_its_last_step_again_and_goes_on(folder, st
 @pytest.mark.parametrize(
     ("failure", "kind", "reason"),
     [
-        (Failure.error, FailureKind.ERROR, "RuntimeError: the toy was told to fail"),
-        (Failure.diverge, FailureKind.NAN, "ValueError: accuracy must be finite, got nan"),
-        (Failure.memory, FailureKind.MEMORY, "MemoryError: the toy was told to run out of memory"),
+        (FailureMode.error, FailureKind.ERROR, "RuntimeError: the toy fails as configured"),
+        (FailureMode.diverge, FailureKind.NAN, "ValueError: accuracy must be finite, got nan"),
+        (FailureMode.memory, FailureKind.MEMORY, "MemoryError: the toy runs out of memory as configured"),
     ],
 )
 def test_a_failure_is_put_into_words(folder, failure, kind, reason):

@@ -172,7 +172,7 @@ def test_an_unknown_kind_of_storage_is_refused():
 
 def test_a_place_that_cannot_be_written_is_a_storage_error_with_a_way_out(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StorageError, match=r"cannot use .*file/a: .*; mend the storage and run the same command again"):
+    with pytest.raises(StorageError, match=r"cannot use .*file/a: .*; fix the storage and run the same command again"):
         Folder(str(tmp_path / "file")).write("a", b"1")
     assert (tmp_path / "file").read_text() == "in the way"
 
@@ -200,7 +200,7 @@ def test_a_write_that_fails_half_way_keeps_what_was_there(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("number", "way_out"), [(errno.ENOSPC, "free some space"), (errno.EDQUOT, "free some"), (errno.EACCES, "mend the")]
+    ("number", "way_out"), [(errno.ENOSPC, "free some space"), (errno.EDQUOT, "free some"), (errno.EACCES, "fix the")]
 )
 def test_a_storage_error_says_what_to_do(number, way_out):
     error = as_storage_error(OSError(number, os.strerror(number)), "studies/x")
@@ -225,7 +225,7 @@ class Unreachable:
 def test_a_server_that_does_not_answer_is_a_storage_error_without_its_keys(act, arguments):
     folder = Folder("s3://KEY:SECRET@bucket/x?endpoint_override=127.0.0.1%3A1&scheme=http&region=us-east-1")
     folder._files = ObjectFiles(Unreachable())
-    with pytest.raises(StorageError, match="Could not connect; mend the storage and run the same") as error:
+    with pytest.raises(StorageError, match="Could not connect; fix the storage and run the same") as error:
         getattr(folder, act)(*arguments)
     assert "SECRET" not in str(error.value)
     assert "bucket" in str(error.value)

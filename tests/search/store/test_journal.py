@@ -56,7 +56,7 @@ def test_what_was_appended_is_read_in_order(folder):
 def test_an_absent_journal_has_no_events(folder):
     journal = Journal(folder)
     assert list(journal.read()) == []
-    assert not journal.is_begun()
+    assert not journal.has_records()
 
 
 def test_an_event_is_there_as_soon_as_it_is_appended(folder):
@@ -100,7 +100,7 @@ def last_record(folder):
     return name, content[:start], content[start:]
 
 
-def test_a_record_torn_at_any_byte_is_left_out_and_written_anew(folder):
+def test_a_record_torn_at_any_byte_is_left_out_and_written_again(folder):
     write(folder, EVENTS[:3])
     name, before, record = last_record(folder)
     stride = 1 if folder.local_path else 50  # an object store never tears a file; here it is only tried out
@@ -202,7 +202,7 @@ def test_a_failed_append_is_final_and_leaves_a_readable_journal(local_folder, mo
     assert list(Journal(local_folder).read()) == EVENTS
 
 
-def test_a_study_whose_very_first_record_was_torn_was_never_begun(tmp_path):
+def test_a_study_whose_very_first_record_was_torn_was_never_started(tmp_path):
     folder = StudyFolder(str(tmp_path))
     write(folder.folder.child("journal"), EVENTS[:1])
     assert folder.exists()
@@ -237,7 +237,7 @@ def test_a_segment_that_has_not_changed_is_decoded_once(local_folder, monkeypatc
         "paretoseg.search.store.journal.from_record", lambda record: decoded.append(record) or from_record(record)
     )
     journal = Journal(local_folder)
-    assert journal.is_begun()
+    assert journal.has_records()
     assert decoded == []
     for _ in range(2):
         assert list(journal.read()) == EVENTS[:2]

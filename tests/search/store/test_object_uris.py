@@ -1,4 +1,4 @@
-"""URIs of object stores as `pyarrow.fs` reads them, and what obstore makes of them."""
+"""URIs of object stores as `pyarrow.fs` reads them, and the obstore stores for them."""
 
 import os
 import sys
@@ -108,7 +108,9 @@ def test_the_environment_comes_before_a_profile(tmp_path, monkeypatch):
 def test_a_profile_without_keys_of_its_own_needs_boto3(tmp_path, monkeypatch):
     write_profile(tmp_path, "[default]\nrole_arn = arn:aws:iam::1:role/x\ncredential_source = Environment\n", "config")
     monkeypatch.setitem(sys.modules, "obstore.auth.boto3", None)
-    with pytest.raises(ValueError, match=r"cannot be opened: the AWS profile holds no keys of its own; `pip install"):
+    with pytest.raises(
+        ValueError, match=r"cannot be opened: the AWS profile holds no keys of its own, .*; `pip install"
+    ):
         Folder("s3://bucket/x?region=here")
 
 

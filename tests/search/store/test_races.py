@@ -25,7 +25,7 @@ from paretoseg.trainables.trainable import CaseScore, Split
 from tests.builders import build_session, created
 
 EARLY, LATE, LATEST = (number * (EXPIRE_SECONDS + 1) for number in (1.0, 2.0, 3.0))
-"""Each is after the leases of those before have expired."""
+"""Each time is after the earlier leases have expired."""
 
 
 def another(folder: Folder) -> Folder:
@@ -41,7 +41,7 @@ def locked(folder: Folder, now: float) -> Iterator[None]:
 
 
 def open_study(folder: Folder) -> Journal:
-    """What a session does first: it reads the journal, then says that it has opened the study."""
+    """The first actions of a session: it reads the journal, then records that it has opened the study."""
     journal = Journal(folder.child("journal"))
     journal.read()
     journal.append(Opened(0.0, "here", 1, 5, None))
@@ -57,7 +57,7 @@ OPENED = Opened(0.0, "here", 1, 5, None)
 
 @pytest.fixture
 def study(remote):
-    """A study with one record, by a process that is gone and has not released its lease."""
+    """A study with one record, by a process that has ended and has not released its lease."""
     with locked(remote, EARLY):
         journal = Journal(remote.child("journal"))
         journal.append(created())
@@ -68,7 +68,7 @@ def study(remote):
 
 @pytest.fixture(params=["new", "abandoned"])
 def free(request, remote):
-    """A folder that nobody writes to: its lease was never taken, or has expired."""
+    """A folder that no process writes to: its lease was never taken, or has expired."""
     return remote if request.param == "new" else request.getfixturevalue("study")
 
 
@@ -186,7 +186,7 @@ def test_a_process_that_does_not_know_that_it_has_lost_the_study_adds_nothing_to
 
 
 def test_a_search_that_does_not_know_that_it_has_lost_the_study_changes_nothing_in_it(remote):
-    """The loser is in the middle of a trial; the other runs the study to its end; then the loser goes on."""
+    """The loser is in the middle of a trial; the other process finishes the study; then the loser continues."""
     slow, quick = StudyFolder(remote.address), StudyFolder(remote.address)
     budget = Budget(trials=4)
     with locked(slow.folder, LATE):

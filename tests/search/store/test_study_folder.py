@@ -101,7 +101,7 @@ def test_scores_that_are_damaged_are_refused_with_the_name_of_the_file(folder, c
     assert "\n" not in str(error.value)
 
 
-def test_only_a_study_that_nobody_worked_on_is_forgotten(tmp_path):
+def test_only_a_study_that_was_never_worked_on_is_removed(tmp_path):
     folder = StudyFolder(str(tmp_path / "mine"))
     folder.journal.append(created())
     folder.forget()

@@ -15,7 +15,7 @@ from paretoseg.search.study.study import Budget
 from paretoseg.spaces.domain import Choice, Float, Int
 from paretoseg.spaces.recipe import augmentation_families
 from paretoseg.spaces.search_space import DIMENSIONS
-from paretoseg.trainables.toy import Failure, ToyConfig, ToyTask
+from paretoseg.trainables.toy import FailureMode, ToyConfig, ToyTask
 from paretoseg.trainables.trainable import CaseScore, Split
 from tests.builders import MemoryLog, build_session, build_study, run_study, run_trial
 
@@ -54,7 +54,7 @@ def session(tmp_path_factory):
     """A finished search with trials of every state."""
     session = build_session(
         tmp_path_factory.mktemp("study"),
-        task=ToyTask(ToyConfig(failure=Failure.diverge, fails_below=0.25)),
+        task=ToyTask(ToyConfig(failure=FailureMode.diverge, fails_below=0.25)),
         pruner=MedianConfig(min_trials=2, min_steps=1),
         budget=Budget(trials=20, max_failures=20),
     )
@@ -100,7 +100,7 @@ def test_pandas_reads_a_row_a_trial(session, place):
     assert (frame.ended_at >= frame.asked_at).all()
 
 
-def test_what_a_trial_loses_and_what_it_met_in_training_are_told(session, place):
+def test_what_a_trial_loses_and_what_it_met_in_training_are_reported(session, place):
     frame = pd.read_parquet(place / "trials.parquet")
     finished = frame[frame.state == "FINISHED"]
     assert list(finished["drop"]) == pytest.approx(list(finished.accuracy - finished.robustness))

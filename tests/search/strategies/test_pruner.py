@@ -27,7 +27,7 @@ OTHERS = [
     trial_with((0.0, 99.0), (0.6, 20.0), trial_id=2),
     trial_with((0.9, 1.0), trial_id=3),
 ]
-"""At step 2, the medians are 0.4 and 20; the last one never came there."""
+"""At step 2, the medians are 0.4 and 20; the last trial never reached it."""
 
 
 def median_rule(min_trials=3, min_steps=2):
@@ -69,7 +69,7 @@ def test_the_median_of_an_even_number_lies_between_the_middle_two():
 
 
 def test_a_trial_that_reports_again_counts_once():
-    """As one does that goes on from its checkpoint."""
+    """As a trial does that resumes from its checkpoint."""
     rule = median_rule(min_trials=5, min_steps=1)
     for _ in range(2):
         for number in range(4):

@@ -45,7 +45,7 @@ def test_a_later_result_takes_the_place_of_an_earlier_one():
     assert record.results == (DONE, again)
 
 
-def test_a_rescoring_that_was_not_begun_has_no_record(folder):
+def test_a_rescoring_that_was_not_started_has_no_record(folder):
     assert folder.read_record() is None
     assert folder.read_picture() is None
 

@@ -10,12 +10,11 @@ from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.study.study import Budget
 from paretoseg.search.trials.events import Created, Failed, Finished, Opened, Started, Stopped
 from paretoseg.search.trials.trial import Failure, FailureKind, State
-from paretoseg.trainables.toy import Failure as ToyFailure
-from paretoseg.trainables.toy import ToyConfig, ToyTask
+from paretoseg.trainables.toy import FailureMode, ToyConfig, ToyTask
 from tests.builders import MemoryLog, build_study, created, run_study, run_trial
 
 FAILURE = Failure(FailureKind.LOST, "the worker died")
-PARTLY_FAILING = ToyTask(ToyConfig(failure=ToyFailure.error, fails_below=0.3))
+PARTLY_FAILING = ToyTask(ToyConfig(failure=FailureMode.error, fails_below=0.3))
 
 
 def finish(study, trial, time=0.0):
@@ -156,7 +155,7 @@ def test_the_budget_of_hours_is_kept_over_two_sessions():
     assert study.has_time(3599.0)
     assert not study.has_time(3600.0)
 
-    # The second session begins a day later: the half hour that the first one used counts, the night does not.
+    # The second session starts a day later: the half hour that the first one used counts, the night does not.
     day = 86400.0
     resumed = build_study(log, budget=budget, now=day)
     assert resumed.has_time(day + 1799.0)
@@ -263,11 +262,11 @@ def test_a_second_end_of_a_trial_in_a_journal_is_passed_over():
 
 def test_a_journal_that_does_not_begin_with_the_study_is_refused():
     for events in ([], [Opened(0.0, "here", 1, 5, None)]):
-        with pytest.raises(ValueError, match="does not begin with the creation of the study"):
+        with pytest.raises(ValueError, match="must start with the creation of the study"):
             StudyRecord(events)
 
 
-def test_the_front_is_read_anew_after_every_change():
+def test_the_front_is_read_again_after_every_change():
     study = build_study(MemoryLog())
     assert study.front.trials == ()
     finish(study, study.ask(0.0))
@@ -317,7 +316,7 @@ def test_what_is_kept_of_a_study_is_what_a_scan_of_its_trials_finds():
         assert record.front.hypervolume == front.hypervolume
 
 
-def test_a_change_is_told_once_and_as_the_trial_is_now():
+def test_a_change_is_reported_once_and_as_the_trial_is_now():
     study = build_study(MemoryLog())
     record = study.record
     first, second = study.ask(0.0), study.ask(0.0)
@@ -332,7 +331,7 @@ def test_a_change_is_told_once_and_as_the_trial_is_now():
 
 
 def test_a_look_at_the_front_changes_nothing(monkeypatch):
-    """Live progress looks from a thread of its own while the search takes the next trial in."""
+    """Live progress reads the record in another thread while the search adds a trial."""
     study = run_study(build_study(MemoryLog()))
     expected = read_front(study.trials, study.objectives).trials
     monkeypatch.setattr("paretoseg.search.study.record.extend_front", lambda *_: pytest.fail("computed by a look"))

@@ -10,7 +10,7 @@ from tests.builders import created
 
 @pytest.fixture
 def plan(tmp_path, monkeypatch):
-    """A plan on a machine where nobody ever used W&B."""
+    """A plan on a machine where W&B was never used."""
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))

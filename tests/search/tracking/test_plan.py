@@ -1,4 +1,4 @@
-"""What is settled before anything is sent: mode, place, ids."""
+"""The decisions before anything is sent: mode, place, ids."""
 
 import dataclasses
 import os
@@ -13,7 +13,7 @@ from tests.builders import created
 
 @pytest.fixture(autouse=True)
 def bare_machine(tmp_path, monkeypatch):
-    """A home and a working folder where nobody ever used W&B."""
+    """A home and a working folder in which W&B was never used."""
     for name in [name for name in os.environ if name.startswith("WANDB_")] + ["NETRC", "XDG_STATE_HOME"]:
         monkeypatch.delenv(name, raising=False)
     home = tmp_path / "home"

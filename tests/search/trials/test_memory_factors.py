@@ -1,4 +1,4 @@
-"""What trainings take of what was estimated: medians by hand, and nothing of later than the trial that is judged."""
+"""Ratios of taken to estimated memory: medians by hand, and none from after the trial was proposed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the measures of a dataset's cases come to."""
+"""The summary of the measures of a dataset's cases."""
 
 from __future__ import annotations
 

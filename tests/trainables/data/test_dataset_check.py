@@ -102,7 +102,7 @@ def test_a_bad_picture_is_found_and_named(
     assert str(tmp_path / "data" / file) in findings[0]
 
 
-def test_all_findings_come_in_one_report_and_the_mended_data_passes(tmp_path: Path) -> None:
+def test_all_findings_come_in_one_report_and_the_fixed_data_passes(tmp_path: Path) -> None:
     root = tmp_path / "data"
     cases = write_volumes(root)
     (root / "imagesTr/v0.nii.gz").unlink()

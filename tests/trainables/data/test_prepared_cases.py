@@ -35,7 +35,7 @@ def test_a_kept_case_comes_back_mapped_and_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["arrays.npy", "about.json"])
-def test_a_damaged_case_is_written_anew(tmp_path: Path, name: str) -> None:
+def test_a_damaged_case_is_written_again(tmp_path: Path, name: str) -> None:
     cache, case = CaseCache(tmp_path), build_case()
     cache.keep("key", case)
     path = tmp_path / "cases" / "key" / name
@@ -159,7 +159,7 @@ def test_volumes_of_different_sizes_are_loaded_mapped_and_not_read_again(tmp_pat
     cases += write_volumes_of_another_size(tmp_path / "data")
     config = config_of(tmp_path)
     first = config.load()
-    for case in cases:  # the same size and time of change, so nobody looks inside
+    for case in cases:  # the same size and time of change, so the content is not checked
         for path in (tmp_path / "data" / case["image"], tmp_path / "data" / case["label"]):
             state = path.stat()
             path.write_bytes(bytes(state.st_size))

@@ -71,7 +71,7 @@ def test_shares_are_kept_and_subjects_stay_together(
         assert counts["test"] == max(round(test * len(splits)), 1)
 
 
-def test_what_a_list_says_is_kept_and_a_split_that_it_names_gets_nobody_else() -> None:
+def test_what_a_list_says_is_kept_and_a_split_that_it_names_gets_no_other_subject() -> None:
     entries = [entry("t0", split="test"), entry("t1", split="test"), *entries_of(8)]
     splits = draw_splits(entries, SHARES, 0)
     assert Counter(splits.values()) == {"test": 2, "validation": 2, "train": 6}

@@ -1,4 +1,4 @@
-"""What a network takes: operations and bytes counted by hand, and what is measured is in its unit."""
+"""Costs of a network: operations and bytes counted by hand, and measured values in their units."""
 
 from __future__ import annotations
 

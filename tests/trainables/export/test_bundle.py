@@ -128,7 +128,7 @@ def test_a_bundle_with_another_window_does_not_pass(tmp_path: Path) -> None:
         prove_bundle(tmp_path / "bundle", reference, tmp_path, (1.0, 1.0))
 
 
-def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_as_such(tmp_path: Path) -> None:
     """The limit on file sizes stands for a full disk; the weights alone meet it."""
     model = exports.build_model(exports.draw())
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -1,4 +1,4 @@
-"""An architecture.yaml builds the very network it was written for, and refuses what it cannot build."""
+"""An architecture.yaml builds exactly the network it was written for, and refuses what it cannot build."""
 
 from __future__ import annotations
 

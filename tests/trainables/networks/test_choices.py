@@ -23,7 +23,7 @@ NEEDS: dict[str, dict[str, Value]] = {
     "family": {"norm": "batch", "blocks": 1},
     **{f"skip_level_{level}": {"depth": level + 1} for level in (3, 4, 5)},
 }
-"""What else must be set for a dimension to be heard, or for a network to take a small image."""
+"""What else must be set for a dimension to have an effect, or for a network to accept a small image."""
 
 
 def list_choices() -> Iterator[tuple[str, Value]]:

@@ -100,7 +100,7 @@ def test_the_default_network_keeps_the_names_of_its_weights() -> None:
     assert names == blocks | {f"{part}.{kind}" for part in ("grow.0", "head") for kind in ("weight", "bias")}
 
 
-def test_a_level_whose_skip_is_off_hears_nothing_of_the_encoder() -> None:
+def test_a_level_whose_skip_is_off_gets_nothing_of_the_encoder() -> None:
     network = build(Architecture(depth=3, width=4, skip_level_1="off"))
     assert isinstance(network.get_submodule("skips.0"), NoSkip)
     assert network.get_parameter("decoders.0.0.weight").shape[1] == 4

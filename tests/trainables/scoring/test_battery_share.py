@@ -1,4 +1,4 @@
-"""What a measurement takes beside the training, counted in windows before a search begins."""
+"""The time of a measurement relative to training, estimated from windows before a search starts."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_share_counts_every_pixel_that_a_measurement_shows_the_network(num_c
     assert predict_share(count_measured(dataset, battery), 16, 1000) == (network.num_pixels - probed) / 3000
 
 
-def test_a_measurement_longer_than_the_training_is_told_with_the_ways_out() -> None:
+def test_a_measurement_longer_than_the_training_is_reported_with_the_ways_out() -> None:
     assert describe_predicted_shares([0.4, 1.0], 50) == []
     (line,) = describe_predicted_shares([3.56], 50)
     assert "about 3.6 times as long as the training" in line

@@ -55,7 +55,7 @@ def test_a_corruption_that_leaks_the_label_never_counts() -> None:
         }
 
 
-def test_the_user_is_told_what_does_not_count_and_why() -> None:
+def test_a_note_says_what_does_not_count_and_why() -> None:
     notes = describe_uncounted(BATTERY, {"contrast", "noise"}, EXCLUDE)
     assert notes == [
         "measured and shown, but not counted towards robustness: gaussian_noise, because training may show noise",
@@ -66,7 +66,7 @@ def test_the_user_is_told_what_does_not_count_and_why() -> None:
     assert describe_uncounted(BATTERY, (), EXCLUDE) == []
 
 
-def test_the_user_is_told_if_simulated_sites_differ_by_what_training_shows() -> None:
+def test_a_note_says_if_simulated_sites_differ_by_what_training_shows() -> None:
     made_of, sets = {"gamma", "noise"}, ("site_c", "site_d")
     [note] = describe_simulated_sets(made_of, {"noise", "blur"}, RobustnessOver.all, sets=sets)
     assert note.startswith("shift sets site_c, site_d are simulated; training may show noise, of which they are made")

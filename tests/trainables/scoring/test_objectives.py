@@ -1,4 +1,4 @@
-"""Accuracy and robustness read off rows, computed by hand."""
+"""Accuracy and robustness of rows, computed by hand."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from paretoseg.trainables.scoring.measures import DICE, NSD, measure_of_unit
 from paretoseg.trainables.scoring.objectives import (
     RobustnessOver,
     RobustnessRule,
+    add_objective_names,
     define_objectives,
     measure_accuracy,
     measure_robustness,
-    name_objectives,
     summarise,
 )
 from paretoseg.trainables.trainable import CaseScore
@@ -89,7 +89,7 @@ def test_every_row_says_which_objective_is_made_of_it() -> None:
         row("none", 0, 0.9), row("blur", 2, 0.6), row("noise", 2, 0.1), shifted("site", 0.2),
         CaseScore("a", "here", "none", 0, "nsd", 0.5), CaseScore("a", "here", "blur", 2, "dice", 0.6, "left"),
     ]  # fmt: skip
-    named = name_objectives(rows, "dice", RobustnessRule(excluded=("noise",)))
+    named = add_objective_names(rows, "dice", RobustnessRule(excluded=("noise",)))
     assert [item.objective for item in named] == ["accuracy", "robustness", "", "robustness", "", ""]
     assert [dataclasses.replace(item, objective="") for item in named] == rows
 

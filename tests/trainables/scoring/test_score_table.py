@@ -1,4 +1,4 @@
-"""Tables of scores, and what every kind of robustness makes of cases that count several times or not at all."""
+"""Tables of scores, and every kind of robustness for cases that count several times or not at all."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_order_of_the_rows_changes_no_bit() -> None:
     np.testing.assert_array_equal(one.values, other.values)
 
 
-def test_cases_count_as_often_as_they_are_told_to() -> None:
+def test_cases_count_as_often_as_they_were_drawn() -> None:
     table = tabulate([CaseScore(name, "x", "none", 0, "dice", value) for name, value in (("a", 0.0), ("b", 1.0))])
     averages = table.average(np.array([[1.0, 1.0], [3.0, 1.0], [0.0, 2.0], [0.0, 0.0]]))
     np.testing.assert_array_equal(averages[:, 0], [0.5, 0.25, 1.0, np.nan])

@@ -127,7 +127,7 @@ def test_the_quick_cases_are_among_those_of_the_whole_battery_and_of_test_cases_
     assert task.battery(split=Split.TEST).choose_cases(cases, noisy) == list(cases)
 
 
-def test_corruptions_that_training_may_show_count_for_no_trial_and_the_user_is_told() -> None:
+def test_corruptions_that_training_may_show_count_for_no_trial_and_a_note_says_so() -> None:
     config = SegmentationConfig(corruptions=["gaussian_noise", "contrast_down", "gamma_up"])
     for preset in PRESETS:
         space = SearchSpace(preset=preset)
@@ -160,7 +160,7 @@ def test_a_mean_corruption_error_needs_a_reference_that_errs_under_all_that_coun
     check({"gaussian_noise": {2: 0.5}})
     with pytest.raises(ValueError, match=r"name the file of its rows, such as task\.reference="):
         check({})
-    with pytest.raises(ValueError, match="but they lack gaussian_noise 2"):
+    with pytest.raises(ValueError, match="but lack gaussian_noise 2"):
         check({"gaussian_noise": {4: 0.5}})
     with pytest.raises(ValueError, match="makes no error under gaussian_noise"):
         check({"gaussian_noise": {2: 0.0}})
@@ -185,7 +185,7 @@ def test_a_preset_stands_for_its_corruptions_and_a_leaking_one_is_named_before_t
     assert any("legacy_leaking_blur needs the reference mask" in note for note in task.notes(SearchSpace()))
 
 
-@pytest.mark.parametrize(("iterations", "is_told"), [(1, True), (10_000, False)])
-def test_a_measurement_longer_than_the_training_is_told_before_it_begins(iterations: int, is_told: bool) -> None:
+@pytest.mark.parametrize(("iterations", "is_noted"), [(1, True), (10_000, False)])
+def test_a_measurement_longer_than_the_training_is_reported_before_it_starts(iterations: int, is_noted: bool) -> None:
     task = SegmentationConfig(iterations_per_step=iterations).build(TexturesConfig(image_size=32))
-    assert any("measuring robustness will take about" in note for note in task.notes(SearchSpace())) is is_told
+    assert any("measuring robustness will take about" in note for note in task.notes(SearchSpace())) is is_noted

@@ -1,4 +1,4 @@
-"""A trial: it learns, repeats itself to the bit, and goes on after an interruption as if there had been none."""
+"""A trial learns, is reproducible to the bit, and resumes after an interruption with the same result."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def test_every_kind_of_training_repeats_itself_and_goes_on_exactly(
         assert torch.equal(mine, theirs), name
 
 
-def test_a_hopeless_training_is_refused_before_it_begins(task: SegmentationTask) -> None:
+def test_a_hopeless_training_is_refused_before_it_starts(task: SegmentationTask) -> None:
     tight = with_settings(task, memory_gb=1e-4)
     trial = tight.build(Assignment(CANDIDATE, seed=1))
     with pytest.raises(MemoryError, match=r"infeasible: needs about 0\.\d+ GB of 0\.0001 GB; narrow the space"):

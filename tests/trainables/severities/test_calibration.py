@@ -1,4 +1,4 @@
-"""A calibration keeps what was measured, reads back as it was, and refuses what it cannot vouch for."""
+"""A calibration stores its measurements, reads back unchanged, and refuses a damaged or unfit file."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ class FakeNetwork:
     def __init__(self, slope: float, extra: Sequence[float] = (0.1,) * 5) -> None:
         self.slope, self.extra = slope, extra
 
-    def lose(self, corruption: str, strength: float) -> float:
+    def measure_loss(self, corruption: str, strength: float) -> float:
         return self.slope * strength
 
-    def lose_by_severity(self, corruption: str, strengths: Sequence[float]) -> list[float]:
+    def measure_losses(self, corruption: str, strengths: Sequence[float]) -> list[float]:
         return [self.slope * strength + extra for strength, extra in zip(strengths, self.extra, strict=True)]
 
 
@@ -65,13 +65,13 @@ def test_strengths_lose_what_is_wished_and_the_losses_are_those_of_a_search() ->
     assert found.curve[-1] == (0.5, 50.0)
 
 
-def test_a_severity_that_loses_no_more_than_the_one_below_is_told() -> None:
+def test_a_severity_that_loses_no_more_than_the_one_below_is_reported() -> None:
     found = calibrate_corruption(FakeNetwork(100.0, (0.0, 0.0, 0.0, -30.0, 0.0)), "gaussian_noise")
     start = "with the draws of a search, severity 4 loses"
     assert found.notes == (f"{start} -10.0 points, not 20", f"{start} no more than severity 3")
 
 
-def test_a_loss_far_from_its_target_is_told_unless_the_target_was_out_of_reach() -> None:
+def test_a_loss_far_from_its_target_is_reported_unless_the_target_was_out_of_reach() -> None:
     assert describe_misses((0.6, 10.0, 10.1, 21.0, 35.0), 50.0) == []
     start = "with the draws of a search, severity"
     assert describe_misses((0.4, 10.1, 12.0, 13.0, 14.0), 30.0) == [
@@ -119,7 +119,7 @@ def refusal(path: Path, **changes: object) -> str:
         ("corruptions__gaussian_noise__strengths", [0.1, 0.2, 0.2, 0.3, 0.4], "rise with severity, got 0.1 0.2 0.2"),
         ("corruptions__gaussian_noise__strengths", "much", "strengths must be a list, got 'much'"),
         ("corruptions__gaussian_noise__strengths", [0.1, 0.2, 0.3, 0.4, 2.0], "up to 1"),
-        ("corruptions__gaussian_noise__parameter", "percent", "is now counted in"),
+        ("corruptions__gaussian_noise__parameter", "percent", "is now measured in"),
         ("corruptions__gaussian_noise__curve", [[1]], "curve[0] must be a list of 2, got [1]"),
         ("corruptions__gaussian_noise__lost", [True], "lost[0] must be a finite number, got True"),
         ("corruptions__gaussian_noise", {}, "corruptions[gaussian_noise].parameter is missing"),

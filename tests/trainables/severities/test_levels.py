@@ -1,4 +1,4 @@
-"""The table of strengths: complete, rising, and clear about what it does not know."""
+"""The table of strengths: complete and rising, and a corruption that leaks the label is named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strengths are found where the response passes what is wished, and what cannot be had is said."""
+"""Strengths are found where the response passes the targets, and notes report targets that are not reached."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from paretoseg.trainables.severities.response import (
     NUM_GRID,
     Span,
     choose_strengths,
-    skip_idle,
+    raise_ineffective,
     tolerance,
     trace_response,
 )
@@ -97,7 +97,7 @@ def test_a_response_that_is_strong_from_the_start_says_so() -> None:
     assert notes[0].startswith("loses 7.0 points already at the weakest value looked at, 0.01; severities up to 2 are")
 
 
-def test_of_a_response_that_falls_again_the_first_crossing_counts_and_the_fall_is_told() -> None:
+def test_of_a_response_that_falls_again_the_first_crossing_counts_and_the_fall_is_reported() -> None:
     def hill(strength: float) -> float:
         return 50.0 * math.exp(-(math.log(strength) ** 2))
 
@@ -156,7 +156,7 @@ def test_strengths_that_do_nothing_are_moved_up_to_where_something_happens() -> 
     curve = trace_response(respond, span, targets)
     values, _ = choose_strengths(curve, span, targets)
     assert respond(values[0]) == 0.0
-    moved = skip_idle(values, curve, span)
+    moved = raise_ineffective(values, curve, span)
     assert all(respond(strength) > 0.0 for strength in moved)
     assert list(moved) == sorted(set(moved))
     assert moved[2:] == pytest.approx(values[2:], rel=0.01)
@@ -165,11 +165,11 @@ def test_strengths_that_do_nothing_are_moved_up_to_where_something_happens() -> 
 def test_strengths_that_all_do_something_stay() -> None:
     span = Span(0.0, 0.01, 10.0)
     for curve in ([(0.01, 0.0), (0.1, 1.5), (10.0, 50.0)], [(0.01, 0.1), (0.1, 0.0), (10.0, 50.0)]):
-        assert skip_idle((0.2, 0.3, 0.4, 0.5, 0.6), curve, span) == (0.2, 0.3, 0.4, 0.5, 0.6)
+        assert raise_ineffective((0.2, 0.3, 0.4, 0.5, 0.6), curve, span) == (0.2, 0.3, 0.4, 0.5, 0.6)
 
 
 def test_where_all_strengths_do_nothing_they_rise_to_the_strongest() -> None:
-    moved = skip_idle((0.1, 0.2, 0.3, 0.4, 0.5), [(0.01, 0.0), (1.0, 3.0), (10.0, 4.0)], Span(0.0, 0.01, 10.0))
+    moved = raise_ineffective((0.1, 0.2, 0.3, 0.4, 0.5), [(0.01, 0.0), (1.0, 3.0), (10.0, 4.0)], Span(0.0, 0.01, 10.0))
     assert moved[0] == 1.0
     assert list(moved) == sorted(set(moved))
     assert moved[-1] < 10.0

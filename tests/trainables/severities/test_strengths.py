@@ -1,4 +1,4 @@
-"""Strengths, and the lines that studies kept before, are read to the digit; what does not fit is refused."""
+"""Strengths, and the lines of older studies, are read exactly; values that do not fit are refused."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def test_a_line_reads_as_five_numbers() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("gaussian_noise 0.1 0.2 0.3 0.4 0.5", "a line of strengths reads"),
-        ("gaussian_noise: a b", "a line of strengths reads"),
-        ("gaussian_noise:", "a line of strengths reads"),
+        ("gaussian_noise 0.1 0.2 0.3 0.4 0.5", "a line of strengths must read like"),
+        ("gaussian_noise: a b", "a line of strengths must read like"),
+        ("gaussian_noise:", "a line of strengths must read like"),
         ("gausian_noise: 0.1 0.2 0.3 0.4 0.5", "did you mean 'gaussian_noise'"),
         ("gaussian_noise: 0.1 0.2 0.3 0.4", "must be 5 numbers above 0 and up to 1 that rise"),
         ("gaussian_noise: 0.1 0.2 0.2 0.4 0.5", "that rise with severity, got 0.1 0.2 0.2 0.4 0.5"),

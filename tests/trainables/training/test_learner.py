@@ -1,4 +1,4 @@
-"""One iteration: parts change nothing but the memory, dropout repeats itself, and lack of memory is put into words."""
+"""One iteration: micro-batches change only the memory, dropout is reproducible, and lack of memory is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory: what is needed by hand, what is there, what was taken."""
+"""Memory: the estimate, computed by hand; the available memory; the memory that was taken."""
 
 from __future__ import annotations
 
