@@ -5,7 +5,7 @@ counts is ours : faster of the two, per kind, and the geometric mean over kinds.
 is that of the process: what others take from the machine does not count.
 
 Ours takes a batch; the peers take one image after the other, as they do everywhere. MONAI's track no metadata, which is
-its faster way. Where labels move along, all three move them too. Ours also clips to [0, 1] and draws anew for every
+its faster way. Where labels move along, all three move them too. Ours also clips to [0, 1] and draws again for every
 image. With --device cuda, ours and MONAI's run there, and TorchIO where it can, on the CPU.
 """
 

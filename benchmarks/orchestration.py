@@ -7,7 +7,7 @@ as its documentation has it: a function per trial, `max_concurrent_trials=2`; wi
 
 Wall time runs from the first trial's start to the last one's end; start-up, from the process's start to the first
 trial's, is reported beside it. Importing torch is never counted as busy, for neither. To compare it with, the two
-things that nobody can leave out are timed on their own: a process that starts Ray, and one that imports Tune, torch and
+things that every search needs are timed on their own: a process that starts Ray, and one that imports Tune, torch and
 MONAI. paretoseg does part of both at once.
 """
 

@@ -112,7 +112,7 @@ def _make_token() -> str:
 def _on_loopback() -> Iterator[None]:
     """Ray that starts in the block does not look for this machine's address, as if it could have no other nodes.
 
-    It takes 127.0.0.1 for every machine where it knows no clusters (macOS, Windows), and from nobody's settings.
+    Ray does so on systems where it has no clusters (macOS, Windows); no public setting makes it do so here.
     """
     before = ray_constants.ENABLE_RAY_CLUSTER
     ray_constants.ENABLE_RAY_CLUSTER = False

@@ -1,6 +1,6 @@
 """The table of the shipped calibrations as it stands in the docs, read off their files.
 
-It is written anew by `python -m docs.pages.calibration_table docs/calibration.md`.
+`python -m docs.pages.calibration_table docs/calibration.md` writes it again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The table of all corruptions as it stands in the docs, read off the code.
 
-It is written anew by `python -m docs.pages.corruption_table docs/corruptions.md`.
+`python -m docs.pages.corruption_table docs/corruptions.md` writes it again.
 """
 
 from __future__ import annotations

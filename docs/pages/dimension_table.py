@@ -1,6 +1,6 @@
 """The table of all dimensions as it stands in the docs, read off the code.
 
-It is written anew by `python -m docs.pages.dimension_table docs/search_space.md`.
+`python -m docs.pages.dimension_table docs/search_space.md` writes it again.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def test_every_refusal_is_one_line_with_the_way_out(server, jobs, answer, senten
     assert len(server.requests) == 1
 
 
-def test_a_cluster_without_kuberay_is_told_from_a_job_that_is_not_there(server, jobs):
+def test_a_cluster_without_kuberay_is_distinguished_from_a_job_that_is_not_there(server, jobs):
     server.answers = [(404, "404 page not found\n")]
     with pytest.raises(ValueError, match="must install the KubeRay operator"):
         jobs.find("mine")

@@ -86,6 +86,6 @@ def test_every_rule_that_the_schema_states_in_cel_is_one_that_we_know(schemas):
     }
 
 
-def test_lists_are_told_apart_by_what_the_schema_says(schemas):
+def test_lists_are_distinguished_by_what_the_schema_says(schemas):
     stated = dict(walk_list_keys(schemas.raw[RAYJOB]))
     assert {name: stated[name] for name in _LIST_KEYS} == dict(_LIST_KEYS)

@@ -90,7 +90,7 @@ def test_a_folder_that_cannot_be_written_is_named(slurm, tmp_path):
         ({"state": "CANCELLED"}, "CANCELLED, 0 restart(s)", False),
     ],
 )
-def test_a_job_is_told_in_words(slurm, job, words, is_live):
+def test_a_job_is_reported_in_words(slurm, job, words, is_live):
     slurm.show_job(**job)
     state = find_job("12")
     assert (state.words, state.is_live) == (words, is_live)

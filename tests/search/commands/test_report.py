@@ -61,7 +61,7 @@ def test_a_report_is_written_into_the_study_and_replaced(copy, toy, capsys):
     assert not list(study.glob("*.tmp"))
 
 
-def test_a_study_at_a_uri_keeps_its_report_there_and_no_key_is_told(s3_storage, tmp_path, capsys):
+def test_a_study_at_a_uri_keeps_its_report_there_and_no_key_is_reported(s3_storage, tmp_path, capsys):
     storage = s3_storage.replace("/studies?", f"/{tmp_path.name}?")
     place = storage.replace(f"/{tmp_path.name}?", f"/{tmp_path.name}/toy?")
     assert main([*TOY, "budget.trials=3", f"storage='{storage}'"]) == 0

@@ -150,7 +150,7 @@ def test_an_interrupted_rescoring_goes_on_where_it_was(study, capsys, monkeypatc
         assert path.read_bytes() == (study / "rescores" / "whole" / "cases" / path.name).read_bytes()
 
 
-def test_a_trial_that_breaks_is_told_and_measured_by_the_next_run(study, capsys, monkeypatch):
+def test_a_trial_that_breaks_is_reported_and_measured_by_the_next_run(study, capsys, monkeypatch):
     whole = SegmentationTrainable.evaluate
 
     def fail(self, split):

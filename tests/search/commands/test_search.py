@@ -59,8 +59,10 @@ def test_a_search_removes_what_a_killed_one_left_half_written(tmp_path):
 
 
 def test_a_refused_command_leaves_ctrl_c_as_it_was():
+    # A process that a shell starts in the background ignores Ctrl-C.
+    before = signal.getsignal(signal.SIGINT)
     assert main(["search", "study=mine", "task=nothing"]) == 2
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_study_that_another_process_has_started_and_ended_meanwhile_is_not_mixed_with_ours(monkeypatch, capsys):
@@ -106,7 +108,7 @@ def test_an_edited_seed_is_refused(capsys):
     assert "experiment.yaml says seed=5, but the study was started with seed=0; restore" in capsys.readouterr().err
 
 
-def test_hours_that_are_spent_are_told_of_with_what_goes_on(capsys):
+def test_hours_that_are_spent_are_reported_with_what_goes_on(capsys):
     assert search(*TOY) == 0
     events = StudyFolder("studies/mine").read_events()
     assert isinstance(events[1], Opened)
@@ -117,7 +119,7 @@ def test_hours_that_are_spent_are_told_of_with_what_goes_on(capsys):
     assert "budget.trials=18" not in shown
 
 
-def test_a_key_of_the_option_that_a_study_was_started_with_is_told_apart(capsys):
+def test_a_key_of_the_option_that_a_study_was_started_with_is_distinguished(capsys):
     assert search(*TOY) == 0
     assert main(["search", "study=mine", "task.noise=0.5"]) == 2
     assert "started with task.noise=0.0 and cannot be resumed with task.noise=0.5" in capsys.readouterr().err

@@ -74,7 +74,7 @@ def test_the_page_names_no_address_and_forbids_fetching():
     assert not {"src", "href"} & {name for name, value in reader.attributes if value != "data:,"}
 
 
-def test_where_the_study_lies_is_not_told():
+def test_where_the_study_lies_is_not_reported():
     page = render(build_record(overrides=("study=mine", "storage=s3://KEY:SECRET@bucket/studies")))
     assert "SECRET" not in page
     assert "study=mine" in page
@@ -84,7 +84,7 @@ def test_an_empty_front_is_said():
     assert "0 on the front" in render(build_record())
 
 
-def test_the_front_of_a_search_is_told():
+def test_the_front_of_a_search_is_reported():
     log = MemoryLog()
     study = run_study(build_study(log), ToyTask())
     page = render(StudyRecord(log.read()))

@@ -141,7 +141,7 @@ def test_the_card_of_a_network_trained_on_files_tells_what_is_done_to_a_raw_one(
     assert "**The array must be prepared already; `segment.py` does not do it.**" in cards["onnx"]
 
 
-def test_every_way_of_scaling_is_told_with_its_values():
+def test_every_way_of_scaling_is_reported_with_its_values():
     dataset, texts = build_dataset(), {}
     for intensity in Intensity:
         settings = Preprocessing(intensity=intensity, window=[-57.0, 164.0], low_percentile=2.5)

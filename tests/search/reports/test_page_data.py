@@ -36,7 +36,7 @@ def build_record():
     return StudyRecord(events)
 
 
-def test_units_and_directions_are_told():
+def test_units_and_directions_are_reported():
     data = describe_study(build_record())
     assert [(item["unit"], item["isMaximised"]) for item in data["objectives"]] == [("Dice", True), ("mm", False)]
     assert [(item["label"], item["unit"]) for item in data["costs"]] == [
@@ -48,7 +48,7 @@ def test_units_and_directions_are_told():
     ]
 
 
-def test_every_dimension_of_the_space_is_told():
+def test_every_dimension_of_the_space_is_reported():
     data = describe_study(build_record())
     assert [item["name"] for item in data["dimensions"]] == list(DIMENSIONS)
     by_name = {item["name"]: item for item in data["dimensions"]}

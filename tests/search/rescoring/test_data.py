@@ -69,7 +69,7 @@ def test_training_cases_and_other_shift_sets_may_be_gone(tmp_path):
     assert check(tmp_path, KEPT, kept=[*KEPT, *NEW_SITE]) == []
 
 
-def test_a_case_that_moves_into_a_shift_set_is_told(tmp_path):
+def test_a_case_that_moves_into_a_shift_set_is_reported(tmp_path):
     moved = [KEPT[0], dataclasses.replace(KEPT[1], shift="small"), KEPT[2]]
     [note] = check(tmp_path, moved)
     assert note == ("1 cases that counted in accuracy are in a shift set now, so accuracy is that of the others: b")

@@ -59,7 +59,7 @@ def work_through(queue):
         assert queue.take(job, Work(job).advance())
 
 
-def test_the_front_is_measured_and_whoever_still_has_a_checkpoint(folder):
+def test_the_front_is_measured_and_every_trial_that_still_has_a_checkpoint(folder):
     record = folder.read_record()
     assert [trial.trial_id for trial in choose_trials(folder, record)] == [0, 1, 2, 3]
     folder.checkpoints.keep_only({0, 1, 3})
@@ -109,7 +109,7 @@ def test_what_is_measured_is_not_measured_again_unless_its_rows_are_gone(folder,
     assert [(job.trial_id, job.split) for job in jobs if not is_done(job, queue.record, target)] == [(1, Split.TEST)]
 
 
-def test_a_job_that_breaks_is_told_and_left_to_do(folder, target):
+def test_a_job_that_breaks_is_reported_and_left_to_do(folder, target):
     queue = begin(folder, target)
     job = queue.next_job()
     folder.checkpoints.keep_only({1, 2, 3})

@@ -134,7 +134,7 @@ class WorkerGroupError(RuntimeError):
         self.worker_failures = failures
 
 
-def test_a_lost_process_is_told_from_one_that_ran_out_of_memory() -> None:
+def test_a_lost_process_is_distinguished_from_one_that_ran_out_of_memory() -> None:
     assert _explain(WorkerGroupError({1: RuntimeError("died")})).kind is FailureKind.LOST
     assert _explain(WorkerGroupError({1: OutOfMemoryError("killed")})).kind is FailureKind.MEMORY
     failure = _explain(ImportError("first line\nno torch here"))

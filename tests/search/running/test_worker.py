@@ -94,7 +94,7 @@ class OutOfMemoryError(RuntimeError):
         (OSError(errno.ENOENT, "No such file"), FailureKind.ERROR, "FileNotFoundError: [Errno 2] No such file"),
     ],
 )
-def test_the_kind_of_a_failure_is_told_from_the_error(folder, monkeypatch, error, kind, reason):
+def test_the_kind_of_a_failure_is_distinguished_from_the_error(folder, monkeypatch, error, kind, reason):
     def fail(self):
         raise error
 

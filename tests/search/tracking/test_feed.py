@@ -87,7 +87,7 @@ def search_with(folder, mode, wait_seconds=PATIENCE_SECONDS):
 
 
 @pytest.mark.parametrize("code", ["raise ImportError('no such thing')", FAILS, DIES, HANGS], ids=lambda code: code[:20])
-def test_a_tracking_that_breaks_changes_nothing_and_is_told_in_a_line(stand_in, tmp_path, code):
+def test_a_tracking_that_breaks_changes_nothing_and_is_reported_in_a_line(stand_in, tmp_path, code):
     expected, shown = search_with(tmp_path / "without", "disabled")
     assert shown == []
     stand_in(RECORDER + code)
@@ -116,7 +116,7 @@ def test_a_process_that_hangs_is_gone_after_the_bounded_wait(stand_in, tmp_path)
     assert feed._process.poll() is not None
 
 
-def test_ctrl_c_skips_the_wait_and_is_told(stand_in, tmp_path, monkeypatch):
+def test_ctrl_c_skips_the_wait_and_is_reported(stand_in, tmp_path, monkeypatch):
     def interrupt(*words):
         raise KeyboardInterrupt
 
@@ -178,7 +178,7 @@ def test_a_study_that_was_searched_without_tracking_is_made_up_for(stand_in, tmp
     assert all('"rows": [1, 2, 3], "state": "FINISHED", "code": 0' in path.read_text() for path in kept)
 
 
-def test_a_place_that_cannot_be_written_is_told_and_the_search_goes_on(stand_in, tmp_path):
+def test_a_place_that_cannot_be_written_is_reported_and_the_search_goes_on(stand_in, tmp_path):
     stand_in(RECORDER)
     expected, _ = search_with(tmp_path / "without", "disabled")
     (tmp_path / "study").mkdir()

@@ -83,7 +83,7 @@ def test_missing_folders_and_odd_classes_are_found(tmp_path: Path) -> None:
     assert "data.classes must be distinct" in config_of(tmp_path, classes=["a", "a"]).findings()[0]
 
 
-def test_configs_with_lists_are_hashed_and_told_apart(tmp_path: Path) -> None:
+def test_configs_with_lists_are_hashed_and_distinguished(tmp_path: Path) -> None:
     first, again, other = (config_of(tmp_path, shift=[name], spacing_mm=[1.0, 1.0]) for name in "aab")
     assert hash(first) == hash(again)
     assert first == again

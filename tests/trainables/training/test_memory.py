@@ -92,7 +92,7 @@ def test_there_is_some_memory_and_less_than_a_petabyte() -> None:
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
     ],
 )
-def test_lack_of_memory_is_told_from_other_errors(error: Exception, is_memory: bool) -> None:
+def test_lack_of_memory_is_distinguished_from_other_errors(error: Exception, is_memory: bool) -> None:
     assert is_out_of_memory(error) == is_memory
 
 
