@@ -81,7 +81,14 @@ while True:
         break
     except (ConnectionError, RuntimeError):
         time.sleep(0.3)
-job = client.submit_job(entrypoint=sys.argv[2])
+while True:
+    try:
+        job = client.submit_job(entrypoint=sys.argv[2])
+        break
+    except RuntimeError as error:  # the head answers before the agent of its node has started; the operator tries again
+        if "No available agent" not in str(error):
+            raise
+        time.sleep(0.3)
 while not client.get_job_status(job).is_terminal():
     time.sleep(0.3)
 info = client.get_job_info(job)

@@ -21,7 +21,9 @@ pytestmark = pytest.mark.usefixtures("elsewhere")
 def test_trials_that_fail_in_a_row_stop_the_search(capsys):
     assert run(*TOY, "task.failure=error", "task.fails_below=2", "budget.max_failures=2") == 3
     shown = capsys.readouterr().out
-    assert "Stopped: 2 trials failed in a row, the last one (trial 1) with error: RuntimeError: the toy was" in shown
+    assert (
+        "Stopped: 2 trials failed in a row, the last one (trial 1) with error: RuntimeError: the toy fails as" in shown
+    )
     assert "paretoseg search study=mine" in shown
     assert len(read().trials) == 2
 

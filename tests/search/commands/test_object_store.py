@@ -102,7 +102,7 @@ def test_a_search_that_is_taken_over_stops_and_says_so(storage, capsys, monkeypa
     assert run(*TOY, f"storage='{storage}'") == 74
     shown = " ".join(capsys.readouterr().out.split())
     assert "Stopped: another process has taken the study over" in shown
-    assert "see who writes to it with `paretoseg status`" in shown
+    assert "`paretoseg status` shows who writes to it" in shown
     record = StudyFolder(place(storage)).read_record()
     assert [opened.host for opened in record.opened][-1] == "elsewhere"
     assert sum(trial.state is State.FINISHED for trial in record.trials) == 2

@@ -74,7 +74,7 @@ def test_every_change_is_refused_and_names_the_case(tmp_path: Path, change: dict
     folder = StudyFolder(str(tmp_path))
     keep_splits(folder, TaskWithCases())
     changed = [ROWS[0], dataclasses.replace(ROWS[1], **change), ROWS[2]]
-    with pytest.raises(ValueError, match="bring back the data that it began with") as caught:
+    with pytest.raises(ValueError, match="bring back the data that it was started with") as caught:
         check_splits(folder, task_with(changed))
     assert message in str(caught.value)
 
