@@ -204,50 +204,61 @@ def _conclude(plan: Plan, session: Session, console: Console) -> ExitCode:
     if session.halt_reason:
         console.print(f"Stopped: {session.halt_reason}", markup=False, soft_wrap=True)
         return ExitCode.STORAGE
-    record, folder = session.study.record, plan.folder
     session.write_tables()
-    location = folder.folder.location
-    if record.front.trials:
-        from paretoseg.search.reports.picture import (
-            draw_front,  # matplotlib: late, so that the first trial starts early
-        )
-
-        certainty = _find_certainty(plan, record)
-        picture = folder.write_picture("front.png", draw_front(record, certainty))
-        console.print(front_table(record))
-        if certainty and certainty.ends:
-            console.print(describe_ends(certainty.ends), markup=False, soft_wrap=True)
-        table = folder.folder.child("front.csv").location
-        console.print(f"Picture: {picture}\nTable:   {table}", markup=False, soft_wrap=True)
-    study = session.study
-    resume, place = _resume_with(plan.experiment), shlex.quote(location)
-    if study.gave_up:
-        if study.is_complete():  # the same command alone would find nothing to do
-            resume = f"{resume} budget.trials={study.budget.trials * 2}"
-        last = next(trial for trial in reversed(record.in_order_of_end()) if trial.failure)
-        assert last.failure is not None
-        console.print(
-            f"Stopped: {study.budget.max_failures} trials failed in a row, the last one (trial {last.trial_id}) with "
-            f"{last.failure.kind}: {last.failure.reason}. `paretoseg status {place}` lists them; fix the cause, then "
-            f"resume with: {resume}",
-            markup=False,
-            soft_wrap=True,
-        )
+    if session.study.record.front.trials:
+        _show_front(plan, session.study.record, console)
+    resume = _resume_with(plan.experiment)
+    if session.study.gave_up:
+        _show_failures(plan, session.study, resume, console)
         return ExitCode.GAVE_UP
     if session.is_done():
-        more = f"budget.trials={study.budget.trials * 2}"
-        hours, num_left = study.budget.hours, study.budget.trials - len(study.trials)
-        if hours is not None and num_left > 0:
-            console.print(
-                f"The budget of {hours:g} hours is spent; {num_left} of {study.budget.trials} trials were not started.",
-                soft_wrap=True,
-            )
-            more = f"budget.hours={record.hours_used + hours:.3g}"
-        steps = (f"paretoseg front {place}", f"paretoseg status {place}", f"{resume} {more}")
-        console.print("Next: " + "\n      ".join(steps), markup=False, soft_wrap=True)
+        _show_next_steps(plan, session.study, resume, console)
         return ExitCode.DONE
     console.print(f"Work is left; resume with: {resume}", markup=False, soft_wrap=True)
     return ExitCode.WORK_LEFT
+
+
+def _show_front(plan: Plan, record: StudyRecord, console: Console) -> None:
+    """Draws the front into the study's folder, and shows it as a table with the certainty of its ends."""
+    from paretoseg.search.reports.picture import draw_front  # matplotlib: late, so that the first trial starts early
+
+    certainty = _find_certainty(plan, record)
+    picture = plan.folder.write_picture("front.png", draw_front(record, certainty))
+    console.print(front_table(record))
+    if certainty and certainty.ends:
+        console.print(describe_ends(certainty.ends), markup=False, soft_wrap=True)
+    table = plan.folder.folder.child("front.csv").location
+    console.print(f"Picture: {picture}\nTable:   {table}", markup=False, soft_wrap=True)
+
+
+def _show_failures(plan: Plan, study: Study, resume: str, console: Console) -> None:
+    """Prints the last failure of a search that gave up, and the way out."""
+    if study.is_complete():  # the same command alone would find nothing to do
+        resume = f"{resume} budget.trials={study.budget.trials * 2}"
+    last = next(trial for trial in reversed(study.record.in_order_of_end()) if trial.failure)
+    assert last.failure is not None
+    console.print(
+        f"Stopped: {study.budget.max_failures} trials failed in a row, the last one (trial {last.trial_id}) with "
+        f"{last.failure.kind}: {last.failure.reason}. `paretoseg status {shlex.quote(plan.folder.folder.location)}` "
+        f"lists them; fix the cause, then resume with: {resume}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _show_next_steps(plan: Plan, study: Study, resume: str, console: Console) -> None:
+    """Prints what can be done with a study whose budget is spent."""
+    more = f"budget.trials={study.budget.trials * 2}"
+    hours, num_left = study.budget.hours, study.budget.trials - len(study.trials)
+    if hours is not None and num_left > 0:
+        console.print(
+            f"The budget of {hours:g} hours is spent; {num_left} of {study.budget.trials} trials were not started.",
+            soft_wrap=True,
+        )
+        more = f"budget.hours={study.record.hours_used + hours:.3g}"
+    place = shlex.quote(plan.folder.folder.location)
+    steps = (f"paretoseg front {place}", f"paretoseg status {place}", f"{resume} {more}")
+    console.print("Next: " + "\n      ".join(steps), markup=False, soft_wrap=True)
 
 
 def _find_certainty(plan: Plan, record: StudyRecord) -> Certainty | None:
