@@ -61,4 +61,4 @@ class ForeignTask:
         pass
 
     def build(self, assignment: Assignment) -> Trainable:
-        raise NotImplementedError
+        raise AssertionError("no test trains this task")
