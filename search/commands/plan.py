@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from paretoseg.search.config.config import Composed, Experiment, compose
-from paretoseg.search.config.resuming import merge_overrides
+from paretoseg.search.config.resuming import describe_earlier, merge_overrides
 from paretoseg.search.config.settling import settle
 from paretoseg.search.config.splits import check_splits
 from paretoseg.search.config.stored_task import compose_stored
@@ -37,7 +37,7 @@ class Plan:
     """The journal's segments when the plan was made; other ones show that another process worked on the study since."""
 
     notes: tuple[str, ...] = ()
-    """What the user should know about a new study."""
+    """What the user should know about the settings of the study."""
 
 
 def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
@@ -64,7 +64,10 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
         _check_same_search(folder, record, space, task)
     task.check()
     check_splits(folder, task)
-    notes = () if record is not None else experiment.task.notes(experiment.data, task.split_rows())
+    if record is not None:
+        notes = describe_earlier(composed, overrides)
+    else:
+        notes = experiment.task.notes(experiment.data, task.split_rows())
     experiment.cluster.check(experiment.resources)
     settle_mode(experiment.tracking)
     objectives = task.objectives()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
+from enum import StrEnum
 from typing import Any
 
 import yaml
@@ -21,6 +22,7 @@ from paretoseg.search.config.config import (
 )
 from paretoseg.search.config.mappings import SETTLED, put, read_mapping
 from paretoseg.search.config.overrides import dict_of, one_line
+from paretoseg.spaces.earlier import BEFORE
 
 _GROUPS = frozenset({*CHOICES, "experiment"})
 DAMAGED = "experiment.yaml is damaged; restore it from a backup"
@@ -65,12 +67,59 @@ def compose_again(
                 f"to '{value}', or keep a copy under that name elsewhere with storage=<path>"
             )
         elif key in asked or switched:
-            raise ValueError(
-                f"study '{config.study}' was started with {key}={value} and cannot be resumed with {key}={now[key]}; "
-                f"leave it out to resume, or start another study with study=<name>"
-            )
+            raise ValueError(_refuse_change(config.study, key, value, now[key]))
         _update(config, key, value)
+    missing = {key: value for key, value in find_earlier_values(config).items() if key not in kept}
+    _put_earlier_values(config, {key: value for key, value in missing.items() if now[key] != value}, asked, changeable)
     return to_composed(config)
+
+
+def find_earlier_values(config: DictConfig) -> dict[str, Any]:
+    """The values of keys in studies that were started before the key existed, by dotted key, for the chosen options."""
+    values = {}
+    for group in CHOICES:
+        for item in fields(OmegaConf.get_type(config[group])):  # type: ignore[arg-type]
+            if BEFORE in item.metadata:
+                before = item.metadata[BEFORE]
+                values[f"{group}.{item.name}"] = str(before) if isinstance(before, StrEnum) else before
+    return values
+
+
+def _put_earlier_values(
+    config: DictConfig, values: Mapping[str, Any], asked: Mapping[str, str], changeable: Collection[str]
+) -> None:
+    """Puts values into the config, unless others are asked for where that is allowed."""
+    for key, value in values.items():
+        if key not in asked:
+            _update(config, key, value)
+        elif not {key, key.split(".")[0]} & {*changeable}:
+            raise ValueError(_refuse_change(config.study, key, value, asked[key]))
+
+
+def describe_earlier(composed: Composed, overrides: Sequence[str]) -> list[str]:
+    """One line if a study goes on with the rules of an earlier version that nobody asked for; else empty.
+
+    Args:
+        composed: The config of the study.
+        overrides: What it was started with, and what is asked for now.
+    """
+    config, defaults = OmegaConf.create(composed.text), compose_config(overrides)
+    now, usual = flatten(config), flatten(defaults)
+    earlier = find_earlier_values(defaults)
+    found = [f"{key}={value}" for key, value in earlier.items() if now.get(key) == value != usual[key]]
+    if not found:
+        return []
+    return [
+        f"this study was started by an earlier version and goes on by its rules: {', '.join(found)}; `paretoseg "
+        "rescore` measures its networks by the present ones"
+    ]
+
+
+def _refuse_change(study: str, key: str, before: object, now: object) -> str:
+    return (
+        f"study '{study}' was started with {key}={before} and cannot be resumed with {key}={now}; "
+        f"leave it out to resume, or start another study with study=<name>"
+    )
 
 
 def _read_config(text: str) -> DictConfig:

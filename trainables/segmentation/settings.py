@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
+from paretoseg.spaces.earlier import BEFORE
 from paretoseg.spaces.network_size import NetworkSize
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.trainables.data.datasets import Case, Dataset
@@ -27,6 +28,39 @@ from paretoseg.trainables.severities.strengths import check_strengths
 from paretoseg.trainables.trainable import CLEAN_CONDITION, Split
 
 _Value = TypeVar("_Value")
+
+
+CORRUPTION_VERSIONS = (1, 2)
+"""Every version of the corruptions that studies may have."""
+
+
+class Grid(StrEnum):
+    """On which grid masks are scored; lower-case names, as in the config."""
+
+    native = "native"
+    prepared = "prepared"
+
+
+class Average(StrEnum):
+    """What weighs the same in the mean robustness; lower-case names, as in the config."""
+
+    families = "families"
+    corruptions = "corruptions"
+
+
+class BudgetBy(StrEnum):
+    """What is equal for all trials of a study; lower-case names, as in the config."""
+
+    voxels = "voxels"
+    iterations = "iterations"
+    flops = "flops"
+
+
+class AbsentClasses(StrEnum):
+    """What a class counts that neither mask of a case holds; lower-case names, as in the config."""
+
+    one = "one"
+    skip = "skip"
 
 
 class Precision(StrEnum):
@@ -53,6 +87,9 @@ class SegmentationSettings:
     pixels_per_batch: int = 16384
     """Pixels (voxels) of a batch, whatever the patch: candidates with small patches get more of them."""
 
+    budget_by: BudgetBy = field(default=BudgetBy.voxels, metadata={BEFORE: BudgetBy.iterations})
+    """What all trials train for: as many voxels, iterations (of at least two patches), or operations (flops)."""
+
     precision: Precision = Precision.auto
     """What training computes in: float32, bfloat16, or bfloat16 where the device gains by it (auto)."""
 
@@ -72,6 +109,21 @@ class SegmentationSettings:
 
     match_flops: int = 0
     """As `match_parameters`, for operations of one window of the training patch (cost `flops`); set at most one."""
+
+    grid: Grid = field(default=Grid.native, metadata={BEFORE: Grid.prepared})
+    """Where masks are scored: on the grid of the raw file (native), or on the one that networks see (prepared)."""
+
+    corrupt_before_scaling: bool = field(default=True, metadata={BEFORE: False})
+    """Whether images are corrupted first and then scaled to [0, 1], as a network in use gets them."""
+
+    corruption_version: int = field(default=2, metadata={BEFORE: 1})
+    """2: one random draw for all severities, geometry in millimetres; 1: a draw for each severity, in voxels."""
+
+    average: Average = field(default=Average.families, metadata={BEFORE: Average.corruptions})
+    """What weighs the same in robustness: every family of corruptions, or every corruption."""
+
+    absent_classes: AbsentClasses = AbsentClasses.one
+    """A class that is in neither mask of a case scores 1 (one), or is left out of the means (skip)."""
 
     robustness: Robustness = Robustness.weighted_mean
     """How scores on changed images become the objective robustness."""
@@ -124,6 +176,9 @@ class SegmentationSettings:
         for name in ("memory_gb", "num_battery_cases", "nsd_tolerance_mm", "match_parameters", "match_flops"):
             if not 0 <= getattr(self, name) < math.inf:
                 findings.append(f"task.{name} must be at least 0 and finite, got {getattr(self, name)}")
+        if self.corruption_version not in CORRUPTION_VERSIONS:
+            known = ", ".join(map(str, CORRUPTION_VERSIONS))
+            findings.append(f"task.corruption_version must be one of {known}, got {self.corruption_version}")
         if self.match_parameters and self.match_flops:
             findings.append(
                 "one width cannot match two numbers, got "
