@@ -3,8 +3,7 @@
 The conventions of every dataset:
 
 - An image is float32 with axes (channel, height, width), or (channel, depth, height, width) in three dimensions. Its
-  values are in [0, 1]. A source scales its images to that range with constants, never with statistics of the case, so
-  that a corruption of a given strength has the same effect on every image.
+  values are in [0, 1].
 - A label is uint8 with the axes of the image without the channel. 0 is background, k is `class_names[k]`.
 - Spacing is `spacing_mm`, one number per spatial axis in the order of the axes.
 - A subject (patient, specimen, composed picture) belongs to one split only, however many cases it has.
@@ -25,6 +24,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from paretoseg.trainables.data.preprocessing import Original
 from paretoseg.trainables.trainable import MEAN, Split, SplitRow
 
 TRAIN = "train"
@@ -56,6 +56,9 @@ class Case:
 
     label: UInt8[np.ndarray, "..."]
     """Class of every pixel or voxel; has the axes of the image without the channel."""
+
+    original: Original | None = None
+    """The case before it was scaled and cropped, if it comes from files and is measured; None if that is the same."""
 
     def __post_init__(self) -> None:
         for role, array, dtype in (("image", self.image, np.float32), ("label", self.label, np.uint8)):
