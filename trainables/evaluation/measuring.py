@@ -7,7 +7,6 @@ in training.
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,14 +18,14 @@ from torch import Tensor, nn
 
 from paretoseg.trainables.corruptions.table import corrupt, corruption_generator
 from paretoseg.trainables.data.datasets import Case
-from paretoseg.trainables.evaluation.degeneracy import find_degeneracy, find_ignored_images
-from paretoseg.trainables.evaluation.metrics import compare_surfaces, describe_emptiness, dice
+from paretoseg.trainables.evaluation.case_rows import to_rows
+from paretoseg.trainables.evaluation.gate import judge
+from paretoseg.trainables.evaluation.metrics import dice
 from paretoseg.trainables.scoring.battery import Battery
-from paretoseg.trainables.scoring.measures import DICE, HD95, NSD, Measure, Scoring
+from paretoseg.trainables.scoring.measures import Scoring
 from paretoseg.trainables.scoring.windows import WINDOW_OVERLAP
-from paretoseg.trainables.seeds import derive_seed
 from paretoseg.trainables.severities.levels import find_strength
-from paretoseg.trainables.trainable import CLEAN, CLEAN_CONDITION, MEAN, CaseScore, Condition
+from paretoseg.trainables.trainable import CLEAN, CLEAN_CONDITION, CaseScore, Condition
 
 PIXELS_PER_PASS = 2**17
 """Pixels or voxels that go through the network at once: bounds the memory for images and windows of any size."""
@@ -39,10 +38,6 @@ single volume, because it uses oneDNN only for larger batches.
 PIXELS_PER_BATCH = 2**22
 """Pixels or voxels of whole images that are in memory at once with their logits; a larger image is a batch of its own.
 """
-
-
-MAX_PROBED = 4
-"""Largest number of cases with which it is tested whether a network ignores its images."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +104,19 @@ def measure(
             for condition, masks, labels in _answer(network, batch, conditions, battery, patch=patch, device=device):
                 scores = dice(masks, labels, scoring.num_classes).tolist()
                 for case, mask, label, values in zip(batch, masks.cpu(), labels.cpu(), scores, strict=True):
-                    rows[condition] += _to_rows(case, condition, scoring, masks=(mask, label), dice_scores=values)
+                    rows[condition] += to_rows(case, condition, scoring, masks=(mask, label), dice_scores=values)
                     if condition == CLEAN_CONDITION:
                         clean[case.name] = mask, label
     degenerate = ""
     if clean and battery.has_gate:
         predicted, actual = ({name: pair[place] for name, pair in clean.items()} for place in (0, 1))
-        degenerate = find_degeneracy([*predicted.values()], [*actual.values()], scoring.class_names)
-        degenerate = degenerate or _probe(network, cases, predicted, patch, device)
+        degenerate = judge(
+            cases,
+            predicted,
+            actual,
+            class_names=scoring.class_names,
+            predict_masks=lambda probes: _predict_masks(network, probes, patch, device),
+        )
     network.train(was_training)
     return NetworkScores(tuple(row for of_condition in rows.values() for row in of_condition), degenerate)
 
@@ -200,30 +200,14 @@ def to_tensor(array: np.ndarray) -> Tensor:
     return torch.from_numpy(np.array(array))
 
 
-def _probe(network: nn.Module, cases: Sequence[Case], masks: Mapping[str, Tensor], patch: int, device: str) -> str:
-    """Why the network counts as ignoring its images, judged by its masks of shuffled images; '' if it does not.
-
-    Args:
-        network: In evaluation mode.
-        cases: The cases on which it was measured.
-        masks: Its predictions on their clean images, by name of the case.
-        patch: Edge of the window.
-        device: Device of the network.
-    """
-    plain, shuffled = [], []
-    for batch in _to_batches(cases[:MAX_PROBED]):
-        images = torch.stack([_shuffle(case) for case in batch]).to(device)
-        shuffled += list(predict(network, images, patch).argmax(dim=1).to(torch.uint8).cpu())
-        plain += [masks[case.name] for case in batch]
-    return find_ignored_images(plain, shuffled)
-
-
-def _shuffle(case: Case) -> Float[Tensor, "c *spatial"]:
-    """The case's image with its pixels shuffled, all channels alike; the order depends only on the case's name."""
-    generator = torch.Generator().manual_seed(derive_seed("probe", case.name))
-    image = to_tensor(case.image)
-    places = torch.randperm(case.label.size, generator=generator)
-    return image.flatten(start_dim=1)[:, places].reshape(image.shape)
+def _predict_masks(network: nn.Module, cases: Sequence[Case], patch: int, device: str) -> dict[str, Tensor]:
+    """Predicted classes of every case, by its name, on the CPU."""
+    masks: dict[str, Tensor] = {}
+    for batch in _to_batches(cases):
+        images = torch.stack([to_tensor(case.image) for case in batch]).to(device)
+        of_batch = predict(network, images, patch).argmax(dim=1).to(torch.uint8).cpu()
+        masks |= {case.name: mask for case, mask in zip(batch, of_batch, strict=True)}
+    return masks
 
 
 def _to_batches(cases: Sequence[Case]) -> Iterator[list[Case]]:
@@ -234,30 +218,3 @@ def _to_batches(cases: Sequence[Case]) -> Iterator[list[Case]]:
     for shape, group in groups.items():
         size = max(PIXELS_PER_BATCH // math.prod(shape), 1)
         yield from (group[start : start + size] for start in range(0, len(group), size))
-
-
-def _to_rows(
-    case: Case, condition: Condition, scoring: Scoring, *, masks: tuple[Tensor, Tensor], dice_scores: Sequence[float]
-) -> Iterator[CaseScore]:
-    """Yields the rows of one case under one condition: per measure one row per foreground class, then the mean.
-
-    Args:
-        case: The case.
-        condition: The condition under which it was predicted.
-        scoring: The measures.
-        masks: Prediction and reference.
-        dice_scores: Per foreground class.
-    """
-    empty = describe_emptiness(*masks, scoring.num_classes)
-    values: dict[Measure, Sequence[float]] = {DICE: dice_scores}
-    measures = scoring.measures(is_clean=condition.corruption == CLEAN)
-    if NSD in measures:
-        values[NSD], values[HD95] = compare_surfaces(
-            *masks, scoring.num_classes, spacing_mm=scoring.spacing_mm, tolerance_mm=scoring.nsd_tolerance_mm
-        )
-    for measure in measures:
-        of_classes = values[measure]
-        place = (case.name, case.domain, condition.corruption, condition.severity, measure.name)
-        for name, value, what in zip(scoring.class_names[1:], of_classes, empty, strict=True):
-            yield CaseScore(*place, value, name, what, condition.shift)
-        yield CaseScore(*place, statistics.fmean(of_classes), MEAN, shift=condition.shift)
