@@ -14,7 +14,13 @@ from paretoseg.trainables.trainable import CLEAN, MEAN, CaseScore, Condition
 
 
 def to_rows(
-    case: Case, condition: Condition, scoring: Scoring, *, masks: tuple[Tensor, Tensor], dice_scores: Sequence[float]
+    case: Case,
+    condition: Condition,
+    scoring: Scoring,
+    spacing_mm: Sequence[float],
+    *,
+    masks: tuple[Tensor, Tensor],
+    dice_scores: Sequence[float],
 ) -> Iterator[CaseScore]:
     """Yields the rows of one case under one condition: per measure one row per foreground class, then the mean.
 
@@ -22,6 +28,7 @@ def to_rows(
         case: The case.
         condition: The condition under which it was predicted.
         scoring: The measures.
+        spacing_mm: Edges of a voxel of the masks.
         masks: Prediction and reference.
         dice_scores: Per foreground class.
     """
@@ -30,7 +37,7 @@ def to_rows(
     measures = scoring.measures(is_clean=condition.corruption == CLEAN)
     if NSD in measures:
         values[NSD], values[HD95] = compare_surfaces(
-            *masks, scoring.num_classes, spacing_mm=scoring.spacing_mm, tolerance_mm=scoring.nsd_tolerance_mm
+            *masks, scoring.num_classes, spacing_mm=spacing_mm, tolerance_mm=scoring.nsd_tolerance_mm
         )
     for measure in measures:
         of_classes = values[measure]

@@ -20,7 +20,8 @@ from torch import nn
 from paretoseg.trainables.data.datasets import Case
 from paretoseg.trainables.data.image_files import suffix_of
 from paretoseg.trainables.data.raw_images import Preparation, prepare_file
-from paretoseg.trainables.evaluation.measuring import predict, to_tensor
+from paretoseg.trainables.evaluation.degrading import to_tensor
+from paretoseg.trainables.evaluation.measuring import predict
 from paretoseg.trainables.evaluation.metrics import dice
 
 TIE = 1e-3

@@ -16,7 +16,7 @@ from paretoseg.spaces.earlier import BEFORE
 from paretoseg.spaces.network_size import NetworkSize
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.trainables.data.datasets import Case, Dataset
-from paretoseg.trainables.scoring.battery import Battery, choose_quick, draw_subset, to_conditions
+from paretoseg.trainables.scoring.battery import Battery, MeasuringRules, choose_quick, draw_subset, to_conditions
 from paretoseg.trainables.scoring.counted_corruptions import TrainedCorruptions, find_uncounted
 from paretoseg.trainables.scoring.measures import ObjectiveMetric, Scoring, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule
@@ -208,6 +208,11 @@ class SegmentationSettings:
         own = {name: check_strengths(name, values) for name, values in self.strengths.items()}
         return {**default_strengths(), **own}
 
+    @property
+    def measuring_rules(self) -> MeasuringRules:
+        """How cases are corrupted, and where masks are scored."""
+        return MeasuringRules(self.grid is Grid.native, self.corrupt_before_scaling, self.corruption_version)
+
     def find_uncounted(self, exposure: Collection[str]) -> dict[str, str]:
         """The corruptions that are measured but do not count towards robustness, each with the reason.
 
@@ -243,6 +248,7 @@ class SegmentationSettings:
             strengths=self.severity_table,
             shifts=shifts,
             num_cases=self.num_battery_cases if split is Split.VALIDATION else 0,
+            rules=self.measuring_rules,
         )
 
     def quick_battery(self, rule: RobustnessRule, shifts: Sequence[str] = ()) -> Battery:
@@ -253,7 +259,9 @@ class SegmentationSettings:
         counted = [name for name in self.corruptions if rule.counts_corruption(name)]
         sets = () if rule.over is RobustnessOver.corruptions else shifts
         conditions = (CLEAN_CONDITION, *choose_quick(counted, self.severities, self.battery_seed), *to_conditions(sets))
-        return Battery(conditions, self.battery_seed, self.severity_table, has_gate=False)
+        return Battery(
+            conditions, self.battery_seed, self.severity_table, has_gate=False, rules=self.measuring_rules
+        )
 
     def choose_quick(self, cases: Sequence[Case]) -> list[Case]:
         """The cases that are measured after every step: the same for all trials of a study."""

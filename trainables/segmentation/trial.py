@@ -31,7 +31,8 @@ from paretoseg.spaces.atomic_file import open_atomically
 from paretoseg.spaces.objective import Measurement
 from paretoseg.trainables.data.datasets import Case, DataConfig, load_once
 from paretoseg.trainables.evaluation.costs import measure_costs, name_device
-from paretoseg.trainables.evaluation.measuring import NetworkScores, measure, to_tensor
+from paretoseg.trainables.evaluation.degrading import to_tensor
+from paretoseg.trainables.evaluation.measuring import NetworkScores, measure
 from paretoseg.trainables.networks.capacity import draw_blueprint
 from paretoseg.trainables.networks.checkpoint import WEIGHTS_FILE
 from paretoseg.trainables.networks.encoder_decoder import initialise_weights
