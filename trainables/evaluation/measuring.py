@@ -168,6 +168,7 @@ def degrade(
     name, severity = condition.corruption, condition.severity
     generators = [corruption_generator(case.name, name, severity, battery.seed) for case in cases]
     corrupted, moved = corrupt(images, labels, name, find_strength(battery.strengths, name, severity), generators)
+    corrupted = corrupted.clamp(0.0, 1.0)
     is_finite = corrupted.isfinite().flatten(start_dim=1).all(dim=1).tolist()
     for case, finite, lost in zip(cases, is_finite, _find_lost(labels, moved), strict=True):
         if lost or not finite:
