@@ -15,7 +15,14 @@ from paretoseg.trainables.data.findings import Finding, to_lines
 from paretoseg.trainables.data.image_files import COLOURS, Raw, fit_channels, read_image, read_label
 from paretoseg.trainables.data.listing import Entry
 from paretoseg.trainables.data.prepared_cases import CaseCache, FileHashes, key_of
-from paretoseg.trainables.data.preprocessing import AFFINE_TOLERANCE, Original, Prepared, Preprocessing, find_original, prepare
+from paretoseg.trainables.data.preprocessing import (
+    AFFINE_TOLERANCE,
+    Original,
+    Prepared,
+    Preprocessing,
+    find_original,
+    prepare,
+)
 
 _MAX_VALUES_NAMED = 6
 

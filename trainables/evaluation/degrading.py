@@ -59,7 +59,9 @@ class CaseBatch:
         self._images: Tensor | None = None
         rules, placement = battery.rules, self._originals[0].placement
         is_cropped_first = not (rules.is_native or rules.corrupts_before_scaling)
-        label_arrays = [self._choose_label(case, original) for case, original in zip(cases, self._originals, strict=True)]
+        label_arrays = [
+            self._choose_label(case, original) for case, original in zip(cases, self._originals, strict=True)
+        ]
         self.labels = torch.stack([to_tensor(label) for label in label_arrays]).to(device)
         self._places = [self._place(case, original) for case, original in zip(cases, self._originals, strict=True)]
         edges_mm = tuple(edge / step for edge, step in zip(placement.spacing_mm, placement.steps, strict=True))
@@ -93,11 +95,11 @@ class CaseBatch:
         else:
             generators = [case_generator(case.name, name, battery.seed) for case in self._cases]
         strength = find_strength(battery.strengths, name, severity)
-        images, labels = corrupt(
-            self._upload(), self.labels, name, strength, generators, self._grids, battery.rules.corruption_version
-        )
+        images, labels = corrupt(self._upload(), self.labels, name, strength, generators, self._grids)
         self._check(images, labels, condition)
-        return [self._finish(number, image, label) for number, (image, label) in enumerate(zip(images, labels, strict=True))]
+        return [
+            self._finish(number, image, label) for number, (image, label) in enumerate(zip(images, labels, strict=True))
+        ]
 
     def _upload(self) -> Float[Tensor, "b c *spatial"]:
         """The images that are corrupted."""

@@ -120,9 +120,7 @@ def measure(
         )
     network.train(was_training)
     all_cases = {"": cases, **(shift or {})}
-    ordered = (
-        of_case.get(case.name, []) for condition, of_case in rows.items() for case in all_cases[condition.shift]
-    )
+    ordered = (of_case.get(case.name, []) for condition, of_case in rows.items() for case in all_cases[condition.shift])
     return NetworkScores(tuple(row for of_case in ordered for row in of_case), degenerate)
 
 
@@ -152,7 +150,11 @@ def _answer(
     """
     num_at_once = max(PIXELS_PER_BATCH // batch.num_pixels, 1)
     for start in range(0, len(conditions), num_at_once):
-        seen = [(condition, *item) for condition in conditions[start : start + num_at_once] for item in enumerate(batch.degrade(condition))]
+        seen = [
+            (condition, *item)
+            for condition in conditions[start : start + num_at_once]
+            for item in enumerate(batch.degrade(condition))
+        ]
         masks = predict_masks(network, [item for _, _, item in seen], patch)
         labels = [item.label for _, _, item in seen]
         scores = dice(torch.stack(masks), torch.stack(labels), num_classes).tolist()
@@ -168,7 +170,10 @@ def predict_masks(network: nn.Module, seen: Sequence[Seen], patch: int) -> list[
         by_shape.setdefault(item.image.shape, []).append(number)
     for numbers in by_shape.values():
         logits = predict(network, torch.stack([seen[number].image for number in numbers]), patch)
-        masks |= {number: restore_mask(of_image, seen[number].placement) for number, of_image in zip(numbers, logits, strict=True)}
+        masks |= {
+            number: restore_mask(of_image, seen[number].placement)
+            for number, of_image in zip(numbers, logits, strict=True)
+        }
     return [masks[number] for number in range(len(seen))]
 
 

@@ -259,9 +259,7 @@ class SegmentationSettings:
         counted = [name for name in self.corruptions if rule.counts_corruption(name)]
         sets = () if rule.over is RobustnessOver.corruptions else shifts
         conditions = (CLEAN_CONDITION, *choose_quick(counted, self.severities, self.battery_seed), *to_conditions(sets))
-        return Battery(
-            conditions, self.battery_seed, self.severity_table, has_gate=False, rules=self.measuring_rules
-        )
+        return Battery(conditions, self.battery_seed, self.severity_table, has_gate=False, rules=self.measuring_rules)
 
     def choose_quick(self, cases: Sequence[Case]) -> list[Case]:
         """The cases that are measured after every step: the same for all trials of a study."""
