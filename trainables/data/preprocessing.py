@@ -3,8 +3,8 @@
 Images are resampled linearly; labels take the value of the nearest voxel and are never mixed. The image is always
 float32 in [0, 1] at the end.
 
-What is measured is the `Original`: the image before it is scaled, and the reference on the file's own grid. A corruption
-changes that image, and the changed image is scaled and cropped as a file would be.
+What is measured is the `Original`: the image before it is scaled, and the reference on the file's own grid. A
+corruption changes that image, and the changed image is scaled and cropped as a file would be.
 
 Scaling by statistics of the image itself (`percentile`, `zscore`) is right where the unit of intensity is arbitrary and
 differs from scan to scan, as in MRI. Where the unit means the same everywhere, use constants: `window` for CT, `range`

@@ -46,6 +46,10 @@ class FilePlacement:
     orientation: str
     """Orientation of the turned axes."""
 
+    def turn(self, mask: Shaped[np.ndarray, "*file"]) -> Shaped[np.ndarray, "*turned"]:
+        """An array with the axes of the file, on the turned grid."""
+        return mask if self.affine is None else reorient(mask[np.newaxis], self.affine, self.orientation)[0][0]
+
     def turn_back(self, mask: Shaped[np.ndarray, "*turned"]) -> Shaped[np.ndarray, "*file"]:
         """An array on the turned grid with the axes of the file."""
         from nibabel import orientations

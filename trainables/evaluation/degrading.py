@@ -150,8 +150,8 @@ class CaseBatch:
             if lost or not finite:
                 what = lost or "an image with numbers that are not finite"
                 raise ValueError(
-                    f"{condition.corruption} of severity {condition.severity} gives {what} on case '{case.name}'; leave "
-                    "the severity or the corruption out, or the case"
+                    f"{condition.corruption} of severity {condition.severity} gives {what} on case '{case.name}'; "
+                    "leave the severity or the corruption out, or the case"
                 )
 
 

@@ -162,26 +162,31 @@ def _answer(
             yield condition, number, (mask.cpu(), label.cpu()), values
 
 
-def predict_masks(network: nn.Module, seen: Sequence[Seen], patch: int) -> list[UInt8[Tensor, "*scored"]]:
-    """The predicted classes of images, on the grids on which they are scored; images may differ in shape."""
-    masks: dict[int, Tensor] = {}
+def predict_each(
+    network: nn.Module, images: Sequence[Float[Tensor, "c *spatial"]], patch: int
+) -> list[Float[Tensor, "classes *spatial"]]:
+    """The logits of images that may differ in shape; those of one shape are one batch."""
+    logits: dict[int, Tensor] = {}
     by_shape: dict[torch.Size, list[int]] = {}
-    for number, item in enumerate(seen):
-        by_shape.setdefault(item.image.shape, []).append(number)
+    for number, image in enumerate(images):
+        by_shape.setdefault(image.shape, []).append(number)
     for numbers in by_shape.values():
-        logits = predict(network, torch.stack([seen[number].image for number in numbers]), patch)
-        masks |= {
-            number: restore_mask(of_image, seen[number].placement)
-            for number, of_image in zip(numbers, logits, strict=True)
-        }
-    return [masks[number] for number in range(len(seen))]
+        of_shape = predict(network, torch.stack([images[number] for number in numbers]), patch)
+        logits |= dict(zip(numbers, of_shape, strict=True))
+    return [logits[number] for number in range(len(images))]
+
+
+def predict_masks(network: nn.Module, seen: Sequence[Seen], patch: int) -> list[UInt8[Tensor, "*scored"]]:
+    """The predicted classes of images, on the grids on which they are scored."""
+    logits = predict_each(network, [item.image for item in seen], patch)
+    return [restore_mask(of_image, item.placement) for of_image, item in zip(logits, seen, strict=True)]
 
 
 def _predict_probes(
     network: nn.Module, probes: Sequence[Case], battery: Battery, patch: int, spacing_mm: Sequence[float], device: str
 ) -> dict[str, Tensor]:
     """The predicted classes of cases whose images were changed, by name, on the CPU."""
-    masks = {}
+    masks: dict[str, Tensor] = {}
     for batch in _to_batches(probes, spacing_mm):
         seen = CaseBatch(batch, battery, spacing_mm, device).degrade(CLEAN_CONDITION)
         masks |= {case.name: mask.cpu() for case, mask in zip(batch, predict_masks(network, seen, patch), strict=True)}

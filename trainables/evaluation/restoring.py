@@ -1,7 +1,7 @@
 """Brings the output of a network back to the grid of the file: probabilities first, classes last.
 
-Part of exported bundles, so that a bundle's masks are those that were scored. Nearest neighbours of a finished mask would
-lose up to half a voxel at every border; interpolated probabilities do not.
+Part of exported bundles, so that a bundle's masks are those that were scored. Nearest neighbours of a finished mask
+would lose up to half a voxel at every border; interpolated probabilities do not.
 """
 
 from __future__ import annotations
@@ -47,6 +47,15 @@ def restore_mask(
         for start in range(0, placement.shape[0], rows)
     ]
     return torch.cat(slabs)
+
+
+def restore_probabilities(
+    logits: Float[Tensor, "classes *prepared"], placement: Placement
+) -> Float[Tensor, "classes *file"]:
+    """The probabilities from which `restore_mask` takes the largest; needs memory for all classes at once."""
+    places = [torch.from_numpy(placement.find_places(axis)).to(logits.device) for axis in range(len(placement.shape))]
+    shares = _add_margins(logits, placement).float().softmax(dim=0)
+    return torch.stack([_interpolate(share, places) for share in shares])
 
 
 def count_restoring_bytes(placement: Placement, num_classes: int) -> int:
