@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Real, UInt8
 
 SPACING_TOLERANCE = 1e-3
 """Largest relative difference of spacings without resampling."""
@@ -65,7 +65,7 @@ class Placement:
         clamped: np.ndarray = places.clip(0.0, resampled - 1.0)
         return clamped
 
-    def resample_image(self, channels: Float[np.ndarray, "c *file"]) -> Float[np.ndarray, "c *resampled"]:
+    def resample_image(self, channels: Real[np.ndarray, "c *file"]) -> Float[np.ndarray, "c *resampled"]:
         """Every channel on the resampled grid, interpolated linearly; the border's values are repeated."""
         return np.stack([self._resample(channel.astype(np.float32, copy=False), order=1) for channel in channels])
 
