@@ -167,7 +167,8 @@ def degrade(
         return images, labels
     name, severity = condition.corruption, condition.severity
     generators = [corruption_generator(case.name, name, severity, battery.seed) for case in cases]
-    corrupted, moved = corrupt(images, labels, name, find_strength(battery.strengths, name, severity), generators)
+    strength = find_strength(battery.strengths, name, severity)
+    corrupted, moved = corrupt(images, labels, name, strength, generators, version=1)
     corrupted = corrupted.clamp(0.0, 1.0)
     is_finite = corrupted.isfinite().flatten(start_dim=1).all(dim=1).tolist()
     for case, finite, lost in zip(cases, is_finite, _find_lost(labels, moved), strict=True):
