@@ -14,7 +14,6 @@ from paretoseg.trainables.corruptions.axis_maps import apply_along, count_fewer,
 from paretoseg.trainables.corruptions.draws import Generators, Images, draw_integers, draw_uniform
 from paretoseg.trainables.corruptions.plane_maps import from_planes, to_planes
 
-
 LEAST_FACTORS = {"low_resolution": 1.25, "anisotropy": 1.5}
 """Factors from which pixels are fewer. One pixel less already moves all others against the old grid by up to a half.
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
-from jaxtyping import UInt8
 from torch import Tensor
 
 from paretoseg.trainables.corruptions.blur import (
@@ -79,7 +78,7 @@ def case_generator(case: str, corruption: str, seed: int) -> torch.Generator:
 
 def corrupt(
     images: Images,
-    labels: UInt8[Tensor, "b *other"],
+    labels: Labels,
     corruption: str,
     strength: float,
     generators: Generators,
