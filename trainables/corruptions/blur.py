@@ -14,6 +14,13 @@ from paretoseg.trainables.corruptions.axis_maps import apply_along, count_fewer,
 from paretoseg.trainables.corruptions.draws import Generators, Images, draw_integers, draw_uniform
 from paretoseg.trainables.corruptions.plane_maps import from_planes, to_planes
 
+LEAST_FACTORS = {"low_resolution": 1.25, "anisotropy": 1.5}
+"""Factors from which pixels are fewer. One pixel less already moves all others against the old grid by up to a half.
+
+So the smallest factors would change an image as much as 1.5 does, and not more with each of them. These are the factors
+of severity 1.
+"""
+
 
 def gaussian_blur(images: Images, strength: float, generators: Generators, spacing_mm: Sequence[float]) -> Images:
     """Convolution with a Gaussian, as from defocus or a soft kernel; border pixels are repeated.
@@ -47,8 +54,17 @@ def motion_blur(images: Images, strength: float, generators: Generators, spacing
 def low_resolution(images: Images, strength: float, generators: Generators) -> Images:
     """Fewer, larger pixels (means), as from a coarser detector, interpolated linearly to the old grid.
 
-    The strength is the factor by which the number of pixels per axis is reduced.
+    The strength is the factor by which the number of pixels per axis is reduced. Below `LEAST_FACTORS`, the image is
+    mixed with the clean one.
     """
+    least = LEAST_FACTORS["low_resolution"]
+    if strength < least:
+        return torch.lerp(images, low_resolution_1(images, least, generators), (strength - 1.0) / (least - 1.0))
+    return low_resolution_1(images, strength, generators)
+
+
+def low_resolution_1(images: Images, strength: float, generators: Generators) -> Images:
+    """As `low_resolution`, by whole pixels for every factor, as version 1 of the corruptions has it."""
     size = images.shape[2:]
     fewer = [count_fewer(extent, strength) for extent in size]
     means = functional.interpolate(images, size=fewer, mode="area")
@@ -60,7 +76,16 @@ def anisotropy(images: Images, strength: float, generators: Generators) -> Image
     """Fewer, larger pixels (means) along one axis, as from thick slices, interpolated linearly to the old grid.
 
     The strength is the factor by which the number of pixels of that axis is reduced; every axis is equally likely.
+    Below `LEAST_FACTORS`, the image is mixed with the clean one.
     """
+    least = LEAST_FACTORS["anisotropy"]
+    if strength < least:
+        return torch.lerp(images, anisotropy_1(images, least, generators), (strength - 1.0) / (least - 1.0))
+    return anisotropy_1(images, strength, generators)
+
+
+def anisotropy_1(images: Images, strength: float, generators: Generators) -> Images:
+    """As `anisotropy`, by whole pixels for every factor, as version 1 of the corruptions has it."""
     axes = draw_integers(generators, images.ndim - 2)
     matrices = [fewer_pixels_matrix(size, strength) for size in images.shape[2:]]
     thick = [apply_along(images[[place]], matrices[axis], axis) for place, axis in enumerate(axes)]

@@ -28,7 +28,8 @@ from paretoseg.trainables.corruptions.draws import (
 from paretoseg.trainables.corruptions.grids import Grids
 from paretoseg.trainables.corruptions.plane_maps import from_planes, rotate_and_shift, to_planes
 
-Labels = UInt8[Tensor, "b *spatial"]
+Labels = UInt8[Tensor, "b *other"]
+"""Classes of every pixel, on a grid of their own."""
 
 NUM_CELLS = 4
 """Cells per axis of the B-spline of `elastic_deformation`; it has three more control points, as in TorchIO."""

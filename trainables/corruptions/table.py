@@ -15,14 +15,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
-from jaxtyping import UInt8
 from torch import Tensor
 
 from paretoseg.trainables.corruptions.blur import (
     anisotropy,
+    anisotropy_1,
     gaussian_blur,
     legacy_leaking_blur,
     low_resolution,
+    low_resolution_1,
     motion_blur,
 )
 from paretoseg.trainables.corruptions.draws import Generators, Images
@@ -77,13 +78,16 @@ def case_generator(case: str, corruption: str, seed: int) -> torch.Generator:
 
 def corrupt(
     images: Images,
-    labels: UInt8[Tensor, "b *other"],
+    labels: Labels,
     corruption: str,
     strength: float,
     generators: Generators,
     grids: Grids | None = None,
+    version: int = 2,
 ) -> tuple[Images, Labels]:
     """Images and labels after a corruption from the table; unchanged for 'none'.
+
+    With the same draws, a greater strength of version 2 changes an image at least as much.
 
     Args:
         images: In units of the clean image's range, on any device; the result has them too and is not clipped.
@@ -92,6 +96,7 @@ def corrupt(
         strength: In the unit given in `LEVELS`.
         generators: One CPU generator per image; the result for an image depends only on its own.
         grids: Where pixels lie; None for labels on the images' grid, with edges of length 1.
+        version: 2, or 1 for images as older studies have them.
 
     Raises:
         ValueError: for an unknown corruption.
@@ -101,7 +106,7 @@ def corrupt(
     check_corruption(corruption)
     assert len(images) == len(labels) == len(generators), "every image needs a label and a generator"
     assert grids is not None or images.shape[2:] == labels.shape[1:], "labels of another shape need their grid"
-    return CORRUPTIONS[corruption](images, labels, strength, generators, grids or unit_grids(images))
+    return VERSIONS[version][corruption](images, labels, strength, generators, grids or unit_grids(images))
 
 
 def _leave_labels(function: ImageCorruption) -> Corruption:
@@ -145,6 +150,16 @@ CORRUPTIONS: Mapping[str, Corruption] = {
     legacy_leaking_blur.__name__: _read_labels,
 }
 """Every corruption by name."""
+
+VERSIONS: Mapping[int, Mapping[str, Corruption]] = {
+    1: {
+        **CORRUPTIONS,
+        low_resolution.__name__: _leave_labels(low_resolution_1),
+        anisotropy.__name__: _leave_labels(anisotropy_1),
+    },
+    2: CORRUPTIONS,
+}
+"""The corruptions of every version that studies may have."""
 
 assert CORRUPTIONS.keys() == LEVELS.keys(), (
     "every corruption needs a function here and its levels in severities/levels.py"

@@ -95,7 +95,15 @@ class CaseBatch:
         else:
             generators = [case_generator(case.name, name, battery.seed) for case in self._cases]
         strength = find_strength(battery.strengths, name, severity)
-        images, labels = corrupt(self._upload(), self.labels, name, strength, generators, self._grids)
+        images, labels = corrupt(
+            self._upload(),
+            self.labels,
+            name,
+            strength,
+            generators,
+            self._grids,
+            version=battery.rules.corruption_version,
+        )
         self._check(images, labels, condition)
         return [
             self._finish(number, image, label) for number, (image, label) in enumerate(zip(images, labels, strict=True))

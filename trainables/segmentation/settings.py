@@ -117,7 +117,7 @@ class SegmentationSettings:
     """Whether images are corrupted first and then scaled to [0, 1], as a network in use gets them."""
 
     corruption_version: int = field(default=2, metadata={BEFORE: 1})
-    """2: one random draw for all severities, geometry in millimetres; 1: a draw for each severity, in voxels."""
+    """2: one random draw for all severities, geometry in millimetres, in training too; 1: one for each, in voxels."""
 
     average: Average = field(default=Average.families, metadata={BEFORE: Average.corruptions})
     """What weighs the same in robustness: every family of corruptions, or every corruption."""
@@ -270,6 +270,10 @@ class SegmentationSettings:
         return Scoring(
             dataset.class_names, dataset.spacing_mm, self.metric, self.surface_metrics, self.nsd_tolerance_mm
         )
+
+    def augmentation_spacing(self, dataset: Dataset) -> tuple[float, ...]:
+        """The edge lengths of a voxel that augmentation uses: all 1 in older studies, which count in voxels."""
+        return dataset.spacing_mm if self.corruption_version > 1 else (1.0,) * dataset.spatial_dims
 
     def batch_size(self, recipe: Recipe, spatial_dims: int) -> int:
         """Patches of a batch: as many as make up `pixels_per_batch`, but at least two, times the recipe's factor."""

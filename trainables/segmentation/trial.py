@@ -71,6 +71,7 @@ class SegmentationTrainable:
         self._recipe = assignment.candidate.recipe
         self._dataset = load_once(data)
         self._scoring = settings.scoring(self._dataset)
+        self._spacing_mm = settings.augmentation_spacing(self._dataset)
         self._sampler = PatchSampler(
             load_training_cases_once(data, assignment.device),
             patch=self._recipe.patch,
@@ -235,7 +236,7 @@ class SegmentationTrainable:
             self._recipe.augmentation_strength,
             self._augmentation_generator,
         )
-        images, labels = augment(images, labels, self._recipe, draw)
+        images, labels = augment(images, labels, self._recipe, draw, self._spacing_mm)
         return self._learner.learn(images, labels, iteration)
 
     def _measure(
