@@ -55,4 +55,4 @@ class RestoreMask:
         mask = placement.turn_back(restore_mask(pred.as_tensor(), placement.placement).numpy())
         affine = torch.from_numpy(np.eye(4) if placement.affine is None else np.asarray(placement.affine, np.float64))
         meta = dict(pred.meta) | {"spatial_shape": mask.shape, "affine": affine, "original_affine": affine}
-        return item | {"pred": MetaTensor(torch.from_numpy(mask)[None], affine=affine, meta=meta)}
+        return item | {"pred": MetaTensor(torch.from_numpy(mask)[None], meta=meta)}

@@ -276,7 +276,7 @@ def test_moved_labels_are_what_a_network_is_compared_with() -> None:
 def test_a_corruption_that_breaks_a_case_is_named_with_case_and_severity(
     monkeypatch: pytest.MonkeyPatch, broken: str, what: str
 ) -> None:
-    def corrupt(images: Tensor, labels: Tensor, *_: object) -> tuple[Tensor, Tensor]:
+    def corrupt(images: Tensor, labels: Tensor, *_: object, version: int) -> tuple[Tensor, Tensor]:
         images, labels = images.clone(), labels.clone()
         if broken == "nan":
             images[1, 0, 3, 3] = float("nan")

@@ -99,7 +99,7 @@ def test_references_move_with_the_image_on_a_grid_of_their_own(corruption: str) 
     rows = select_means(measure(Shares(), [case], battery, patch=16, scoring=SCORING).rows, "dice")
     clean, moved = (row.value for row in rows)
     assert clean > 0.93
-    assert moved == pytest.approx(clean, abs=0.04)
+    assert moved == pytest.approx(clean, abs=0.07)
 
 
 def test_surfaces_are_measured_in_millimetres_of_the_files_grid() -> None:

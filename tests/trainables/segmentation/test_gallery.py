@@ -80,7 +80,7 @@ def test_a_coarse_and_cropped_volume_is_drawn_whole_on_the_grid_that_networks_se
     placement = place(label.shape, (1.0, 1.0, 1.0), (2.0, 1.0, 1.0)).cropped_to((slice(1, 4), slice(0, 8), slice(0, 5)))
     image = np.full((1, 4, 8, 6), 0.2, np.float32)
     prepared = placement.resample_label(label)[placement.slices]
-    original = Original(image, label, placement)
+    original = Original(image, label, placement, is_cropped=True)
     case = Case("volume", "here", "someone", "test", image[:, 1:, :, :5], prepared, original)
     scenes = render_cases(task, [case], CONDITIONS)
     clean, noisy = scenes["volume", CLEAN_CONDITION], scenes["volume", CONDITIONS[1]]
@@ -89,6 +89,7 @@ def test_a_coarse_and_cropped_volume_is_drawn_whole_on_the_grid_that_networks_se
     assert clean.image.shape == noisy.image.shape == (8, 6)
     assert (clean.image[:, :5] == 51).all()
     assert not clean.image[:, 5:].any()
+    assert noisy.image[:, 5:].all()  # noise is nowhere 0, so a file like that would not be cropped
 
 
 def test_a_volume_is_shown_by_the_slice_with_most_of_the_reference(task):
