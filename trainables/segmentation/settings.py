@@ -209,9 +209,14 @@ class SegmentationSettings:
         return {**default_strengths(), **own}
 
     @property
+    def scores_native(self) -> bool:
+        """Whether masks are scored on the grid of the raw file."""
+        return self.grid is Grid.native
+
+    @property
     def measuring_rules(self) -> MeasuringRules:
         """How cases are corrupted, and where masks are scored."""
-        return MeasuringRules(self.grid is Grid.native, self.corrupt_before_scaling, self.corruption_version)
+        return MeasuringRules(self.scores_native, self.corrupt_before_scaling, self.corruption_version)
 
     def find_uncounted(self, exposure: Collection[str]) -> dict[str, str]:
         """The corruptions that are measured but do not count towards robustness, each with the reason.

@@ -13,6 +13,7 @@ from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.trainables.data.datasets import (
     DataConfig,
     Dataset,
+    describe_grid_cost,
     describe_shift_sets,
     describe_small_cases,
     load_once,
@@ -137,7 +138,8 @@ class SegmentationTask:
             dataset.simulated_families, self.exposure, self.settings.robustness_over, sets=tuple(dataset.shift)
         )
         costly = describe_predicted_shares(self._predict_shares(dataset, patches), self.settings.iterations_per_step)
-        return [*describe_shift_sets(dataset), *small, *uncounted, *leaking, *simulated, *costly]
+        grid = describe_grid_cost(dataset) if self.settings.scores_native else []
+        return [*describe_shift_sets(dataset), *grid, *small, *uncounted, *leaking, *simulated, *costly]
 
     def warm_up(self) -> None:
         """Imports torch, MONAI and the training loop, in a process that only runs trials."""

@@ -31,8 +31,9 @@ from paretoseg.spaces.atomic_file import open_atomically
 from paretoseg.spaces.objective import Measurement
 from paretoseg.trainables.data.datasets import Case, DataConfig, load_once
 from paretoseg.trainables.evaluation.costs import measure_costs, name_device
-from paretoseg.trainables.evaluation.degrading import to_tensor
+from paretoseg.trainables.evaluation.degrading import original_of, to_tensor
 from paretoseg.trainables.evaluation.measuring import NetworkScores, measure
+from paretoseg.trainables.evaluation.restoring import count_restoring_bytes
 from paretoseg.trainables.networks.capacity import draw_blueprint
 from paretoseg.trainables.networks.checkpoint import WEIGHTS_FILE
 from paretoseg.trainables.networks.encoder_decoder import initialise_weights
@@ -154,8 +155,10 @@ class SegmentationTrainable:
         scores = self._measure(battery, self._dataset.cases(split), shift, self._scoring)
         battery_seconds = time.perf_counter() - start
         rows = add_objective_names(scores.rows, self._settings.metric, self._rule)
-        image = to_tensor(self._dataset.cases(split)[0].image).to(self._assignment.device)
-        costs = measure_costs(self._network, image, self._recipe.patch)
+        case = self._dataset.cases(split)[0]
+        placement = original_of(case, self._dataset.spacing_mm).placement if self._settings.scores_native else None
+        image = to_tensor(case.image).to(self._assignment.device)
+        costs = measure_costs(self._network, image, self._recipe.patch, placement)
         costs |= {TAKEN_MEMORY: self._train_memory_gb, ESTIMATED_MEMORY: self._estimated_memory_gb}
         costs |= {"train_seconds": self._train_seconds, "battery_seconds": battery_seconds}
         return Evaluation(self._summarise(rows), costs, rows, scores.degenerate, self._device_name)
@@ -215,6 +218,7 @@ class SegmentationTrainable:
         # Each process holds its share of a batch, and does not split the share further.
         share, is_alone = -(-self._batch_size // count_workers()), count_workers() == 1
         need = self._learner.estimate_need((share, self._dataset.num_channels, *size))
+        self._check_restoring(available)
         factor = self._assignment.memory_factors.get(self._device_name, 1.0)
         most_parts = min(2, share) if is_alone else 1
         if factor * need.total(most_parts) > available:
@@ -226,6 +230,24 @@ class SegmentationTrainable:
         if factor * need.total() > available:
             self._learner.num_parts = most_parts
         self._estimated_memory_gb = need.total(self._learner.num_parts) / BYTES_PER_GB
+
+    def _check_restoring(self, available: float) -> None:
+        """Refuses a trial whose masks could not be brought back to the grid of their files."""
+        if not self._settings.scores_native:
+            return
+        needs = {case.name: self._count_restoring_bytes(case) for case in self._dataset.validation}
+        name, most = max(needs.items(), key=lambda item: item[1])
+        if most > available:
+            raise MemoryError(
+                f"infeasible: the logits of case '{name}' and their way to the grid of its file need about "
+                f"{most / BYTES_PER_GB:.2g} GB of {available / BYTES_PER_GB:.2g} GB; use task.grid=prepared, or leave "
+                "the case out"
+            )
+
+    def _count_restoring_bytes(self, case: Case) -> int:
+        num_classes = self._dataset.num_classes
+        logits = 4 * num_classes * case.label.size
+        return logits + count_restoring_bytes(original_of(case, self._dataset.spacing_mm).placement, num_classes)
 
     def _train_once(self, iteration: int) -> Tensor:
         """The loss of one optimiser iteration, still on the device."""
