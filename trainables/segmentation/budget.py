@@ -177,7 +177,7 @@ def _describe_rare(settings: SegmentationSettings, patches: Collection[int], spa
     return [
         f"{_name_trials(settings, [_name_range(large)])} will take {_name_range(counts)} iterations instead of "
         f"{settings.num_steps * settings.iterations_per_step}, because one such patch has more voxels than a batch "
-        f"(task.pixels_per_batch={settings.pixels_per_batch}) and all trials see as many voxels; narrow space.patch, "
+        f"(task.pixels_per_batch={settings.pixels_per_batch}) and all trials have the same budget; narrow space.patch, "
         f"or train all for longer (task.pixels_per_batch={2 * large[-1] ** spatial_dims} is two of the largest patch)"
     ]
 
