@@ -82,13 +82,16 @@ class SegmentationSettings:
     """Steps of a trial; after each one, a pruner may stop it."""
 
     iterations_per_step: int = 50
-    """Optimiser iterations of one step, for batches of `pixels_per_batch`."""
+    """Optimiser iterations of one step, with batches of `pixels_per_batch`; see `budget.py`."""
 
     pixels_per_batch: int = 16384
     """Pixels (voxels) of a batch, whatever the patch: candidates with small patches get more of them."""
 
     budget_by: BudgetBy = field(default=BudgetBy.voxels, metadata={BEFORE: BudgetBy.iterations})
-    """What all trials train for: as many voxels, iterations (of at least two patches), or operations (flops)."""
+    """What all trials train for: as many voxels, iterations (of at least two patches), or operations (flops).
+
+    The budget is num_steps x iterations_per_step x pixels_per_batch voxels, or their operations in the default network.
+    """
 
     precision: Precision = Precision.auto
     """What training computes in: float32, bfloat16, or bfloat16 where the device gains by it (auto)."""
@@ -280,16 +283,21 @@ class SegmentationSettings:
         """The edge lengths of a voxel that augmentation uses: all 1 in older studies, which count in voxels."""
         return dataset.spacing_mm if self.corruption_version > 1 else (1.0,) * dataset.spatial_dims
 
+    @property
+    def num_voxels(self) -> int:
+        """The budget of a training: voxels of all its batches, repetitions included."""
+        return self.num_steps * self.iterations_per_step * self.pixels_per_batch
+
     def batch_size(self, recipe: Recipe, spatial_dims: int) -> int:
         """Patches of a batch: as many as make up `pixels_per_batch`, but at least two, times the recipe's factor."""
-        return max(1, round(self.nominal_batch_size(recipe.patch, spatial_dims) * recipe.batch_factor))
+        return max(1, round(self._nominal_batch_size(recipe.patch, spatial_dims) * recipe.batch_factor))
 
     def iterations(self, recipe: Recipe, spatial_dims: int) -> int:
-        """Optimiser iterations of a step: fewer with larger batches, so that every step sees as many pixels."""
-        share = self.nominal_batch_size(recipe.patch, spatial_dims) / self.batch_size(recipe, spatial_dims)
+        """Iterations of a step with `budget_by=iterations`: fewer with a larger factor, but not with a larger patch."""
+        share = self._nominal_batch_size(recipe.patch, spatial_dims) / self.batch_size(recipe, spatial_dims)
         return max(1, round(self.iterations_per_step * share))
 
-    def nominal_batch_size(self, patch: int, spatial_dims: int) -> int:
+    def _nominal_batch_size(self, patch: int, spatial_dims: int) -> int:
         """Patches that make up `pixels_per_batch`, but at least two."""
         pixels_per_patch: int = patch**spatial_dims
         return max(2, round(self.pixels_per_batch / pixels_per_patch))

@@ -41,6 +41,7 @@ from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.measures import MEASURES, Scoring, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import RobustnessRule, add_objective_names, summarise
 from paretoseg.trainables.seeds import derive_seed
+from paretoseg.trainables.segmentation.budget import count_training, plan_candidate
 from paretoseg.trainables.segmentation.settings import SegmentationSettings
 from paretoseg.trainables.trainable import (
     BYTES_PER_GB,
@@ -85,12 +86,11 @@ class SegmentationTrainable:
         is_bfloat16 = uses_bfloat16(settings.precision, assignment.device)
         if is_bfloat16:
             use_channels_last(self._network, self._dataset.spatial_dims)
-        self._batch_size = settings.batch_size(self._recipe, self._dataset.spatial_dims)
-        self._iterations_per_step = settings.iterations(self._recipe, self._dataset.spatial_dims)
+        self._plan = plan_candidate(settings, assignment.candidate, self._dataset)
         self._learner = Learner(
             self._network,
             self._recipe,
-            num_iterations=settings.num_steps * self._iterations_per_step,
+            num_iterations=self._plan.num_iterations,
             seed=assignment.seed,
             has_auxiliary=assignment.candidate.architecture.deep_supervision == "on",
             is_bfloat16=is_bfloat16,
@@ -124,8 +124,8 @@ class SegmentationTrainable:
             self._plan_memory()
         start = time.perf_counter()
         self._meter.restart()
-        first = self._steps_done * self._iterations_per_step
-        losses = [self._train_once(first + offset) for offset in range(self._iterations_per_step)]
+        first, end = map(self._plan.count_iterations, (self._steps_done, self._steps_done + 1))
+        losses = [self._train_once(iteration) for iteration in range(first, end)]
         # Checked once per step: a check after every iteration would make a GPU wait.
         for offset, loss in enumerate(torch.stack(losses).tolist()):
             if not math.isfinite(loss):
@@ -160,6 +160,8 @@ class SegmentationTrainable:
         image = to_tensor(case.image).to(self._assignment.device)
         costs = measure_costs(self._network, image, self._recipe.patch, placement)
         costs |= {TAKEN_MEMORY: self._train_memory_gb, ESTIMATED_MEMORY: self._estimated_memory_gb}
+        voxels = self._recipe.patch**self._dataset.spatial_dims
+        costs |= count_training(self._plan, self._steps_done, voxels=voxels, flops=costs["flops"])
         costs |= {"train_seconds": self._train_seconds, "battery_seconds": battery_seconds}
         return Evaluation(self._summarise(rows), costs, rows, scores.degenerate, self._device_name)
 
@@ -216,7 +218,7 @@ class SegmentationTrainable:
         available = self._settings.memory_gb * BYTES_PER_GB or available_bytes(self._assignment.device)
         size = [self._recipe.patch] * self._dataset.spatial_dims
         # Each process holds its share of a batch, and does not split the share further.
-        share, is_alone = -(-self._batch_size // count_workers()), count_workers() == 1
+        share, is_alone = -(-self._plan.batch_size // count_workers()), count_workers() == 1
         need = self._learner.estimate_need((share, self._dataset.num_channels, *size))
         self._check_restoring(available)
         factor = self._assignment.memory_factors.get(self._device_name, 1.0)
@@ -251,9 +253,9 @@ class SegmentationTrainable:
 
     def _train_once(self, iteration: int) -> Tensor:
         """The loss of one optimiser iteration, still on the device."""
-        images, labels = self._sampler.sample(self._batch_size, self._patch_generator)
+        images, labels = self._sampler.sample(self._plan.batch_size, self._patch_generator)
         draw = draw_augmentation(
-            self._batch_size,
+            self._plan.batch_size,
             self._dataset.spatial_dims,
             self._recipe.augmentation_strength,
             self._augmentation_generator,
