@@ -33,8 +33,8 @@ def speckle_noise(images: Images, strength: float, generators: Generators) -> Im
 
     The strength is its standard deviation relative to the intensity. Intensities below 0 get none.
     """
-    noisy = draw_normal_pixels(images, generators).mul_(strength).add_(1.0).mul_(images.clamp_min(0.0))
-    return noisy.add_(images.clamp_max(0.0))
+    noisy = draw_normal_pixels(images, generators).mul_(strength).add_(1.0).mul_(images)
+    return torch.where(images < 0.0, images, noisy)
 
 
 def impulse_noise(images: Images, strength: float, generators: Generators) -> Images:
