@@ -17,7 +17,7 @@ from paretoseg.trainables.trainable import CLEAN, CaseScore
 def describe_drop(trial: Trial, objectives: Sequence[Objective]) -> dict[str, Any]:
     """Drop and retention as far as they are known, and the families of image changes that the trial met in training."""
     facts: dict[str, Any] = {"trainedOn": sorted(augmentation_families(trial.candidate.recipe))}
-    found = measure_drop(objectives, trial.objectives)
+    found = measure_drop(trial, objectives)
     if found is not None:
         facts["drop"] = found.drop
         if found.retention is not None:

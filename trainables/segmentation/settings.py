@@ -122,6 +122,9 @@ class SegmentationSettings:
     robustness: Robustness = Robustness.weighted_mean
     """How scores on changed images become the objective robustness."""
 
+    failure_below: float = 0.5
+    """Score (Dice, or NSD with `metric=nsd`) under which a mask is a failure, for `robustness=failure_rate`."""
+
     robustness_over: RobustnessOver = RobustnessOver.all
     """What counts towards robustness: corruptions, shifts (the shift sets of the data), or all."""
 
@@ -170,6 +173,8 @@ class SegmentationSettings:
         for name in ("memory_gb", "num_battery_cases", "nsd_tolerance_mm", "match_parameters", "match_flops"):
             if not 0 <= getattr(self, name) < math.inf:
                 findings.append(f"task.{name} must be at least 0 and finite, got {getattr(self, name)}")
+        if not 0 < self.failure_below <= 1:
+            findings.append(f"task.failure_below must be above 0 and at most 1, got {self.failure_below}")
         if self.corruption_version not in CORRUPTION_VERSIONS:
             known = ", ".join(map(str, CORRUPTION_VERSIONS))
             findings.append(f"task.corruption_version must be one of {known}, got {self.corruption_version}")
@@ -222,6 +227,7 @@ class SegmentationSettings:
             excluded=tuple(self.find_uncounted(exposure)),
             reference=self.reference_errors.table,
             average=self.average,
+            failure_below=self.failure_below,
         )
 
     def battery(self, shifts: Sequence[str] = (), split: Split = Split.VALIDATION) -> Battery:
