@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from rich.console import Console
+from rich.text import Text
 
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.commands import help_texts
 from paretoseg.search.commands.stopping import INTERRUPTED, end_at_once, restore
 from paretoseg.search.commands.submission import describe_ticket
 from paretoseg.search.reports.certainty_text import describe_certainty
+from paretoseg.search.reports.robustness_text import show_beside
 from paretoseg.search.reports.text import front_table, status_view
 from paretoseg.search.running.importing import importing
 from paretoseg.search.store.folder import StorageError
@@ -104,6 +106,8 @@ def _front(parsed: argparse.Namespace, console: Console) -> int:
         print(json.dumps(rows, indent=2))
     elif record.front.trials:
         console.print(front_table(record, certainty=certainty))
+        for shown in show_beside(record.front.trials):
+            console.print(shown, soft_wrap=isinstance(shown, Text))
         for line in describe_certainty(certainty) if certainty else ():
             console.print(line, markup=False, soft_wrap=True)
     else:

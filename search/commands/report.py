@@ -31,6 +31,7 @@ from paretoseg.search.reports.page_data import (
 from paretoseg.search.reports.pictures import choose_cases, choose_conditions, describe_pictures, spread
 from paretoseg.search.reports.rescore_section import ShownRescoring, render_rescorings
 from paretoseg.search.reports.robustness_data import describe_corruptions
+from paretoseg.search.reports.robustness_text import describe_profiles
 from paretoseg.search.store.folder import Folder
 from paretoseg.search.store.rescore_folder import RescoreFolder, list_rescorings
 from paretoseg.search.store.study_folder import StudyFolder
@@ -245,6 +246,7 @@ def _notes(record: StudyRecord, certainty: Certainty | None) -> list[str]:
     ]
     if any(not trial.test for trial in record.front.trials):
         notes[1] = "Validation cases chose the front; not all of its members are measured on test cases yet."
+    notes += describe_profiles(record.front.trials)
     notes += describe_certainty(certainty) if certainty else []
     notes += describe_fidelity(record.trials, record.objectives)
     num_running = sum(trial.state is State.RUNNING for trial in record.trials)

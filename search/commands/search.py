@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rich.console import Console
+from rich.text import Text
 
 from paretoseg.cluster.cluster import BatchConfig, DirectConfig
 from paretoseg.cluster.exit_codes import ExitCode
@@ -24,6 +25,7 @@ from paretoseg.search.config.resuming import merge_overrides
 from paretoseg.search.config.splits import keep_splits
 from paretoseg.search.fronts.certainty import Certainty
 from paretoseg.search.reports.certainty_text import describe_ends
+from paretoseg.search.reports.robustness_text import show_beside
 from paretoseg.search.reports.text import describe_seconds, front_table
 from paretoseg.search.running.runner import connect, work_off
 from paretoseg.search.running.session import JobSettings, Session
@@ -225,6 +227,8 @@ def _show_front(plan: Plan, record: StudyRecord, console: Console) -> None:
     certainty = _find_certainty(plan, record)
     picture = plan.folder.write_picture("front.png", draw_front(record, certainty))
     console.print(front_table(record))
+    for shown in show_beside(record.front.trials):
+        console.print(shown, soft_wrap=isinstance(shown, Text))
     if certainty and certainty.ends:
         console.print(describe_ends(certainty.ends), markup=False, soft_wrap=True)
     table = plan.folder.folder.child("front.csv").location

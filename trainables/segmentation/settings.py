@@ -122,7 +122,7 @@ class SegmentationSettings:
     robustness: Robustness = Robustness.weighted_mean
     """How scores on changed images become the objective robustness."""
 
-    failure_below: float = 0.5
+    failure_below: float = field(default=0.5, metadata={BEFORE: 0.5})
     """Score (Dice, or NSD with `metric=nsd`) under which a mask is a failure, for `robustness=failure_rate`."""
 
     robustness_over: RobustnessOver = RobustnessOver.all
