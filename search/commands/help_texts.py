@@ -14,7 +14,7 @@ The same command resumes a study that was interrupted.
 examples:
   paretoseg search experiment=quickstart
   paretoseg search study=mine data=textures budget.trials=100 resources.cpus=2
-  paretoseg search study=mine budget.trials=200                      # continue a study
+  paretoseg search study=mine                                        # resume a study, with all of its settings
   paretoseg search study=flat space.skip=none space.depth=[2,4]      # pin or narrow dimensions
   paretoseg search study=base strategy=random seed=1
   paretoseg search experiment=rehearsal                              # no training: try the machine out
