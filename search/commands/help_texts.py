@@ -49,10 +49,13 @@ FRONT_HELP = """\
 Show the Pareto front of a study, best first in the first objective. Objectives are measured on validation cases;
 test_... are those of untouched test cases, measured once the budget is spent. --intervals resamples the validation
 cases many times. It shows how far each objective moves, and whether the ends of the front differ by more than noise.
+--stability compares the order of all finished trials in robustness with their order when a family of corruptions is
+left out, or severities weigh otherwise.
 
 examples:
   paretoseg front studies/quickstart
   paretoseg front studies/quickstart --intervals
+  paretoseg front studies/quickstart --stability
   paretoseg front studies/quickstart --json | python -m json.tool
 """
 
