@@ -16,6 +16,7 @@ from paretoseg.spaces.earlier import BEFORE
 from paretoseg.spaces.network_size import NetworkSize
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.trainables.data.datasets import Case, Dataset
+from paretoseg.trainables.scoring.averages import Average
 from paretoseg.trainables.scoring.battery import Battery, MeasuringRules, choose_quick, draw_subset, to_conditions
 from paretoseg.trainables.scoring.counted_corruptions import TrainedCorruptions, find_uncounted
 from paretoseg.trainables.scoring.measures import ObjectiveMetric, Scoring, SurfaceMetrics
@@ -39,13 +40,6 @@ class Grid(StrEnum):
 
     native = "native"
     prepared = "prepared"
-
-
-class Average(StrEnum):
-    """What weighs the same in the mean robustness; lower-case names, as in the config."""
-
-    families = "families"
-    corruptions = "corruptions"
 
 
 class BudgetBy(StrEnum):
@@ -131,6 +125,9 @@ class SegmentationSettings:
     robustness: Robustness = Robustness.weighted_mean
     """How scores on changed images become the objective robustness."""
 
+    failure_below: float = field(default=0.5, metadata={BEFORE: 0.5})
+    """Score (Dice, or NSD with `metric=nsd`) under which a mask is a failure, for `robustness=failure_rate`."""
+
     robustness_over: RobustnessOver = RobustnessOver.all
     """What counts towards robustness: corruptions, shifts (the shift sets of the data), or all."""
 
@@ -179,6 +176,8 @@ class SegmentationSettings:
         for name in ("memory_gb", "num_battery_cases", "nsd_tolerance_mm", "match_parameters", "match_flops"):
             if not 0 <= getattr(self, name) < math.inf:
                 findings.append(f"task.{name} must be at least 0 and finite, got {getattr(self, name)}")
+        if not 0 < self.failure_below <= 1:
+            findings.append(f"task.failure_below must be above 0 and at most 1, got {self.failure_below}")
         if self.corruption_version not in CORRUPTION_VERSIONS:
             known = ", ".join(map(str, CORRUPTION_VERSIONS))
             findings.append(f"task.corruption_version must be one of {known}, got {self.corruption_version}")
@@ -240,6 +239,8 @@ class SegmentationSettings:
             self.robustness_over,
             excluded=tuple(self.find_uncounted(exposure)),
             reference=self.reference_errors.table,
+            average=self.average,
+            failure_below=self.failure_below,
         )
 
     def battery(self, shifts: Sequence[str] = (), split: Split = Split.VALIDATION) -> Battery:

@@ -40,6 +40,7 @@ from paretoseg.trainables.networks.encoder_decoder import initialise_weights
 from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.measures import MEASURES, Scoring, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import RobustnessRule, add_objective_names, summarise
+from paretoseg.trainables.scoring.profile import measure_profile
 from paretoseg.trainables.seeds import derive_seed
 from paretoseg.trainables.segmentation.budget import count_training, plan_candidate
 from paretoseg.trainables.segmentation.settings import SegmentationSettings
@@ -163,7 +164,8 @@ class SegmentationTrainable:
         voxels = self._recipe.patch**self._dataset.spatial_dims
         costs |= count_training(self._plan, self._steps_done, voxels=voxels, flops=costs["flops"])
         costs |= {"train_seconds": self._train_seconds, "battery_seconds": battery_seconds}
-        return Evaluation(self._summarise(rows), costs, rows, scores.degenerate, self._device_name)
+        profile = measure_profile(rows, self._settings.metric, self._rule)
+        return Evaluation(self._summarise(rows), costs, rows, scores.degenerate, self._device_name, profile)
 
     def save(self, folder: Path) -> None:
         """Writes `weights.pt` (the network) and `training.pt` (everything else that resuming needs)."""
