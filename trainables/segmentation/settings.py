@@ -131,7 +131,9 @@ class SegmentationSettings:
     robustness_over: RobustnessOver = RobustnessOver.all
     """What counts towards robustness: corruptions, shifts (the shift sets of the data), or all."""
 
-    trained_corruptions: TrainedCorruptions = TrainedCorruptions.exclude
+    trained_corruptions: TrainedCorruptions = field(
+        default=TrainedCorruptions.include, metadata={BEFORE: TrainedCorruptions.exclude}
+    )
     """Whether corruptions that the space lets some trial see in training count, for all trials: exclude, include."""
 
     reference: str = ""
