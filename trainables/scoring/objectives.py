@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from paretoseg.spaces.objective import Measurement, Objective
+from paretoseg.trainables.scoring.averages import Average
 from paretoseg.trainables.scoring.measures import DICE, Measure
 from paretoseg.trainables.scoring.robustness_kinds import ROBUSTNESS, ROBUSTNESS_KINDS, ErrorTable, Robustness, Times
 from paretoseg.trainables.scoring.score_table import ScoreTable, tabulate
@@ -53,6 +54,12 @@ class RobustnessRule:
 
     reference: ErrorTable = field(default_factory=dict, hash=False)
     """The errors of the reference network, only for `mean_corruption_error`."""
+
+    average: Average = Average.families
+    """What weighs the same in means: every family of corruptions, or every corruption."""
+
+    held_out: tuple[str, ...] | None = None
+    """Corruptions that no augmentation open to the study was measured to help against; None if that is not known."""
 
     def counts(self, condition: Condition) -> bool:
         """True if the scores under this condition count towards robustness."""

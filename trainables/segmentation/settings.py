@@ -16,6 +16,7 @@ from paretoseg.spaces.earlier import BEFORE
 from paretoseg.spaces.network_size import NetworkSize
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.trainables.data.datasets import Case, Dataset
+from paretoseg.trainables.scoring.averages import Average
 from paretoseg.trainables.scoring.battery import Battery, choose_quick, draw_subset, to_conditions
 from paretoseg.trainables.scoring.counted_corruptions import TrainedCorruptions, find_uncounted
 from paretoseg.trainables.scoring.measures import ObjectiveMetric, Scoring, SurfaceMetrics
@@ -39,13 +40,6 @@ class Grid(StrEnum):
 
     native = "native"
     prepared = "prepared"
-
-
-class Average(StrEnum):
-    """What weighs the same in the mean robustness; lower-case names, as in the config."""
-
-    families = "families"
-    corruptions = "corruptions"
 
 
 class BudgetBy(StrEnum):
@@ -229,6 +223,7 @@ class SegmentationSettings:
             self.robustness_over,
             excluded=tuple(self.find_uncounted(exposure)),
             reference=self.reference_errors.table,
+            average=self.average,
         )
 
     def battery(self, shifts: Sequence[str] = (), split: Split = Split.VALIDATION) -> Battery:
