@@ -31,6 +31,7 @@ from paretoseg.trainables.scoring.reference_errors import check_errors
 from paretoseg.trainables.segmentation.settings import SegmentationSettings
 from paretoseg.trainables.severities.levels import describe_leaks
 from paretoseg.trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Assignment, Split, SplitRow
+from paretoseg.trainables.transfer.kinds import find_opened
 
 if TYPE_CHECKING:
     from paretoseg.trainables.segmentation.trial import SegmentationTrainable
@@ -125,8 +126,8 @@ class SegmentationTask:
     def notes(self, space: SearchSpace) -> list[str]:
         """Notes for the user before the search starts, one line each.
 
-        They describe the shift sets, images smaller than the largest patch, corruptions that training may have shown,
-        and whether measuring takes longer than training.
+        They describe the shift sets, images smaller than the largest patch, corruptions that do not count, those that
+        are held out, and whether measuring takes longer than training.
         """
         dataset = load_once(self.data)
         patches = sorted({int(space.domains["patch"].from_unit(unit / 16)) for unit in range(17)})
@@ -137,7 +138,9 @@ class SegmentationTask:
             dataset.simulated_families, self.exposure, self.settings.robustness_over, sets=tuple(dataset.shift)
         )
         costly = describe_predicted_shares(self._predict_shares(dataset, patches), self.settings.iterations_per_step)
-        return [*describe_shift_sets(dataset), *small, *uncounted, *leaking, *simulated, *costly]
+        opened = find_opened(self.exposure)
+        transfer = self.settings.judge_transfer(self.exposure).describe(opened)
+        return [*describe_shift_sets(dataset), *small, *uncounted, *transfer, *leaking, *simulated, *costly]
 
     def warm_up(self) -> None:
         """Imports torch, MONAI and the training loop, in a process that only runs trials."""
