@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from paretoseg.spaces.architecture import Architecture
 from paretoseg.spaces.canonical import FAMILY_ONLY
-from paretoseg.spaces.recipe import AUGMENTATIONS, Recipe
+from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.suggestion import suggest
 
 CORE = (
@@ -27,17 +27,6 @@ PRESETS: Mapping[str, frozenset[str]] = {
     "full": frozenset(_ARCHITECTURE) | frozenset(_RECIPE),
 }
 """The dimensions that each preset searches; all others keep their defaults."""
-
-_HELD_OUT = "noise_blur"
-"""The kind of augmentation that applies to training images what the battery applies to test images."""
-
-PRESET_RESTRICTIONS: Mapping[str, tuple[str, ...]] = {
-    "augmentation": tuple(name for name, kinds in AUGMENTATIONS.items() if _HELD_OUT not in kinds)
-}
-"""The values that presets search of a dimension, where not all of its domain; name the dimension to search the rest.
-
-A network that saw noise in training is not robust to noise: it has learned it.
-"""
 
 
 def read_preset(name: str) -> frozenset[str]:

@@ -20,7 +20,7 @@ import numpy as np
 from paretoseg.spaces.architecture import MIN_BOTTLENECK, Architecture
 from paretoseg.spaces.canonical import FAMILY_DIMENSIONS, MIN_DEPTHS, canonicalise
 from paretoseg.spaces.domain import Choice, Domain, Float, Int, Value
-from paretoseg.spaces.presets import PRESET_RESTRICTIONS, read_preset
+from paretoseg.spaces.presets import read_preset
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.suggestion import suggest
 
@@ -118,7 +118,7 @@ class SearchSpace:
         self._domains = {
             name: _restrict(name, requests[name])
             if name in requests
-            else (_open(name) if name in searched else _pin(name))
+            else (DIMENSIONS[name] if name in searched else _pin(name))
             for name in DIMENSIONS
         }
         self._searched = {name: domain for name, domain in self._domains.items() if name in searched}
@@ -258,11 +258,6 @@ def _restrict(name: str, requested: object) -> Domain:
         return DIMENSIONS[name].restrict(listed)
     except ValueError as error:
         raise ValueError(f"dimension '{name}' {error}") from None
-
-
-def _open(name: str) -> Domain:
-    """The part of a dimension's domain that presets search."""
-    return DIMENSIONS[name].restrict(PRESET_RESTRICTIONS[name]) if name in PRESET_RESTRICTIONS else DIMENSIONS[name]
 
 
 def _pin(name: str) -> Domain:

@@ -42,6 +42,14 @@ class TaskConfig(ABC):
         """
         return self
 
+    def settle_transfer(self, data: DataConfig) -> TaskConfig:
+        """The settings with what the transfer matrix that they name says.
+
+        Raises:
+            ValueError: if the file cannot be read, or its content does not fit.
+        """
+        return self
+
     def settle_reference(self, read_rows: Callable[[Path], Sequence[CaseScore]]) -> TaskConfig:
         """The settings with the errors of the reference network, if they name only its file of rows.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shlex
 import shutil
 import time
@@ -16,13 +15,21 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from paretoseg.cluster.exit_codes import ExitCode
-from paretoseg.search.config.config import Experiment, compose
+from paretoseg.search.commands.reference_plan import (
+    DEFAULT_CORRUPTIONS,
+    build_image_task,
+    check_num_cases,
+    locate_output,
+    name_work_folder,
+    open_work_folder,
+    read_words,
+)
+from paretoseg.search.config.config import compose
 from paretoseg.search.config.overrides import dict_of
 from paretoseg.search.reports.text import describe_seconds
 from paretoseg.search.running.importing import importing
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Case, load_once
-from paretoseg.trainables.data.model_record import to_safe_name
 from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.severities.calibration import (
     TARGETS,
@@ -45,12 +52,6 @@ if TYPE_CHECKING:
 LEAST_DICE = 0.5
 """What the reference network must reach on clean images to have anything to lose."""
 
-_GROUPS = ("corruptions", "data", "experiment", "resources", "seed", "task")
-"""The keys that a calibration uses; it searches nothing, and its network is the default candidate."""
-
-_DEFAULT = [name for name, levels in LEVELS.items() if not levels.leaks_label and not name.startswith("legacy_")]
-"""What is calibrated if no corruption is named; levels that reproduce a published study stay as they are."""
-
 
 @dataclass(frozen=True)
 class CalibrationPlan:
@@ -68,7 +69,7 @@ class CalibrationPlan:
     @property
     def work_folder(self) -> Path:
         """Folder beside the target that keeps partial results until the calibration is complete."""
-        return self.target.with_name(f"{self.target.name}.unfinished")
+        return name_work_folder(self.target)
 
     @property
     def settings_sha256(self) -> str:
@@ -119,24 +120,15 @@ def calibrate(overrides: Sequence[str], output: str | None, num_cases: int | Non
 
 def _check(overrides: Sequence[str], output: str | None, num_cases: int | None) -> CalibrationPlan:
     """Checks all that can be checked before the first iteration; returns the plan."""
-    words = [
-        word.replace("corruptions=", "task.corruptions=", 1) if word.startswith("corruptions=") else word
-        for word in overrides
-    ]
-    for word in words:
-        key = word.partition("=")[0].partition(".")[0]
-        if key not in _GROUPS:
-            raise ValueError(
-                f"a calibration trains one network of default architecture and does not use '{word}'; known: "
-                f"{', '.join(_GROUPS)}"
-            )
-    if num_cases is not None and num_cases < 1:
-        raise ValueError(f"--cases must be at least 1, got {num_cases}")
+    words = read_words(overrides, "a calibration trains one network")
+    check_num_cases(num_cases)
     named = words if any(word.startswith("experiment=") for word in words) else [*words, "study=calibration"]
     experiment = compose(named).experiment
-    task = _build_task(experiment)
+    task = build_image_task(experiment.task.without_files(), experiment.data, "to calibrate")
     if "task.corruptions" not in dict_of(words):
-        task = _build_task(compose([*named, f"task.corruptions=[{','.join(_DEFAULT)}]"]).experiment)
+        words_of_all = [*named, f"task.corruptions=[{','.join(DEFAULT_CORRUPTIONS)}]"]
+        every = compose(words_of_all).experiment
+        task = build_image_task(every.task.without_files(), every.data, "to calibrate")
     task.check()
     dataset = load_once(task.data)
     resources = experiment.resources
@@ -146,38 +138,8 @@ def _check(overrides: Sequence[str], output: str | None, num_cases: int | None) 
         assignment=assignment,
         cases=tuple(dataset.validation[:num_cases]),
         data_sha256=hash_splits(task.split_rows()),
-        target=_locate(output, experiment.data.root, dataset.name),
+        target=locate_output(output, experiment.data.root, dataset.name, FILE_NAME, read_calibration),
     )
-
-
-def _build_task(experiment: Experiment) -> ImageTask:
-    task = experiment.task.without_files().build(experiment.data)
-    if not isinstance(task, ImageTask):
-        raise ValueError("only task=segmentation has corruptions to calibrate; leave task out")
-    return task
-
-
-def _locate(output: str | None, root: str, dataset: str) -> Path:
-    """The path of the file to write.
-
-    Raises:
-        ValueError: if the path cannot be a file, or another kind of file is there.
-    """
-    folder = Path(root).expanduser()
-    if output is not None:
-        target = Path(output).expanduser()
-        if "://" in output or target.is_dir() or not target.parent.is_dir():
-            raise ValueError(f"--output must name a file in an existing folder, got '{output}'")
-    elif root and folder.is_dir() and os.access(folder, os.W_OK):
-        target = folder / FILE_NAME
-    else:
-        target = Path(f"calibration-{to_safe_name(dataset)}.json")
-    if target.exists():
-        try:
-            read_calibration(target)
-        except ValueError as error:
-            raise ValueError(f"{error}; it is not touched: move it away, or choose another --output") from None
-    return target
 
 
 def _calibrate(plan: CalibrationPlan, console: Console) -> Calibration:
@@ -223,11 +185,7 @@ def _read_kept(plan: CalibrationPlan) -> Calibration | None:
 def _prepare(plan: CalibrationPlan, console: Console) -> ReferenceNetwork:
     """Trains the reference network; its checkpoints stay beside the file until the calibration is complete."""
     work_folder = plan.work_folder
-    mark = work_folder / "settings"
-    if not mark.exists() or mark.read_text() != plan.settings_sha256:
-        shutil.rmtree(work_folder, ignore_errors=True)
-        work_folder.mkdir()
-        mark.write_text(plan.settings_sha256)
+    open_work_folder(work_folder, plan.settings_sha256)
     with importing():
         from paretoseg.trainables.segmentation.reference import (  # torch and MONAI: late, refusals come first
             ReferenceNetwork,

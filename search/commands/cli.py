@@ -181,6 +181,14 @@ def _calibrate(parsed: argparse.Namespace, console: Console) -> int:
     return calibrate(parsed.overrides, parsed.output, parsed.cases, console)
 
 
+def _transfer(parsed: argparse.Namespace, console: Console) -> int:
+    from paretoseg.search.commands.transfer import (
+        transfer,  # Hydra, and later torch: too slow to import for the other commands
+    )
+
+    return transfer(parsed.overrides, parsed.output, parsed.seeds, parsed.cases, console)
+
+
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="paretoseg",
@@ -257,6 +265,14 @@ def _add_measuring(commands: _Commands) -> None:
     calibrating.add_argument("--output", metavar="FILE", help="where to write; calibration.json with the data or here")
     calibrating.add_argument("--cases", type=int, metavar="N", help="validation cases at most; all if left out")
     calibrating.set_defaults(run=_calibrate)
+    transferring = _add_command(
+        commands, "transfer", "measure which corruptions augmentation helps against", help_texts.TRANSFER_HELP
+    )
+    transferring.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="which data, task and corruptions")
+    transferring.add_argument("--output", metavar="FILE", help="where to write; transfer.json with the data or here")
+    transferring.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds, at least 2; 3 if left out")
+    transferring.add_argument("--cases", type=int, metavar="N", help="validation cases at most; all if left out")
+    transferring.set_defaults(run=_transfer)
 
 
 def _add_command(commands: _Commands, name: str, summary: str, text: str) -> argparse.ArgumentParser:

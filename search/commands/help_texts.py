@@ -131,3 +131,23 @@ examples:
 keys: data.*, task.* and resources.*, seed, experiment, as for a search (docs/config.md);
   corruptions=[NAME or PRESET,...]   what to calibrate; all but those that leak the label if left out
 """
+
+TRANSFER_HELP = """\
+Measure what each kind of augmentation (spatial, intensity, noise_blur, mirroring) gains under each corruption. For
+every seed, trains a network of default architecture without augmentation and one with each kind, and measures all of
+them on validation cases. Writes transfer.json with the gains in Dice points, their 95 percent intervals over seeds and
+subjects, and the scores behind them, and transfer.png with the matrix. Both go to data.root if that folder is
+writable, else here as transfer-<dataset>.json. A search reads the file: a corruption is held out if every kind of
+augmentation that the search opens surely gains under 1 point. The same command resumes where it was interrupted; with
+more --seeds it trains only the new ones.
+
+examples:
+  paretoseg transfer --seeds 5                                  # the texture task of the quick start, all corruptions
+  paretoseg transfer data=decathlon data.root=/data/hippocampus 'corruptions=[mri]' --cases 8
+  paretoseg transfer data=folder data.root=PATH task.num_steps=20 resources.gpus=1 --output mine.json
+  paretoseg search study=mine data=folder data.root=PATH task.transfer=mine.json
+
+keys: data.*, task.* and resources.*, seed, experiment, as for a search (docs/config.md);
+  corruptions=[NAME or PRESET,...]   what to measure; all but those that leak the label if left out
+  task.severities=[1,...,5]          [3,5] if left out
+"""

@@ -31,7 +31,7 @@ from paretoseg.cluster.serial import SerialConfig
 from paretoseg.cluster.slurm.slurm import SlurmConfig
 from paretoseg.search.config.mappings import SETTLED, put, read_mapping
 from paretoseg.search.config.overrides import one_line, quote, take_literally
-from paretoseg.search.config.space_config import Space, build_space, read_restrictions
+from paretoseg.search.config.space_config import Space, build_space, fill_defaults, read_restrictions
 from paretoseg.search.config.unknown import check_key
 from paretoseg.search.strategies.evolution import EvolutionConfig
 from paretoseg.search.strategies.pruner import MedianConfig, NeverConfig, PrunerConfig
@@ -193,6 +193,7 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
     for item in parsed:
         if item.key_or_group in SETTLED:
             put(config, item.key_or_group, read_mapping(item.key_or_group, item.value()))
+    fill_defaults(config.space)
     if OmegaConf.is_missing(config, "study"):
         raise ValueError("the study needs a name; add study=<name>")
     try:

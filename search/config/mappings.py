@@ -70,8 +70,15 @@ def _read_errors(lines: list[str]) -> dict[str, Any]:
     return asdict(ReferenceErrors.of(parse_errors(lines)))
 
 
+def _read_bounds(lines: list[str]) -> dict[str, Any]:
+    if lines:
+        raise ValueError("must be a mapping, such as {noise_blur: {motion: 0.5}}")
+    return {}
+
+
 SETTLED: Mapping[str, tuple[Callable[[list[str]], dict[str, Any]], str]] = {
     "task.strengths": (_read_strengths, "{gaussian_blur: [0.5, 1, 2, 3, 4]}"),
+    "task.transfer_bounds": (_read_bounds, "{noise_blur: {motion: 0.5}}"),
     "task.reference_errors": (_read_errors, "{corruptions: {gaussian_blur: {2: 0.125}}, shifts: {fluo_520: 0.31}}"),
 }
 """The keys that are filled in when a study starts, each with a reader of older lines and an example of the mapping.

@@ -69,15 +69,18 @@ def compose_again(
         elif key in asked or switched:
             raise ValueError(_refuse_change(config.study, key, value, now[key]))
         _update(config, key, value)
-    missing = {key: value for key, value in find_earlier_values(config).items() if key not in kept}
+    missing = {key: value for key, value in find_earlier_values(config).items() if kept.get(key) is None}
     _put_earlier_values(config, {key: value for key, value in missing.items() if now[key] != value}, asked, changeable)
     return to_composed(config)
 
 
 def find_earlier_values(config: DictConfig) -> dict[str, Any]:
-    """The values of keys in studies that were started before the key existed, by dotted key, for the chosen options."""
+    """The values of keys in studies of earlier versions, which lack the key or keep null, by dotted key.
+
+    For the options of groups that the config has.
+    """
     values = {}
-    for group in CHOICES:
+    for group in (*CHOICES, "space"):
         for item in fields(OmegaConf.get_type(config[group])):  # type: ignore[arg-type]
             if BEFORE in item.metadata:
                 before = item.metadata[BEFORE]
@@ -106,13 +109,18 @@ def describe_earlier(composed: Composed, overrides: Sequence[str]) -> list[str]:
     config, defaults = OmegaConf.create(composed.text), compose_config(overrides)
     now, usual = flatten(config), flatten(defaults)
     earlier = find_earlier_values(defaults)
-    found = [f"{key}={value}" for key, value in earlier.items() if now.get(key) == value != usual[key]]
+    found = [f"{key}={_show(value)}" for key, value in earlier.items() if now.get(key) == value != usual[key]]
     if not found:
         return []
     return [
         f"this study was started by an earlier version and goes on by its rules: {', '.join(found)}; `paretoseg "
         "rescore` measures its networks by the present ones"
     ]
+
+
+def _show(value: object) -> str:
+    """A value as it is typed on the command line."""
+    return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 
 def _refuse_change(study: str, key: str, before: object, now: object) -> str:

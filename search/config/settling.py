@@ -28,6 +28,15 @@ def settle(composed: Composed) -> Composed:
     return settle_reference(_with_task(composed, experiment.task.settle(experiment.data)))
 
 
+def settle_transfer(composed: Composed) -> Composed:
+    """The config with what the transfer matrix that it names says.
+
+    Raises:
+        ValueError: if the file cannot be read, or what it holds does not fit.
+    """
+    return _with_task(composed, composed.experiment.task.settle_transfer(composed.experiment.data))
+
+
 def settle_reference(composed: Composed) -> Composed:
     """The config with the errors of its reference network in it, if it names one.
 

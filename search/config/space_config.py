@@ -7,12 +7,36 @@ from typing import Any
 
 from paretoseg.spaces.architecture import Architecture
 from paretoseg.spaces.canonical import FAMILY_DIMENSIONS
-from paretoseg.spaces.search_space import DIMENSIONS, SearchSpace
+from paretoseg.spaces.earlier import BEFORE
+from paretoseg.spaces.recipe import AUGMENTATIONS
+from paretoseg.spaces.search_space import DIMENSIONS, EVERYTHING, SearchSpace
+
+_CHANGED = {"augmentation": (EVERYTHING, [name for name, kinds in AUGMENTATIONS.items() if "noise_blur" not in kinds])}
+"""Dimensions of which presets once searched a part: the key's default, and what a null in an earlier study means."""
+
+
+def _define_key(name: str) -> Any:
+    if name not in _CHANGED:
+        return field(default=None)
+    default, before = _CHANGED[name]
+    return field(default=default, metadata={BEFORE: before})
+
 
 Space = make_dataclass(
-    "Space", [("preset", str, field(default="core")), *((name, Any, field(default=None)) for name in DIMENSIONS)]
+    "Space",
+    [
+        ("preset", str, field(default="core")),
+        *((name, Any, _define_key(name)) for name in DIMENSIONS),
+    ],
 )
 """The preset, and a key a dimension: null leaves it to the preset, a value pins, a list narrows, `all` opens it."""
+
+
+def fill_defaults(space: Any) -> None:
+    """Replaces a null in a new study's `Space` where a null means something else in earlier studies."""
+    for name, (default, _) in _CHANGED.items():
+        if space[name] is None:
+            space[name] = default
 
 
 def read_restrictions(space: Any) -> dict[str, object]:

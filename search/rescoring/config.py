@@ -15,7 +15,7 @@ from paretoseg.cluster.resources import Resources
 from paretoseg.search.config.config import CHOICES, Composed, compose
 from paretoseg.search.config.overrides import dict_of
 from paretoseg.search.config.resuming import merge_overrides
-from paretoseg.search.config.settling import settle_reference
+from paretoseg.search.config.settling import settle_reference, settle_transfer
 from paretoseg.search.config.stored_task import compose_stored
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.trials.events import Created
@@ -27,14 +27,18 @@ SHORT_NAMES: Mapping[str, str] = {"corruptions": "task.corruptions", "severities
 MEASUREMENT = (
     "task.corruptions", "task.severities", "task.num_battery_cases", "task.battery_seed", "task.calibration",
     "task.strengths", "task.grid", "task.corrupt_before_scaling", "task.corruption_version", "task.average",
-    "task.absent_classes",
+    "task.absent_classes", "task.transfer", "task.transfer_bounds",
     "task.robustness", "task.failure_below", "task.robustness_over", "task.trained_corruptions", "task.reference",
     "task.reference_errors",
     "task.metric", "task.surface_metrics", "task.nsd_tolerance_mm", "data.shift",
 )  # fmt: skip
 """What may be measured differently from the study; everything else would need other networks."""
 
-_READ_ONCE: Mapping[str, str] = {"task.calibration": "task.strengths", "task.reference": "task.reference_errors"}
+_READ_ONCE: Mapping[str, str] = {
+    "task.calibration": "task.strengths",
+    "task.reference": "task.reference_errors",
+    "task.transfer": "task.transfer_bounds",
+}
 """Files that a study reads once, when it starts, and the key that keeps their content; another file is read again."""
 
 PLACE = ("data.root", "data.cache", "resources", "cluster")
@@ -59,6 +63,7 @@ def compose_rescoring(folder: StudyFolder, created: Created, overrides: Sequence
                 "a rescoring runs with cluster=local, serial or attached; in a job, cluster=attached uses the job's Ray"
             )
         composed = compose_stored(folder, created, [*overrides, "cluster=local"], changeable)
+    composed = settle_transfer(composed) if "task.transfer" in asked else composed
     return settle_reference(composed)
 
 
@@ -71,6 +76,8 @@ def read_settings(composed: Composed, task: ImageTask) -> dict[str, Any]:
     measured = {key: value for key, value in config["task"].items() if f"task.{key}" in MEASUREMENT}
     for file in _READ_ONCE:
         measured.pop(file.removeprefix("task."), None)
+    if not measured["transfer_bounds"]:  # earlier rescorings had none
+        del measured["transfer_bounds"]
     # As lines, as earlier rescorings kept them, so that the same settings keep the same name.
     measured["reference_errors"] = [f"{where.describe()}: {error!r}" for where, error in task.rule.reference.items()]
     battery = task.battery()

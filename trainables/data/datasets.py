@@ -206,6 +206,11 @@ class DataConfig(ABC):
         """Name of the calibration shipped for this kind of data, or ''."""
         return ""
 
+    @property
+    def shipped_transfer(self) -> str:
+        """Name of the transfer matrix shipped for this kind of data, or ''."""
+        return ""
+
     @abstractmethod
     def findings(self) -> list[str]:
         """All faults of the settings and the files, one line each with file, field and way out."""

@@ -75,6 +75,11 @@ class TexturesConfig(DataConfig):
         """Name of the shipped calibration; it is for the textures of scikit-image."""
         return "" if self.root else "textures"
 
+    @property
+    def shipped_transfer(self) -> str:
+        """Name of the shipped transfer matrix; it is for the textures of scikit-image."""
+        return "" if self.root else "textures"
+
     def findings(self) -> list[str]:
         """All faults of the settings or, if there are none, of the texture files."""
         return self._setting_findings() or self._texture_findings()

@@ -1,8 +1,9 @@
 """Which corruptions of a battery count towards robustness, and why the others do not. Free of torch.
 
-A score under a corruption that training may show measures what was learned, not robustness to something new. Such
-corruptions count for no trial of the study, whether or not the trial saw them in training, so that all trials are
-judged by the same scores. They are still measured, stored and shown.
+By default all of them count, also those whose family training may show; `paretoseg.trainables.transfer` says which ones
+are held out. A study that compares architectures can leave out what training may show: for all of its trials, whether
+or not a trial saw it, so that all are judged by the same scores. What does not count is still measured, stored and
+shown.
 """
 
 from __future__ import annotations
@@ -44,21 +45,13 @@ def find_uncounted(
 
 
 def describe_uncounted(corruptions: Sequence[str], exposure: Collection[str], trained: TrainedCorruptions) -> list[str]:
-    """Notes for the user on corruptions that training may show, or that do not count; one line each."""
+    """Notes for the user on corruptions that do not count, one line for each reason."""
     notes = []
     by_reason: dict[str, list[str]] = {}
     for name, reason in find_uncounted(corruptions, exposure, trained).items():
         by_reason.setdefault(reason, []).append(name)
     for reason, names in by_reason.items():
         notes.append(f"measured and shown, but not counted towards robustness: {', '.join(names)}, because {reason}")
-    if trained is TrainedCorruptions.include:
-        known = [name for name in corruptions if name in LEVELS and LEVELS[name].family in exposure]
-        if known:
-            families = sorted({LEVELS[name].family for name in known})
-            notes.append(
-                f"task.trained_corruptions=include counts {', '.join(known)}, although training may show "
-                f"{', '.join(families)}: robustness then also says how well they were learned"
-            )
     return notes
 
 

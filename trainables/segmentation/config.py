@@ -11,13 +11,16 @@ from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.trainables.data.datasets import DataConfig
 from paretoseg.trainables.scoring.objectives import to_errors
 from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
-from paretoseg.trainables.segmentation.settings import SegmentationSettings
+from paretoseg.trainables.segmentation.settings import MEASURING, SegmentationSettings
 from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.severities.calibration import describe_fit, settle_strengths
 from paretoseg.trainables.severities.levels import LEVELS, SeverityTable, default_strengths, expand_corruptions
-from paretoseg.trainables.severities.shipped import NONE, locate_calibration
+from paretoseg.trainables.severities.shipped import locate_calibration
+from paretoseg.trainables.shipped_files import NONE
 from paretoseg.trainables.task_config import TaskConfig
 from paretoseg.trainables.trainable import CaseScore, SplitRow
+from paretoseg.trainables.transfer.fit import describe_matrix_fit, settle_bounds
+from paretoseg.trainables.transfer.shipped import SHIPPED_MATRICES
 
 
 @dataclass(unsafe_hash=True)
@@ -27,6 +30,10 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
     def locate_calibration(self, data: DataConfig) -> Path | None:
         """The file of the calibration that a new study on this data uses, or None."""
         return locate_calibration(self.calibration, root=data.root, shipped=data.shipped_calibration)
+
+    def locate_transfer(self, data: DataConfig) -> Path | None:
+        """The file of the transfer matrix that a new study on this data uses, or None."""
+        return SHIPPED_MATRICES.locate(self.transfer, root=data.root, shipped=data.shipped_transfer)
 
     def build(self, data: DataConfig, space: SearchSpace | None = None) -> SegmentationTask:
         """The task on this data; in its settings, presets are replaced by corruptions, and files by strengths."""
@@ -45,14 +52,25 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
         return "task.match_parameters" if size[0] > 0 else "task.match_flops" if size[1] > 0 else ""
 
     def settle(self, data: DataConfig) -> SegmentationConfig:
-        """The config with all strengths that a new study keeps: those set or calibrated, then defaults of its battery.
+        """The config with all that a new study keeps: the bounds of its transfer matrix, and all strengths.
+
+        The strengths are those set or calibrated, then defaults of its battery.
 
         Raises:
-            ValueError: if the calibration cannot be read, or strengths do not fit.
+            ValueError: if the calibration or the matrix cannot be read, or strengths or bounds do not fit.
         """
         asked, defaults = settle_strengths(self.strengths, self.locate_calibration(data)), default_strengths()
         measured = {name: defaults[name] for name in expand_corruptions(self.corruptions) if name in LEVELS}
-        return replace(self, strengths=_to_lists({**measured, **asked}))
+        return replace(self.settle_transfer(data), strengths=_to_lists({**measured, **asked}))
+
+    def settle_transfer(self, data: DataConfig) -> SegmentationConfig:
+        """The config with the bounds of its transfer matrix, unless they are set.
+
+        Raises:
+            ValueError: if the matrix cannot be read, or bounds do not fit.
+        """
+        bounds = settle_bounds(self.transfer_bounds, self.locate_transfer(data))
+        return replace(self, transfer_bounds=bounds)
 
     def settle_reference(self, read_rows: Callable[[Path], Sequence[CaseScore]]) -> SegmentationConfig:
         """The config with the errors of the reference network, if one is named and its errors are not set yet.
@@ -78,13 +96,22 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
         return replace(self, reference_errors=ReferenceErrors.of(errors))
 
     def without_files(self) -> SegmentationConfig:
-        """The config with the default strengths: a calibration is on the machine where the search will run."""
-        return replace(self, calibration=NONE)
+        """The config without calibration and transfer matrix: they are on the machine where the search will run."""
+        return replace(self, calibration=NONE, transfer=NONE)
 
     def notes(self, data: DataConfig, rows: Sequence[SplitRow]) -> list[str]:
-        """Notes for the user on the calibration that a new study uses, one line each."""
+        """Notes for the user on the calibration and the transfer matrix that a new study uses, one line each."""
         path = self.locate_calibration(data)
-        return describe_fit(path, expand_corruptions(self.corruptions), rows) if path else []
+        notes = describe_fit(path, expand_corruptions(self.corruptions), rows) if path else []
+        return [*notes, *self._describe_transfer(data, rows)]
+
+    def _describe_transfer(self, data: DataConfig, rows: Sequence[SplitRow]) -> list[str]:
+        path = self.locate_transfer(data)
+        if path is None:
+            return []
+        table, battery = self.severity_table, expand_corruptions(self.corruptions)
+        strengths = {name: table[name] for name in battery if name in table}
+        return describe_matrix_fit(path, rows, strengths, {name: getattr(self, name) for name in MEASURING})
 
 
 def _to_lists(table: SeverityTable) -> dict[str, list[float]]:

@@ -95,6 +95,14 @@ class ReferenceNetwork:
         """Dice points lost at severities 1 to 5 of these strengths, with the draws that a search uses there."""
         return self._lose(corruption, strengths, range(1, NUM_SEVERITIES + 1))
 
+    def measure_rows(self, conditions: Sequence[Condition]) -> Sequence[CaseScore]:
+        """The Dice of every case under conditions, with the strengths and draws of a search.
+
+        Raises:
+            ValueError: if a corruption breaks an image or its label; the message names it.
+        """
+        return self._measure(dataclasses.replace(self._battery, conditions=tuple(conditions), has_gate=False)).rows
+
     def _lose(self, corruption: str, strengths: Strengths, severities: Sequence[int]) -> list[float]:
         conditions = tuple(Condition(corruption, severity) for severity in severities)
         table = {**self._battery.strengths, corruption: strengths}

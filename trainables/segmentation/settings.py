@@ -23,16 +23,28 @@ from paretoseg.trainables.scoring.measures import ObjectiveMetric, Scoring, Surf
 from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule
 from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
-from paretoseg.trainables.severities.levels import SeverityTable, check_corruption, check_severity, default_strengths
-from paretoseg.trainables.severities.shipped import AUTO
+from paretoseg.trainables.severities.levels import (
+    LEVELS,
+    SeverityTable,
+    check_corruption,
+    check_severity,
+    default_strengths,
+)
 from paretoseg.trainables.severities.strengths import check_strengths
+from paretoseg.trainables.shipped_files import AUTO, NONE
 from paretoseg.trainables.trainable import CLEAN_CONDITION, Split
+from paretoseg.trainables.transfer.kinds import find_opened
+from paretoseg.trainables.transfer.verdict import Verdict, judge
 
 _Value = TypeVar("_Value")
 
 
 CORRUPTION_VERSIONS = (1, 2)
 """Every version of the corruptions that studies may have."""
+
+
+MEASURING = ("grid", "corrupt_before_scaling", "corruption_version", "absent_classes")
+"""The settings that decide what a network scores under a corruption, besides its strength and draws."""
 
 
 class Grid(StrEnum):
@@ -131,8 +143,20 @@ class SegmentationSettings:
     robustness_over: RobustnessOver = RobustnessOver.all
     """What counts towards robustness: corruptions, shifts (the shift sets of the data), or all."""
 
-    trained_corruptions: TrainedCorruptions = TrainedCorruptions.exclude
+    trained_corruptions: TrainedCorruptions = field(
+        default=TrainedCorruptions.include, metadata={BEFORE: TrainedCorruptions.exclude}
+    )
     """Whether corruptions that the space lets some trial see in training count, for all trials: exclude, include."""
+
+    transfer: str = field(default=AUTO, metadata={BEFORE: NONE})
+    """The transfer matrix that a new study uses: a file of `paretoseg transfer`, the name of a shipped one, none, or
+    auto: `transfer.json` in `data.root`, else the one shipped for the data, else none.
+    """
+
+    transfer_bounds: dict[str, dict[str, float]] = field(default_factory=dict, hash=False)
+    """The most that each kind of augmentation gains under each corruption, in Dice points; a study keeps it here and
+    never reads the file again.
+    """
 
     reference: str = ""
     """File with the rows of the network that `mean_corruption_error` compares with."""
@@ -241,7 +265,21 @@ class SegmentationSettings:
             reference=self.reference_errors.table,
             average=self.average,
             failure_below=self.failure_below,
+            held_out=self._find_held_out(exposure),
         )
+
+    def judge_transfer(self, exposure: Collection[str]) -> Verdict:
+        """Which corruptions are held out, which ones training shows, and of which that is not known.
+
+        Args:
+            exposure: As for `find_uncounted`.
+        """
+        return judge([name for name in self.corruptions if name in LEVELS], find_opened(exposure), self.transfer_bounds)
+
+    def _find_held_out(self, exposure: Collection[str]) -> tuple[str, ...] | None:
+        """The corruptions that count and are held out, or None if there is none."""
+        uncounted = self.find_uncounted(exposure)
+        return tuple(name for name in self.judge_transfer(exposure).held_out if name not in uncounted) or None
 
     def battery(self, shifts: Sequence[str] = (), split: Split = Split.VALIDATION) -> Battery:
         """Everything that a finished trial is measured under.

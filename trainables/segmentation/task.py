@@ -34,6 +34,7 @@ from paretoseg.trainables.segmentation.budget import describe_budgets, plan_cand
 from paretoseg.trainables.segmentation.settings import BudgetBy, SegmentationSettings
 from paretoseg.trainables.severities.levels import describe_leaks
 from paretoseg.trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Assignment, Split, SplitRow
+from paretoseg.trainables.transfer.kinds import find_opened
 
 if TYPE_CHECKING:
     from paretoseg.trainables.segmentation.trial import SegmentationTrainable
@@ -132,7 +133,7 @@ class SegmentationTask:
         """Notes for the user before the search starts, one line each.
 
         They describe the shift sets, images smaller than the largest patch, patches whose trainings are not as long as
-        others, corruptions that training may have shown, and whether measuring takes longer than training.
+        others, corruptions that do not count, those that are held out, and whether measuring takes longer than training.
         """
         dataset = load_once(self.data)
         patches = sorted({int(space.domains["patch"].from_unit(unit / 16)) for unit in range(17)})
@@ -146,7 +147,18 @@ class SegmentationTask:
         )
         costly = self._describe_shares(dataset, patches)
         grid = describe_grid_cost(dataset) if self.settings.scores_native else []
-        return [*describe_shift_sets(dataset), *grid, *small, *budgets, *uncounted, *leaking, *simulated, *costly]
+        transfer = self.settings.judge_transfer(self.exposure).describe(find_opened(self.exposure))
+        return [
+            *describe_shift_sets(dataset),
+            *grid,
+            *small,
+            *budgets,
+            *uncounted,
+            *transfer,
+            *leaking,
+            *simulated,
+            *costly,
+        ]
 
     def warm_up(self) -> None:
         """Imports torch, MONAI and the training loop, in a process that only runs trials."""

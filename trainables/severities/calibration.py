@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from paretoseg.spaces.atomic_file import write_atomically
+from paretoseg.spaces.json_text import to_readable_json
 from paretoseg.spaces.records import decode, encode, parse_json, shorten
 from paretoseg.trainables.severities.levels import LEVELS, Strengths
 from paretoseg.trainables.severities.response import Point, Span, choose_strengths, raise_ineffective, trace_response
@@ -181,7 +182,7 @@ def hash_splits(rows: Sequence[SplitRow]) -> str:
 def write_calibration(path: Path, calibration: Calibration) -> None:
     """Writes the file, complete or not at all."""
     content = {"schema": CALIBRATION_SCHEMA, "targets": TARGETS, **encode(calibration)}
-    write_atomically(path, _to_json(content).encode())
+    write_atomically(path, to_readable_json(content).encode())
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -268,16 +269,3 @@ def _check_corruption(name: str, found: CalibratedCorruption) -> None:
     parameter = LEVELS[name].parameter
     if found.parameter != parameter:
         raise ValueError(f"{name} is now measured in '{parameter}', not in {shorten(found.parameter)}")
-
-
-def _to_json(content: object) -> str:
-    """Readable JSON, with lists of numbers on one line."""
-    return _dump(content, "") + "\n"
-
-
-def _dump(node: object, margin: str) -> str:
-    if isinstance(node, Mapping):
-        inner = f"{margin} "
-        items = ",\n".join(f"{inner}{json.dumps(key)}: {_dump(value, inner)}" for key, value in node.items())
-        return f"{{\n{items}\n{margin}}}" if node else "{}"
-    return json.dumps(node)

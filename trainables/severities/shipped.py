@@ -8,38 +8,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
-AUTO, NONE = "auto", "none"
+from paretoseg.trainables.shipped_files import ShippedFiles
 
 FILE_NAME = "calibration.json"
 """File name of a calibration beside its data."""
 
-_FOLDER = Path(__file__).parent / "calibrations"
+_FILES = ShippedFiles(FILE_NAME, Path(__file__).parent / "calibrations")
 
 
 def list_shipped() -> tuple[str, ...]:
     """Names of the shipped calibrations."""
-    return tuple(sorted(path.stem for path in _FOLDER.glob("*.json")))
+    return _FILES.names()
 
 
 def locate_shipped(name: str) -> Path:
     """The path of a shipped calibration."""
-    return _FOLDER / f"{name}.json"
+    return _FILES.path_of(name)
 
 
 def locate_calibration(setting: str, *, root: str, shipped: str) -> Path | None:
-    """The path that a setting refers to, or None for the default strengths.
+    """The path that a setting refers to, or None for the default strengths; see `ShippedFiles.locate`.
 
     Args:
-        setting: `auto` (the file beside the data, else the one shipped for it, else none), `none` or '', the name of a
-            shipped one, or a path.
+        setting: `auto`, `none` or '', the name of a shipped one, or a path.
         root: Folder of the data, or ''.
         shipped: Name of the calibration shipped for this kind of data, or ''.
     """
-    if setting == AUTO:
-        beside = Path(root).expanduser() / FILE_NAME
-        if root and beside.is_file():
-            return beside
-        return locate_shipped(shipped) if shipped else None
-    if setting in ("", NONE):
-        return None
-    return locate_shipped(setting) if setting in list_shipped() else Path(setting).expanduser()
+    return _FILES.locate(setting, root=root, shipped=shipped)

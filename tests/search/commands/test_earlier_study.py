@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from paretoseg.trainables.networks.blueprint import read_blueprint, rebuild_network
 from tests.search.command_line import run
@@ -57,7 +58,19 @@ def test_it_is_resumed_where_it_stopped_and_proposes_what_it_would_have(
     assert (started["trial_id"], started["candidate"]["foreground_ratio"]) == (5, 0.2139)
     assert started["candidate"]["learning_rate"] == 0.002264
     assert [record["trial_id"] for record in added if record["kind"] == "finished"] == [4, 5]
-    assert "1 interrupted ones run again" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "1 interrupted ones run again" in shown
+    assert "space.augmentation=[none,spatial,intensity,spatial_intensity]" in shown.replace("\n", "")
+    config = yaml.safe_load((STUDY / "experiment.yaml").read_text())
+    assert config["space"]["augmentation"] == ["none", "spatial", "intensity", "spatial_intensity"]
+    assert config["task"]["trained_corruptions"] == "exclude"
+
+
+def test_it_refuses_augmentation_that_its_presets_did_not_search(
+    earlier: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("search", "study=earlier", "space.augmentation=all") == 2
+    assert "cannot be resumed with space.augmentation=all" in capsys.readouterr().err
 
 
 def test_it_is_reported_and_its_rescoring_with_it(earlier: list[str]) -> None:

@@ -42,13 +42,13 @@ def test_overrides_reach_the_objects():
     assert isinstance(experiment.cluster, SerialConfig)
     assert experiment.strategy == EvolutionConfig(population=7)
     assert experiment.task == ToyConfig(failure=FailureMode.diverge)
-    assert experiment.restrictions == {"skip": ["none", "addition"], "depth": 3}
+    assert experiment.restrictions == {"skip": ["none", "addition"], "depth": 3, "augmentation": "all"}
     assert (experiment.study, experiment.seed) == ("mine", 9)
 
 
 def test_every_dimension_is_a_key():
     for name in DIMENSIONS:
-        assert compose([*TOY, f"space.{name}=null"]).experiment.restrictions == {}
+        assert compose([*TOY, f"space.{name}=null"]).experiment.restrictions == {"augmentation": "all"}
 
 
 def test_an_override_counts_more_than_its_experiment():

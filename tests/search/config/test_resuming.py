@@ -27,7 +27,7 @@ def test_what_does_not_touch_the_trials_may_change_on_resuming():
     assert set(asked) <= set(CHANGEABLE)
     experiment = resume("study=mine", *asked.values()).experiment
     assert (experiment.budget.trials, experiment.resources.max_concurrent, experiment.storage) == (99, 2, "elsewhere")
-    assert experiment.restrictions == {"depth": [2, 4]}
+    assert experiment.restrictions == {"depth": [2, 4], "augmentation": "all"}
 
 
 def test_data_is_looked_for_where_it_was_last():

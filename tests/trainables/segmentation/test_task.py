@@ -93,7 +93,10 @@ def test_a_batch_has_as_many_pixels_with_every_patch_but_at_least_two_patches() 
 
 
 def test_the_quick_battery_is_a_part_of_the_whole_one_and_of_what_counts() -> None:
-    config = SegmentationConfig(corruptions=["gaussian_noise", "contrast_down", "bias_field"], severities=[1, 3, 5])
+    config = SegmentationConfig(
+        corruptions=["gaussian_noise", "contrast_down", "bias_field"], severities=[1, 3, 5],
+        trained_corruptions=TrainedCorruptions.exclude,
+    )  # fmt: skip
     task = config.build(TexturesConfig(shift=["blend_0.60"]), SearchSpace({"augmentation": "intensity"}))
     whole, quick = task.battery(["blend_0.60"]), task.settings.quick_battery(task.rule, ["blend_0.60"])
     assert set(quick.conditions) < set(whole.conditions)
@@ -116,22 +119,29 @@ def test_the_quick_cases_are_among_those_of_the_whole_battery_and_of_test_cases_
     assert task.battery(split=Split.TEST).choose_cases(cases, noisy) == list(cases)
 
 
-def test_corruptions_that_training_may_show_count_for_no_trial_and_a_note_says_so() -> None:
-    config = SegmentationConfig(corruptions=["gaussian_noise", "contrast_down", "gamma_up"])
+def test_every_corruption_counts_and_every_augmentation_is_searched_unless_told_otherwise() -> None:
     for preset in PRESETS:
-        space = SearchSpace(preset=preset)
-        task = config.build(TexturesConfig(), space)
-        assert task.rule.excluded == ("contrast_down", "gamma_up")
-        assert [note for note in task.notes(space) if "not counted towards robustness: contrast_down" in note]
-        assert "other than contrast_down, gamma_up" in task.objectives()[1].description
+        task = SegmentationConfig().build(TexturesConfig(), SearchSpace(preset=preset))
+        assert {"noise", "blur", "gamma", "rotation", "mirroring"} < set(task.exposure)
+        assert task.rule.excluded == ()
+
+
+def test_corruptions_that_training_may_show_count_for_no_trial_if_asked_and_a_note_says_so() -> None:
+    config = SegmentationConfig(
+        corruptions=["gaussian_noise", "contrast_down", "gamma_up"], trained_corruptions=TrainedCorruptions.exclude
+    )
+    space = SearchSpace({"augmentation": ["none", "intensity"]})
+    task = config.build(TexturesConfig(), space)
+    assert task.rule.excluded == ("contrast_down", "gamma_up")
+    assert [note for note in task.notes(space) if "not counted towards robustness: contrast_down" in note]
+    assert "other than contrast_down, gamma_up" in task.objectives()[1].description
     plain = SearchSpace({"augmentation": ["none", "spatial"]})
     assert config.build(TexturesConfig(), plain).rule.excluded == ()
-    config.trained_corruptions = TrainedCorruptions.include
-    assert config.build(TexturesConfig(), SearchSpace()).rule.excluded == ()
 
 
 def test_a_battery_that_training_may_show_whole_is_refused_before_the_search() -> None:
-    config, space = SegmentationConfig(corruptions=["gaussian_noise"]), SearchSpace({"augmentation": "all"})
+    config = SegmentationConfig(corruptions=["gaussian_noise"], trained_corruptions=TrainedCorruptions.exclude)
+    space = SearchSpace({"augmentation": "all"})
     with pytest.raises(ValueError, match=r"none of task\.corruptions would count towards robustness"):
         config.build(TexturesConfig(), space).check()
     config.build(TexturesConfig(shift=["blend_0.60"]), space).check()
@@ -142,7 +152,7 @@ def test_a_mean_corruption_error_needs_a_reference_that_errs_under_all_that_coun
     def check(errors: dict[str, dict[int, float]]) -> None:
         config = SegmentationConfig(
             robustness=Robustness.mean_corruption_error, corruptions=["gaussian_noise", "gamma_up"], severities=[2],
-            reference_errors=ReferenceErrors(errors),
+            reference_errors=ReferenceErrors(errors), trained_corruptions=TrainedCorruptions.exclude,
         )  # fmt: skip
         config.build(TexturesConfig(), SearchSpace({"augmentation": "intensity"})).check()
 

@@ -10,10 +10,8 @@ import pytest
 import torch
 from scipy import ndimage
 
-from paretoseg.spaces.exposure import find_exposure
-from paretoseg.spaces.presets import PRESETS as PRESETS_OF_THE_SPACE
 from paretoseg.spaces.recipe import AUGMENTATIONS, FAMILIES, Recipe
-from paretoseg.spaces.search_space import DIMENSIONS, SearchSpace
+from paretoseg.spaces.search_space import DIMENSIONS
 from paretoseg.trainables.data.textures import TexturesConfig
 from paretoseg.trainables.segmentation.config import SegmentationConfig
 from paretoseg.trainables.severities.levels import LEVELS, PRESETS
@@ -289,9 +287,3 @@ def test_every_family_that_training_shows_is_one_of_the_battery_so_that_nothing_
     shown = frozenset().union(*FAMILIES.values())
     assert shown <= {levels.family for levels in LEVELS.values()}
     assert not shown & {LEVELS[name].family for name in PRESETS["mri"] if name in ("motion", "ghosting", "bias_field")}
-
-
-@pytest.mark.parametrize("preset", PRESETS_OF_THE_SPACE)
-def test_the_default_battery_counts_under_every_preset_of_the_space(preset: str) -> None:
-    met = find_exposure(SearchSpace(preset=preset))
-    assert not [name for name in SegmentationConfig().corruptions if LEVELS[name].family in met]

@@ -1,0 +1,107 @@
+"""What commands that train reference networks have in common: their keys, their data, the file that they write."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from paretoseg.trainables.data.datasets import DataConfig
+from paretoseg.trainables.data.model_record import to_safe_name
+from paretoseg.trainables.image_task import ImageTask
+from paretoseg.trainables.severities.levels import LEVELS
+from paretoseg.trainables.task_config import TaskConfig
+
+GROUPS = ("corruptions", "data", "experiment", "resources", "seed", "task")
+"""The keys that such a command uses; it searches nothing."""
+
+DEFAULT_CORRUPTIONS = tuple(
+    name for name, levels in LEVELS.items() if not levels.leaks_label and not name.startswith("legacy_")
+)
+"""What is measured if no corruption is named; levels that reproduce a published study stay as they are."""
+
+
+def read_words(overrides: Sequence[str], what: str) -> list[str]:
+    """The overrides, with `corruptions` in full.
+
+    Args:
+        overrides: As typed.
+        what: What the command does with networks, such as 'a calibration trains one network'.
+
+    Raises:
+        ValueError: for a key of another group.
+    """
+    words = [
+        word.replace("corruptions=", "task.corruptions=", 1) if word.startswith("corruptions=") else word
+        for word in overrides
+    ]
+    for word in words:
+        key = word.partition("=")[0].partition(".")[0]
+        if key not in GROUPS:
+            raise ValueError(f"{what} of default architecture and does not use '{word}'; known: {', '.join(GROUPS)}")
+    return words
+
+
+def check_num_cases(num_cases: int | None) -> None:
+    """Refuses a number of validation cases below 1; None stands for all."""
+    if num_cases is not None and num_cases < 1:
+        raise ValueError(f"--cases must be at least 1, got {num_cases}")
+
+
+def build_image_task(config: TaskConfig, data: DataConfig, purpose: str) -> ImageTask:
+    """The task on this data, outside a search.
+
+    Args:
+        config: The settings of the task, which must be one of images.
+        data: The data source.
+        purpose: What the corruptions are for, such as 'to calibrate'.
+    """
+    task = config.build(data)
+    if not isinstance(task, ImageTask):
+        raise ValueError(f"only task=segmentation has corruptions {purpose}; leave task out")
+    return task
+
+
+def locate_output(output: str | None, root: str, dataset: str, name: str, read: Callable[[Path], object]) -> Path:
+    """The path of the file to write.
+
+    Args:
+        output: What the user asks for; None for a file with the data, or in the working directory.
+        root: Folder of the data, or ''.
+        dataset: Name of the dataset.
+        name: File name beside the data.
+        read: Reads such a file; raises ValueError for another kind of file.
+
+    Raises:
+        ValueError: if the path cannot be a file, or another kind of file is there.
+    """
+    folder = Path(root).expanduser()
+    if output is not None:
+        target = Path(output).expanduser()
+        if "://" in output or target.is_dir() or not target.parent.is_dir():
+            raise ValueError(f"--output must name a file in an existing folder, got '{output}'")
+    elif root and folder.is_dir() and os.access(folder, os.W_OK):
+        target = folder / name
+    else:
+        target = Path(f"{Path(name).stem}-{to_safe_name(dataset)}.json")
+    if target.exists():
+        try:
+            read(target)
+        except ValueError as error:
+            raise ValueError(f"{error}; it is not touched: move it away, or choose another --output") from None
+    return target
+
+
+def name_work_folder(target: Path) -> Path:
+    """The folder beside a file that keeps partial results until the file is complete."""
+    return target.with_name(f"{target.name}.unfinished")
+
+
+def open_work_folder(folder: Path, settings_sha256: str) -> None:
+    """Creates the folder, or keeps it if it is of the same settings; what is of others is removed."""
+    mark = folder / "settings"
+    if not mark.exists() or mark.read_text() != settings_sha256:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        mark.write_text(settings_sha256)

@@ -1,0 +1,1 @@
+"""The transfer matrices that are shipped: files of `paretoseg transfer`, named after their data."""
