@@ -133,7 +133,7 @@ class SegmentationTask:
         """Notes for the user before the search starts, one line each.
 
         They describe the shift sets, images smaller than the largest patch, patches whose trainings are not as long as
-        others, corruptions that do not count, those that are held out, and whether measuring takes longer than training.
+        others, corruptions that do not count or are held out, and whether measuring takes longer than training.
         """
         dataset = load_once(self.data)
         patches = sorted({int(space.domains["patch"].from_unit(unit / 16)) for unit in range(17)})
