@@ -241,7 +241,7 @@ def _to_matrix(plan: TransferPlan, networks: Sequence[TransferNetwork]) -> Trans
         data_sha256=plan.data_sha256,
         settings_sha256=plan.settings_sha256,
         candidate=dict(candidate.as_dict()),
-        num_iterations=task.count_iterations(candidate.recipe, dataset.spatial_dims),
+        num_iterations=task.count_iterations(candidate, dataset),
         severities=tuple(sorted({condition.severity for condition in battery.conditions} - {0})),
         strengths={name: battery.strengths[name] for name in battery.corruptions},
         measuring=plan.measuring,
