@@ -235,8 +235,11 @@ def _draw(
 
     progress.update(waiting, visible=False)
     shown = gallery.find_cases(task, split, [name for name, _ in cases])
+    unfit = gallery.find_unfit(task, shown, conditions)
+    conditions = [condition for condition in conditions if condition not in unfit]
     scenes = gallery.render_cases(task, shown, conditions)
-    answers, gaps = {}, []
+    gaps = [f"{one.describe()} is not shown: it would move a class out of the image of a case" for one in unfit]
+    answers = {}
     for trial in progress.track(members, description="drawing pictures"):
         assignment = Assignment(trial.candidate, trial.seed)
         try:

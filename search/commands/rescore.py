@@ -95,7 +95,7 @@ def _make_plan(location: str, overrides: Sequence[str], name: str | None) -> _Pl
     composed = compose_rescoring(folder, study.created, overrides)
     experiment = composed.experiment
     task = _check_task(experiment.build_task())
-    notes = check_cases(folder, task)
+    notes = [*check_cases(folder, task), *task.describe_left_out()]
     trials = choose_trials(folder, study)
     resources = share_of_one(experiment.resources)
     cluster = experiment.cluster

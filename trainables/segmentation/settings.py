@@ -143,6 +143,9 @@ class SegmentationSettings:
     robustness_over: RobustnessOver = RobustnessOver.all
     """What counts towards robustness: corruptions, shifts (the shift sets of the data), or all."""
 
+    least_loss: float = field(default=5.0, metadata={BEFORE: 0.0})
+    """Dice points that the reference network of a calibration must lose under what counts; 0 for any number."""
+
     trained_corruptions: TrainedCorruptions = field(
         default=TrainedCorruptions.include, metadata={BEFORE: TrainedCorruptions.exclude}
     )
@@ -197,7 +200,10 @@ class SegmentationSettings:
         for name in ("num_steps", "iterations_per_step", "pixels_per_batch", "num_quick_cases"):
             if getattr(self, name) < 1:
                 findings.append(f"task.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("memory_gb", "num_battery_cases", "nsd_tolerance_mm", "match_parameters", "match_flops"):
+        for name in (
+            *("memory_gb", "num_battery_cases", "nsd_tolerance_mm", "match_parameters", "match_flops"),
+            "least_loss",
+        ):
             if not 0 <= getattr(self, name) < math.inf:
                 findings.append(f"task.{name} must be at least 0 and finite, got {getattr(self, name)}")
         if not 0 < self.failure_below <= 1:
@@ -308,9 +314,17 @@ class SegmentationSettings:
         conditions = (CLEAN_CONDITION, *choose_quick(counted, self.severities, self.battery_seed), *to_conditions(sets))
         return Battery(conditions, self.battery_seed, self.severity_table, has_gate=False, rules=self.measuring_rules)
 
-    def choose_quick(self, cases: Sequence[Case]) -> list[Case]:
-        """The cases that are measured after every step: the same for all trials of a study."""
-        return draw_subset(cases, self.num_quick_cases, self.battery_seed)
+    def choose_quick(self, cases: Sequence[Case], battery: Battery | None = None) -> list[Case]:
+        """The cases that are measured after every step: the same for all trials of a study.
+
+        Args:
+            cases: All cases of the split.
+            battery: The quick battery; cases that it leaves out of a condition are not chosen, if others are there.
+        """
+        names = {name for condition, name in battery.left_out if condition in battery.conditions} if battery else set()
+        return draw_subset(
+            [case for case in cases if case.name not in names] or cases, self.num_quick_cases, self.battery_seed
+        )
 
     def scoring(self, dataset: Dataset) -> Scoring:
         """How masks of this dataset are scored against their references."""

@@ -31,6 +31,7 @@ from paretoseg.trainables.scoring.measures import MEASURES, ObjectiveMetric, Sco
 from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule, define_objectives
 from paretoseg.trainables.scoring.reference_errors import check_errors
 from paretoseg.trainables.segmentation.budget import describe_budgets, plan_candidate, plan_recipe
+from paretoseg.trainables.segmentation.left_out import describe_left_out
 from paretoseg.trainables.segmentation.settings import BudgetBy, SegmentationSettings
 from paretoseg.trainables.severities.levels import describe_leaks
 from paretoseg.trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Assignment, Split, SplitRow
@@ -133,7 +134,8 @@ class SegmentationTask:
         """Notes for the user before the search starts, one line each.
 
         They describe the shift sets, images smaller than the largest patch, patches whose trainings are not as long as
-        others, corruptions that do not count or are held out, and whether measuring takes longer than training.
+        others, corruptions that do not count or are held out, whether measuring takes longer than training, and cases
+        that are left out of a condition.
         """
         dataset = load_once(self.data)
         patches = sorted({int(space.domains["patch"].from_unit(unit / 16)) for unit in range(17)})
@@ -158,7 +160,12 @@ class SegmentationTask:
             *leaking,
             *simulated,
             *costly,
+            *self.describe_left_out(),
         ]
+
+    def describe_left_out(self) -> list[str]:
+        """One line that names the cases which a corruption would rob of a class, and that are left out; else empty."""
+        return describe_left_out(self.settings, self.data)
 
     def warm_up(self) -> None:
         """Imports torch, MONAI and the training loop, in a process that only runs trials."""
