@@ -143,11 +143,11 @@ def _check(overrides: Sequence[str], output: str | None, num_seeds: int, num_cas
             f"--seeds must be at least {LEAST_SEEDS}, or chance in the training is unknown, got {num_seeds}"
         )
     named = words if any(word.startswith("experiment=") for word in words) else [*words, "study=transfer"]
-    asked = dict_of(words)
-    experiment = compose(
-        [*(f"{key}={value}" for key, value in _DEFAULTS.items() if key not in asked), *named]
-    ).experiment
-    task = build_image_task(experiment.task, experiment.data, "to measure")
+    experiment = compose(named).experiment
+    task, asked = build_image_task(experiment.task, experiment.data, "to measure"), dict_of(words)
+    if defaults := [f"{key}={value}" for key, value in _DEFAULTS.items() if key not in asked]:
+        experiment = compose([*defaults, *named]).experiment
+        task = build_image_task(experiment.task, experiment.data, "to measure")
     task.check()
     dataset = load_once(task.data)
     cases = tuple(dataset.validation[:num_cases])
