@@ -1,12 +1,18 @@
 """How many images a second our corruptions go through, beside MONAI's and TorchIO's transforms of the same kind.
 
 The same parameters on the same images, in rounds, one after the other, so that a noisy machine disturbs all alike. What
-counts is ours : faster of the two, per kind, and the geometric mean over kinds. On a CPU all have one thread, and time
+counts is ours : fastest of them, per kind, and the geometric mean over kinds. On a CPU all have one thread, and time
 is that of the process: what others take from the machine does not count.
 
-Ours takes a batch; the peers take one image after the other, as they do everywhere. MONAI's track no metadata, which is
-its faster way. Where labels move along, all three move them too. Ours also clips to [0, 1] and draws again for every
-image. With --device cuda, ours and MONAI's run there, and TorchIO where it can, on the CPU.
+Ours and TorchIO 2 take a batch; MONAI and TorchIO 1 take one image after the other, as they do everywhere. MONAI's
+track no metadata, which is its faster way. Where labels move along, all move them too. Ours draws again for every
+image. With --device cuda, ours, MONAI's and TorchIO 2's run there, and TorchIO 1's where it can, on the CPU.
+
+TorchIO 2 is a pre-release and has the name of TorchIO 1, so it lies in a folder of its own:
+
+    pip install --target FOLDER --no-deps --pre torchio==2.0.0a2 torch-interpol loguru tyro docstring-parser
+
+Without --torchio2 FOLDER it is left out.
 """
 
 from __future__ import annotations
@@ -15,28 +21,32 @@ import argparse
 import math
 import statistics
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 import monai.transforms as mt
 import numpy as np
 import SimpleITK
 import torch
 import torchio as tio
+from corruption_images import BATCH_SIZES, SEVERITY, SHAPES, STRENGTHS, build_images
 from monai.data import set_track_meta
 from results import record
 from rounds import time_calls
 from torch import Tensor
+from torchio2_peer import TorchIO2
 
 from paretoseg.trainables.corruptions.intensity import NUM_BLOCKS
 from paretoseg.trainables.corruptions.kspace import GHOST_EVERY, NUM_MOVES
-from paretoseg.trainables.corruptions.table import corrupt, corruption_generator
-from paretoseg.trainables.severities.levels import LEVELS
+from paretoseg.trainables.corruptions.table import case_generator, corrupt
 
-SEVERITY = 4
-SHAPES = {2: (256, 256), 3: (96, 96, 96)}
-BATCH_SIZES = {2: 16, 3: 2}
+Timer = Callable[[int], float]
+"""Seconds of so many calls."""
+
+OURS, MONAI, TORCHIO, TORCHIO2 = "ours", "MONAI", "TorchIO", "TorchIO 2"
 
 Work = Callable[[Tensor, Tensor], object]
 """Does a kind to one image, c x spatial, and its label, 1 x spatial."""
@@ -52,8 +62,7 @@ class Peers:
 
 def build_peers(spatial_dims: int) -> dict[str, Peers]:
     """Every kind that a library has too, with the strength of our severity."""
-    strength = {name: levels.values[SEVERITY - 1] for name, levels in LEVELS.items()}
-    shape = SHAPES[spatial_dims]
+    strength, shape = STRENGTHS, SHAPES[spatial_dims]
     return {
         **_noise_and_blur(strength, spatial_dims),
         **_kspace(strength, shape),
@@ -181,23 +190,16 @@ def _to_volume(image: Tensor) -> Tensor:
     return image[..., None] if image.ndim == 3 else image
 
 
-def build_images(spatial_dims: int, device: str) -> tuple[Tensor, Tensor]:
-    """Smooth random images, b x 1 x spatial, and their labels, b x spatial."""
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.rand(BATCH_SIZES[spatial_dims], 1, *SHAPES[spatial_dims], generator=generator)
-    pool = torch.nn.functional.avg_pool2d if spatial_dims == 2 else torch.nn.functional.avg_pool3d
-    images = ((pool(noise, 5, 1, 2) - 0.5) * 3 + 0.5).clamp(0, 1)
-    return images.to(device), (images[:, 0] > 0.5).to(torch.uint8).to(device)
-
-
-def measure_kind(name: str, peers: Peers, batch: tuple[Tensor, Tensor], rounds: int) -> dict[str, float]:
-    """Images a second by who did it: of medians over rounds in turns, after one that does not count."""
+def measure_kind(
+    name: str, peers: Peers, batch: tuple[Tensor, Tensor], rounds: int, torchio2: TorchIO2 | None
+) -> dict[str, float]:
+    """Images a second by library: of medians over rounds in turns, after one that does not count."""
     images, labels = batch
-    strength = LEVELS[name].values[SEVERITY - 1]
+    device = str(images.device)
 
     def ours() -> None:
-        generators = [corruption_generator(f"case_{i}", name, SEVERITY, 0) for i in range(len(images))]
-        corrupt(images, labels, name, strength, generators)
+        generators = [case_generator(f"case_{i}", name, 0) for i in range(len(images))]
+        corrupt(images, labels, name, STRENGTHS[name], generators)
 
     def repeat(work: Work) -> Callable[[], None]:
         def run() -> None:
@@ -207,25 +209,42 @@ def measure_kind(name: str, peers: Peers, batch: tuple[Tensor, Tensor], rounds: 
         return run
 
     works = {
-        "ours": ours,
-        "MONAI": peers.monai and repeat(peers.monai),
-        "TorchIO": peers.torchio and repeat(peers.torchio),
+        OURS: ours,
+        MONAI: peers.monai and repeat(peers.monai),
+        TORCHIO: peers.torchio and repeat(peers.torchio),
     }
-    seconds = alternate({who: work for who, work in works.items() if work}, str(images.device), rounds)
-    return {who: len(images) / statistics.median(times) for who, times in seconds.items()}
+    timers: dict[str, Timer] = {
+        who: lambda num_calls, work=work: time_calls(work, num_calls, device) for who, work in works.items() if work
+    }
+    if torchio2 and name in torchio2.kinds:
+        timers[TORCHIO2] = lambda num_calls: torchio2.time(name, num_calls)
+    return {who: len(images) / statistics.median(times) for who, times in alternate(timers, rounds).items()}
 
 
-def alternate(works: dict[str, Callable[[], None]], device: str, rounds: int) -> dict[str, list[float]]:
+def alternate(timers: Mapping[str, Timer], rounds: int) -> dict[str, list[float]]:
     """Seconds a call of every work in every round; a short work is called several times."""
-    seconds: dict[str, list[float]] = {who: [] for who in works}
-    calls = dict.fromkeys(works, 1)
+    seconds: dict[str, list[float]] = {who: [] for who in timers}
+    calls = dict.fromkeys(timers, 1)
     for number in range(rounds + 1):
-        for who, work in works.items():
-            taken = time_calls(work, calls[who], device) / calls[who]
+        for who, timer in timers.items():
+            taken = timer(calls[who]) / calls[who]
             if number:
                 seconds[who].append(taken)
             calls[who] = max(1, min(20, round(0.1 / max(taken, 1e-4))))
     return seconds
+
+
+def measure_dims(
+    spatial_dims: int, parsed: argparse.Namespace, torchio2: TorchIO2 | None
+) -> Iterator[tuple[str, dict[str, float], float]]:
+    """Yields kind, images a second by library, and ours : fastest of the others."""
+    batch = build_images(spatial_dims, parsed.device)
+    for name, peers in build_peers(spatial_dims).items():
+        if parsed.kinds and name not in parsed.kinds:
+            continue
+        rates = measure_kind(name, peers, batch, parsed.rounds, torchio2)
+        gain = rates[OURS] / max(rate for who, rate in rates.items() if who != OURS)
+        yield f"{name}, {'x'.join(map(str, SHAPES[spatial_dims]))}", rates, gain
 
 
 def main() -> None:
@@ -235,6 +254,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--kinds", nargs="+", default=[], help="corruptions to measure; all that a peer has otherwise")
     parser.add_argument("--dims", type=int, nargs="+", default=[2, 3], help="spatial dimensions")
+    parser.add_argument("--torchio2", type=Path, help="folder that TorchIO 2 is installed in")
     parser.add_argument("--print-only", action="store_true", help="leave RESULTS.md as it is")
     parsed = parser.parse_args()
     torch.set_num_threads(1)
@@ -242,25 +262,26 @@ def main() -> None:
     set_track_meta(False)
     warnings.simplefilter("ignore")  # the libraries' own, about their dependencies
     np.random.seed(0)
-    rows, gains = [], []
+    rows, gains, libraries = [], [], (OURS, MONAI, TORCHIO, *([TORCHIO2] if parsed.torchio2 else []))
+    versions = [f"MONAI {version('monai')}", f"TorchIO {version('torchio')}"]
+    if not parsed.torchio2:
+        print("TorchIO 2 is left out: --torchio2 names the folder that it is installed in")
     for spatial_dims in parsed.dims:
-        batch = build_images(spatial_dims, parsed.device)
-        for name, peers in build_peers(spatial_dims).items():
-            if parsed.kinds and name not in parsed.kinds:
-                continue
-            rates = measure_kind(name, peers, batch, parsed.rounds)
-            gains.append(rates["ours"] / max(rate for who, rate in rates.items() if who != "ours"))
-            cells = [f"{rates[who]:.1f}" if who in rates else "-" for who in ("ours", "MONAI", "TorchIO")]
-            rows.append([f"{name}, {'x'.join(map(str, SHAPES[spatial_dims]))}", *cells, f"{gains[-1]:.2f}"])
-            print(*rows[-1], sep=" | ", flush=True)
+        with TorchIO2(parsed.torchio2, spatial_dims, parsed.device) if parsed.torchio2 else nullcontext() as torchio2:
+            for name, rates, gain in measure_dims(spatial_dims, parsed, torchio2):
+                gains.append(gain)
+                rows.append([name, *(f"{rates[who]:.1f}" if who in rates else "-" for who in libraries), f"{gain:.2f}"])
+                print(*rows[-1], sep=" | ", flush=True)
+            if torchio2 and len(versions) == 2:
+                versions.append(f"TorchIO {torchio2.version} in batches")
     mean = statistics.geometric_mean(gains)
-    rows.append(["geometric mean", "", "", "", f"{mean:.2f}"])
-    head = ["images a second", "ours", "MONAI", "TorchIO", "ours : faster of them"]
+    rows.append(["geometric mean", *[""] * len(libraries), f"{mean:.2f}"])
+    head = ["images a second", *libraries, "ours : fastest of them"]
     where = torch.cuda.get_device_name(parsed.device) if parsed.device != "cpu" else "one CPU thread"
     text = (
         f"{where}; severity {SEVERITY}, batches of {BATCH_SIZES[2]} pictures and {BATCH_SIZES[3]} volumes, medians of "
-        f"{parsed.rounds} rounds in turns (`benchmarks/corruptions.py`). MONAI {version('monai')}, "
-        f"TorchIO {version('torchio')}. The aims are a geometric mean of 1.5 on a CPU and of 20 on a GPU."
+        f"{parsed.rounds} rounds in turns (`benchmarks/corruptions.py`). {', '.join(versions)}. The aims are a "
+        "geometric mean of 1.5 on a CPU and of 20 on a GPU."
     )
     if parsed.print_only:
         print("\n".join(" | ".join(row) for row in [head, *rows]))

@@ -103,7 +103,7 @@ def prepare_batches(setting: Setting, cases: list[Case]) -> Callable[[], tuple[T
     def draw_batch() -> tuple[Tensor, Tensor]:
         images, labels = sampler.sample(setting.batch_size, generator)
         draw = draw_augmentation(setting.batch_size, setting.spatial_dims, RECIPE.augmentation_strength, generator)
-        return augment(images, labels, RECIPE, draw)
+        return augment(images, labels, RECIPE, draw, (1.0,) * setting.spatial_dims)
 
     return draw_batch
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from paretoseg.spaces.network_size import NetworkSize
 from paretoseg.spaces.objective import Objective
-from paretoseg.spaces.recipe import Recipe
-from paretoseg.spaces.search_space import SearchSpace
+from paretoseg.spaces.search_space import Candidate, SearchSpace
 from paretoseg.trainables.data.datasets import DataConfig, Dataset
 from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.measures import MEASURES, ObjectiveMetric, Scoring, SurfaceMetrics
@@ -36,7 +35,7 @@ class ForeignTask:
     def training_settings(self) -> Sequence[int | str]:
         return ["one shot"]
 
-    def count_iterations(self, recipe: Recipe, spatial_dims: int) -> int:
+    def count_iterations(self, candidate: Candidate, dataset: Dataset) -> int:
         return 1
 
     def without_measuring(self) -> ForeignTask:

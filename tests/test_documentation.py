@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_module
 
-from docs.pages import calibration_table, corruption_table, transfer_table
+from docs.pages import budget_table, calibration_table, corruption_table, transfer_table
 from docs.pages.dimension_table import renew
 from paretoseg.cluster.exit_codes import MEANINGS, ExitCode
 from paretoseg.search.config.config import CHOICES, list_experiments
@@ -66,6 +66,12 @@ def test_every_corruption_with_its_strengths_is_on_the_page() -> None:
     """After a change: python -m docs.pages.corruption_table docs/corruptions.md."""
     page = (REPOSITORY / "docs" / "corruptions.md").read_text()
     assert corruption_table.renew(page) == page
+
+
+def test_what_trainings_see_of_their_budget_is_on_the_page() -> None:
+    """After a change: python -m docs.pages.budget_table docs/training.md."""
+    page = (REPOSITORY / "docs" / "training.md").read_text()
+    assert budget_table.renew(page) == page
 
 
 def test_every_shipped_calibration_is_on_the_page() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from paretoseg.spaces.network_size import NetworkSize
-from paretoseg.spaces.recipe import Recipe
+from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import DataConfig, Dataset
 from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.measures import ObjectiveMetric, Scoring
@@ -61,7 +61,7 @@ class ImageTask(Task, Protocol):
         """The settings that decide the weights of a trained network, besides data, candidate, size and seed."""
         ...
 
-    def count_iterations(self, recipe: Recipe, spatial_dims: int) -> int:
+    def count_iterations(self, candidate: Candidate, dataset: Dataset) -> int:
         """Optimiser iterations of a whole training."""
         ...
 

@@ -110,6 +110,39 @@ class CaseScore:
 
 
 @dataclass(frozen=True)
+class RobustnessProfile:
+    """What is reported beside the robustness of a network, and never optimised."""
+
+    families: Mapping[str, float] = field(default_factory=dict)
+    """Mean score of every family of changes that was measured, counted or not; a shift set is 'shift NAME'."""
+
+    clean: float = 0.0
+    """Mean clean score of the cases that were corrupted, or of all cases if none was."""
+
+    corrupted: float | None = None
+    """Robustness over the corruptions alone, so over the cases of `clean`; None if none counts, or if robustness is no
+    score.
+    """
+
+    held_out: float | None = None
+    """Robustness over the held-out corruptions alone; None if there are none, or they are not known."""
+
+    worst_of: int = 0
+    """The number of cases of which robustness is the score of the worst one; 0 if it is no single case."""
+
+    @property
+    def worst_family(self) -> str:
+        """The family with the lowest mean score, the first of equal ones; '' if none was measured."""
+        return min(self.families, key=lambda name: self.families[name], default="")
+
+    @property
+    def collapses(self) -> tuple[str, ...]:
+        """The families under which the network keeps less than half of its clean score, worst first."""
+        found = [name for name, mean in self.families.items() if mean < self.clean / 2]
+        return tuple(sorted(found, key=lambda name: self.families[name]))
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The complete measurement of a trained network on one split."""
 
@@ -130,6 +163,9 @@ class Evaluation:
 
     device: str = ""
     """The device that the costs were measured on, by its name, or '' if they depend on none."""
+
+    profile: RobustnessProfile | None = None
+    """What is reported beside the robustness; None if the task does not measure it."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from paretoseg.trainables.data.datasets import Case
 from paretoseg.trainables.data.textures import TexturesConfig
-from paretoseg.trainables.evaluation.measuring import degrade
+from paretoseg.trainables.evaluation.degrading import CaseBatch
 from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.severities.levels import LEVELS, NUM_SEVERITIES
 from paretoseg.trainables.trainable import CLEAN_CONDITION, Condition
@@ -50,8 +50,8 @@ def draw_sheet(case: Case, *, num_blocks: int = 2) -> Figure:
             box = ((left + severity * INCHES) / width, bottom / height, 0.97 * INCHES / width, 0.97 * INCHES / height)
             axes = figure.add_axes(box)
             condition = Condition(name, severity) if severity else CLEAN_CONDITION
-            images, labels = degrade([case], condition, Battery((condition,), seed=0))
-            _show(axes, images[0, 0], labels[0])
+            [seen] = CaseBatch([case], Battery((condition,), seed=0), (1.0, 1.0), "cpu").degrade(condition)
+            _show(axes, seen.image[0], seen.label)
             if row == 0:
                 axes.set_title(f"severity {severity}" if severity else "clean", fontsize=8, pad=3)
             if severity == 0:

@@ -226,7 +226,7 @@ def _to_calibration(plan: CalibrationPlan, clean_dice: float, found: Mapping[str
         reference=ReferenceRecord(
             candidate=dict(assignment.candidate.as_dict()),
             seed=assignment.seed,
-            num_iterations=task.count_iterations(assignment.candidate.recipe, dataset.spatial_dims),
+            num_iterations=task.count_iterations(assignment.candidate, dataset),
             clean_dice=round(clean_dice, 4),
             num_cases=len(plan.cases),
         ),

@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from rich.console import Console
+from rich.text import Text
 
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.commands import help_texts
 from paretoseg.search.commands.stopping import INTERRUPTED, end_at_once, restore
 from paretoseg.search.commands.submission import describe_ticket
 from paretoseg.search.reports.certainty_text import describe_certainty
+from paretoseg.search.reports.robustness_text import show_beside
+from paretoseg.search.reports.stability_text import stability_table
 from paretoseg.search.reports.text import front_table, status_view
 from paretoseg.search.running.importing import importing
 from paretoseg.search.store.folder import StorageError
@@ -26,6 +29,7 @@ from paretoseg.search.study.record import StudyRecord
 
 if TYPE_CHECKING:
     from paretoseg.search.fronts.certainty import Certainty
+    from paretoseg.search.fronts.stability import Stability
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -98,14 +102,19 @@ def _front(parsed: argparse.Namespace, console: Console) -> int:
     folder = StudyFolder(parsed.study)
     record = folder.read_record()
     certainty = _read_certainty(folder, record) if parsed.intervals and record.front.trials else None
+    stability = _read_stability(folder, record) if parsed.stability and record.front.trials else None
     if parsed.json:
-        bounds = certainty.bounds if certainty else {}
-        rows = [row | bounds.get(row["trial_id"], {}) for row in front_rows(record)]
+        bounds, taus = certainty.bounds if certainty else {}, stability.columns if stability else {}
+        rows = [row | bounds.get(row["trial_id"], {}) | taus for row in front_rows(record)]
         print(json.dumps(rows, indent=2))
     elif record.front.trials:
         console.print(front_table(record, certainty=certainty))
+        for shown in show_beside(record.front.trials):
+            console.print(shown, soft_wrap=isinstance(shown, Text))
         for line in describe_certainty(certainty) if certainty else ():
             console.print(line, markup=False, soft_wrap=True)
+        if stability:
+            console.print(stability_table(stability))
     else:
         message = f"No trial has finished yet; `paretoseg status {parsed.study}` shows where the study stands."
         console.print(message, markup=False, soft_wrap=True)
@@ -121,6 +130,15 @@ def _read_certainty(folder: StudyFolder, record: StudyRecord) -> Certainty:
         return read_certainty(folder, record)
     except ValueError as error:
         raise ValueError(f"{error}; without --intervals the front is shown as it is") from None
+
+
+def _read_stability(folder: StudyFolder, record: StudyRecord) -> Stability:
+    from paretoseg.search.commands.stability import read_stability  # Hydra: too slow to import for a look at the front
+
+    try:
+        return read_stability(folder, record)
+    except ValueError as error:
+        raise ValueError(f"{error}; without --stability the front is shown as it is") from None
 
 
 def _report(parsed: argparse.Namespace, console: Console) -> int:
@@ -203,6 +221,7 @@ def _add_showing(commands: _Commands) -> None:
     front.add_argument("study", metavar="STUDY", help="folder or URI of the study")
     front.add_argument("--json", action="store_true", help="a list of flat objects instead of a table")
     front.add_argument("--intervals", action="store_true", help="how certain every objective and every difference is")
+    front.add_argument("--stability", action="store_true", help="whether the order in robustness holds")
     front.set_defaults(run=_front)
     report = _add_command(commands, "report", "write one HTML file that shows a study", help_texts.REPORT_HELP)
     report.add_argument("study", metavar="STUDY", help="folder or URI of the study")

@@ -120,11 +120,10 @@ def _write(
             found = export_model(
                 unfinished,
                 model,
-                data=task.data,
+                task=task,
                 candidate=candidate,
                 checkpoint=checkpoint,
                 form=form,
-                size=task.network_size,
             )
     except ProofError as error:
         print(f"paretoseg: {error}; nothing was kept", file=sys.stderr)

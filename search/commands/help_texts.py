@@ -14,7 +14,7 @@ The same command resumes a study that was interrupted.
 examples:
   paretoseg search experiment=quickstart
   paretoseg search study=mine data=textures budget.trials=100 resources.cpus=2
-  paretoseg search study=mine budget.trials=200                      # continue a study
+  paretoseg search study=mine                                        # resume a study, with all of its settings
   paretoseg search study=flat space.skip=none space.depth=[2,4]      # pin or narrow dimensions
   paretoseg search study=base strategy=random seed=1
   paretoseg search experiment=rehearsal                              # no training: try the machine out
@@ -49,10 +49,13 @@ FRONT_HELP = """\
 Show the Pareto front of a study, best first in the first objective. Objectives are measured on validation cases;
 test_... are those of untouched test cases, measured once the budget is spent. --intervals resamples the validation
 cases many times. It shows how far each objective moves, and whether the ends of the front differ by more than noise.
+--stability compares the order of all finished trials in robustness with their order when a family of corruptions is
+left out, or severities weigh otherwise.
 
 examples:
   paretoseg front studies/quickstart
   paretoseg front studies/quickstart --intervals
+  paretoseg front studies/quickstart --stability
   paretoseg front studies/quickstart --json | python -m json.tool
 """
 

@@ -13,8 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.commands.certainty import read_certainty
+from paretoseg.search.commands.stability import read_stability
 from paretoseg.search.config.stored_task import rebuild_task
 from paretoseg.search.fronts.certainty import Certainty
+from paretoseg.search.fronts.stability import Stability
 from paretoseg.search.reports.certainty_text import describe_certainty
 from paretoseg.search.reports.convergence import follow_front
 from paretoseg.search.reports.fidelity import describe_fidelity
@@ -31,6 +33,9 @@ from paretoseg.search.reports.page_data import (
 from paretoseg.search.reports.pictures import choose_cases, choose_conditions, describe_pictures, spread
 from paretoseg.search.reports.rescore_section import ShownRescoring, render_rescorings
 from paretoseg.search.reports.robustness_data import describe_corruptions
+from paretoseg.search.reports.robustness_text import describe_profiles
+from paretoseg.search.reports.stability_picture import draw_stability
+from paretoseg.search.reports.stability_text import render_stability
 from paretoseg.search.store.folder import Folder
 from paretoseg.search.store.rescore_folder import RescoreFolder, list_rescorings
 from paretoseg.search.store.study_folder import StudyFolder
@@ -89,7 +94,10 @@ def report(location: str, output: str | None, has_pictures: bool, console: Conso
     }
     written_at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     rescorings, damaged = _read_rescorings(folder, record)
-    page = render_report(record, data, _notes(record, certainty), written_at, rescorings=render_rescorings(rescorings))
+    stability, unstable = _find_stability(folder, record, scores)
+    sections = render_stability(stability, draw_stability(stability) if stability else None)
+    sections += render_rescorings(rescorings)
+    page = render_report(record, data, _notes(record, certainty), written_at, sections=sections)
     content = page.encode(errors="replace")
     target.write(name, content)
     size = f"{len(content) / 1e6:.1f} MB" if len(content) > 1e6 else f"{len(content) / 1e3:.0f} kB"
@@ -99,7 +107,7 @@ def report(location: str, output: str | None, has_pictures: bool, console: Conso
     )
     if pictures["reason"]:
         console.print(f"Note: it has no pictures: {pictures['reason']}", markup=False, soft_wrap=True)
-    for note in (*folder.journal.describe_left_out(), *gap, *pictures["gaps"], *damaged):
+    for note in (*folder.journal.describe_left_out(), *gap, *unstable, *pictures["gaps"], *damaged):
         console.print(f"Note: {note}", markup=False, soft_wrap=True)
     return ExitCode.DONE
 
@@ -140,6 +148,16 @@ def _find_certainty(folder: StudyFolder, record: StudyRecord) -> tuple[Certainty
         return read_certainty(folder, record), []
     except ValueError as error:
         return None, [f"the front has no intervals: {error}"]
+
+
+def _find_stability(folder: StudyFolder, record: StudyRecord, scores: Scores) -> tuple[Stability | None, list[str]]:
+    """Whether the order of the trials holds, or why that is not known."""
+    if not any(scores.validation.values()):
+        return None, []
+    try:
+        return read_stability(folder, record, scores.validation), []
+    except ValueError as error:
+        return None, [f"the stability of the order is left out: {error}"]
 
 
 def _read_rescorings(folder: StudyFolder, record: StudyRecord) -> tuple[list[ShownRescoring], list[str]]:
@@ -245,6 +263,7 @@ def _notes(record: StudyRecord, certainty: Certainty | None) -> list[str]:
     ]
     if any(not trial.test for trial in record.front.trials):
         notes[1] = "Validation cases chose the front; not all of its members are measured on test cases yet."
+    notes += describe_profiles(record.front.trials)
     notes += describe_certainty(certainty) if certainty else []
     notes += describe_fidelity(record.trials, record.objectives)
     num_running = sum(trial.state is State.RUNNING for trial in record.trials)

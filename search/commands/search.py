@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rich.console import Console
+from rich.text import Text
 
 from paretoseg.cluster.cluster import BatchConfig, DirectConfig
 from paretoseg.cluster.exit_codes import ExitCode
@@ -18,12 +19,19 @@ from paretoseg.search.commands.plan import Plan, compose_new_or_stored, locate, 
 from paretoseg.search.commands.progress import Progress
 from paretoseg.search.commands.stopping import end_in_order, leave_ray, restore
 from paretoseg.search.commands.submission import make_order, send, submit
+from paretoseg.search.commands.used_test_cases import (
+    USED_UP,
+    describe_continuation,
+    describe_end,
+    has_used_test_cases,
+)
 from paretoseg.search.config.config import Experiment
 from paretoseg.search.config.overrides import quote
 from paretoseg.search.config.resuming import merge_overrides
 from paretoseg.search.config.splits import keep_splits
 from paretoseg.search.fronts.certainty import Certainty
 from paretoseg.search.reports.certainty_text import describe_ends
+from paretoseg.search.reports.robustness_text import show_beside
 from paretoseg.search.reports.text import describe_seconds, front_table
 from paretoseg.search.running.runner import connect, work_off
 from paretoseg.search.running.session import JobSettings, Session
@@ -76,7 +84,7 @@ def _search(overrides: Sequence[str], console: Console, *, dry_run: bool) -> int
     with hold_lock(plan.folder.folder):
         study = _open_study(plan, console)
         if study.is_complete():
-            console.print(f"The study is complete; add budget.trials=<more than {study.budget.trials}> to continue.")
+            console.print(describe_end(study), markup=False, soft_wrap=True)
         return _work(plan, study, console)
 
 
@@ -147,6 +155,8 @@ def _open_study(plan: Plan, console: Console) -> Study:
             f"{study.num_running} interrupted ones run again.",
             markup=False,
         )
+    for note in describe_continuation(study):
+        console.print(f"Note: {note}.", markup=False, soft_wrap=True)
     study.open(time.time(), host=socket.gethostname(), pid=os.getpid())
     return study
 
@@ -225,6 +235,8 @@ def _show_front(plan: Plan, record: StudyRecord, console: Console) -> None:
     certainty = _find_certainty(plan, record)
     picture = plan.folder.write_picture("front.png", draw_front(record, certainty))
     console.print(front_table(record))
+    for shown in show_beside(record.front.trials):
+        console.print(shown, soft_wrap=isinstance(shown, Text))
     if certainty and certainty.ends:
         console.print(describe_ends(certainty.ends), markup=False, soft_wrap=True)
     table = plan.folder.folder.child("front.csv").location
@@ -233,7 +245,7 @@ def _show_front(plan: Plan, record: StudyRecord, console: Console) -> None:
 
 def _show_failures(plan: Plan, study: Study, resume: str, console: Console) -> None:
     """Prints the last failure of a search that gave up, and the way out."""
-    if study.is_complete():  # the same command alone would find nothing to do
+    if study.is_complete() and not has_used_test_cases(study):  # the same command alone would find nothing to do
         resume = f"{resume} budget.trials={study.budget.trials * 2}"
     last = next(trial for trial in reversed(study.record.in_order_of_end()) if trial.failure)
     assert last.failure is not None
@@ -248,17 +260,19 @@ def _show_failures(plan: Plan, study: Study, resume: str, console: Console) -> N
 
 def _show_next_steps(plan: Plan, study: Study, resume: str, console: Console) -> None:
     """Prints what can be done with a study whose budget is spent."""
-    more = f"budget.trials={study.budget.trials * 2}"
+    more = f"{resume} budget.trials={study.budget.trials * 2}"
     hours, num_left = study.budget.hours, study.budget.trials - len(study.trials)
     if hours is not None and num_left > 0:
         console.print(
             f"The budget of {hours:g} hours is spent; {num_left} of {study.budget.trials} trials were not started.",
             soft_wrap=True,
         )
-        more = f"budget.hours={study.record.hours_used + hours:.3g}"
-    place = shlex.quote(plan.folder.folder.location)
-    steps = (f"paretoseg front {place}", f"paretoseg status {place}", f"{resume} {more}")
+        more = f"{resume} budget.hours={study.record.hours_used + hours:.3g}"
+    place, is_used = shlex.quote(plan.folder.folder.location), has_used_test_cases(study)
+    steps = (f"paretoseg front {place}", f"paretoseg status {place}", *(() if is_used else (more,)))
     console.print("Next: " + "\n      ".join(steps), markup=False, soft_wrap=True)
+    if is_used:
+        console.print(USED_UP, markup=False, soft_wrap=True)
 
 
 def _find_certainty(plan: Plan, record: StudyRecord) -> Certainty | None:

@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.stats import kendalltau
-
 from paretoseg.search.fronts.front import Front, read_front
+from paretoseg.search.fronts.order import measure_agreement
 from paretoseg.search.trials.trial import Trial
 from paretoseg.spaces.objective import Objective
 
@@ -82,9 +81,7 @@ def with_measurements(
 
 
 def _measure_order(moves: Sequence[Move], before: Objective, after: Objective) -> float | None:
-    """Kendall's tau-b (Biometrika 33, 1945) between two measurements of one objective, both turned to losses."""
+    """Whether two measurements of one objective, both turned to losses, order the trials alike."""
     first = [before.to_loss(move.before.objectives[before.name]) for move in moves]
     second = [after.to_loss(move.after.objectives[after.name]) for move in moves]
-    if min(len(set(first)), len(set(second))) < 2:
-        return None
-    return float(kendalltau(first, second).statistic)
+    return measure_agreement(first, second)

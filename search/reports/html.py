@@ -29,7 +29,7 @@ _SCRIPTS = (
 
 
 def render_report(
-    record: StudyRecord, data: Mapping[str, Any], notes: Sequence[str], written_at: str, *, rescorings: str = ""
+    record: StudyRecord, data: Mapping[str, Any], notes: Sequence[str], written_at: str, *, sections: str = ""
 ) -> str:
     """The page.
 
@@ -38,7 +38,7 @@ def render_report(
         data: What the page's code draws, as plain JSON values.
         notes: Notes for the reader, a sentence each.
         written_at: When, in words.
-        rescorings: The section on rescorings, as HTML, or ''.
+        sections: The sections on stability and rescorings, as HTML, or ''.
     """
     script = "(() => {\n'use strict';\n" + "\n".join(_read(name) for name in _SCRIPTS) + "\n})();"
     return Template(_read("page.html")).substitute(
@@ -46,7 +46,7 @@ def render_report(
         study=escape(record.created.study),
         facts="".join(f"<li>{escape(fact)}</li>" for fact in _facts(record, written_at)),
         notes="".join(f"<li>{escape(note)}</li>" for note in notes),
-        rescorings=rescorings,
+        sections=sections,
         others=_list_others(record),
         overrides=escape(" ".join(_list_overrides(record))),
         style=_read("page.css"),

@@ -16,6 +16,7 @@ from paretoseg.search.reports.page_data import (
     mean_by_shift,
 )
 from paretoseg.search.reports.preparation_text import describe_use
+from paretoseg.search.reports.robustness_text import describe_held_out, describe_profiles, describe_worst_family
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.trial import State, Trial
 from paretoseg.trainables.data.datasets import DataConfig, Dataset, describe_shift_sets
@@ -137,7 +138,23 @@ def _describe_objectives(record: StudyRecord, trial: Trial) -> str:
         for objective in record.objectives
     ]
     note = "The search chose on validation cases; test cases were measured once, at its end."
-    return _table(["objective", "unit", "validation", "test", "is"], rows) + f"\n\n{note}"
+    table = _table(["objective", "unit", "validation", "test", "is"], rows + _describe_profile(record, trial))
+    return "\n\n".join((table, note, *map(escape, describe_profiles([trial]))))
+
+
+def _describe_profile(record: StudyRecord, trial: Trial) -> list[list[str]]:
+    """Rows of what is reported beside the robustness; none if it was not recorded."""
+    if trial.profile is None:
+        return []
+    meanings = {
+        "held out": (describe_held_out, "robustness over the corruptions alone that no training helps against"),
+        "worst family": (describe_worst_family, "the lowest mean over a family of changes"),
+    }
+    unit = escape(record.objectives[0].unit)
+    return [
+        [name, unit, escape(describe(trial.profile)), escape(describe(trial.test_profile)), f"{what}; reported only"]
+        for name, (describe, what) in meanings.items()
+    ]
 
 
 def _choose_split(rows: Mapping[Split, Sequence[CaseScore]]) -> Split:

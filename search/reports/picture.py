@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from paretoseg.search.fronts.certainty import Certainty
 from paretoseg.search.fronts.front import Front
+from paretoseg.search.reports.robustness_text import flag_collapse
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.trial import Trial
 from paretoseg.spaces.domain import Choice
@@ -49,7 +50,7 @@ def draw_front(record: StudyRecord, certainty: Certainty | None = None) -> bytes
     _draw_test(axes, front.trials, (first, second))
     for trial in _choose_labelled(front):
         place = (trial.objectives[first.name], trial.objectives[second.name])
-        axes.annotate(str(trial.trial_id), place, xytext=(6, 6), textcoords="offset points", fontsize=8, color=_FRONT)
+        axes.annotate(_name(trial), place, xytext=(6, 6), textcoords="offset points", fontsize=8, color=_FRONT)
     axes.set_xlabel(_label(first))
     axes.set_ylabel(_label(second))
     axes.set_title(f"{record.created.study}: {len(front.trials)} of {len(others) + len(members)} trials on the front")
@@ -102,11 +103,16 @@ def _draw_test(axes: Axes, trials: Sequence[Trial], objectives: tuple[Objective,
 
 
 def _choose_labelled(front: Front) -> list[Trial]:
-    """All members, or evenly spread ones when there are many."""
+    """All members, or evenly spread ones when there are many, and always those that collapse under a family."""
     count = len(front.trials)
-    if count <= _MAX_LABELS:
-        return list(front.trials)
-    return [front.trials[index] for index in np.linspace(0, count - 1, _MAX_LABELS).round().astype(int)]
+    spread = set(np.linspace(0, count - 1, min(count, _MAX_LABELS)).round().astype(int).tolist())
+    return [trial for place, trial in enumerate(front.trials) if place in spread or flag_collapse(trial)]
+
+
+def _name(trial: Trial) -> str:
+    """The number of a trial, with what it collapses under."""
+    flag = flag_collapse(trial)
+    return f"{trial.trial_id} ({flag})" if flag else str(trial.trial_id)
 
 
 def _draw_legend(axes: Axes, trials: Sequence[Trial], *, has_test: bool, has_intervals: bool) -> None:

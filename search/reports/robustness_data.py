@@ -11,18 +11,31 @@ from paretoseg.spaces.objective import Objective
 from paretoseg.spaces.recipe import augmentation_families
 from paretoseg.trainables.scoring.objectives import select_means
 from paretoseg.trainables.severities.levels import LEVELS
-from paretoseg.trainables.trainable import CLEAN, CaseScore
+from paretoseg.trainables.trainable import CLEAN, CaseScore, RobustnessProfile
 
 
 def describe_drop(trial: Trial, objectives: Sequence[Objective]) -> dict[str, Any]:
-    """Drop and retention as far as they are known, and the families of image changes that the trial met in training."""
+    """What is known beside the objectives of a trial: drop, retention, profiles, and the changes met in training."""
     facts: dict[str, Any] = {"trainedOn": sorted(augmentation_families(trial.candidate.recipe))}
-    found = measure_drop(objectives, trial.objectives)
+    for key, profile in (("profile", trial.profile), ("testProfile", trial.test_profile)):
+        if profile is not None:
+            facts[key] = _describe_profile(profile)
+    found = measure_drop(trial, objectives)
     if found is not None:
         facts["drop"] = found.drop
         if found.retention is not None:
             facts["retention"] = found.retention
     return facts
+
+
+def _describe_profile(profile: RobustnessProfile) -> dict[str, Any]:
+    return {
+        "heldOut": profile.held_out,
+        "worstFamily": profile.worst_family,
+        "families": dict(profile.families),
+        "clean": profile.clean,
+        "collapses": list(profile.collapses),
+    }
 
 
 def describe_corruptions(rows: Iterable[CaseScore], metric: str) -> dict[str, dict[str, Any]]:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from paretoseg.search.reports.certainty_text import format_interval
 from paretoseg.search.reports.fidelity import describe_share, measure_battery_share, measure_fidelity
+from paretoseg.search.reports.robustness_text import describe_profiles, flag_collapse, summarise_families
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.trial import State, Trial
 from paretoseg.spaces.presets import CORE
@@ -45,7 +46,8 @@ def front_table(record: StudyRecord, max_rows: int | None = None, *, certainty: 
     table.add_column("what it is", overflow="fold")
     varying, constant = _split_dimensions(trials)
     for trial in shown:
-        table.add_row(*_front_cells(trial, objectives, certainty), escape(_describe(trial, varying)))
+        parts = (flag_collapse(trial), _describe(trial, varying))
+        table.add_row(*_front_cells(trial, objectives, certainty), escape("; ".join(filter(None, parts))))
     more = f"{len(trials) - len(shown)} more on the front. " if len(shown) < len(trials) else ""
     same = f" All: {' '.join(f'{name}={value}' for name, value in constant.items())}." if constant else ""
     table.caption = escape(f"{more}Hypervolume {record.front.hypervolume:.4f}.{same}")
@@ -82,6 +84,9 @@ def status_view(record: StudyRecord, writer: str | None, left_out: Sequence[str]
     ]
     share = measure_battery_share(record.trials)
     lines += [Text(f"battery {describe_share(share)}")] if share is not None else []
+    families = summarise_families(record.front.trials)
+    lines += [Text(f"family  {families}")] if families else []
+    lines += [Text(line, style="red") for line in describe_profiles(record.front.trials)]
     lines += [Text(f"note    {note}", style="yellow") for note in left_out]
     degenerate = [trial for trial in record.trials if trial.degenerate]
     lines += [

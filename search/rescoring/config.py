@@ -28,7 +28,8 @@ MEASUREMENT = (
     "task.corruptions", "task.severities", "task.num_battery_cases", "task.battery_seed", "task.calibration",
     "task.strengths", "task.grid", "task.corrupt_before_scaling", "task.corruption_version", "task.average",
     "task.absent_classes", "task.transfer", "task.transfer_bounds",
-    "task.robustness", "task.robustness_over", "task.trained_corruptions", "task.reference", "task.reference_errors",
+    "task.robustness", "task.failure_below", "task.robustness_over", "task.trained_corruptions", "task.reference",
+    "task.reference_errors",
     "task.metric", "task.surface_metrics", "task.nsd_tolerance_mm", "data.shift",
 )  # fmt: skip
 """What may be measured differently from the study; everything else would need other networks."""

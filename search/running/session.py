@@ -193,7 +193,7 @@ class Session:
     def _take_evaluation(self, job: Job, outcome: Outcome, evaluation: Evaluation) -> None:
         values = _select(self.study.objectives, evaluation)
         if job.kind is JobKind.TEST:
-            self.study.finish_test(job.trial_id, values, self.now())
+            self.study.finish_test(job.trial_id, values, self.now(), evaluation.profile)
             return
         event = Finished(
             time=self.now(),
@@ -205,6 +205,7 @@ class Session:
             seconds=outcome.seconds,
             host=outcome.host,
             device=evaluation.device,
+            profile=evaluation.profile,
         )
         self.study.finish(event)
         self._memory_factors.add(self.study.trials[job.trial_id])

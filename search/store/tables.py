@@ -12,14 +12,16 @@ from pyarrow import compute, csv, parquet
 
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Event
+from paretoseg.search.trials.profile_columns import list_profile_columns, profile_columns
 from paretoseg.search.trials.robustness_drop import measure_drop
 from paretoseg.search.trials.trial import Trial
 from paretoseg.spaces.domain import Choice, Domain, Float, Int
 from paretoseg.spaces.recipe import augmentation_families
 from paretoseg.spaces.search_space import DIMENSIONS
+from paretoseg.trainables.scoring.averages import name_family
 from paretoseg.trainables.trainable import MEAN, CaseScore, Split
 
-TABLE_SCHEMA = 3
+TABLE_SCHEMA = 4
 """Version of the tables' columns; in every Parquet file's metadata as `paretoseg_schema`."""
 
 _METADATA = {"paretoseg_schema": str(TABLE_SCHEMA)}
@@ -34,6 +36,7 @@ CASE_SCHEMA = pa.schema(
         ("shift", pa.string()),
         ("corruption", pa.string()),
         ("severity", pa.int64()),
+        ("family", pa.string()),
         ("metric", pa.string()),
         ("class", pa.string()),
         ("empty", pa.string()),
@@ -45,6 +48,7 @@ CASE_SCHEMA = pa.schema(
 """Columns of `cases/`: a row per trial x seed x case x domain x shift x corruption x severity x metric x class."""
 
 _REPORTED: Mapping[str, pa.DataType] = {
+    **{name: pa.string() if kind is str else pa.float64() for name, kind in list_profile_columns().items()},
     "drop": pa.float64(),
     "retention": pa.float64(),
     "trained_on": pa.string(),
@@ -86,7 +90,12 @@ class TrialTable:
 def cases_to_parquet(trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> bytes:
     """The scores of one trial on one split as a Parquet file."""
     shared = {"trial_id": trial_id, "seed": seed, "split": split.value}
-    rows = [shared | {_CASE_COLUMNS[name]: value for name, value in vars(score).items()} for score in scores]
+    rows = [
+        shared
+        | {_CASE_COLUMNS[name]: value for name, value in vars(score).items()}
+        | {"family": name_family(score.condition)}
+        for score in scores
+    ]
     return _to_parquet(pa.Table.from_pylist(rows, schema=CASE_SCHEMA))
 
 
@@ -95,9 +104,9 @@ def cases_from_parquet(content: bytes, metric: str = "") -> list[CaseScore]:
 
     With a metric, only its scores that are means over all foreground classes are read.
 
-    Files of schema 2 and earlier lack `shift` and `objective`: none of their cases is in a shift set, and the objective
-    of a row is unknown. Files of schema 1 also lack `class` and `empty`: their scores are means over the foreground
-    classes.
+    The column `family` follows from the others and is not read. Files of schema 2 and earlier lack `shift` and
+    `objective`: none of their cases is in a shift set, and the objective of a row is unknown. Files of schema 1 also
+    lack `class` and `empty`: their scores are means over the foreground classes.
 
     Raises:
         ValueError: if it is damaged or lacks a column.
@@ -234,8 +243,9 @@ def _trial_row(trial: Trial, record: StudyRecord, is_on_front: bool) -> dict[str
 
 def _report(trial: Trial, record: StudyRecord) -> dict[str, Any]:
     """The values of a trial that are reported and never optimised."""
-    found = measure_drop(record.objectives, trial.objectives)
+    found = measure_drop(trial, record.objectives)
     return {
+        **profile_columns(trial),
         "drop": found.drop if found else None,
         "retention": found.retention if found else None,
         "trained_on": " ".join(sorted(augmentation_families(trial.candidate.recipe))),

@@ -20,6 +20,7 @@ from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Event, Failed, Finished, Opened, Reported, Resumed, Started, Stopped, Tested
 from paretoseg.search.trials.trial import State, Trial
 from paretoseg.spaces.objective import Objective
+from paretoseg.trainables.trainable import RobustnessProfile
 
 _TRIAL_STREAM = 0
 """Keeps the draws of single trials apart from those of a strategy's design."""
@@ -178,9 +179,15 @@ class Study:
         """The members of the front that were not yet measured on the test cases."""
         return tuple(trial for trial in self.front.trials if not trial.test)
 
-    def finish_test(self, trial_id: int, objectives: Mapping[str, float], now: float) -> None:
+    def finish_test(
+        self,
+        trial_id: int,
+        objectives: Mapping[str, float],
+        now: float,
+        profile: RobustnessProfile | None = None,
+    ) -> None:
         """Records what a member of the front reached on the test cases."""
-        self._keep(Tested(now, trial_id, objectives))
+        self._keep(Tested(now, trial_id, objectives, profile))
 
     def is_complete(self) -> bool:
         """True if the budget of trials is spent and the front is tested."""

@@ -31,6 +31,7 @@ from paretoseg.search.fronts.front import Front, empty_front, extend_front
 from paretoseg.search.tracking.ledger import Ledger
 from paretoseg.search.tracking.plan import Mode, TrackingPlan
 from paretoseg.search.tracking.summary import mark_of, summarise
+from paretoseg.search.trials.profile_columns import list_profile_columns
 from paretoseg.search.trials.trial import State, Trial
 
 Send: TypeAlias = Callable[[Mapping[str, object]], object]
@@ -180,6 +181,7 @@ class Tracking:
         created = self._plan.created
         objectives = [objective.name for objective in created.objectives]
         measured = [*objectives, *created.cost_names, *(f"test_{name}" for name in objectives)]
+        measured += list_profile_columns()
         rows = [self._describe(trial) | summarise(trial) for trial in trials]
         dimensions = list(trials[0].candidate.as_dict()) if trials else []
         columns = ["trial_id", "candidate", *measured, *dimensions, "seed", "origin"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from paretoseg.search.trials.profile_columns import profile_columns
 from paretoseg.search.trials.trial import Trial
 
 _MAX_TRACEBACK = 4000
@@ -18,6 +19,7 @@ def summarise(trial: Trial) -> dict[str, Any]:
         **trial.objectives,
         **trial.costs,
         **{f"test_{name}": value for name, value in trial.test.items()},
+        **{name: _clean_value(value) for name, value in profile_columns(trial).items() if value is not None},
     }
     if trial.seconds is not None:
         summary["seconds"] = trial.seconds
@@ -33,6 +35,10 @@ def summarise(trial: Trial) -> dict[str, Any]:
 def mark_of(trial: Trial) -> str:
     """A text that differs between the states of one trial."""
     return f"{trial.state.value} {trial.num_attempts} {max(trial.reports, default=0)} {len(trial.test)}"
+
+
+def _clean_value(value: float | str) -> float | str:
+    return _clean(value) if isinstance(value, str) else value
 
 
 def _clean(text: str) -> str:

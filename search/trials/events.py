@@ -12,12 +12,16 @@ from paretoseg.spaces.domain import Float, Int
 from paretoseg.spaces.objective import Objective
 from paretoseg.spaces.records import decode, encode, shorten
 from paretoseg.spaces.search_space import Candidate
+from paretoseg.trainables.trainable import RobustnessProfile
 
 JOURNAL_SCHEMA = 1
 """Version of the journal's records; raised when an older reader could misread them."""
 
 ENVELOPE = frozenset({"number", "token", "checksum"})
 """The fields that a record of the journal has besides those of its event."""
+
+_LEFT_OUT = frozenset({"profile"})
+"""The fields that a record lacks if they hold nothing."""
 
 _Count = Annotated[int, Int(0, 2**63 - 1)]
 _Time = Annotated[float, Float(0.0, 253402300799.0)]  # the end of the year 9999
@@ -95,6 +99,7 @@ class Finished:
     seconds: float
     host: str = ""
     device: str = ""
+    profile: RobustnessProfile | None = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,7 @@ class Tested:
     time: _Time
     trial_id: _Count
     objectives: Mapping[str, float]
+    profile: RobustnessProfile | None = None
 
 
 Event = Created | Opened | Started | Resumed | Reported | Finished | Stopped | Failed | Tested
@@ -141,7 +147,8 @@ _KINDS: Mapping[str, type[Event]] = {
 def to_record(event: Event) -> dict[str, Any]:
     """The event as plain JSON values, its kind first."""
     fields: dict[str, Any] = encode(event)
-    return {"kind": event.kind} | fields
+    known = {name: value for name, value in fields.items() if name not in _LEFT_OUT or value is not None}
+    return {"kind": event.kind} | known
 
 
 def from_record(record: Mapping[str, Any]) -> Event:
@@ -188,6 +195,7 @@ def apply(trial: Trial | None, event: Event) -> Trial:
                 costs=event.costs,
                 device=event.device,
                 degenerate=event.degenerate,
+                profile=event.profile,
                 ended_at=event.time,
                 began_at=event.began_at,
                 seconds=event.seconds,
@@ -213,4 +221,4 @@ def apply(trial: Trial | None, event: Event) -> Trial:
                 seconds=event.seconds,
             )
         case Tested():
-            return dataclasses.replace(trial, test=event.objectives)
+            return dataclasses.replace(trial, test=event.objectives, test_profile=event.profile)

@@ -1,10 +1,11 @@
-"""The drop from accuracy to robustness of a trial, which is reported beside its objectives and never optimised."""
+"""The drop from clean to corrupted images of a trial, which is reported beside its objectives and never optimised."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from paretoseg.search.trials.trial import Trial
 from paretoseg.spaces.objective import Direction, Objective
 
 ACCURACY, ROBUSTNESS = "accuracy", "robustness"
@@ -12,25 +13,39 @@ ACCURACY, ROBUSTNESS = "accuracy", "robustness"
 
 @dataclass(frozen=True)
 class Drop:
-    """How much worse a network is on changed images than on clean ones.
+    """How much worse a network is on corrupted images than on clean ones.
 
     Neither number is an objective: a network that is bad everywhere has no drop.
     """
 
     drop: float
-    """Accuracy - robustness, in the unit of both; lower is better."""
+    """The clean score - the corrupted one, in the unit of both; lower is better."""
 
     retention: float | None
-    """Robustness / accuracy, 1 for a network without a drop; None if the accuracy is 0."""
+    """The corrupted score / the clean one, 1 for a network without a drop; None if the clean one is 0."""
 
 
-def measure_drop(objectives: Sequence[Objective], values: Mapping[str, float]) -> Drop | None:
-    """The drop of a trial; None if it is not measured, or accuracy and robustness are not scores of the same unit."""
+def measure_drop(trial: Trial, objectives: Sequence[Objective]) -> Drop | None:
+    """The drop of a trial over the cases that were corrupted.
+
+    Earlier versions recorded no scores of the same cases: their trials drop from accuracy, over all cases, to
+    robustness.
+
+    Returns:
+        None if it is not measured: the trial has not finished, no corruption counts, or robustness is no score in the
+        unit of accuracy.
+    """
+    if trial.profile is not None:
+        corrupted = trial.profile.corrupted
+        return None if corrupted is None else _compare(trial.profile.clean, corrupted)
     known = {objective.name: objective for objective in objectives}
-    if not {ACCURACY, ROBUSTNESS} <= known.keys() & values.keys():
+    if not {ACCURACY, ROBUSTNESS} <= known.keys() & trial.objectives.keys():
         return None
     pair = [known[name] for name in (ACCURACY, ROBUSTNESS)]
     if pair[0].unit != pair[1].unit or {item.direction for item in pair} != {Direction.MAXIMISE}:
         return None
-    accuracy, robustness = values[ACCURACY], values[ROBUSTNESS]
-    return Drop(accuracy - robustness, robustness / accuracy if accuracy > 0 else None)
+    return _compare(trial.objectives[ACCURACY], trial.objectives[ROBUSTNESS])
+
+
+def _compare(clean: float, changed: float) -> Drop:
+    return Drop(clean - changed, changed / clean if clean > 0 else None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from paretoseg.spaces.search_space import Candidate
+from paretoseg.trainables.trainable import RobustnessProfile
 
 
 class State(StrEnum):
@@ -103,11 +104,18 @@ class Trial:
     degenerate: str = ""
     """Why the network counts as broken and stays off the front, or ''."""
 
+    profile: RobustnessProfile | None = None
+    """What is reported beside the robustness on validation cases; None if the task, or an earlier version, measured
+    none."""
+
     failure: Failure | None = None
     """What went wrong, if FAILED."""
 
     test: Mapping[str, float] = field(default_factory=dict)
     """The objectives on untouched test cases; empty unless the trial was on the final front."""
+
+    test_profile: RobustnessProfile | None = None
+    """As `profile`, on test cases."""
 
     @property
     def is_eligible(self) -> bool:

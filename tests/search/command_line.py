@@ -7,6 +7,9 @@ from paretoseg.search.store.study_folder import StudyFolder
 
 TOY = ["search", "study=mine", "task=toy", "cluster=serial", "strategy.population=4", "budget.trials=6"]
 
+FAILING = ["task.failure=error", "task.fails_below=1.0", "space.foreground_ratio=[0.1,0.5]", "budget.max_failures=99"]
+"""Added to `TOY`, no trial finishes, so that the test cases are measured for none."""
+
 TINY = [
     "search", "study=tiny", "cluster=serial", "strategy=random", "task.num_steps=1",
     "task.iterations_per_step=16", "task.corruptions=[gaussian_blur]", "task.severities=[2,4]", "data.image_size=32",

@@ -32,7 +32,7 @@ def bias_field(images: Images, strength: float, generators: Generators) -> Image
     coefficients.flatten(1)[:, 0] -= mean
     coefficients *= per_image(strength / spread, coefficients)
     field = evaluate_polynomial(coefficients.to(images.device), size)
-    return _one_by_one(field, torch.exp_).mul(images).clamp_(0.0, 1.0)
+    return _one_by_one(field, torch.exp_).mul(images)
 
 
 def evaluate_polynomial(
@@ -64,10 +64,10 @@ def gamma_down(images: Images, strength: float, generators: Generators) -> Image
 def contrast_up(images: Images, strength: float, generators: Generators) -> Images:
     """The distance from the mean of each channel grows, as with a narrow window.
 
-    The strength is the factor.
+    The strength is the factor. The mean is that of the image clipped to [0, 1], so that outliers do not move it.
     """
-    mean = images.flatten(2).mean(dim=2).reshape(*images.shape[:2], *[1] * (images.ndim - 2))
-    return torch.lerp(mean, images, strength).clamp_(0.0, 1.0)
+    mean = images.clamp(0.0, 1.0).flatten(2).mean(dim=2).reshape(*images.shape[:2], *[1] * (images.ndim - 2))
+    return torch.lerp(mean, images, strength)
 
 
 def contrast_down(images: Images, strength: float, generators: Generators) -> Images:
@@ -83,7 +83,7 @@ def intensity_shift_up(images: Images, strength: float, generators: Generators) 
 
     The strength is what is added.
     """
-    return (images + strength).clamp_(max=1.0)
+    return images + strength
 
 
 def intensity_shift_down(images: Images, strength: float, generators: Generators) -> Images:
@@ -91,7 +91,7 @@ def intensity_shift_down(images: Images, strength: float, generators: Generators
 
     The strength is what is subtracted.
     """
-    return (images - strength).clamp_(min=0.0)
+    return images - strength
 
 
 def intensity_scale_up(images: Images, strength: float, generators: Generators) -> Images:
@@ -99,7 +99,7 @@ def intensity_scale_up(images: Images, strength: float, generators: Generators) 
 
     The strength is the factor.
     """
-    return (images * strength).clamp_(max=1.0)
+    return images * strength
 
 
 def intensity_scale_down(images: Images, strength: float, generators: Generators) -> Images:
@@ -145,8 +145,9 @@ def _summarise(
 
 
 def _raise(images: Images, exponent: float) -> Images:
-    """A power of numbers in [0, 1], by base-2 logarithms: takes a third of the time of torch's power."""
-    return _one_by_one(images, lambda one: one.log2_().mul_(exponent).exp2_())
+    """A power that keeps the sign, by base-2 logarithms: takes a third of the time of torch's power."""
+    raised = _one_by_one(images, lambda one: one.abs_().log2_().mul_(exponent).exp2_())
+    return raised.copysign_(images)
 
 
 def _one_by_one(images: Images, change: Callable[[Tensor], Tensor]) -> Images:

@@ -7,6 +7,7 @@ part, as in TorchIO (Perez-Garcia et al., Comput Methods Programs Biomed 2021). 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import permutations
 
 import torch
@@ -39,36 +40,37 @@ def ghosting(images: Images, strength: float, generators: Generators) -> Images:
     matrices = [line_filter(_weaken_lines(size, strength)) for size in images.shape[2:]]
     axes = draw_integers(generators, images.ndim - 2)
     ghosts = [apply_along(images[[place]], matrices[axis], axis) for place, axis in enumerate(axes)]
-    return torch.cat(ghosts).clamp_(0.0, 1.0)
+    return torch.cat(ghosts)
 
 
-def motion(images: Images, strength: float, generators: Generators) -> Images:
+def motion(images: Images, strength: float, generators: Generators, spacing_mm: Sequence[float]) -> Images:
     """The patient moves three times: k-space is composed of four poses, one after the other along one axis.
 
     Each pose is a rotation and a shift in a plane, in any direction; the pose in which the centre of k-space is
     measured is that of the label. The strength is the rotation in degrees, and the shift in percent of the edge. Every
-    plane and axis is equally likely.
+    plane and axis is equally likely. Rotations are those of the body: `spacing_mm` has the edge lengths of voxels.
     """
     planes = list(permutations(range(images.ndim - 2), 2))
     chosen = draw_integers(generators, len(planes))
     drawn = draw_uniform(generators, 3, NUM_MOVES)
     still = [
-        _move(images[[place]], planes[plane], strength, numbers)
+        _move(images[[place]], planes[plane], strength, numbers, spacing_mm)
         for place, (plane, numbers) in enumerate(zip(chosen, drawn, strict=True))
     ]
-    return torch.cat(still).clamp_(0.0, 1.0)
+    return torch.cat(still)
 
 
 def kspace_spike(images: Images, strength: float, generators: Generators) -> Images:
     """Stripes over the whole image, as from an electric discharge: a single value of k-space is far too high.
 
-    The strength is the added value relative to the highest value of k-space, which is the sum of a channel.
+    The strength is the added value relative to the highest value of k-space, which is the sum of a channel clipped to
+    [0, 1].
     """
     size = images.shape[2:]
     low, high = SPIKE_FREQUENCIES
     cycles_per_pixel = draw_directions(generators, len(size)) * (low + (high - low) * draw_uniform(generators, 1))
     spikes = (cycles_per_pixel * torch.tensor(size)).round()
-    return add_waves(images, spikes, strength).clamp_(0.0, 1.0)
+    return add_waves(images, spikes, strength)
 
 
 def gibbs_ringing(images: Images, strength: float, generators: Generators) -> Images:
@@ -88,7 +90,7 @@ def gibbs_ringing(images: Images, strength: float, generators: Generators) -> Im
     rippled = [
         torch.fft.irfftn(torch.fft.rfftn(one, dim=_axes(one)) * is_kept, s=size, dim=_axes(one)) for one in images
     ]
-    return torch.stack(rippled).clamp_(0.0, 1.0)
+    return torch.stack(rippled)
 
 
 def line_filter(gains: Float[Tensor, " n"]) -> Float[Tensor, "n n"]:
@@ -106,8 +108,10 @@ def line_filter(gains: Float[Tensor, " n"]) -> Float[Tensor, "n n"]:
 def add_waves(images: Images, spikes: Float[Tensor, "b axes"], strength: float) -> Images:
     """The images plus the waves of single spikes: cosines whose height is the strength times a channel's mean.
 
+    The mean is that of the image clipped to [0, 1], so that it is not negative and outliers do not raise it.
+
     Args:
-        images: Non-negative, so that the highest value of k-space is their sum.
+        images: In units of their range; within it, the highest value of k-space is their sum.
         spikes: Position in k-space, in whole cycles along each axis.
         strength: Height of the spike, relative to the highest value of k-space.
     """
@@ -118,7 +122,7 @@ def add_waves(images: Images, spikes: Float[Tensor, "b axes"], strength: float) 
     rest = angles[1]
     for more in angles[2:]:
         rest = (rest[:, :, None] + more[:, None]).flatten(1)
-    heights = strength * images.flatten(2).mean(dim=2)
+    heights = strength * images.clamp(0.0, 1.0).flatten(2).mean(dim=2)
     left = torch.stack((angles[0].cos(), -angles[0].sin()), dim=2)[:, None] * heights[:, :, None, None]
     right = torch.stack((rest.cos(), rest.sin()), dim=1)[:, None].expand(-1, images.shape[1], -1, -1)
     rows = images.reshape(-1, *left.shape[2:3], rest.shape[1])
@@ -138,14 +142,21 @@ def _weaken_lines(size: int, share: float) -> Float[Tensor, " n"]:
     return gains
 
 
-def _move(image: Images, plane: tuple[int, int], strength: float, drawn: Float[Tensor, "3 moves"]) -> Images:
+def _move(
+    image: Images,
+    plane: tuple[int, int],
+    strength: float,
+    drawn: Float[Tensor, "3 moves"],
+    spacing_mm: Sequence[float],
+) -> Images:
     """One image whose k-space is measured in several poses, line by line along the first axis of the plane."""
     flat = to_planes(image, plane)
     edges = torch.tensor(flat.shape[-2:])
     angles = torch.where(drawn[0] < 0.5, -1.0, 1.0) * math.radians(strength)
     sides = 2.0 * math.pi * drawn[1]
     shifts = strength / 100 * edges * torch.stack((sides.sin(), sides.cos()), dim=1)
-    moved = rotate_and_shift(flat.expand(NUM_MOVES, -1, -1, -1), angles, shifts)
+    spacing = (spacing_mm[plane[0]], spacing_mm[plane[1]])
+    moved = rotate_and_shift(flat.expand(NUM_MOVES, -1, -1, -1), angles, shifts, spacing=spacing)
     times = (torch.arange(1, NUM_MOVES + 1) + UNEVENNESS * (2.0 * drawn[2] - 1.0)) / (NUM_MOVES + 1)
     num_lines = flat.shape[-2]
     middle = int((find_first_lines(times, num_lines) <= num_lines // 2).sum())

@@ -14,25 +14,27 @@ def gaussian_noise(images: Images, strength: float, generators: Generators) -> I
 
     The strength is its standard deviation.
     """
-    return draw_normal_pixels(images, generators).mul_(strength).add_(images).clamp_(0.0, 1.0)
+    return draw_normal_pixels(images, generators).mul_(strength).add_(images)
 
 
 def rician_noise(images: Images, strength: float, generators: Generators) -> Images:
     """Magnitude of a complex signal with noise in both parts, as in an MRI; it brightens dark regions.
 
-    The strength is the standard deviation in each part (Gudbjartsson & Patz, Magn Reson Med 1995).
+    The strength is the standard deviation in each part (Gudbjartsson & Patz, Magn Reson Med 1995). A magnitude is not
+    negative: intensities below 0 get the noise of 0.
     """
-    real = draw_normal_pixels(images, generators).mul_(strength).add_(images)
+    real = draw_normal_pixels(images, generators).mul_(strength).add_(images.clamp_min(0.0))
     imaginary = draw_normal_pixels(images, generators).mul_(strength)
-    return real.hypot_(imaginary).clamp_(0.0, 1.0)
+    return real.hypot_(imaginary).add_(images.clamp_max(0.0))
 
 
 def speckle_noise(images: Images, strength: float, generators: Generators) -> Images:
     """Noise proportional to the intensity, as in ultrasound.
 
-    The strength is its standard deviation relative to the intensity.
+    The strength is its standard deviation relative to the intensity. Intensities below 0 get none.
     """
-    return draw_normal_pixels(images, generators).mul_(strength).add_(1.0).mul_(images).clamp_(0.0, 1.0)
+    noisy = draw_normal_pixels(images, generators).mul_(strength).add_(1.0).mul_(images)
+    return torch.where(images < 0.0, images, noisy)
 
 
 def impulse_noise(images: Images, strength: float, generators: Generators) -> Images:

@@ -28,7 +28,12 @@ def from_planes(planes: Planes, plane: tuple[int, int], shape: tuple[int, ...]) 
 
 
 def rotate_and_shift(
-    planes: Planes, angles: Float[Tensor, " b"], shifts: Float[Tensor, "b 2"], *, mode: str = "bilinear"
+    planes: Planes,
+    angles: Float[Tensor, " b"],
+    shifts: Float[Tensor, "b 2"],
+    *,
+    mode: str = "bilinear",
+    spacing: tuple[float, float] = (1.0, 1.0),
 ) -> Planes:
     """Planes rotated about their centre, then shifted; mirrored at the border.
 
@@ -37,13 +42,17 @@ def rotate_and_shift(
         angles: In radians, one per image.
         shifts: In pixels along the two axes.
         mode: Interpolation: 'bilinear' or 'nearest'.
+        spacing: Edge lengths of a pixel along the two axes, in any unit: angles are those of the body.
     """
-    grid = find_sources(angles, shifts, (planes.shape[-2], planes.shape[-1])).to(planes.device)
+    grid = find_sources(angles, shifts, (planes.shape[-2], planes.shape[-1]), spacing).to(planes.device)
     return functional.grid_sample(planes, grid, mode=mode, padding_mode="reflection", align_corners=False)
 
 
 def find_sources(
-    angles: Float[Tensor, " b"], shifts: Float[Tensor, "b 2"], size: tuple[int, int]
+    angles: Float[Tensor, " b"],
+    shifts: Float[Tensor, "b 2"],
+    size: tuple[int, int],
+    spacing: tuple[float, float] = (1.0, 1.0),
 ) -> Float[Tensor, "b p q 2"]:
     """The source position of every pixel under `rotate_and_shift`: x and y as in torch, with the edges at -1 and 1.
 
@@ -51,6 +60,7 @@ def find_sources(
     """
     cos, sin = angles.cos()[:, None], angles.sin()[:, None]
     down, right = (torch.arange(extent) - (extent - 1) / 2 - shifts[:, [axis]] for axis, extent in enumerate(size))
-    x = (cos * right)[:, None, :] + (sin * down)[:, :, None]
-    y = (cos * down)[:, :, None] - (sin * right)[:, None, :]
+    per_row = spacing[0] / spacing[1]
+    x = (cos * right)[:, None, :] + (sin * per_row * down)[:, :, None]
+    y = (cos * down)[:, :, None] - (sin / per_row * right)[:, None, :]
     return torch.stack((x * (2.0 / size[1]), y * (2.0 / size[0])), dim=-1)

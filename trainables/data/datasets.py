@@ -3,8 +3,7 @@
 The conventions of every dataset:
 
 - An image is float32 with axes (channel, height, width), or (channel, depth, height, width) in three dimensions. Its
-  values are in [0, 1]. A source scales its images to that range with constants, never with statistics of the case, so
-  that a corruption of a given strength has the same effect on every image.
+  values are in [0, 1].
 - A label is uint8 with the axes of the image without the channel. 0 is background, k is `class_names[k]`.
 - Spacing is `spacing_mm`, one number per spatial axis in the order of the axes.
 - A subject (patient, specimen, composed picture) belongs to one split only, however many cases it has.
@@ -25,7 +24,12 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from paretoseg.trainables.data.placement import measure_round_trip
+from paretoseg.trainables.data.preprocessing import Original
 from paretoseg.trainables.trainable import MEAN, Split, SplitRow
+
+MAX_GRID_CASES = 8
+"""Largest number of cases from which the cost of the grid is estimated."""
 
 TRAIN = "train"
 """Name of the training split; `Split` has the other two, on which measurements are taken."""
@@ -56,6 +60,9 @@ class Case:
 
     label: UInt8[np.ndarray, "..."]
     """Class of every pixel or voxel; has the axes of the image without the channel."""
+
+    original: Original | None = None
+    """The case before it was scaled and cropped, if it comes from files and is measured; None if that is the same."""
 
     def __post_init__(self) -> None:
         for role, array, dtype in (("image", self.image, np.float32), ("label", self.label, np.uint8)):
@@ -269,6 +276,26 @@ def describe_shift_sets(dataset: Dataset) -> list[str]:
             f"training{words}"
         )
     return lines
+
+
+def describe_grid_cost(dataset: Dataset, spared: int = MAX_GRID_CASES) -> list[str]:
+    """One line on what a perfect network would lose on the grid of the files; empty if images are not resampled.
+
+    Args:
+        dataset: Its first validation cases are looked at.
+        spared: Largest number of them.
+    """
+    originals = [case.original for case in dataset.validation if case.original and case.original.placement.is_resampled]
+    if not originals:
+        return []
+    looked_at = originals[:spared]
+    scores = [measure_round_trip(one.label, one.placement, dataset.num_classes) for one in looked_at]
+    spacing = ",".join(f"{edge:g}" for edge in dataset.spacing_mm)
+    return [
+        f"masks are scored on the grid of the files; at data.spacing_mm=[{spacing}] even a perfect network would reach "
+        f"Dice {sum(scores) / len(scores):.3f} there (mean of {len(scores)} validation cases), because of the way to "
+        "that spacing and back"
+    ]
 
 
 def describe_small_cases(dataset: Dataset, patch: int) -> list[str]:

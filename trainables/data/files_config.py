@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from paretoseg.trainables.data.datasets import Case, DataConfig, Dataset
+from paretoseg.trainables.data.datasets import TRAIN, Case, DataConfig, Dataset
 from paretoseg.trainables.data.findings import Finding, to_lines
 from paretoseg.trainables.data.inspection import Inspector, Rules, count_channels
 from paretoseg.trainables.data.label_map import read_label_map
@@ -126,8 +126,6 @@ class FilesConfig(Preprocessing, DataConfig):
         hashes, cache = self._hashes(), CaseCache(self.cache_folder)
         inspector = self._inspector(listing, hashes, cache)
         prepared = {entry.name: _prepare(entry, inspector) for entry in listing.entries}
-        hashes.keep()
-        cache.shrink(self._most_cache_bytes)
         spacings = {name: case.spacing_mm for name, case in prepared.items()}
         shares: dict[str, float] = {}
         for entry in listing.entries:
@@ -137,8 +135,11 @@ class FilesConfig(Preprocessing, DataConfig):
         groups: dict[str, list[Case]] = {}
         for entry in placed.entries:
             arrays = prepared[entry.name].image, prepared[entry.name].label
-            case = Case(entry.name, entry.domain, entry.subject, entry.split, *arrays)
+            original = None if entry.split == TRAIN else inspector.find_original(entry)
+            case = Case(entry.name, entry.domain, entry.subject, entry.split, *arrays, original)
             groups.setdefault(f"shift/{entry.shift}" if entry.shift else entry.split, []).append(case)
+        hashes.keep()
+        cache.shrink(self._most_cache_bytes)
         return Dataset(
             name=listing.name,
             train=tuple(groups.get("train", ())),

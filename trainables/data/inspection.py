@@ -11,11 +11,18 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from jaxtyping import UInt8
 
-from paretoseg.trainables.data.findings import Finding
+from paretoseg.trainables.data.findings import Finding, to_lines
 from paretoseg.trainables.data.image_files import COLOURS, Raw, fit_channels, read_image, read_label
 from paretoseg.trainables.data.listing import Entry
 from paretoseg.trainables.data.prepared_cases import CaseCache, FileHashes, key_of
-from paretoseg.trainables.data.preprocessing import AFFINE_TOLERANCE, Prepared, Preprocessing, prepare
+from paretoseg.trainables.data.preprocessing import (
+    AFFINE_TOLERANCE,
+    Original,
+    Prepared,
+    Preprocessing,
+    find_original,
+    prepare,
+)
 
 _MAX_VALUES_NAMED = 6
 
@@ -65,9 +72,41 @@ class Inspector:
         case, findings = inspect(entry, self._rules)
         return (None if case is None else self._cache.keep(key, case)), findings
 
+    def find_original(self, entry: Entry) -> Original:
+        """A case without faults, as it is before scaling and cropping, memory-mapped.
+
+        Raises:
+            ValueError: if the case has faults, or the cache cannot be written.
+        """
+        digests = self._hashes.digest(entry.image), self._hashes.digest(entry.label)
+        key = key_of(*digests, self._settings, "original") if all(digests) else ""
+        if key and (known := self._cache.find_original(key)) is not None:
+            return known
+        pair, findings = read_pair(entry, self._rules)
+        if pair is None:
+            raise ValueError(f"case '{entry.name}': " + "; ".join(to_lines(findings)))
+        original = find_original(*pair, self._rules.preprocessing)
+        return self._cache.keep_original(key, original) if key else original
+
 
 def inspect(entry: Entry, rules: Rules) -> tuple[Prepared | None, list[Finding]]:
     """The case after preprocessing, or None and what is wrong with it."""
+    pair, findings = read_pair(entry, rules)
+    if pair is None:
+        return None, findings
+    image, classes = pair
+    try:
+        case = prepare(image, classes, rules.preprocessing)
+    except ValueError as error:
+        return None, [Finding("images that cannot be prepared", entry.image.name, f"image '{entry.image}': {error}")]
+    if classes.any() and not case.label.any():
+        text = f"label '{entry.label}' is empty after preprocessing; look at data.spacing_mm and data.crop_foreground"
+        return None, [Finding("labels empty after preprocessing", str(entry.label), text)]
+    return case, []
+
+
+def read_pair(entry: Entry, rules: Rules) -> tuple[tuple[Raw, UInt8[np.ndarray, "..."]] | None, list[Finding]]:
+    """The image of a case and its label as classes, or None and what is wrong with the files."""
     findings: list[Finding] = []
     raws: list[Raw] = []
     for path, read in ((entry.image, read_image), (entry.label, read_label)):
@@ -82,16 +121,7 @@ def inspect(entry: Entry, rules: Rules) -> tuple[Prepared | None, list[Finding]]
     image, image_findings = _inspect_image(entry, image, rules)
     classes, label_findings = _inspect_label(entry, label, rules)
     findings = [*_compare_places(entry, image, label), *image_findings, *label_findings]
-    if findings:
-        return None, findings
-    try:
-        case = prepare(image, classes, rules.preprocessing)
-    except ValueError as error:
-        return None, [Finding("images that cannot be prepared", entry.image.name, f"image '{entry.image}': {error}")]
-    if classes.any() and not case.label.any():
-        text = f"label '{entry.label}' is empty after preprocessing; look at data.spacing_mm and data.crop_foreground"
-        return None, [Finding("labels empty after preprocessing", str(entry.label), text)]
-    return case, []
+    return (None, findings) if findings else ((image, classes), [])
 
 
 def count_channels(entries: Sequence[Entry]) -> int:

@@ -6,8 +6,8 @@ into place when it is complete, and the first one stays. Deleting the folder at 
 have mapped a case keep it, and other processes prepare it again.
 
     <cache>/cases/<key>/arrays.npy   the bytes of image (float32) and label (uint8), one after the other
-    <cache>/cases/<key>/about.json   shape and spacing <cache>/files/<key>.json         size, time of change and hash of
-    the files of one dataset
+    <cache>/cases/<key>/about.json   shape and spacing, or the placement of a case that is not yet scaled
+    <cache>/files/<key>.json         size, time of change and hash of the files of one dataset
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ import shutil
 import time
 import uuid
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from paretoseg.spaces.atomic_file import write_atomically
 from paretoseg.trainables.data.image_files import digest_of
-from paretoseg.trainables.data.preprocessing import Prepared
+from paretoseg.trainables.data.placement import Placement
+from paretoseg.trainables.data.preprocessing import Original, Prepared, Rescaling
 
 VERSION = 1
 """Part of every key: increase it when the same settings give other arrays than before."""
@@ -63,21 +66,17 @@ class CaseCache:
 
         Writing into the arrays changes only this process's copy.
         """
-        place = self._folder / key
+        found = self._read(key)
+        if found is None:
+            return None
+        about, content = found
         try:
-            about = json.loads((place / _ABOUT).read_text())
-            # One file for both arrays, because every mapping keeps a file open.
-            content = np.load(place / _ARRAYS, mmap_mode="c")
             shape = tuple(about["shape"])
             size = math.prod(shape)
             image = content[:-size].view(np.float32).reshape(-1, *shape)
-            found = Prepared(image, content[-size:].reshape(shape), tuple(about["spacing_mm"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            return Prepared(image, content[-size:].reshape(shape), tuple(about["spacing_mm"]))
+        except (ValueError, KeyError, TypeError):
             return None
-        self._used.add(key)
-        with suppress(OSError):
-            os.utime(place)  # records the last use; a cache that cannot be written is never shrunk
-        return found
 
     def keep(self, key: str, case: Prepared) -> Prepared:
         """Writes a case and returns it as `find` does.
@@ -85,25 +84,36 @@ class CaseCache:
         Raises:
             ValueError: if the folder cannot be written.
         """
-        unfinished = self._folder / f".{key}.{uuid.uuid4().hex[:8]}"
         about = {"shape": case.label.shape, "spacing_mm": case.spacing_mm}
-        try:
-            unfinished.mkdir(parents=True)
-            with (unfinished / _ARRAYS).open("wb") as file:
-                np.save(file, np.concatenate([case.image.reshape(-1).view(np.uint8), case.label.reshape(-1)]))
-                file.flush()
-                os.fsync(file.fileno())
-            (unfinished / _ABOUT).write_text(json.dumps(about))
-            self._move(unfinished, key)
-            self._has_grown = True
-        except OSError as error:
-            raise ValueError(
-                f"'{self._folder}' cannot be written ({error.strerror}); free some space, or name another folder with "
-                "data.cache=PATH"
-            ) from None
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+        self._write(key, about, case.image, case.label)
         return self.find(key) or case
+
+    def find_original(self, key: str) -> Original | None:
+        """The case before scaling and cropping, as `find` does."""
+        found = self._read(key)
+        if found is None:
+            return None
+        about, content = found
+        try:
+            placement = Placement(**{name: _to_tuples(value) for name, value in about["placement"].items()})
+            size = math.prod(placement.shape)
+            image = content[:-size].view(np.float32).reshape(-1, *placement.resampled_shape)
+            rescaling, percentiles = Rescaling(about["rescaling"]), _to_tuples(about["percentiles"])
+            label = content[-size:].reshape(placement.shape)
+            return Original(image, label, placement, rescaling, percentiles, about["is_cropped"])
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    def keep_original(self, key: str, original: Original) -> Original:
+        """Writes a case before scaling and cropping; returns and raises as `keep` does."""
+        about = {
+            "placement": asdict(original.placement),
+            "rescaling": original.rescaling.value,
+            "percentiles": original.percentiles,
+            "is_cropped": original.is_cropped,
+        }
+        self._write(key, about, original.image, original.label)
+        return self.find_original(key) or original
 
     def shrink(self, most_bytes: float) -> int:
         """Removes the least recently used cases until the rest fits, if any was added; returns the number removed.
@@ -130,10 +140,46 @@ class CaseCache:
             total, removed = total - size, removed + 1
         return removed
 
+    def _is_damaged(self, key: str) -> bool:
+        return self.find(key) is None and self.find_original(key) is None
+
+    def _read(self, key: str) -> tuple[dict[str, Any], np.ndarray] | None:
+        """What is known of an entry, and the bytes of its arrays, memory-mapped; None if it is missing or damaged."""
+        place = self._folder / key
+        try:
+            about = json.loads((place / _ABOUT).read_text())
+            # One file for both arrays, because every mapping keeps a file open.
+            content = np.load(place / _ARRAYS, mmap_mode="c")
+        except (OSError, ValueError):
+            return None
+        self._used.add(key)
+        with suppress(OSError):
+            os.utime(place)  # records the last use; a cache that cannot be written is never shrunk
+        return about, content
+
+    def _write(self, key: str, about: dict[str, Any], image: np.ndarray, label: np.ndarray) -> None:
+        unfinished = self._folder / f".{key}.{uuid.uuid4().hex[:8]}"
+        try:
+            unfinished.mkdir(parents=True)
+            with (unfinished / _ARRAYS).open("wb") as file:
+                np.save(file, np.concatenate([image.reshape(-1).view(np.uint8), label.reshape(-1)]))
+                file.flush()
+                os.fsync(file.fileno())
+            (unfinished / _ABOUT).write_text(json.dumps(about))
+            self._move(unfinished, key)
+            self._has_grown = True
+        except OSError as error:
+            raise ValueError(
+                f"'{self._folder}' cannot be written ({error.strerror}); free some space, or name another folder with "
+                "data.cache=PATH"
+            ) from None
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
     def _move(self, unfinished: Path, key: str) -> None:
         """Moves a case into place, unless another process was first; replaces a damaged case."""
         place = self._folder / key
-        if place.is_dir() and self.find(key) is None:
+        if place.is_dir() and self._is_damaged(key):
             _remove(place)
         while True:
             try:
@@ -145,6 +191,11 @@ class CaseCache:
             if place.is_dir():
                 return
             # It existed and was removed again, because a third process is shrinking the cache.
+
+
+def _to_tuples(value: Any) -> Any:
+    """Lists as tuples, also inside of lists."""
+    return tuple(map(_to_tuples, value)) if isinstance(value, list) else value
 
 
 def _remove(place: Path) -> None:

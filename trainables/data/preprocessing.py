@@ -1,12 +1,14 @@
-"""Preprocesses cases, from file to network input: orientation, intensity, spacing, crop, in this order. Free of torch.
+"""Preprocesses cases, from file to network input: orientation, spacing, intensity, crop, in this order. Free of torch.
 
 Images are resampled linearly; labels take the value of the nearest voxel and are never mixed. The image is always
 float32 in [0, 1] at the end.
 
-Scaling by statistics of the case itself (`percentile`, `zscore`) is right where the unit of intensity is arbitrary and
-differs from scan to scan, as in MRI. Corruptions are then of comparable size relative to the range of each case. They
-are applied to the scaled image, so the scale is that of the clean case, never of the corrupted one. Where the unit
-means the same everywhere, use constants: `window` for CT, `range` for pictures of 8 bit.
+What is measured is the `Original`: the image before it is scaled, and the reference on the file's own grid. A
+corruption changes that image, and the changed image is scaled and cropped as a file would be.
+
+Scaling by statistics of the image itself (`percentile`, `zscore`) is right where the unit of intensity is arbitrary and
+differs from scan to scan, as in MRI. Where the unit means the same everywhere, use constants: `window` for CT, `range`
+for pictures of 8 bit.
 """
 
 from __future__ import annotations
@@ -20,14 +22,13 @@ from enum import StrEnum
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from paretoseg.spaces.earlier import BEFORE
 from paretoseg.trainables.data.findings import Finding
 from paretoseg.trainables.data.image_files import Raw
+from paretoseg.trainables.data.placement import EXACT, SPACING_TOLERANCE, STRETCHED, Placement, place
 
 ZSCORE_RANGE = 3.0
 """`zscore` maps this many standard deviations on either side of the mean to [0, 1], and clips the rest."""
-
-SPACING_TOLERANCE = 1e-3
-"""Largest relative difference of spacings without resampling."""
 
 AFFINE_TOLERANCE = 0.1
 """Largest distance in voxels between corners of image and label, as headers are rounded."""
@@ -64,6 +65,9 @@ class Preprocessing:
 
     low_percentile: float = 0.5
     high_percentile: float = 99.5
+    resampling: str = field(default=EXACT, metadata={BEFORE: STRETCHED})
+    """`exact` resamples before scaling and keeps the spacing; `stretched` is how earlier versions did it."""
+
     window: list[float] = field(default_factory=list, hash=False)
     """Intensities that become 0 and 1 with `intensity=window`."""
 
@@ -87,6 +91,8 @@ class Preprocessing:
                 "data.low_percentile and data.high_percentile must lie in 0..100, the low one below the high one, got "
                 f"{self.low_percentile:g} and {self.high_percentile:g}"
             )
+        if self.resampling not in (EXACT, STRETCHED):
+            findings.append(f"data.resampling must be one of {EXACT}, {STRETCHED}, got '{self.resampling}'")
         is_window = len(self.window) == 2 and self.window[0] < self.window[1]
         if (self.intensity == Intensity.window or self.window) and not is_window:
             findings.append(f"data.window must be [low,high], such as [-57,164] in HU, got {self.window}")
@@ -107,6 +113,52 @@ class Prepared:
     """In the order of the spatial axes."""
 
 
+class Rescaling(StrEnum):
+    """How an image that has changed is scaled to [0, 1]: clipped, or by its own statistics."""
+
+    clip = "clip"
+    percentile = "percentile"
+    zscore = "zscore"
+
+
+@dataclass(frozen=True, eq=False)
+class Original:
+    """A case before it is scaled and cropped, with its reference on the grid of its file: what is measured."""
+
+    image: Float32[np.ndarray, "c *resampled"]
+    """Turned, resampled and not clipped. In every channel, 0 and 1 are the ends of the range that the case's own
+    scaling maps to [0, 1]; values may lie outside.
+    """
+
+    label: UInt8[np.ndarray, "..."]
+    """The reference on the file's own grid, turned."""
+
+    placement: Placement
+    """Where the prepared image of the unchanged case lies on that grid."""
+
+    rescaling: Rescaling = Rescaling.clip
+    percentiles: tuple[float, float] = (0.5, 99.5)
+    """What becomes 0 and 1 with `Rescaling.percentile`."""
+
+    is_cropped: bool = False
+    """Whether margins in which every channel of the scaled image is 0 are cut off."""
+
+    def rescale(self, image: Float32[np.ndarray, "c *resampled"]) -> Float32[np.ndarray, "c *resampled"]:
+        """A changed image in [0, 1], scaled as its file would be; a channel without any contrast becomes 0.
+
+        Args:
+            image: In the units of `self.image`.
+        """
+        if self.rescaling is Rescaling.clip:
+            return image.clip(0.0, 1.0)
+        scaled = np.zeros_like(image)
+        for target, channel in zip(scaled, image, strict=True):
+            low, high = _find_statistics(channel, self.rescaling, self.percentiles)
+            if high > low:
+                target[...] = to_units(channel, low, high).clip(0.0, 1.0)
+        return scaled
+
+
 def prepare(image: Raw, label: UInt8[np.ndarray, "..."], settings: Preprocessing) -> Prepared:
     """A case after preprocessing.
 
@@ -118,6 +170,46 @@ def prepare(image: Raw, label: UInt8[np.ndarray, "..."], settings: Preprocessing
     Raises:
         ValueError: if the intensities cannot be scaled, or the number of axes does not fit the spacing.
     """
+    array, label, placement = turn(image, label, settings)
+    scaled = scale_and_resample(array, placement, choose_scaling(image, settings), settings.resampling)
+    label = placement.resample_label(label)
+    if settings.crop_foreground:
+        scaled, label = crop(scaled, label)
+    if scaled.min() == scaled.max():
+        raise ValueError("the image is constant after scaling; change data.window or data.intensity")
+    wanted = tuple(settings.spacing_mm) or placement.spacing_mm
+    return Prepared(np.ascontiguousarray(scaled), np.ascontiguousarray(label, dtype=np.uint8), wanted)
+
+
+def find_original(image: Raw, label: UInt8[np.ndarray, "..."], settings: Preprocessing) -> Original:
+    """The case before scaling and cropping; arguments and errors as for `prepare`."""
+    array, label, placement = turn(image, label, settings)
+    scaling = choose_scaling(image, settings)
+    if settings.resampling == STRETCHED:
+        units = placement.resample_image(scaling.to_units(array))
+    else:
+        units = scaling.to_units(placement.resample_image(array) if placement.is_resampled else array)
+    if settings.crop_foreground:
+        scaled = scale_and_resample(array, placement, scaling, settings.resampling)
+        placement = placement.cropped_to(find_foreground(scaled))
+    return Original(
+        np.ascontiguousarray(units),
+        np.ascontiguousarray(label, dtype=np.uint8),
+        placement,
+        Rescaling.clip if scaling.bounds else Rescaling(scaling.kind),
+        scaling.percentiles,
+        settings.crop_foreground,
+    )
+
+
+def turn(
+    image: Raw, label: UInt8[np.ndarray, "..."], settings: Preprocessing
+) -> tuple[np.ndarray, UInt8[np.ndarray, "..."], Placement]:
+    """Image and label with their axes as wanted, and where the resampled image will lie.
+
+    Raises:
+        ValueError: if the number of axes does not fit the spacing.
+    """
     array, spacing_mm = image.array, (settings.pixel_mm,) * label.ndim
     if image.affine is not None:
         array, spacing_mm = reorient(array, image.affine, settings.orientation)
@@ -125,14 +217,16 @@ def prepare(image: Raw, label: UInt8[np.ndarray, "..."], settings: Preprocessing
     wanted = tuple(settings.spacing_mm) or spacing_mm
     if len(wanted) != label.ndim:
         raise ValueError(f"data.spacing_mm must have {label.ndim} numbers, got {list(wanted)}")
-    scaled = scale(array, choose_intensity(image, settings.intensity), settings)
-    if not np.allclose(wanted, spacing_mm, rtol=SPACING_TOLERANCE, atol=0.0):
-        scaled, label = resample(scaled, label, spacing_mm, wanted)
-    if settings.crop_foreground:
-        scaled, label = crop(scaled, label)
-    if scaled.min() == scaled.max():
-        raise ValueError("the image is constant after scaling; change data.window or data.intensity")
-    return Prepared(np.ascontiguousarray(scaled), np.ascontiguousarray(label, dtype=np.uint8), wanted)
+    return array, label, place(label.shape, spacing_mm, wanted, settings.resampling)
+
+
+def scale_and_resample(
+    array: np.ndarray, placement: Placement, scaling: Scaling, resampling: str
+) -> Float32[np.ndarray, "c *resampled"]:
+    """The image in [0, 1] on the resampled grid: resampled first, or scaled first with `stretched` resampling."""
+    if resampling == STRETCHED:
+        return placement.resample_image(scaling.scale(array))
+    return scaling.scale(placement.resample_image(array) if placement.is_resampled else array)
 
 
 def reorient(array: np.ndarray, affine: np.ndarray, orientation: str) -> tuple[np.ndarray, tuple[float, ...]]:
@@ -152,21 +246,6 @@ def reorient(array: np.ndarray, affine: np.ndarray, orientation: str) -> tuple[n
     return moved, tuple(round(float(edge), 6) for edge in spacing_mm)
 
 
-def resample(
-    image: Float32[np.ndarray, "c *spatial"],
-    label: UInt8[np.ndarray, "..."],
-    spacing_mm: tuple[float, ...],
-    wanted: tuple[float, ...],
-) -> tuple[Float32[np.ndarray, "c *spatial2"], UInt8[np.ndarray, "..."]]:
-    """Image (linear) and label (nearest) on a grid of the wanted spacing that covers the same field of view."""
-    from scipy import ndimage
-
-    shape = [max(round(n * old / new), 1) for n, old, new in zip(label.shape, spacing_mm, wanted, strict=True)]
-    factors = [new / old for new, old in zip(shape, label.shape, strict=True)]
-    channels = [ndimage.zoom(item, factors, order=1, mode="nearest", grid_mode=True) for item in image]
-    return np.stack(channels), ndimage.zoom(label, factors, order=0, mode="nearest", grid_mode=True)
-
-
 def choose_intensity(image: Raw, intensity: str) -> Intensity:
     """The meaning of `auto` for a file: the range for pictures of 8 bit, percentiles for everything else.
 
@@ -178,47 +257,81 @@ def choose_intensity(image: Raw, intensity: str) -> Intensity:
     return Intensity.range if is_picture else Intensity.percentile
 
 
-def scale(array: np.ndarray, intensity: Intensity, settings: Preprocessing) -> Float32[np.ndarray, "..."]:
-    """The image in [0, 1], each channel on its own.
+@dataclass(frozen=True)
+class Scaling:
+    """How the intensities of one image are scaled to [0, 1], each channel on its own."""
+
+    kind: Intensity
+    percentiles: tuple[float, float]
+    """What becomes 0 and 1 with `Intensity.percentile`."""
+
+    bounds: tuple[float, float] | None = None
+    """What becomes 0 and 1 if these are constants, in the unit of the file; None for statistics of the image."""
+
+    def scale(self, array: np.ndarray) -> Float32[np.ndarray, "..."]:
+        """The image in [0, 1].
+
+        Raises:
+            ValueError: if a channel is constant between the percentiles.
+        """
+        return self.to_units(array).clip(0.0, 1.0)
+
+    def to_units(self, array: np.ndarray) -> Float32[np.ndarray, "..."]:
+        """The image with 0 and 1 at the ends of the range, not clipped; raises as `scale` does."""
+        return np.stack([to_units(channel, *self._find_bounds(channel)) for channel in array])
+
+    def _find_bounds(self, channel: np.ndarray) -> tuple[float, float]:
+        low, high = self.bounds or _find_statistics(channel, self.kind, self.percentiles)
+        if not high > low:
+            raise ValueError(
+                f"a channel has the same intensity, {low:g}, between the percentiles {self.percentiles[0]:g} and "
+                f"{self.percentiles[1]:g}; widen them, or use data.intensity=zscore"
+            )
+        return low, high
+
+
+def choose_scaling(image: Raw, settings: Preprocessing) -> Scaling:
+    """How a file is scaled.
 
     Raises:
-        ValueError: if a channel is constant between the percentiles, or outside of the range of `range`.
+        ValueError: if `range` is asked for, and the file holds neither unsigned integers nor fractions.
     """
-    return np.stack([_scale_channel(channel, intensity, settings) for channel in array])
+    kind, bounds = choose_intensity(image, settings.intensity), None
+    if kind is Intensity.window:
+        bounds = (float(settings.window[0]), float(settings.window[1]))
+    elif kind is Intensity.range:
+        bounds = _range_of(image.array)
+    return Scaling(kind, (settings.low_percentile, settings.high_percentile), bounds)
 
 
-def _scale_channel(channel: np.ndarray, intensity: Intensity, settings: Preprocessing) -> Float32[np.ndarray, "..."]:
-    match intensity:
-        case Intensity.window:
-            low, high = settings.window
-        case Intensity.zscore:
-            mean, deviation = float(channel.mean(dtype=np.float64)), float(channel.std(dtype=np.float64))
-            low, high = mean - ZSCORE_RANGE * deviation, mean + ZSCORE_RANGE * deviation
-        case Intensity.range:
-            low, high = _range_of(channel)
-        case _:
-            low, high = np.percentile(channel, [settings.low_percentile, settings.high_percentile]).tolist()
-    if not high > low:
-        raise ValueError(
-            f"a channel has the same intensity, {low:g}, between the percentiles {settings.low_percentile:g} and "
-            f"{settings.high_percentile:g}; widen them, or use data.intensity=zscore"
-        )
+def to_units(channel: np.ndarray, low: float, high: float) -> Float32[np.ndarray, "..."]:
+    """A channel with `low` at 0 and `high` at 1, not clipped."""
     if low == 0.0:
         fraction: np.ndarray = channel / np.float32(high)
-        return fraction.astype(np.float32, copy=False).clip(0.0, 1.0)
-    scaled: np.ndarray = (channel.astype(np.float64) - low) / (high - low)
-    return scaled.clip(0.0, 1.0).astype(np.float32)
+        return fraction.astype(np.float32, copy=False)
+    return ((channel.astype(np.float64) - low) / (high - low)).astype(np.float32)
 
 
-def _range_of(channel: np.ndarray) -> tuple[float, float]:
-    if channel.dtype.kind == "b":
+def _find_statistics(
+    channel: np.ndarray, kind: Intensity | Rescaling, percentiles: tuple[float, float]
+) -> tuple[float, float]:
+    """What becomes 0 and 1 by the statistics of a channel."""
+    if kind.value == Intensity.zscore:
+        mean, deviation = float(channel.mean(dtype=np.float64)), float(channel.std(dtype=np.float64))
+        return mean - ZSCORE_RANGE * deviation, mean + ZSCORE_RANGE * deviation
+    low, high = np.percentile(channel, percentiles).tolist()
+    return low, high
+
+
+def _range_of(array: np.ndarray) -> tuple[float, float]:
+    if array.dtype.kind == "b":
         return 0.0, 1.0
-    if channel.dtype.kind == "u":
-        return 0.0, float(np.iinfo(channel.dtype).max)
-    low, high = float(channel.min()), float(channel.max())
+    if array.dtype.kind == "u":
+        return 0.0, float(np.iinfo(array.dtype).max)
+    low, high = float(array.min()), float(array.max())
     if not (low >= 0.0 and high <= 1.0):
         raise ValueError(
-            f"data.intensity=range needs unsigned integers, or fractions in 0..1, got {channel.dtype} in "
+            f"data.intensity=range needs unsigned integers, or fractions in 0..1, got {array.dtype} in "
             f"{low:g}..{high:g}; use another data.intensity"
         )
     return 0.0, 1.0

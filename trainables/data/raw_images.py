@@ -1,4 +1,4 @@
-"""Prepares a raw file for a network, and restores the network's output to the grid of the file. Free of torch.
+"""Prepares a raw file for a network, and turns the network's mask back to the axes of the file. Free of torch.
 
 Both use `trainables.data.preprocessing`, whose source is part of bundles, so that training and later use cannot differ.
 """
@@ -12,7 +12,15 @@ import numpy as np
 from jaxtyping import Float32, Shaped
 
 from paretoseg.trainables.data.image_files import Raw, fit_channels, read_image
-from paretoseg.trainables.data.preprocessing import SPACING_TOLERANCE, Preprocessing, find_foreground, prepare, reorient
+from paretoseg.trainables.data.placement import SPACING_TOLERANCE, Placement
+from paretoseg.trainables.data.preprocessing import (
+    Preprocessing,
+    choose_scaling,
+    find_foreground,
+    reorient,
+    scale_and_resample,
+    turn,
+)
 
 
 @dataclass(frozen=True)
@@ -26,48 +34,35 @@ class Preparation:
 
 
 @dataclass(frozen=True, eq=False)
-class Placement:
+class FilePlacement:
     """The position of a prepared image in its file."""
+
+    placement: Placement
+    """On the grid of the file, turned."""
 
     affine: np.ndarray | None
     """Affine of the file, from voxels to millimetres; None for a picture."""
 
     orientation: str
-    """Orientation of the prepared axes."""
+    """Orientation of the turned axes."""
 
-    turned_shape: tuple[int, ...]
-    """Shape of the file's grid in this orientation."""
+    def turn(self, mask: Shaped[np.ndarray, "*file"]) -> Shaped[np.ndarray, "*turned"]:
+        """An array with the axes of the file, on the turned grid."""
+        return mask if self.affine is None else reorient(mask[np.newaxis], self.affine, self.orientation)[0][0]
 
-    resampled_shape: tuple[int, ...]
-    """Shape of that grid after resampling to the wanted spacing."""
-
-    window: tuple[slice, ...]
-    """The part of it that is left after cropping."""
-
-    def restore(self, array: Shaped[np.ndarray, "*prepared"], outside: float = 0.0) -> Shaped[np.ndarray, "*file"]:
-        """The array resampled from the prepared grid to the file's grid by nearest neighbour.
-
-        Args:
-            array: Labels, or the logits of one class.
-            outside: The value outside the cropped part.
-        """
+    def turn_back(self, mask: Shaped[np.ndarray, "*turned"]) -> Shaped[np.ndarray, "*file"]:
+        """An array on the turned grid with the axes of the file."""
         from nibabel import orientations
-        from scipy import ndimage
 
-        full = np.full(self.resampled_shape, outside, dtype=array.dtype)
-        full[self.window] = array
-        if self.resampled_shape != self.turned_shape:
-            factors = [new / old for new, old in zip(self.turned_shape, self.resampled_shape, strict=True)]
-            full = ndimage.zoom(full, factors, order=0, mode="nearest", grid_mode=True)
         if self.affine is not None:
             start, end = orientations.io_orientation(self.affine), orientations.axcodes2ornt(self.orientation)
-            full = orientations.apply_orientation(full, orientations.ornt_transform(end, start))
-        return np.ascontiguousarray(full)
+            mask = orientations.apply_orientation(mask, orientations.ornt_transform(end, start))
+        return np.ascontiguousarray(mask)
 
 
 def prepare_file(
     path: Path, preparation: Preparation, num_channels: int
-) -> tuple[Float32[np.ndarray, "c *spatial"], Placement]:
+) -> tuple[Float32[np.ndarray, "c *spatial"], FilePlacement]:
     """The image of a file, prepared as in training, in [0, 1], and its position in the file.
 
     If the settings have no spacing, a file whose spacing differs from the dataset's is resampled to the dataset's.
@@ -84,29 +79,24 @@ def prepare_file(
     if not np.isfinite(raw.array).all():
         raise ValueError(f"'{path}': has NaN or infinite voxels; replace them")
     settings = _choose_spacing(raw, preparation)
-    label = np.zeros(raw.spatial_shape, dtype=np.uint8)
     try:
-        image = prepare(raw, label, replace(settings, crop_foreground=False)).image
+        array, _, placement = turn(raw, np.zeros(raw.spatial_shape, dtype=np.uint8), settings)
+        image = scale_and_resample(array, placement, choose_scaling(raw, settings), settings.resampling)
     except ValueError as error:
         raise ValueError(f"'{path}': cannot be prepared as in training: {error}") from None
-    resampled_shape = image.shape[1:]
-    window = find_foreground(image) if settings.crop_foreground else tuple(slice(0, n) for n in resampled_shape)
-    turned_shape = _turn(raw, settings)[0]
-    placement = Placement(raw.affine, settings.orientation, turned_shape, resampled_shape, window)
-    return np.ascontiguousarray(image[(slice(None), *window)]), placement
+    if image.min() == image.max():
+        raise ValueError(f"'{path}': cannot be prepared as in training: the image is constant after scaling")
+    if settings.crop_foreground:
+        placement = placement.cropped_to(find_foreground(image))
+    window = (slice(None), *placement.slices)
+    return np.ascontiguousarray(image[window]), FilePlacement(placement, raw.affine, settings.orientation)
 
 
 def _choose_spacing(raw: Raw, preparation: Preparation) -> Preprocessing:
     settings = preparation.settings
-    spacing_mm = _turn(raw, settings)[1]
+    spacing_mm = (settings.pixel_mm,) * len(raw.spatial_shape)
+    if raw.affine is not None:
+        spacing_mm = reorient(raw.array, raw.affine, settings.orientation)[1]
     # The same tolerance as for the cases of a dataset.
     is_alike = np.allclose(spacing_mm, preparation.spacing_mm, rtol=10 * SPACING_TOLERANCE, atol=0.0)
     return settings if settings.spacing_mm or is_alike else replace(settings, spacing_mm=list(preparation.spacing_mm))
-
-
-def _turn(raw: Raw, settings: Preprocessing) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Shape and spacing in the wanted orientation."""
-    if raw.affine is None:
-        return raw.spatial_shape, (settings.pixel_mm,) * len(raw.spatial_shape)
-    turned, spacing_mm = reorient(raw.array, raw.affine, settings.orientation)
-    return turned.shape[1:], spacing_mm

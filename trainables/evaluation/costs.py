@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from paretoseg.trainables.data.placement import Placement
 from paretoseg.trainables.evaluation.measuring import predict
+from paretoseg.trainables.evaluation.restoring import restore_mask
 from paretoseg.trainables.networks.size import count_flops, count_parameters, in_evaluation
 from paretoseg.trainables.trainable import BYTES_PER_GB
 
@@ -24,7 +26,9 @@ NUM_TIMINGS = 5
 """Number of timed passes, after one pass to warm up."""
 
 
-def measure_costs(network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int) -> dict[str, float]:
+def measure_costs(
+    network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int, placement: Placement | None = None
+) -> dict[str, float]:
     """The costs of inference by name: parameters, flops, latency_ms, memory_gb.
 
     The network is in evaluation mode while it is measured.
@@ -33,13 +37,14 @@ def measure_costs(network: nn.Module, image: Float[Tensor, "c *spatial"], patch:
         network: On the device on which it is measured.
         image: A whole image on the same device.
         patch: Edge of the sliding window.
+        placement: Where the image lies on the grid of its file, if masks are brought back to that.
     """
     with in_evaluation(network):
         return {
             "parameters": float(count_parameters(network)),
             "flops": float(count_flops(network, image, patch)),
             "latency_ms": measure_latency_ms(network, image, patch),
-            "memory_gb": measure_memory_gb(network, image, patch),
+            "memory_gb": measure_memory_gb(network, image, patch, placement),
         }
 
 
@@ -54,15 +59,25 @@ def measure_latency_ms(network: nn.Module, image: Float[Tensor, "c *spatial"], p
     return 1e3 * statistics.median(timings)
 
 
-def measure_memory_gb(network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int) -> float:
+def measure_memory_gb(
+    network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int, placement: Placement | None = None
+) -> float:
     """Peak memory of weights and tensors during the prediction of a whole image, in gigabytes (10^9 bytes).
+
+    With a placement, the way of the probabilities to the grid of the file is part of it.
 
     On a GPU this is what PyTorch's allocator counts. On a CPU, live tensors are counted, but not the memory that a
     library uses inside an operation.
     """
     weights = sum(tensor.nbytes for tensor in (*network.parameters(), *network.buffers()))
+
+    def segment() -> None:
+        logits = predict(network, image[None], patch)[0]
+        if placement is not None:
+            restore_mask(logits, placement)
+
     with in_evaluation(network):
-        return (weights + _measure_peak(lambda: predict(network, image[None], patch), image)) / BYTES_PER_GB
+        return (weights + _measure_peak(segment, image)) / BYTES_PER_GB
 
 
 def name_device(device: str, num_threads: int) -> str:

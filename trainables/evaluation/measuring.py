@@ -7,26 +7,24 @@ in training.
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from monai.inferers.utils import sliding_window_inference
 from torch import Tensor, nn
 
-from paretoseg.trainables.corruptions.table import corrupt, corruption_generator
 from paretoseg.trainables.data.datasets import Case
-from paretoseg.trainables.evaluation.degeneracy import find_degeneracy, find_ignored_images
-from paretoseg.trainables.evaluation.metrics import compare_surfaces, describe_emptiness, dice
+from paretoseg.trainables.evaluation.case_rows import to_rows
+from paretoseg.trainables.evaluation.degrading import CaseBatch, Seen, original_of
+from paretoseg.trainables.evaluation.gate import judge
+from paretoseg.trainables.evaluation.metrics import dice
+from paretoseg.trainables.evaluation.restoring import restore_mask
 from paretoseg.trainables.scoring.battery import Battery
-from paretoseg.trainables.scoring.measures import DICE, HD95, NSD, Measure, Scoring
+from paretoseg.trainables.scoring.measures import Scoring
 from paretoseg.trainables.scoring.windows import WINDOW_OVERLAP
-from paretoseg.trainables.seeds import derive_seed
-from paretoseg.trainables.severities.levels import find_strength
-from paretoseg.trainables.trainable import CLEAN, CLEAN_CONDITION, MEAN, CaseScore, Condition
+from paretoseg.trainables.trainable import CLEAN_CONDITION, CaseScore, Condition
 
 PIXELS_PER_PASS = 2**17
 """Pixels or voxels that go through the network at once: bounds the memory for images and windows of any size."""
@@ -39,10 +37,6 @@ single volume, because it uses oneDNN only for larger batches.
 PIXELS_PER_BATCH = 2**22
 """Pixels or voxels of whole images that are in memory at once with their logits; a larger image is a batch of its own.
 """
-
-
-MAX_PROBED = 4
-"""Largest number of cases with which it is tested whether a network ignores its images."""
 
 
 @dataclass(frozen=True)
@@ -102,162 +96,110 @@ def measure(
     """
     was_training = network.training
     network.eval()
-    rows: dict[Condition, list[CaseScore]] = {condition: [] for condition in battery.conditions}
+    rows: dict[Condition, dict[str, list[CaseScore]]] = {condition: {} for condition in battery.conditions}
     clean: dict[str, tuple[Tensor, Tensor]] = {}
     for part, conditions in _share_out(cases, battery, shift or {}):
-        for batch in _to_batches(part):
-            for condition, masks, labels in _answer(network, batch, conditions, battery, patch=patch, device=device):
-                scores = dice(masks, labels, scoring.num_classes).tolist()
-                for case, mask, label, values in zip(batch, masks.cpu(), labels.cpu(), scores, strict=True):
-                    rows[condition] += _to_rows(case, condition, scoring, masks=(mask, label), dice_scores=values)
-                    if condition == CLEAN_CONDITION:
-                        clean[case.name] = mask, label
+        for batch in _to_batches(part, scoring.spacing_mm):
+            seen = CaseBatch(batch, battery, scoring.spacing_mm, device)
+            for condition, number, masks, dice_scores in _answer(network, seen, conditions, patch, scoring.num_classes):
+                case, spacing_mm = batch[number], seen.spacing_mm
+                of_case = to_rows(case, condition, scoring, spacing_mm, masks=masks, dice_scores=dice_scores)
+                rows[condition][case.name] = list(of_case)
+                if condition == CLEAN_CONDITION:
+                    clean[case.name] = masks
     degenerate = ""
     if clean and battery.has_gate:
-        predicted, actual = ({name: pair[place] for name, pair in clean.items()} for place in (0, 1))
-        degenerate = find_degeneracy([*predicted.values()], [*actual.values()], scoring.class_names)
-        degenerate = degenerate or _probe(network, cases, predicted, patch, device)
+        in_order = [case.name for case in cases]
+        predicted, actual = ({name: clean[name][place] for name in in_order} for place in (0, 1))
+        degenerate = judge(
+            cases,
+            predicted,
+            actual,
+            class_names=scoring.class_names,
+            predict_masks=lambda probes: _predict_probes(network, probes, battery, patch, scoring.spacing_mm, device),
+        )
     network.train(was_training)
-    return NetworkScores(tuple(row for of_condition in rows.values() for row in of_condition), degenerate)
+    all_cases = {"": cases, **(shift or {})}
+    ordered = (of_case.get(case.name, []) for condition, of_case in rows.items() for case in all_cases[condition.shift])
+    return NetworkScores(tuple(row for of_case in ordered for row in of_case), degenerate)
 
 
 def _share_out(
     cases: Sequence[Case], battery: Battery, shift: Mapping[str, Sequence[Case]]
 ) -> Iterator[tuple[list[Case], list[Condition]]]:
-    """Yields cases and the conditions under which they are measured; together the whole battery."""
-    by_cases: dict[tuple[str, ...], tuple[list[Case], list[Condition]]] = {}
+    """Yields cases and all conditions under which they are measured, so that every case is uploaded once."""
+    conditions_of: dict[tuple[str, str], list[Condition]] = {}
     for condition in battery.conditions:
-        chosen = battery.choose_cases(shift[condition.shift] if condition.shift else cases, condition)
-        names = (condition.shift, *(case.name for case in chosen))
-        by_cases.setdefault(names, (chosen, []))[1].append(condition)
-    yield from by_cases.values()
+        for case in battery.choose_cases(shift[condition.shift] if condition.shift else cases, condition):
+            conditions_of.setdefault((condition.shift, case.name), []).append(condition)
+    alike: dict[tuple[Condition, ...], list[Case]] = {}
+    for name, of_set in {"": cases, **shift}.items():
+        for case in of_set:
+            if (name, case.name) in conditions_of:
+                alike.setdefault(tuple(conditions_of[name, case.name]), []).append(case)
+    for conditions, group in alike.items():
+        yield group, list(conditions)
 
 
 def _answer(
-    network: nn.Module,
-    batch: Sequence[Case],
-    conditions: Sequence[Condition],
-    battery: Battery,
-    *,
-    patch: int,
-    device: str,
-) -> Iterator[tuple[Condition, Tensor, Tensor]]:
-    """Yields condition, predicted classes and labels of a batch; several conditions at once if memory allows."""
-    num_at_once = max(PIXELS_PER_BATCH // (len(batch) * batch[0].label.size), 1)
+    network: nn.Module, batch: CaseBatch, conditions: Sequence[Condition], patch: int, num_classes: int
+) -> Iterator[tuple[Condition, int, tuple[Tensor, Tensor], list[float]]]:
+    """Yields condition, number of the case in the batch, prediction and reference on the CPU, and Dice by class.
+
+    Several conditions go through the network at once if memory allows.
+    """
+    num_at_once = max(PIXELS_PER_BATCH // batch.num_pixels, 1)
     for start in range(0, len(conditions), num_at_once):
-        part = conditions[start : start + num_at_once]
-        seen = [degrade(batch, condition, battery, device) for condition in part]
-        images = torch.cat([images for images, _ in seen])
-        masks = predict(network, images, patch).argmax(dim=1).to(torch.uint8)
-        by_condition = masks.reshape(len(part), len(batch), *masks.shape[1:])
-        yield from zip(part, by_condition, [labels for _, labels in seen], strict=True)
+        seen = [
+            (condition, *item)
+            for condition in conditions[start : start + num_at_once]
+            for item in enumerate(batch.degrade(condition))
+        ]
+        masks = predict_masks(network, [item for _, _, item in seen], patch)
+        labels = [item.label for _, _, item in seen]
+        scores = dice(torch.stack(masks), torch.stack(labels), num_classes).tolist()
+        for (condition, number, _), mask, label, values in zip(seen, masks, labels, scores, strict=True):
+            yield condition, number, (mask.cpu(), label.cpu()), values
 
 
-def degrade(
-    cases: Sequence[Case], condition: Condition, battery: Battery, device: str = "cpu"
-) -> tuple[Float[Tensor, "b c *spatial"], UInt8[Tensor, "b *spatial"]]:
-    """Images and labels of cases of one shape under a condition; equal for every network.
-
-    Raises:
-        ValueError: if the corrupted image is not finite, or the corruption removes a class from a label.
-    """
-    images = torch.stack([to_tensor(case.image) for case in cases]).to(device)
-    labels = torch.stack([to_tensor(case.label) for case in cases]).to(device)
-    if condition.corruption == CLEAN:
-        return images, labels
-    name, severity = condition.corruption, condition.severity
-    generators = [corruption_generator(case.name, name, severity, battery.seed) for case in cases]
-    corrupted, moved = corrupt(images, labels, name, find_strength(battery.strengths, name, severity), generators)
-    is_finite = corrupted.isfinite().flatten(start_dim=1).all(dim=1).tolist()
-    for case, finite, lost in zip(cases, is_finite, _find_lost(labels, moved), strict=True):
-        if lost or not finite:
-            what = lost or "an image with numbers that are not finite"
-            raise ValueError(
-                f"{name} of severity {severity} gives {what} on case '{case.name}'; leave the severity or the "
-                "corruption out, or the case"
-            )
-    return corrupted, moved
+def predict_each(
+    network: nn.Module, images: Sequence[Float[Tensor, "c *spatial"]], patch: int
+) -> list[Float[Tensor, "classes *spatial"]]:
+    """The logits of images that may differ in shape; those of one shape are one batch."""
+    logits: dict[int, Tensor] = {}
+    by_shape: dict[torch.Size, list[int]] = {}
+    for number, image in enumerate(images):
+        by_shape.setdefault(image.shape, []).append(number)
+    for numbers in by_shape.values():
+        of_shape = predict(network, torch.stack([images[number] for number in numbers]), patch)
+        logits |= dict(zip(numbers, of_shape, strict=True))
+    return [logits[number] for number in range(len(images))]
 
 
-def _find_lost(labels: UInt8[Tensor, "b *spatial"], moved: UInt8[Tensor, "b *spatial"]) -> list[str]:
-    """Per case, a description of a label that lost a whole class; '' if none did.
-
-    Where a class is missing, a network that never predicts it would be right.
-    """
-    if moved is labels:
-        return [""] * len(labels)
-    found = []
-    for before, after in zip(labels, moved, strict=True):
-        left = set(after.unique().tolist()) - {0}
-        gone = set(before.unique().tolist()) - {0} - left
-        missing = f"a label without class {min(gone)}" if gone else ""
-        found.append(missing if left else missing and "an empty label")
-    return found
+def predict_masks(network: nn.Module, seen: Sequence[Seen], patch: int) -> list[UInt8[Tensor, "*scored"]]:
+    """The predicted classes of images, on the grids on which they are scored."""
+    logits = predict_each(network, [item.image for item in seen], patch)
+    return [restore_mask(of_image, item.placement) for of_image, item in zip(logits, seen, strict=True)]
 
 
-def to_tensor(array: np.ndarray) -> Tensor:
-    """A copy of an image or label as a tensor; a copy, because a case may be a memory-mapped file."""
-    return torch.from_numpy(np.array(array))
+def _predict_probes(
+    network: nn.Module, probes: Sequence[Case], battery: Battery, patch: int, spacing_mm: Sequence[float], device: str
+) -> dict[str, Tensor]:
+    """The predicted classes of cases whose images were changed, by name, on the CPU."""
+    masks: dict[str, Tensor] = {}
+    for batch in _to_batches(probes, spacing_mm):
+        seen = CaseBatch(batch, battery, spacing_mm, device).degrade(CLEAN_CONDITION)
+        masks |= {case.name: mask.cpu() for case, mask in zip(batch, predict_masks(network, seen, patch), strict=True)}
+    return masks
 
 
-def _probe(network: nn.Module, cases: Sequence[Case], masks: Mapping[str, Tensor], patch: int, device: str) -> str:
-    """Why the network counts as ignoring its images, judged by its masks of shuffled images; '' if it does not.
-
-    Args:
-        network: In evaluation mode.
-        cases: The cases on which it was measured.
-        masks: Its predictions on their clean images, by name of the case.
-        patch: Edge of the window.
-        device: Device of the network.
-    """
-    plain, shuffled = [], []
-    for batch in _to_batches(cases[:MAX_PROBED]):
-        images = torch.stack([_shuffle(case) for case in batch]).to(device)
-        shuffled += list(predict(network, images, patch).argmax(dim=1).to(torch.uint8).cpu())
-        plain += [masks[case.name] for case in batch]
-    return find_ignored_images(plain, shuffled)
-
-
-def _shuffle(case: Case) -> Float[Tensor, "c *spatial"]:
-    """The case's image with its pixels shuffled, all channels alike; the order depends only on the case's name."""
-    generator = torch.Generator().manual_seed(derive_seed("probe", case.name))
-    image = to_tensor(case.image)
-    places = torch.randperm(case.label.size, generator=generator)
-    return image.flatten(start_dim=1)[:, places].reshape(image.shape)
-
-
-def _to_batches(cases: Sequence[Case]) -> Iterator[list[Case]]:
-    """Yields batches of cases of one shape that fit into memory; together all cases."""
-    groups: dict[tuple[int, ...], list[Case]] = {}
+def _to_batches(cases: Sequence[Case], spacing_mm: Sequence[float]) -> Iterator[list[Case]]:
+    """Yields batches of cases with grids of one shape and spacing that fit into memory; together all cases."""
+    groups: dict[tuple[object, ...], list[Case]] = {}
     for case in cases:
-        groups.setdefault(case.label.shape, []).append(case)
-    for shape, group in groups.items():
-        size = max(PIXELS_PER_BATCH // math.prod(shape), 1)
+        placement = original_of(case, spacing_mm).placement
+        key = (case.label.shape, placement.shape, placement.resampled_shape, placement.spacing_mm)
+        groups.setdefault(key, []).append(case)
+    for group in groups.values():
+        size = max(PIXELS_PER_BATCH // math.prod(group[0].label.shape), 1)
         yield from (group[start : start + size] for start in range(0, len(group), size))
-
-
-def _to_rows(
-    case: Case, condition: Condition, scoring: Scoring, *, masks: tuple[Tensor, Tensor], dice_scores: Sequence[float]
-) -> Iterator[CaseScore]:
-    """Yields the rows of one case under one condition: per measure one row per foreground class, then the mean.
-
-    Args:
-        case: The case.
-        condition: The condition under which it was predicted.
-        scoring: The measures.
-        masks: Prediction and reference.
-        dice_scores: Per foreground class.
-    """
-    empty = describe_emptiness(*masks, scoring.num_classes)
-    values: dict[Measure, Sequence[float]] = {DICE: dice_scores}
-    measures = scoring.measures(is_clean=condition.corruption == CLEAN)
-    if NSD in measures:
-        values[NSD], values[HD95] = compare_surfaces(
-            *masks, scoring.num_classes, spacing_mm=scoring.spacing_mm, tolerance_mm=scoring.nsd_tolerance_mm
-        )
-    for measure in measures:
-        of_classes = values[measure]
-        place = (case.name, case.domain, condition.corruption, condition.severity, measure.name)
-        for name, value, what in zip(scoring.class_names[1:], of_classes, empty, strict=True):
-            yield CaseScore(*place, value, name, what, condition.shift)
-        yield CaseScore(*place, statistics.fmean(of_classes), MEAN, shift=condition.shift)

@@ -152,10 +152,11 @@ def _configure_preprocessing(blueprint: Blueprint, preparation: Preparation | No
 
 
 def _configure_postprocessing(preparation: Preparation | None) -> list[dict[str, Any]]:
-    restore = [] if preparation is None else [{"_target_": f"scripts.{TRANSFORMS_MODULE}.RestoreMask"}]
+    classify: dict[str, Any] = {"_target_": "AsDiscreted", "keys": "pred", "argmax": True}
+    if preparation is not None:
+        classify = {"_target_": f"scripts.{TRANSFORMS_MODULE}.RestoreMask"}
     return [
-        {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
-        *restore,
+        classify,
         {
             "_target_": "SaveImaged",
             "keys": "pred",

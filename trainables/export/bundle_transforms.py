@@ -15,6 +15,7 @@ from monai.data.meta_tensor import MetaTensor
 
 from paretoseg.trainables.data.preprocessing import Preprocessing
 from paretoseg.trainables.data.raw_images import Preparation, prepare_file
+from paretoseg.trainables.evaluation.restoring import restore_mask
 
 
 class PrepareImage:
@@ -46,12 +47,12 @@ class PrepareImage:
 
 
 class RestoreMask:
-    """Resamples the mask under 'pred' to the file's grid, with its axes and affine."""
+    """Brings the logits under 'pred' to the file's grid, as in the search, and turns them into a mask there."""
 
     def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
         """The item with the mask, whose axes are (channel, *spatial of the file)."""
         pred, placement = item["pred"], item["placement"]
-        mask = placement.restore(pred.as_tensor()[0].to(torch.uint8).numpy())
+        mask = placement.turn_back(restore_mask(pred.as_tensor(), placement.placement).numpy())
         affine = torch.from_numpy(np.eye(4) if placement.affine is None else np.asarray(placement.affine, np.float64))
         meta = dict(pred.meta) | {"spatial_shape": mask.shape, "affine": affine, "original_affine": affine}
-        return item | {"pred": MetaTensor(torch.from_numpy(mask)[None], affine=affine, meta=meta)}
+        return item | {"pred": MetaTensor(torch.from_numpy(mask)[None], meta=meta)}

@@ -10,29 +10,30 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from paretoseg.trainables.data.datasets import Case
 from paretoseg.trainables.data.image_files import suffix_of
+from paretoseg.trainables.data.placement import Placement, place
 from paretoseg.trainables.data.raw_images import Preparation, prepare_file
-from paretoseg.trainables.evaluation.measuring import predict, to_tensor
+from paretoseg.trainables.evaluation.degrading import original_of, to_tensor
+from paretoseg.trainables.evaluation.measuring import predict
 from paretoseg.trainables.evaluation.metrics import dice
+from paretoseg.trainables.evaluation.restoring import restore_mask, restore_probabilities
 
-TIE = 1e-3
-"""Logits that differ by less are equal up to rounding, so either class is correct."""
+TIE = 2.5e-4
+"""Probabilities that differ by less are equal up to rounding, so either class is correct."""
 
 SCORE_TOLERANCE = 0.02
 """Largest difference of a case's Dice from the recorded one: other hardware may flip some pixels at a border."""
 
 TIMEOUT_SECONDS = 900
-
-_CERTAIN = 1e6
-"""Logit of the background where the image was cropped, so that no other class is a tie there."""
 
 
 class ProofError(Exception):
@@ -44,13 +45,21 @@ class Reference:
     """The prediction of the search's evaluation for a case."""
 
     case: Case
-    logits: np.ndarray
-    """Shape (classes, ...spatial)."""
+    logits: Tensor
+    """On the prepared grid, shape (classes, ...spatial)."""
 
-    @property
+    placement: Placement
+    """Where the prepared image lies on the grid on which masks are compared."""
+
+    @cached_property
     def mask(self) -> np.ndarray:
-        """Class of every pixel, shape (...spatial)."""
-        return np.asarray(self.logits.argmax(axis=0))
+        """Class of every pixel on that grid, shape (...spatial)."""
+        return restore_mask(self.logits, self.placement).numpy()
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """Of every class on that grid, shape (classes, ...spatial)."""
+        return restore_probabilities(self.logits, self.placement).numpy()
 
     def check(self, mask: np.ndarray, where: str) -> str:
         """Compares a mask with the evaluation's; returns the result in words.
@@ -62,8 +71,8 @@ class Reference:
             raise ProofError(f"{where} gives a mask of shape {mask.shape}, the evaluation one of {self.mask.shape}")
         differs = mask != self.mask
         if differs.any() and mask.max() < len(self.logits):
-            chosen = np.take_along_axis(self.logits, mask[None].astype(np.int64), axis=0)[0]
-            is_tie = self.logits.max(axis=0) - chosen < TIE
+            chosen = np.take_along_axis(self.probabilities, mask[None].astype(np.int64), axis=0)[0]
+            is_tie = self.probabilities.max(axis=0) - chosen < TIE
             wrong = int((differs & ~is_tie).sum())
         else:
             wrong = int(differs.sum())
@@ -76,10 +85,24 @@ class Reference:
         return f"{where}: equal to the evaluation in all {mask.size} pixels of case '{self.case.name}'{ties}"
 
 
-def make_reference(network: nn.Module, cases: Sequence[Case], window: int) -> Reference:
-    """The evaluation's prediction for the first case whose mask is asymmetric, else for the first case."""
+def make_reference(network: nn.Module, cases: Sequence[Case], window: int, spacing_mm: Sequence[float]) -> Reference:
+    """The evaluation's prediction for the first case whose mask is asymmetric, else for the first case.
+
+    Args:
+        network: The trained network.
+        cases: At least one.
+        window: Edge of the sliding window.
+        spacing_mm: Of cases that are not from files.
+    """
     network.eval()
-    references = (Reference(case, predict(network, to_tensor(case.image)[None], window)[0].numpy()) for case in cases)
+    references = (
+        Reference(
+            case,
+            predict(network, to_tensor(case.image)[None], window)[0],
+            original_of(case, spacing_mm).placement,
+        )
+        for case in cases
+    )
     first = next(references)
     return (
         first
@@ -95,9 +118,23 @@ def is_asymmetric(mask: np.ndarray) -> bool:
     return not any(np.array_equal(mask, other) for other in (*mirrored, *swapped))
 
 
-def check_score(reference: Reference, recorded: float, num_classes: int) -> None:
-    """Raises ProofError if the network does not reach the Dice that the study recorded for the case."""
-    mask, label = (torch.from_numpy(array.astype(np.int64))[None] for array in (reference.mask, reference.case.label))
+def check_score(reference: Reference, recorded: float, num_classes: int, *, is_native: bool) -> None:
+    """Checks that the network reaches the Dice that the study recorded for the case.
+
+    Args:
+        reference: The prediction for the case.
+        recorded: What the study recorded.
+        num_classes: Background included.
+        is_native: Whether the study scores on the grid of the file, or on the prepared one.
+
+    Raises:
+        ProofError: if it does not.
+    """
+    case = reference.case
+    pair = (reference.logits.argmax(dim=0).numpy(), case.label)
+    if is_native:
+        pair = (reference.mask, case.original.label if case.original else case.label)
+    mask, label = (torch.from_numpy(array.astype(np.int64))[None] for array in pair)
     reached = float(dice(mask, label, num_classes).mean())
     if abs(reached - recorded) > SCORE_TOLERANCE:
         raise ProofError(
@@ -140,7 +177,7 @@ def prove_bundle_on_file(
 
     Args:
         bundle: The export.
-        reference: The evaluation's prediction for the case, on the prepared grid.
+        reference: The evaluation's prediction for the case, on the file's grid.
         workplace: An empty folder.
         file: The raw image of the case.
         preparation: The dataset's preprocessing.
@@ -157,12 +194,9 @@ def prove_bundle_on_file(
     expected = reference.case.image
     if image.shape != expected.shape or not np.allclose(image, expected, rtol=0.0, atol=1e-5):
         raise ProofError(f"'{file}' is not prepared as in the search; the file may have changed")
-    logits = np.stack(
-        [placement.restore(item, 0.0 if number else _CERTAIN) for number, item in enumerate(reference.logits)]
-    )
     affine = np.eye(4) if placement.affine is None else placement.affine
     mask, where = _run_bundle(bundle, workplace, f"case{suffix}", affine)
-    return replace(reference, logits=logits).check(mask, where) + f", from its raw file '{file.name}'"
+    return reference.check(placement.turn(mask), where) + f", from its raw file '{file.name}'"
 
 
 def prove_onnx(folder: Path, reference: Reference, workplace: Path) -> str:
@@ -177,7 +211,9 @@ def prove_onnx(folder: Path, reference: Reference, workplace: Path) -> str:
     image, mask = workplace / "case.npy", workplace / "mask.npy"
     np.save(image, reference.case.image)
     _run(["segment.py", str(image), str(mask)], folder, "ONNX Runtime")
-    return reference.check(np.load(mask), "ONNX Runtime")
+    edges = reference.placement.spacing_mm
+    prepared = replace(reference, placement=place(reference.case.label.shape, edges, edges))
+    return prepared.check(np.load(mask), "ONNX Runtime")
 
 
 def _write_nifti(case: Case, path: Path, spacing_mm: Sequence[float]) -> np.ndarray:

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from paretoseg.spaces.network_size import NetworkSize
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import DataConfig, load_once
 from paretoseg.trainables.data.files_config import FilesConfig
@@ -23,6 +22,7 @@ from paretoseg.trainables.export.proof import (
     prove_onnx,
 )
 from paretoseg.trainables.export.trained_model import TrainedModel
+from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.networks.capacity import draw_blueprint
 from paretoseg.trainables.networks.checkpoint import load_network
 
@@ -33,22 +33,20 @@ def export_model(
     folder: Path,
     record: ModelRecord,
     *,
-    data: DataConfig,
+    task: ImageTask,
     candidate: Candidate,
     checkpoint: Path,
     form: str,
-    size: NetworkSize,
 ) -> str:
     """Writes a trained network into an existing, empty folder and proves that it predicts as in the search.
 
     Args:
         folder: Where to write.
         record: Name, summary, model card and scores of the model.
-        data: The data on which it was trained; a test case is used for the proof.
+        task: What it was trained on and how it is scored; a test case is used for the proof.
         candidate: Its architecture and recipe.
         checkpoint: The folder into which its trainable saved.
         form: 'bundle' or 'onnx'.
-        size: The size to which the width was matched.
 
     Returns:
         What was proved, in words.
@@ -59,18 +57,18 @@ def export_model(
     """
     if form == "onnx":
         check_onnx()
-    dataset = load_once(data)
-    blueprint = draw_blueprint(candidate, dataset, size)
+    data, dataset = task.data, load_once(task.data)
+    blueprint = draw_blueprint(candidate, dataset, task.network_size)
     try:
         network = load_network(blueprint, checkpoint)
     except ValueError as error:
         raise ValueError(f"{error}, or pick another trial") from None
     preparation = Preparation(data.preprocessing, dataset.spacing_mm) if isinstance(data, FilesConfig) else None
     model = TrainedModel(blueprint, network.state_dict(), record, dataset.class_names, preparation)
-    reference = make_reference(network, dataset.test, blueprint.window)
+    reference = make_reference(network, dataset.test, blueprint.window, dataset.spacing_mm)
     recorded = record.scores.get(reference.case.name)
     if recorded is not None:
-        check_score(reference, recorded, dataset.num_classes)
+        check_score(reference, recorded, dataset.num_classes, is_native=task.battery().rules.is_native)
     _WRITERS[form](folder, model)
     return _prove(folder, reference, form, data=data, preparation=preparation)
 

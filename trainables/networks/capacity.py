@@ -46,6 +46,19 @@ def draw_blueprint(candidate: Candidate, dataset: Dataset, size: NetworkSize) ->
     return Blueprint(match_width(candidate.architecture, size, patch=patch, **shape), **shape, window=patch)
 
 
+def count_flops_per_voxel(candidate: Candidate, dataset: Dataset, size: NetworkSize) -> float:
+    """Operations of one forward pass of a training patch, divided by its voxels, as `count_flops` counts them.
+
+    Args:
+        candidate: Architecture and patch.
+        dataset: Its dimensions, channels and classes shape the network.
+        size: As for `draw_blueprint`.
+    """
+    blueprint = draw_blueprint(candidate, dataset, size)
+    window = (blueprint.in_channels, *[blueprint.window] * blueprint.spatial_dims)
+    return _count(blueprint.architecture, "flops", window, blueprint.num_classes) / math.prod(window[1:])
+
+
 @lru_cache(maxsize=256)
 def match_width(
     architecture: Architecture,

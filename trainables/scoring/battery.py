@@ -25,6 +25,20 @@ _Case = TypeVar("_Case", bound=_Named)
 
 
 @dataclass(frozen=True)
+class MeasuringRules:
+    """How cases are corrupted, and where masks are scored; the defaults are those of new studies."""
+
+    is_native: bool = True
+    """Whether masks are scored on the grid of the raw file, or on the prepared one."""
+
+    corrupts_before_scaling: bool = True
+    """Whether images are corrupted before they are scaled to [0, 1] and cropped."""
+
+    corruption_version: int = 2
+    """See `task.corruption_version`."""
+
+
+@dataclass(frozen=True)
 class Battery:
     """All conditions of a measurement, with the seed of their random draws."""
 
@@ -36,6 +50,9 @@ class Battery:
 
     has_gate: bool = True
     """Whether a network that is measured on clean images is also checked for degeneracy."""
+
+    rules: MeasuringRules = MeasuringRules()
+    """How cases are corrupted, and where masks are scored."""
 
     num_cases: int = 0
     """How many cases are corrupted, and how many of every shift set are measured; 0 for all. Clean images of cases like
@@ -61,11 +78,12 @@ class Battery:
         strengths: SeverityTable | None = None,
         shifts: Sequence[str] = (),
         num_cases: int = 0,
+        rules: MeasuringRules = MeasuringRules(),
     ) -> Battery:
         """Clean, then every corruption at every severity, then the clean images of every shift set."""
         pairs = [Condition(*pair) for pair in itertools.product(corruptions, severities)]
         conditions = (CLEAN_CONDITION, *pairs, *to_conditions(shifts))
-        return cls(conditions, seed, strengths or default_strengths(), num_cases=num_cases)
+        return cls(conditions, seed, strengths or default_strengths(), num_cases=num_cases, rules=rules)
 
 
 def draw_subset(cases: Sequence[_Case], number: int, seed: int) -> list[_Case]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Collection, Mapping
 
@@ -40,12 +39,12 @@ def predict_share(measured: Mapping[tuple[int, ...], int], patch: int, trained_p
     return pixels / (PASSES_OF_TRAINING * trained_pixels)
 
 
-def describe_predicted_shares(shares: Collection[float], iterations_per_step: int) -> list[str]:
+def describe_predicted_shares(shares: Collection[float], enough_iterations: int) -> list[str]:
     """One line with the ways out if measuring takes longer than training for some patch; else empty.
 
     Args:
         shares: Results of `predict_share` for every patch that a trial may have.
-        iterations_per_step: Optimiser iterations per step.
+        enough_iterations: Iterations per step with which training takes as long as measuring.
     """
     most = max(shares)
     if most <= 1:
@@ -54,6 +53,6 @@ def describe_predicted_shares(shares: Collection[float], iterations_per_step: in
     times, which = (worst, "") if least == worst else (f"{least} to {worst}", ", depending on the patch")
     return [
         f"measuring robustness will take about {times} times as long as the training that it judges{which}; train for "
-        f"longer (task.iterations_per_step={math.ceil(iterations_per_step * most)} is enough) or lower "
+        f"longer (task.iterations_per_step={enough_iterations} is enough) or lower "
         "task.num_battery_cases"
     ]

@@ -15,9 +15,17 @@ import numpy as np
 from jaxtyping import Float
 
 from paretoseg.spaces.objective import Measurement, Objective
-from paretoseg.trainables.scoring.averages import Average
+from paretoseg.trainables.scoring.averages import SEVERITY_DECAY, Average
 from paretoseg.trainables.scoring.measures import DICE, Measure
-from paretoseg.trainables.scoring.robustness_kinds import ROBUSTNESS, ROBUSTNESS_KINDS, ErrorTable, Robustness, Times
+from paretoseg.trainables.scoring.robustness_kinds import (
+    ROBUSTNESS,
+    ROBUSTNESS_KINDS,
+    ErrorTable,
+    Robustness,
+    RobustnessKind,
+    Terms,
+    Times,
+)
 from paretoseg.trainables.scoring.score_table import ScoreTable, tabulate
 from paretoseg.trainables.trainable import CLEAN, CLEAN_CONDITION, MEAN, CaseScore, Condition
 
@@ -61,6 +69,22 @@ class RobustnessRule:
     held_out: tuple[str, ...] | None = None
     """Corruptions that no augmentation open to the study was measured to help against; None if that is not known."""
 
+    decay: float = SEVERITY_DECAY
+    """Weight of a severity relative to the one below it; only studies of the weights use another."""
+
+    failure_below: float = 0.5
+    """Score under which a mask is a failure, only for `failure_rate`."""
+
+    @property
+    def terms(self) -> Terms:
+        """What the number depends on besides the scores."""
+        return Terms(self.average, self.decay, self.failure_below, self.reference)
+
+    @property
+    def how(self) -> RobustnessKind:
+        """The function that computes the number, and its meaning."""
+        return ROBUSTNESS_KINDS[self.kind]
+
     def counts(self, condition: Condition) -> bool:
         """True if the scores under this condition count towards robustness."""
         if condition.shift:
@@ -76,7 +100,7 @@ class RobustnessRule:
         """The objective in terms of a measure between 0, the worst, and 1, the best."""
         out = f" other than {', '.join(self.excluded)}" if self.excluded and self.over != RobustnessOver.shifts else ""
         errors = {condition: error for condition, error in self.reference.items() if self.counts(condition)}
-        return ROBUSTNESS_KINDS[self.kind].define(measure, errors, _COUNTED[self.over] + out)
+        return self.how.define(measure, replace(self.terms, errors=errors), _COUNTED[self.over] + out)
 
     def measure(self, rows: Iterable[CaseScore], metric: str) -> float:
         """Robustness in terms of a metric.
@@ -96,7 +120,7 @@ class RobustnessRule:
             scores: Of one network, with at least one condition that counts.
             times: How often every case counts.
         """
-        return ROBUSTNESS_KINDS[self.kind].measure(scores.select(self.counts), times, self.reference)
+        return self.how.measure(scores.select(self.counts), times, self.terms)
 
 
 def define_objectives(measure: Measure, rule: RobustnessRule | None = None) -> tuple[Objective, Objective]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,14 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from paretoseg.trainables.data.datasets import Case, load_once
-from paretoseg.trainables.evaluation.measuring import degrade, predict
+from paretoseg.trainables.evaluation.degrading import CaseBatch, Seen
+from paretoseg.trainables.evaluation.measuring import predict_each
 from paretoseg.trainables.evaluation.metrics import dice
+from paretoseg.trainables.evaluation.restoring import restore_mask
 from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.networks.capacity import draw_blueprint
 from paretoseg.trainables.networks.checkpoint import load_network
+from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.trainable import Assignment, Condition, Split
 
 MAX_EDGE = 256
@@ -102,25 +105,44 @@ def render_predictions(
     blueprint = draw_blueprint(assignment.candidate, load_once(task.data), task.network_size)
     network = load_network(blueprint, checkpoint).to(assignment.device)
     answers = {}
+    spacing_mm, num_classes = load_once(task.data).spacing_mm, load_once(task.data).num_classes
     for case in cases:
         # All conditions of a case in one batch: this needs far fewer calls, and one case fits into memory.
-        seen = [degrade([case], condition, task.battery()) for condition in conditions]
-        images, labels = (torch.cat(parts) for parts in zip(*seen, strict=True))
-        masks = predict(network, images.to(assignment.device), blueprint.window).argmax(dim=1).cpu()
-        scores = dice(masks, labels, load_once(task.data).num_classes).mean(dim=1).tolist()
-        for condition, mask, score in zip(conditions, masks, scores, strict=True):
-            answers[case.name, condition] = PredictionPicture(_to_picture(mask.numpy().astype(np.uint8), case), score)
+        scored, shown = (CaseBatch([case], battery, spacing_mm, "cpu") for battery in _batteries(task))
+        where = _choose_slice(shown.labels[0].numpy())
+        seen = [scored.degrade(condition)[0] for condition in conditions]
+        all_logits = predict_each(network, [item.image.to(assignment.device) for item in seen], blueprint.window)
+        for condition, item, logits in zip(conditions, seen, all_logits, strict=True):
+            mask = restore_mask(logits.cpu(), item.placement)
+            score = float(dice(mask[None], item.label[None], num_classes).mean())
+            picture = restore_mask(logits.cpu(), shown.degrade(condition)[0].placement)
+            answers[case.name, condition] = PredictionPicture(_to_picture(picture.numpy(), where), score)
     return answers
 
 
+def _batteries(task: ImageTask) -> tuple[Battery, Battery]:
+    """The battery as it is measured, and the same on the prepared grid, on which pictures are drawn."""
+    battery = task.battery()
+    return battery, replace(battery, rules=replace(battery.rules, is_native=False))
+
+
 def _scene(case: Case, condition: Condition, task: ImageTask) -> CasePicture:
-    images, labels = degrade([case], condition, task.battery())
-    image, label = images[0], labels[0].numpy()
+    batch = CaseBatch([case], _batteries(task)[1], load_once(task.data).spacing_mm, "cpu")
+    [seen] = batch.degrade(condition)
+    where = _choose_slice(batch.labels[0].numpy())
+    image, label = _add_margins(seen), seen.label.numpy()
     shown = image if image.shape[0] == 3 else image[:1]
-    channels = [_to_picture(_to_bytes(channel), case) for channel in shown]
+    channels = [_to_picture(_to_bytes(channel), where) for channel in shown]
     picture = channels[0] if len(channels) == 1 else np.stack(channels, axis=-1)
-    place = f"slice {_choose_slice(case) + 1} of {len(case.label)}" if case.label.ndim == 3 else ""
-    return CasePicture(picture, _to_picture(label, case), place)
+    place = f"slice {where + 1} of {len(label)}" if label.ndim == 3 else ""
+    return CasePicture(picture, _to_picture(label, where), place)
+
+
+def _add_margins(seen: Seen) -> Tensor:
+    """The image before it was cropped, black where it was cut off, so that all pictures of a case are alike."""
+    whole = seen.image.new_zeros(len(seen.image), *seen.label.shape)
+    whole[(slice(None), *seen.placement.slices)] = seen.image
+    return whole
 
 
 def _to_bytes(channel: Tensor) -> UInt8[np.ndarray, "..."]:
@@ -128,15 +150,17 @@ def _to_bytes(channel: Tensor) -> UInt8[np.ndarray, "..."]:
     return array
 
 
-def _to_picture(array: UInt8[np.ndarray, "..."], case: Case) -> UInt8[np.ndarray, "h w"]:
-    """Two axes, each at most `MAX_EDGE` long; image, reference and prediction are cut and subsampled alike."""
+def _to_picture(array: UInt8[np.ndarray, "..."], place: int) -> UInt8[np.ndarray, "h w"]:
+    """Two axes, each at most `MAX_EDGE` long, of a volume the slice at `place`; all pictures are subsampled alike."""
     if array.ndim == 3:
-        array = array[_choose_slice(case)]
+        array = array[place]
     stride = math.ceil(max(array.shape) / MAX_EDGE)
     return np.ascontiguousarray(array[::stride, ::stride])
 
 
-def _choose_slice(case: Case) -> int:
-    """Index of the slice with most of the reference, or of the middle one if the reference is empty."""
-    sizes = (case.label > 0).sum(axis=(1, 2))
+def _choose_slice(label: UInt8[np.ndarray, "..."]) -> int:
+    """Index of the slice with most of the reference, or of the middle one if the reference is empty; 0 in 2D."""
+    if label.ndim == 2:
+        return 0
+    sizes = (label > 0).sum(axis=(1, 2))
     return int(sizes.argmax()) if sizes.any() else len(sizes) // 2

@@ -101,7 +101,8 @@ class ReferenceNetwork:
         Raises:
             ValueError: if a corruption breaks an image or its label; the message names it.
         """
-        return self._measure(dataclasses.replace(self._battery, conditions=tuple(conditions), has_gate=False)).rows
+        battery = dataclasses.replace(self._battery, conditions=tuple(conditions), has_gate=False, num_cases=0)
+        return self._measure(battery).rows
 
     def _lose(self, corruption: str, strengths: Strengths, severities: Sequence[int]) -> list[float]:
         conditions = tuple(Condition(corruption, severity) for severity in severities)

@@ -17,7 +17,7 @@ from paretoseg.spaces.network_size import NetworkSize
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.trainables.data.datasets import Case, Dataset
 from paretoseg.trainables.scoring.averages import Average
-from paretoseg.trainables.scoring.battery import Battery, choose_quick, draw_subset, to_conditions
+from paretoseg.trainables.scoring.battery import Battery, MeasuringRules, choose_quick, draw_subset, to_conditions
 from paretoseg.trainables.scoring.counted_corruptions import TrainedCorruptions, find_uncounted
 from paretoseg.trainables.scoring.measures import ObjectiveMetric, Scoring, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule
@@ -88,13 +88,16 @@ class SegmentationSettings:
     """Steps of a trial; after each one, a pruner may stop it."""
 
     iterations_per_step: int = 50
-    """Optimiser iterations of one step, for batches of `pixels_per_batch`."""
+    """Optimiser iterations of one step, with batches of `pixels_per_batch`; see `budget.py`."""
 
     pixels_per_batch: int = 16384
     """Pixels (voxels) of a batch, whatever the patch: candidates with small patches get more of them."""
 
     budget_by: BudgetBy = field(default=BudgetBy.voxels, metadata={BEFORE: BudgetBy.iterations})
-    """What all trials train for: as many voxels, iterations (of at least two patches), or operations (flops)."""
+    """What all trials train for: as many voxels, iterations (of at least two patches), or operations (flops).
+
+    The budget is num_steps x iterations_per_step x pixels_per_batch voxels, or their operations in the default network.
+    """
 
     precision: Precision = Precision.auto
     """What training computes in: float32, bfloat16, or bfloat16 where the device gains by it (auto)."""
@@ -123,7 +126,7 @@ class SegmentationSettings:
     """Whether images are corrupted first and then scaled to [0, 1], as a network in use gets them."""
 
     corruption_version: int = field(default=2, metadata={BEFORE: 1})
-    """2: one random draw for all severities, geometry in millimetres; 1: a draw for each severity, in voxels."""
+    """2: one random draw for all severities, geometry in millimetres, in training too; 1: one for each, in voxels."""
 
     average: Average = field(default=Average.families, metadata={BEFORE: Average.corruptions})
     """What weighs the same in robustness: every family of corruptions, or every corruption."""
@@ -133,6 +136,9 @@ class SegmentationSettings:
 
     robustness: Robustness = Robustness.weighted_mean
     """How scores on changed images become the objective robustness."""
+
+    failure_below: float = field(default=0.5, metadata={BEFORE: 0.5})
+    """Score (Dice, or NSD with `metric=nsd`) under which a mask is a failure, for `robustness=failure_rate`."""
 
     robustness_over: RobustnessOver = RobustnessOver.all
     """What counts towards robustness: corruptions, shifts (the shift sets of the data), or all."""
@@ -194,6 +200,8 @@ class SegmentationSettings:
         for name in ("memory_gb", "num_battery_cases", "nsd_tolerance_mm", "match_parameters", "match_flops"):
             if not 0 <= getattr(self, name) < math.inf:
                 findings.append(f"task.{name} must be at least 0 and finite, got {getattr(self, name)}")
+        if not 0 < self.failure_below <= 1:
+            findings.append(f"task.failure_below must be above 0 and at most 1, got {self.failure_below}")
         if self.corruption_version not in CORRUPTION_VERSIONS:
             known = ", ".join(map(str, CORRUPTION_VERSIONS))
             findings.append(f"task.corruption_version must be one of {known}, got {self.corruption_version}")
@@ -226,6 +234,16 @@ class SegmentationSettings:
         own = {name: check_strengths(name, values) for name, values in self.strengths.items()}
         return {**default_strengths(), **own}
 
+    @property
+    def scores_native(self) -> bool:
+        """Whether masks are scored on the grid of the raw file."""
+        return self.grid is Grid.native
+
+    @property
+    def measuring_rules(self) -> MeasuringRules:
+        """How cases are corrupted, and where masks are scored."""
+        return MeasuringRules(self.scores_native, self.corrupt_before_scaling, self.corruption_version)
+
     def find_uncounted(self, exposure: Collection[str]) -> dict[str, str]:
         """The corruptions that are measured but do not count towards robustness, each with the reason.
 
@@ -246,6 +264,7 @@ class SegmentationSettings:
             excluded=tuple(self.find_uncounted(exposure)),
             reference=self.reference_errors.table,
             average=self.average,
+            failure_below=self.failure_below,
             held_out=self._find_held_out(exposure),
         )
 
@@ -276,6 +295,7 @@ class SegmentationSettings:
             strengths=self.severity_table,
             shifts=shifts,
             num_cases=self.num_battery_cases if split is Split.VALIDATION else 0,
+            rules=self.measuring_rules,
         )
 
     def quick_battery(self, rule: RobustnessRule, shifts: Sequence[str] = ()) -> Battery:
@@ -286,7 +306,7 @@ class SegmentationSettings:
         counted = [name for name in self.corruptions if rule.counts_corruption(name)]
         sets = () if rule.over is RobustnessOver.corruptions else shifts
         conditions = (CLEAN_CONDITION, *choose_quick(counted, self.severities, self.battery_seed), *to_conditions(sets))
-        return Battery(conditions, self.battery_seed, self.severity_table, has_gate=False)
+        return Battery(conditions, self.battery_seed, self.severity_table, has_gate=False, rules=self.measuring_rules)
 
     def choose_quick(self, cases: Sequence[Case]) -> list[Case]:
         """The cases that are measured after every step: the same for all trials of a study."""
@@ -298,16 +318,25 @@ class SegmentationSettings:
             dataset.class_names, dataset.spacing_mm, self.metric, self.surface_metrics, self.nsd_tolerance_mm
         )
 
+    def augmentation_spacing(self, dataset: Dataset) -> tuple[float, ...]:
+        """The edge lengths of a voxel that augmentation uses: all 1 in older studies, which count in voxels."""
+        return dataset.spacing_mm if self.corruption_version > 1 else (1.0,) * dataset.spatial_dims
+
+    @property
+    def num_voxels(self) -> int:
+        """The budget of a training: voxels of all its batches, repetitions included."""
+        return self.num_steps * self.iterations_per_step * self.pixels_per_batch
+
     def batch_size(self, recipe: Recipe, spatial_dims: int) -> int:
         """Patches of a batch: as many as make up `pixels_per_batch`, but at least two, times the recipe's factor."""
-        return max(1, round(self.nominal_batch_size(recipe.patch, spatial_dims) * recipe.batch_factor))
+        return max(1, round(self._nominal_batch_size(recipe.patch, spatial_dims) * recipe.batch_factor))
 
     def iterations(self, recipe: Recipe, spatial_dims: int) -> int:
-        """Optimiser iterations of a step: fewer with larger batches, so that every step sees as many pixels."""
-        share = self.nominal_batch_size(recipe.patch, spatial_dims) / self.batch_size(recipe, spatial_dims)
+        """Iterations of a step with `budget_by=iterations`: fewer with a larger factor, but not with a larger patch."""
+        share = self._nominal_batch_size(recipe.patch, spatial_dims) / self.batch_size(recipe, spatial_dims)
         return max(1, round(self.iterations_per_step * share))
 
-    def nominal_batch_size(self, patch: int, spatial_dims: int) -> int:
+    def _nominal_batch_size(self, patch: int, spatial_dims: int) -> int:
         """Patches that make up `pixels_per_batch`, but at least two."""
         pixels_per_patch: int = patch**spatial_dims
         return max(2, round(self.pixels_per_batch / pixels_per_patch))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING
 from paretoseg.spaces.network_size import NetworkSize
 from paretoseg.spaces.objective import Objective
 from paretoseg.spaces.recipe import Recipe
-from paretoseg.spaces.search_space import SearchSpace
+from paretoseg.spaces.search_space import Candidate, SearchSpace
 from paretoseg.trainables.data.datasets import (
     DataConfig,
     Dataset,
+    describe_grid_cost,
     describe_shift_sets,
     describe_small_cases,
     load_once,
@@ -28,7 +30,8 @@ from paretoseg.trainables.scoring.counted_corruptions import (
 from paretoseg.trainables.scoring.measures import MEASURES, ObjectiveMetric, Scoring
 from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule, define_objectives
 from paretoseg.trainables.scoring.reference_errors import check_errors
-from paretoseg.trainables.segmentation.settings import SegmentationSettings
+from paretoseg.trainables.segmentation.budget import describe_budgets, plan_candidate, plan_recipe
+from paretoseg.trainables.segmentation.settings import BudgetBy, SegmentationSettings
 from paretoseg.trainables.severities.levels import describe_leaks
 from paretoseg.trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Assignment, Split, SplitRow
 from paretoseg.trainables.transfer.kinds import find_opened
@@ -39,10 +42,11 @@ if TYPE_CHECKING:
 
 COST_NAMES = (
     *("parameters", "flops", "latency_ms", "memory_gb", TAKEN_MEMORY, ESTIMATED_MEMORY),
-    *("train_seconds", "battery_seconds"),
+    *("train_voxels", "train_flops", "budget_used", "train_seconds", "battery_seconds"),
 )
 """Number of weights; operations of one window; time and peak of memory for one image; peak of training and its
-estimate; time of training, and of the complete measurement on validation cases.
+estimate; voxels and operations of training, and its share of the budget; time of training, and of the complete
+measurement on validation cases.
 """
 
 
@@ -63,7 +67,7 @@ class SegmentationTask:
         return define_objectives(MEASURES[self.metric], self.rule)
 
     def cost_names(self) -> tuple[str, ...]:
-        """Size, operations, latency, memory, and time of training and of measuring."""
+        """Size, operations, latency, memory, length and time of training, and time of measuring."""
         return COST_NAMES
 
     @property
@@ -92,11 +96,13 @@ class SegmentationTask:
     def training_settings(self) -> list[int | str]:
         """The settings that decide the weights of a trained network, besides data, candidate, size and seed."""
         settings = self.settings
-        return [settings.num_steps, settings.iterations_per_step, settings.pixels_per_batch, settings.precision.value]
+        length = [settings.num_steps, settings.iterations_per_step, settings.pixels_per_batch, settings.precision.value]
+        # Earlier calibrations do not name the kind of their budget.
+        return length if settings.budget_by is BudgetBy.iterations else [*length, settings.budget_by.value]
 
-    def count_iterations(self, recipe: Recipe, spatial_dims: int) -> int:
+    def count_iterations(self, candidate: Candidate, dataset: Dataset) -> int:
         """Optimiser iterations of a whole training."""
-        return self.settings.num_steps * self.settings.iterations(recipe, spatial_dims)
+        return plan_candidate(self.settings, candidate, dataset).num_iterations
 
     def without_measuring(self) -> SegmentationTask:
         """The same training, with one corruption of one case after every step."""
@@ -126,21 +132,33 @@ class SegmentationTask:
     def notes(self, space: SearchSpace) -> list[str]:
         """Notes for the user before the search starts, one line each.
 
-        They describe the shift sets, images smaller than the largest patch, corruptions that do not count, those that
-        are held out, and whether measuring takes longer than training.
+        They describe the shift sets, images smaller than the largest patch, patches whose trainings are not as long as
+        others, corruptions that do not count or are held out, and whether measuring takes longer than training.
         """
         dataset = load_once(self.data)
         patches = sorted({int(space.domains["patch"].from_unit(unit / 16)) for unit in range(17)})
+        factors = [float(space.domains["batch_factor"].from_unit(unit)) for unit in (0.0, 1.0)]
         small = describe_small_cases(dataset, patches[-1])
+        budgets = describe_budgets(self.settings, patches, factors, dataset.spatial_dims)
         uncounted = describe_uncounted(self.settings.corruptions, self.exposure, self.settings.trained_corruptions)
         leaking = describe_leaks(self.settings.corruptions)
         simulated = describe_simulated_sets(
             dataset.simulated_families, self.exposure, self.settings.robustness_over, sets=tuple(dataset.shift)
         )
-        costly = describe_predicted_shares(self._predict_shares(dataset, patches), self.settings.iterations_per_step)
-        opened = find_opened(self.exposure)
-        transfer = self.settings.judge_transfer(self.exposure).describe(opened)
-        return [*describe_shift_sets(dataset), *small, *uncounted, *transfer, *leaking, *simulated, *costly]
+        costly = self._describe_shares(dataset, patches)
+        grid = describe_grid_cost(dataset) if self.settings.scores_native else []
+        transfer = self.settings.judge_transfer(self.exposure).describe(find_opened(self.exposure))
+        return [
+            *describe_shift_sets(dataset),
+            *grid,
+            *small,
+            *budgets,
+            *uncounted,
+            *transfer,
+            *leaking,
+            *simulated,
+            *costly,
+        ]
 
     def warm_up(self) -> None:
         """Imports torch, MONAI and the training loop, in a process that only runs trials."""
@@ -156,12 +174,21 @@ class SegmentationTask:
 
         return SegmentationTrainable(self.settings, self.data, self.rule, assignment)
 
-    def _predict_shares(self, dataset: Dataset, patches: Sequence[int]) -> list[float]:
-        """For every patch, roughly the time of a complete measurement divided by that of training."""
-        measured = count_measured(dataset, self.battery(tuple(dataset.shift)))
-        iterations, dims = self.settings.num_steps * self.settings.iterations_per_step, dataset.spatial_dims
-        trained = [iterations * self.settings.nominal_batch_size(patch, dims) * patch**dims for patch in patches]
-        return [predict_share(measured, patch, pixels) for patch, pixels in zip(patches, trained, strict=True)]
+    def _describe_shares(self, dataset: Dataset, patches: Sequence[int]) -> list[str]:
+        """One line if measuring takes longer than training for some patch; else empty.
+
+        With a budget in operations, for a network like the default one; otherwise for all of them.
+        """
+        measured, dims = count_measured(dataset, self.battery(tuple(dataset.shift))), dataset.spatial_dims
+        plans = {patch: plan_recipe(self.settings, Recipe(patch=patch), dims) for patch in patches}
+        trained = {patch: plan.count_patches(plan.num_steps) * patch**dims for patch, plan in plans.items()}
+        shares = {patch: predict_share(measured, patch, voxels) for patch, voxels in trained.items()}
+        # A training that is longer than its budget already does not grow with it at first.
+        is_fixed = self.settings.budget_by is not BudgetBy.iterations
+        wanted = [shares[patch] * (max(1.0, plans[patch].budget_used) if is_fixed else 1.0) for patch in patches]
+        return describe_predicted_shares(
+            list(shares.values()), math.ceil(self.settings.iterations_per_step * max(wanted))
+        )
 
     def _counting_findings(self) -> list[str]:
         """What is wrong with the battery, and with the part of it that counts."""

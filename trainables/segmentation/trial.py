@@ -31,14 +31,18 @@ from paretoseg.spaces.atomic_file import open_atomically
 from paretoseg.spaces.objective import Measurement
 from paretoseg.trainables.data.datasets import Case, DataConfig, load_once
 from paretoseg.trainables.evaluation.costs import measure_costs, name_device
-from paretoseg.trainables.evaluation.measuring import NetworkScores, measure, to_tensor
+from paretoseg.trainables.evaluation.degrading import original_of, to_tensor
+from paretoseg.trainables.evaluation.measuring import NetworkScores, measure
+from paretoseg.trainables.evaluation.restoring import count_restoring_bytes
 from paretoseg.trainables.networks.capacity import draw_blueprint
 from paretoseg.trainables.networks.checkpoint import WEIGHTS_FILE
 from paretoseg.trainables.networks.encoder_decoder import initialise_weights
 from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.measures import MEASURES, Scoring, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import RobustnessRule, add_objective_names, summarise
+from paretoseg.trainables.scoring.profile import measure_profile
 from paretoseg.trainables.seeds import derive_seed
+from paretoseg.trainables.segmentation.budget import count_training, plan_candidate
 from paretoseg.trainables.segmentation.settings import SegmentationSettings
 from paretoseg.trainables.trainable import (
     BYTES_PER_GB,
@@ -70,6 +74,7 @@ class SegmentationTrainable:
         self._recipe = assignment.candidate.recipe
         self._dataset = load_once(data)
         self._scoring = settings.scoring(self._dataset)
+        self._spacing_mm = settings.augmentation_spacing(self._dataset)
         self._sampler = PatchSampler(
             load_training_cases_once(data, assignment.device),
             patch=self._recipe.patch,
@@ -82,12 +87,11 @@ class SegmentationTrainable:
         is_bfloat16 = uses_bfloat16(settings.precision, assignment.device)
         if is_bfloat16:
             use_channels_last(self._network, self._dataset.spatial_dims)
-        self._batch_size = settings.batch_size(self._recipe, self._dataset.spatial_dims)
-        self._iterations_per_step = settings.iterations(self._recipe, self._dataset.spatial_dims)
+        self._plan = plan_candidate(settings, assignment.candidate, self._dataset)
         self._learner = Learner(
             self._network,
             self._recipe,
-            num_iterations=settings.num_steps * self._iterations_per_step,
+            num_iterations=self._plan.num_iterations,
             seed=assignment.seed,
             has_auxiliary=assignment.candidate.architecture.deep_supervision == "on",
             is_bfloat16=is_bfloat16,
@@ -121,8 +125,8 @@ class SegmentationTrainable:
             self._plan_memory()
         start = time.perf_counter()
         self._meter.restart()
-        first = self._steps_done * self._iterations_per_step
-        losses = [self._train_once(first + offset) for offset in range(self._iterations_per_step)]
+        first, end = map(self._plan.count_iterations, (self._steps_done, self._steps_done + 1))
+        losses = [self._train_once(iteration) for iteration in range(first, end)]
         # Checked once per step: a check after every iteration would make a GPU wait.
         for offset, loss in enumerate(torch.stack(losses).tolist()):
             if not math.isfinite(loss):
@@ -152,11 +156,16 @@ class SegmentationTrainable:
         scores = self._measure(battery, self._dataset.cases(split), shift, self._scoring)
         battery_seconds = time.perf_counter() - start
         rows = add_objective_names(scores.rows, self._settings.metric, self._rule)
-        image = to_tensor(self._dataset.cases(split)[0].image).to(self._assignment.device)
-        costs = measure_costs(self._network, image, self._recipe.patch)
+        case = self._dataset.cases(split)[0]
+        placement = original_of(case, self._dataset.spacing_mm).placement if self._settings.scores_native else None
+        image = to_tensor(case.image).to(self._assignment.device)
+        costs = measure_costs(self._network, image, self._recipe.patch, placement)
         costs |= {TAKEN_MEMORY: self._train_memory_gb, ESTIMATED_MEMORY: self._estimated_memory_gb}
+        voxels = self._recipe.patch**self._dataset.spatial_dims
+        costs |= count_training(self._plan, self._steps_done, voxels=voxels, flops=costs["flops"])
         costs |= {"train_seconds": self._train_seconds, "battery_seconds": battery_seconds}
-        return Evaluation(self._summarise(rows), costs, rows, scores.degenerate, self._device_name)
+        profile = measure_profile(rows, self._settings.metric, self._rule)
+        return Evaluation(self._summarise(rows), costs, rows, scores.degenerate, self._device_name, profile)
 
     def save(self, folder: Path) -> None:
         """Writes `weights.pt` (the network) and `training.pt` (everything else that resuming needs)."""
@@ -211,8 +220,9 @@ class SegmentationTrainable:
         available = self._settings.memory_gb * BYTES_PER_GB or available_bytes(self._assignment.device)
         size = [self._recipe.patch] * self._dataset.spatial_dims
         # Each process holds its share of a batch, and does not split the share further.
-        share, is_alone = -(-self._batch_size // count_workers()), count_workers() == 1
+        share, is_alone = -(-self._plan.batch_size // count_workers()), count_workers() == 1
         need = self._learner.estimate_need((share, self._dataset.num_channels, *size))
+        self._check_restoring(available)
         factor = self._assignment.memory_factors.get(self._device_name, 1.0)
         most_parts = min(2, share) if is_alone else 1
         if factor * need.total(most_parts) > available:
@@ -225,16 +235,34 @@ class SegmentationTrainable:
             self._learner.num_parts = most_parts
         self._estimated_memory_gb = need.total(self._learner.num_parts) / BYTES_PER_GB
 
+    def _check_restoring(self, available: float) -> None:
+        """Refuses a trial whose masks could not be brought back to the grid of their files."""
+        if not self._settings.scores_native:
+            return
+        needs = {case.name: self._count_restoring_bytes(case) for case in self._dataset.validation}
+        name, most = max(needs.items(), key=lambda item: item[1])
+        if most > available:
+            raise MemoryError(
+                f"infeasible: the logits of case '{name}' and their way to the grid of its file need about "
+                f"{most / BYTES_PER_GB:.2g} GB of {available / BYTES_PER_GB:.2g} GB; use task.grid=prepared, or leave "
+                "the case out"
+            )
+
+    def _count_restoring_bytes(self, case: Case) -> int:
+        num_classes = self._dataset.num_classes
+        logits = 4 * num_classes * case.label.size
+        return logits + count_restoring_bytes(original_of(case, self._dataset.spacing_mm).placement, num_classes)
+
     def _train_once(self, iteration: int) -> Tensor:
         """The loss of one optimiser iteration, still on the device."""
-        images, labels = self._sampler.sample(self._batch_size, self._patch_generator)
+        images, labels = self._sampler.sample(self._plan.batch_size, self._patch_generator)
         draw = draw_augmentation(
-            self._batch_size,
+            self._plan.batch_size,
             self._dataset.spatial_dims,
             self._recipe.augmentation_strength,
             self._augmentation_generator,
         )
-        images, labels = augment(images, labels, self._recipe, draw)
+        images, labels = augment(images, labels, self._recipe, draw, self._spacing_mm)
         return self._learner.learn(images, labels, iteration)
 
     def _measure(

@@ -7,6 +7,9 @@
     intensity    gain, offset and gamma of every patch
     noise_blur   Gaussian noise on some patches, Gaussian blur of some
 
+Angles and blur are those of the body, not of the array: both count in millimetres, by the edge lengths of a voxel, and
+right-angle turns are left to planes whose edges are equal.
+
 The last kind is also in the robustness battery (`trainables/corruptions`). A score on corruptions that a network was
 trained on measures what it learned; `paretoseg.spaces.recipe.augmentation_families` lists their families.
 """
@@ -14,6 +17,7 @@ trained on measures what it learned; `paretoseg.spaces.recipe.augmentation_famil
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,14 +47,19 @@ MAX_NOISE = 0.2
 """Largest standard deviation of the noise, of the range [0, 1], uniform."""
 
 MAX_BLUR = 2.0
-"""Largest standard deviation of the blur, in pixels, uniform."""
+"""Largest standard deviation of the blur, in pixels (of the shortest edge of a voxel), uniform."""
 
 AFFINE_SHARE, NOISE_SHARE, BLUR_SHARE = 0.25, 0.5, 0.25
 """Shares of the patches that are rotated and scaled, get noise, and are blurred."""
 
+EQUAL_EDGES = 1e-3
+"""Largest relative difference of two edges of a voxel that count as equal."""
 
 MIN_PIXELS_ONE_BY_ONE = 1024
 """Patch size in pixels from which a CPU flips and turns patches one by one; smaller patches are faster as a batch."""
+
+Plane = tuple[int, int]
+"""Two axes, counted from the last."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +70,11 @@ class AugmentationDraw:
     """Whether to mirror each axis."""
 
     turns: Int64[Tensor, " b"]
-    """Right angles to turn by in the plane of the last two axes, 0 to 3."""
+    """Right angles to turn by in the plane of `find_turning_plane`, 0 to 3."""
 
     matrices: Float[Tensor, "b d d"]
-    """Map positions after rotation and scaling to those before, relative to the patch's centre; identity for most
-    patches.
+    """Map positions after rotation and scaling to those before, in millimetres from the patch's centre; identity for
+    most patches.
     """
 
     gains: Float[Tensor, " b"]
@@ -79,7 +88,7 @@ class AugmentationDraw:
     """Seed of the noise, which is drawn on the images' device: one number per pixel is too slow to draw on the CPU."""
 
     blurs: Float[Tensor, " b"]
-    """Standard deviation of the blur in pixels; 0 for none."""
+    """Standard deviation of the blur, in the shortest edge of a voxel; 0 for none."""
 
 
 def draw_augmentation(
@@ -126,7 +135,11 @@ def draw_augmentation(
 
 
 def augment(
-    images: Float[Tensor, "b c *patch"], labels: Int64[Tensor, "b *patch"], recipe: Recipe, draw: AugmentationDraw
+    images: Float[Tensor, "b c *patch"],
+    labels: Int64[Tensor, "b *patch"],
+    recipe: Recipe,
+    draw: AugmentationDraw,
+    spacing_mm: Sequence[float],
 ) -> tuple[Float[Tensor, "b c *patch"], Int64[Tensor, "b *patch"]]:
     """Augmented images in [0, 1] and their labels, as the recipe says.
 
@@ -135,49 +148,73 @@ def augment(
         labels: Moved together with the images.
         recipe: Which kinds to apply; the draw already contains their strength.
         draw: From `draw_augmentation` for a batch of this size.
+        spacing_mm: Edge lengths of a voxel, in the order of the axes.
     """
     kinds = AUGMENTATIONS[recipe.augmentation]
     if recipe.mirroring == "on":
-        images, labels = flip_and_turn(images, draw), flip_and_turn(labels, draw)
+        plane = find_turning_plane(spacing_mm)
+        images, labels = flip_and_turn(images, draw, plane), flip_and_turn(labels, draw, plane)
     if "spatial" in kinds:
-        images, labels = rotate_and_scale(images, labels, draw)
+        images, labels = rotate_and_scale(images, labels, draw, spacing_mm)
     if "intensity" in kinds:
         images = change_intensity(images, draw)
     if "noise_blur" in kinds:
-        images = add_noise(blur(images, draw), draw)
+        images = add_noise(blur(images, draw, spacing_mm), draw)
     return images, labels
 
 
-def flip_and_turn(batch: Tensor, draw: AugmentationDraw) -> Tensor:
-    """The batch (images or labels) flipped and turned; values do not change, only positions do."""
+def find_turning_plane(spacing_mm: Sequence[float]) -> Plane | None:
+    """The axes, counted from the last, in whose plane right-angle turns keep all shapes; None if there are none.
+
+    Edges of a voxel are equal in this plane. Of several, it is that of the last axes.
+    """
+    planes = ((-2, -1), (-3, -1), (-3, -2))[: 1 if len(spacing_mm) == 2 else 3]
+    equal = (one for one in planes if math.isclose(spacing_mm[one[0]], spacing_mm[one[1]], rel_tol=EQUAL_EDGES))
+    return next(equal, None)
+
+
+def flip_and_turn(batch: Tensor, draw: AugmentationDraw, plane: Plane | None = (-2, -1)) -> Tensor:
+    """The batch (images or labels) flipped and turned; values do not change, only positions do.
+
+    Args:
+        batch: Images or labels.
+        draw: For a batch of this size.
+        plane: Where to turn; None to flip only.
+    """
     num_dims = draw.flips.shape[1]
     if batch.device.type == "cpu" and batch[0].numel() >= MIN_PIXELS_ONE_BY_ONE:
-        return _flip_and_turn_each(batch, draw)
+        return _flip_and_turn_each(batch, draw, plane)
     first = batch.ndim - num_dims
     for axis in range(num_dims):
         batch = torch.where(_per_item(draw.flips[:, axis], batch), batch.flip(first + axis), batch)
+    if plane is None:
+        return batch
     turned = batch
     for quarter in (1, 2, 3):
         is_turned = _per_item(draw.turns == quarter, batch)
-        turned = torch.where(is_turned, torch.rot90(batch, quarter, dims=(-2, -1)), turned)
+        turned = torch.where(is_turned, torch.rot90(batch, quarter, dims=plane), turned)
     return turned
 
 
-def _flip_and_turn_each(batch: Tensor, draw: AugmentationDraw) -> Tensor:
+def _flip_and_turn_each(batch: Tensor, draw: AugmentationDraw, plane: Plane | None) -> Tensor:
     """`flip_and_turn` on a CPU: takes array views of one item at a time, so that every value is copied once."""
     moved = torch.empty_like(batch)
-    draws = draw.flips.tolist(), draw.turns.tolist()
+    draws = draw.flips.tolist(), (draw.turns if plane else 0 * draw.turns).tolist()
+    first, second = plane or (-2, -1)
     for source, target, flips, turns in zip(batch.numpy(), moved.numpy(), *draws, strict=True):
         # A quarter turn is a flip of one axis followed by swapping the two axes.
-        flips[-1] ^= turns in (1, 2)
-        flips[-2] ^= turns in (2, 3)
+        flips[second] ^= turns in (1, 2)
+        flips[first] ^= turns in (2, 3)
         view = source[(..., *(slice(None, None, -1 if is_flipped else 1) for is_flipped in flips))]
-        target[...] = view.swapaxes(-2, -1) if turns % 2 else view
+        target[...] = view.swapaxes(first, second) if turns % 2 else view
     return moved
 
 
 def rotate_and_scale(
-    images: Float[Tensor, "b c *patch"], labels: Int64[Tensor, "b *patch"], draw: AugmentationDraw
+    images: Float[Tensor, "b c *patch"],
+    labels: Int64[Tensor, "b *patch"],
+    draw: AugmentationDraw,
+    spacing_mm: Sequence[float],
 ) -> tuple[Float[Tensor, "b c *patch"], Int64[Tensor, "b *patch"]]:
     """Both under the draw's matrices: images interpolated linearly, labels by nearest; mirrored at the border."""
     num_dims = draw.matrices.shape[1]
@@ -185,8 +222,10 @@ def rotate_and_scale(
     chosen = (~is_identity).nonzero()[:, 0]
     if not len(chosen):
         return images, labels
-    # Torch orders coordinates x, y, z: the reverse of the axes.
-    affine = functional.pad(draw.matrices[chosen].flip(1, 2), (0, 1)).to(images.device)
+    # Torch measures places from -1 to 1 over the patch, in the order x, y, z: the reverse of the axes.
+    extents = torch.tensor([extent * edge for extent, edge in zip(images.shape[2:], spacing_mm, strict=True)])
+    matrices = draw.matrices[chosen] * (extents / extents[:, None])
+    affine = functional.pad(matrices.flip(1, 2), (0, 1)).to(images.device)
     chosen = chosen.to(images.device)
     grid = functional.affine_grid(affine, [len(chosen), 1, *images.shape[2:]], align_corners=False)
     how = {"padding_mode": "reflection", "align_corners": False}
@@ -215,20 +254,26 @@ def add_noise(images: Float[Tensor, "b c *patch"], draw: AugmentationDraw) -> Fl
     return (images + _per_item(draw.noises, images) * normal).clamp(0.0, 1.0)
 
 
-def blur(images: Float[Tensor, "b c *patch"], draw: AugmentationDraw) -> Float[Tensor, "b c *patch"]:
+def blur(
+    images: Float[Tensor, "b c *patch"], draw: AugmentationDraw, spacing_mm: Sequence[float]
+) -> Float[Tensor, "b c *patch"]:
     """Convolution with a Gaussian, one standard deviation per item, axis by axis; border pixels are repeated."""
     chosen = draw.blurs.nonzero()[:, 0]
     if not len(chosen):
         return images
-    widths = draw.blurs[chosen, None]
+    blurred = images[chosen.to(images.device)]
+    for axis, edge in enumerate(spacing_mm):
+        taps = _gaussian_taps(draw.blurs[chosen, None] * (min(spacing_mm) / edge))
+        blurred = _convolve(blurred, taps.to(images.device), axis + 2)
+    return images.index_copy(0, chosen.to(images.device), blurred.clamp(0.0, 1.0))
+
+
+def _gaussian_taps(widths: Float[Tensor, "b 1"]) -> Float[Tensor, "b k"]:
+    """The taps of Gaussians of these standard deviations in pixels, cut off at three of the widest."""
     reach = math.ceil(3.0 * float(widths.max()))
     taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / widths) ** 2)
-    taps = (taps / taps.sum(dim=1, keepdim=True)).to(images.device)
-    chosen = chosen.to(images.device)
-    blurred = images[chosen]
-    for axis in range(2, images.ndim):
-        blurred = _convolve(blurred, taps, axis)
-    return images.index_copy(0, chosen, blurred.clamp(0.0, 1.0))
+    normalised: Tensor = taps / taps.sum(dim=1, keepdim=True)
+    return normalised
 
 
 def _convolve(

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from paretoseg.trainables.scoring.averages import SEVERITY_DECAY
 from paretoseg.trainables.scoring.measures import DICE
 from paretoseg.trainables.scoring.objectives import select_means
-from paretoseg.trainables.scoring.robustness_kinds import SEVERITY_DECAY
 from paretoseg.trainables.trainable import CaseScore
 
 CaseScores = tuple[float | None, ...]

@@ -47,7 +47,7 @@ function drawPlane(view) {
   frontNodes = new Map(ordered.map((trial) => [trial.id, drawMark(trial, x.at(view.x.of(trial)), y.at(view.y.of(trial)))]));
   root.append(...frontNodes.values());
   for (const trial of front.length <= 25 ? front : []) {
-    root.append(svg("text", { class: "mark-label halo", x: x.at(view.x.of(trial)) + 9, y: y.at(view.y.of(trial)) - 8, "font-weight": 600 }, trial.id));
+    root.append(svg("text", { class: "mark-label halo", x: x.at(view.x.of(trial)) + 9, y: y.at(view.y.of(trial)) - 8, "font-weight": 600 }, `${trial.id}${describeCollapse(trial) ? " !" : ""}`));
   }
   mark(frontNodes);
   return [root, describeMarks(tested.length > 0, front.some((trial) => view.hasIntervals && (view.x.interval(trial) || view.y.interval(trial))))];
@@ -115,6 +115,7 @@ function describeMarks(hasTest, hasIntervals) {
   }
   legend.append(html("span", {}, sample({ class: "stairs", d: "M-12-4H0V4H12" }), "front, on validation cases; labels are trials"));
   if (hasTest) legend.append(html("span", {}, sample({ class: "test-mark", style: "stroke: var(--ink)", d: SHAPES[1] }), "the same network on test cases"));
+  if (front.some(describeCollapse)) legend.append(html("span", {}, "! collapses under a family of changes; point at the mark for its name"));
   if (hasIntervals) legend.append(html("span", {}, sample({ class: "whisker", style: "stroke: var(--ink)", d: "M-10-4v8m0-4H10m0-4v8" }), "interval over cases, without the noise of another training seed"));
   return legend;
 }

@@ -43,12 +43,28 @@ function drawNumbers(trial) {
   const head = html("thead", {}, html("tr", {}, html("th", { scope: "col" }, "measured"), html("th", { scope: "col", class: "number" }, "validation"), html("th", { scope: "col", class: "number" }, "test")));
   const device = trial.device ? html("p", { class: "hint" }, `Latency, memory and training time on ${trial.device}.`) : null;
   const loss = trial.drop === undefined ? [] : [html("p", { class: "hint" }, describeLoss(trial))];
-  return [html("h3", {}, "Objectives and costs"), html("table", { id: "panel-numbers" }, head, body), ...loss, ...(device ? [device] : [])];
+  return [html("h3", {}, "Objectives and costs"), html("table", { id: "panel-numbers" }, head, body), ...drawProfile(trial), ...loss, ...(device ? [device] : [])];
+}
+
+// What is reported beside robustness, and the flag of a network that collapses.
+function drawProfile(trial) {
+  if (!trial.profile) return [];
+  const flag = describeCollapse(trial);
+  const worst = (profile) => profile?.worstFamily ? `${words(profile.worstFamily)} ${formatNumber(profile.families[profile.worstFamily])}` : "none";
+  const tested = trial.testProfile ? ` (on test cases ${worst(trial.testProfile)})` : "";
+  const heldOut = (profile) => profile.heldOut === null ? "none" : formatNumber(profile.heldOut);
+  const heldOutTested = trial.testProfile ? ` (on test cases ${heldOut(trial.testProfile)})` : "";
+  const text = `Worst family: ${worst(trial.profile)}${tested}. Held-out corruptions: ${heldOut(trial.profile)}${heldOutTested}. Reported, not optimised.`;
+  const limit = `: less than half of its clean score of ${formatNumber(trial.profile.clean)}.`;
+  return [
+    ...(flag ? [html("p", { id: "panel-flag" }, html("strong", {}, flag[0].toUpperCase() + flag.slice(1)), limit)] : []),
+    html("p", { class: "hint", id: "panel-profile" }, text),
+  ];
 }
 
 function describeLoss(trial) {
   const kept = trial.retention === undefined ? "" : `, it keeps ${(100 * trial.retention).toFixed(0)} %`;
-  return `From clean to changed images it drops by ${formatNumber(trial.drop)}${kept}; this is reported, not optimised.`;
+  return `From clean to corrupted images it drops by ${formatNumber(trial.drop)}${kept}; this is reported, not optimised.`;
 }
 
 // What the reader must know about a score under a corruption.

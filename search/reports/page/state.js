@@ -61,7 +61,14 @@ const measures = [
 
 function summarise(trial) {
   const numbers = data.objectives.map((item) => `${words(item.name)} ${formatNumber(trial.objectives[item.name])}${formatInterval(trial.intervals[item.name])}`);
-  return `Trial ${trial.id}${trial.isOnFront ? ", on the front" : ""}\n${numbers.join("\n")}`;
+  const flag = describeCollapse(trial);
+  return `Trial ${trial.id}${trial.isOnFront ? ", on the front" : ""}\n${numbers.join("\n")}${flag ? `\n${flag}` : ""}`;
+}
+
+// The families under which a trial keeps less than half of its clean score, or "".
+function describeCollapse(trial) {
+  const names = trial.profile?.collapses ?? [];
+  return names.length ? `collapses under ${names.map(words).join(", ")}` : "";
 }
 
 function varies(dimension) {

@@ -14,6 +14,12 @@ function listColumns() {
     ...(trials.some((trial) => trial.drop !== undefined) ? [
       { title: "drop", of: (trial) => trial.drop }, { title: "retention", of: (trial) => trial.retention, isBestHigh: true },
     ] : []),
+    ...(trials.some((trial) => trial.profile) ? [
+      { title: "held out", of: (trial) => trial.profile?.heldOut ?? undefined, isBestHigh: data.objectives.at(-1).isMaximised, missing: (trial) => trial.profile ? "none" : "" },
+      { title: "worst family", of: (trial) => trial.profile?.families[trial.profile.worstFamily], isBestHigh: true },
+      { title: "which is", of: (trial) => words(trial.profile?.worstFamily ?? "") },
+      { title: "flag", of: describeCollapse },
+    ] : []),
     { title: "met in training", of: (trial) => trial.trainedOn.map(words).join(", ") },
     ...data.costs.map((item) => ({ title: item.unit ? `${item.label} [${item.unit}]` : item.label, of: (trial) => trial.costs[item.name] })),
     ...data.dimensions.filter(varies).map((item) => ({ title: words(item.name), of: (trial) => trial.values[item.name] })),
@@ -44,7 +50,7 @@ function drawTable() {
 function drawRow(trial, columns) {
   const cells = columns.map((column, index) => {
     const value = column.of(trial);
-    const text = value === undefined ? "" : formatNumber(value);
+    const text = value === undefined ? column.missing?.(trial) ?? "" : formatNumber(value);
     return html("td", { class: column.isNumber ? "number" : null }, index ? text : html("button", { type: "button", "aria-label": `Show trial ${trial.id}` }, text));
   });
   return html("tr", { "data-trial": trial.id, click: () => select(trial.id) }, cells);

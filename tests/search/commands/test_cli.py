@@ -8,7 +8,7 @@ import pytest
 from paretoseg.search.config.config import CHOICES, list_experiments
 from paretoseg.search.config.overrides import quote
 from paretoseg.search.trials.trial import State
-from tests.search.command_line import TOY, next_words, read, run
+from tests.search.command_line import FAILING, TOY, next_words, read, run
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
@@ -92,7 +92,8 @@ def test_the_commands_that_are_printed_can_be_pasted(capsys, storage):
     assert run(*next_words(shown, "paretoseg front")) == 0
     assert run(*next_words(shown, "paretoseg status")) == 0
     capsys.readouterr()
-    assert run(*next_words(shown, "paretoseg search", "budget.trials=12")) == 0
+    assert run(*TOY, *FAILING, "study=other", f"storage={quote(storage)}") == 0
+    assert run(*next_words(capsys.readouterr().out, "paretoseg search", "budget.trials=12")) == 0
     assert "Resuming" in capsys.readouterr().out
 
 

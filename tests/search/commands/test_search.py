@@ -11,6 +11,7 @@ from paretoseg.search.commands.cli import main
 from paretoseg.search.store.lock import LockedError, hold_lock
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.trials.events import Opened
+from tests.search.command_line import FAILING
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 TOY = ["study=mine", "task=toy", "cluster=serial", "budget.trials=2"]
@@ -109,7 +110,7 @@ def test_an_edited_seed_is_refused(capsys):
 
 
 def test_hours_that_are_spent_are_reported_with_what_goes_on(capsys):
-    assert search(*TOY) == 0
+    assert search(*TOY, *FAILING) == 0
     events = StudyFolder("studies/mine").read_events()
     assert isinstance(events[1], Opened)
     assert main(["search", "study=mine", "budget.trials=9", "budget.hours=1e-9"]) == 0
@@ -125,8 +126,35 @@ def test_a_key_of_the_option_that_a_study_was_started_with_is_distinguished(caps
     assert "started with task.noise=0.0 and cannot be resumed with task.noise=0.5" in capsys.readouterr().err
 
 
-def test_the_same_name_goes_on_with_the_budget_that_was_last_given(capsys):
+def test_the_same_name_goes_on_with_the_budget_that_was_last_given():
     assert search(*TOY) == 0
     assert search("study=mine", "budget.trials=3") == 0
+    assert search("study=mine") == 0
+    record = StudyFolder("studies/mine").read_record()
+    assert len(record.trials) == record.opened[-1].budget_trials == 3
+
+
+def test_nothing_suggests_to_search_on_after_the_test_cases_were_shown(capsys):
+    for _ in range(2):  # a search that ends, and the same command again
+        assert main(["search", *TOY]) == 0
+        shown = capsys.readouterr().out
+        assert "The test cases of this study are used up" in shown
+        assert "budget." not in shown
+    assert main(["status", "studies/mine"]) == main(["front", "studies/mine"]) == 0
+    assert "budget." not in capsys.readouterr().out
+
+
+def test_a_search_that_goes_on_after_the_test_cases_were_shown_says_so(capsys):
+    assert main(["search", *TOY]) == 0
+    assert "Note: the test cases" not in capsys.readouterr().out
+    num_tested = sum(bool(trial.test) for trial in StudyFolder("studies/mine").read_record().trials)
+    assert main(["search", "study=mine", "budget.trials=3"]) == 0
+    note = f"Note: the test cases of this study were measured before, for {num_tested} trials: this search goes on"
+    assert note in capsys.readouterr().out
+
+
+def test_a_complete_study_without_a_front_can_be_given_more_trials(capsys):
+    assert main(["search", *TOY, *FAILING]) == 0
+    assert "paretoseg search study=mine budget.trials=4" in capsys.readouterr().out
     assert main(["search", "study=mine"]) == 0
-    assert "add budget.trials=<more than 3> to continue" in capsys.readouterr().out
+    assert "add budget.trials=<more than 2> to continue" in capsys.readouterr().out

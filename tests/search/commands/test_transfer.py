@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Networks are made up instead of trained; here are the kinds and seeds of those that would have been."""
     names: list[tuple[str, int]] = []
 
-    def make_up(plan: module.TransferPlan, kind: str, assignment: Assignment) -> TransferNetwork:
+    def make_up(plan: module.TransferPlan, kind: str, assignment: Assignment, _: object) -> TransferNetwork:
         names.append((kind, assignment.seed))
         return build_network(kind, assignment.seed, dict.fromkeys(plan.task.battery().corruptions, 0.0))
 
@@ -132,7 +133,7 @@ def test_everything_but_what_leaks_the_label_is_measured_if_nothing_is_named(tra
 def test_the_end_says_what_is_held_out_and_names_weak_networks(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def make_up(_: object, kind: str, assignment: Assignment) -> TransferNetwork:
+    def make_up(_: object, kind: str, assignment: Assignment, __: object) -> TransferNetwork:
         gains = {"gaussian_noise": 9.0 if kind == "noise_blur" else 0.0, "contrast_down": 0.0}
         return build_network(kind, assignment.seed, gains, degenerate="is empty" if kind == "mirroring" else "")
 
@@ -144,6 +145,24 @@ def test_the_end_says_what_is_held_out_and_names_weak_networks(
     assert "Note: seed 2, mirroring: the network is empty; train for longer with task.num_steps=<more>." in shown
     assert "  held out: none\n  trained: gaussian_noise\n  not known: contrast_down\n" in shown
     assert "task.transfer=one.json" in shown
+
+
+def test_a_long_training_shows_its_steps(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def observe_one(
+        _: object, kind: str, assignment: Assignment, observe: Callable[[int, int], None]
+    ) -> TransferNetwork:
+        for step in (1, 2):
+            observe(step, 2)
+        return build_network(kind, assignment.seed, {"gaussian_noise": 0.0, "contrast_down": 0.0})
+
+    monkeypatch.setattr(module, "_train_one", observe_one)
+    assert transfer(TWO, "--seeds", "2", "--output", "quick.json") == 0
+    assert "step" not in capsys.readouterr().out
+    monkeypatch.setattr(module, "_QUIET_SECONDS", -1.0)
+    assert transfer(TWO, "--seeds", "2", "--output", "long.json") == 0
+    shown = capsys.readouterr().out
+    assert "seed 1, noise_blur: step 1 of 2; about 0 s of training left" in shown
+    assert "step 2 of 2" not in shown
 
 
 def test_an_interrupt_keeps_what_was_measured(

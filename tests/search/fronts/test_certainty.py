@@ -91,7 +91,7 @@ def draw_rows(members: list[list[CaseScore]], generator: np.random.Generator) ->
     return found
 
 
-@pytest.mark.parametrize("kind", [Robustness.weighted_mean, Robustness.cvar_5])
+@pytest.mark.parametrize("kind", [Robustness.weighted_mean, Robustness.cvar_5, Robustness.failure_rate])
 def test_every_interval_is_that_of_a_plain_loop_over_rows(kind: Robustness) -> None:
     rule = build_rule(kind, excluded=("noise",))
     certainty = find([MEMBERS[0], MEMBERS[2]], rule)

@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 
 import duckdb
 import pandas as pd
@@ -9,15 +10,25 @@ from pyarrow import parquet
 
 from paretoseg.search.running.serial import run_serially
 from paretoseg.search.store import tables
-from paretoseg.search.store.tables import TABLE_SCHEMA, TrialTable, cases_from_parquet, cases_to_parquet
+from paretoseg.search.store.tables import (
+    TABLE_SCHEMA,
+    TrialTable,
+    cases_from_parquet,
+    cases_to_parquet,
+    front_rows,
+)
 from paretoseg.search.strategies.pruner import MedianConfig
+from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.study.study import Budget
+from paretoseg.search.trials import events as happened
+from paretoseg.search.trials.events import Finished, Started
+from paretoseg.search.trials.profile_columns import PROFILE_COLUMNS
 from paretoseg.spaces.domain import Choice, Float, Int
 from paretoseg.spaces.recipe import augmentation_families
-from paretoseg.spaces.search_space import DIMENSIONS
+from paretoseg.spaces.search_space import DIMENSIONS, Candidate
 from paretoseg.trainables.toy import FailureMode, ToyConfig, ToyTask
-from paretoseg.trainables.trainable import CaseScore, Split
-from tests.builders import MemoryLog, build_session, build_study, run_study, run_trial
+from paretoseg.trainables.trainable import CaseScore, RobustnessProfile, Split
+from tests.builders import MemoryLog, build_session, build_study, created, run_study, run_trial
 
 TRIAL_TYPES = {
     "trial_id": "int64",
@@ -31,6 +42,14 @@ TRIAL_TYPES = {
     "parameters": "int64",
     "test_accuracy": "double",
     "test_robustness": "double",
+    "robustness_held_out": "double",
+    "worst_family": "double",
+    "worst_family_name": "string",
+    "collapses": "string",
+    "test_robustness_held_out": "double",
+    "test_worst_family": "double",
+    "test_worst_family_name": "string",
+    "test_collapses": "string",
     "drop": "double",
     "retention": "double",
     "trained_on": "string",
@@ -111,6 +130,33 @@ def test_what_a_trial_loses_and_what_it_met_in_training_are_reported(session, pl
     assert {"", "rotation scaling"} < set(frame.trained_on)
 
 
+def test_what_is_reported_beside_robustness_has_columns_and_unknown_values_are_null():
+    known = RobustnessProfile({"noise": 0.3, "shift site": 0.1, "blur": 0.5}, clean=0.8, corrupted=0.4, held_out=0.5)
+    tested = RobustnessProfile({"noise": 0.5}, clean=0.8)
+    values = {"accuracy": 0.9, "robustness": 0.35}
+    events = [created()]
+    for number, profile in enumerate((known, None, RobustnessProfile({}, clean=0.8))):
+        events.append(Started(0.0, number, Candidate(), 0, "random"))
+        events.append(Finished(1.0, number, values, {"parameters": 1.0}, "", 0.0, 1.0, profile=profile))
+    events.append(happened.Tested(2.0, 0, values, tested))
+    record = StudyRecord(MemoryLog(events).read())
+    frame = pd.read_parquet(io.BytesIO(TrialTable().to_parquet(record)))
+    first, old, none = frame.to_dict("records")
+    assert (first["robustness_held_out"], first["worst_family"], first["worst_family_name"]) == (0.5, 0.1, "shift site")
+    assert (first["collapses"], first["drop"], first["retention"]) == ("shift site, noise", 0.4, 0.5)
+    assert (first["test_worst_family"], first["test_worst_family_name"], first["test_collapses"]) == (0.5, "noise", "")
+    assert pd.isna(first["test_robustness_held_out"])
+    assert all(pd.isna(old[f"{split}{name}"]) for split in ("", "test_") for name in PROFILE_COLUMNS)
+    assert old["drop"] == pytest.approx(0.55)
+    assert pd.isna(none["worst_family"])
+    assert pd.isna(none["worst_family_name"])
+    assert pd.isna(none["drop"])
+    assert none["collapses"] == ""
+    rows = {row["trial_id"]: row for row in front_rows(record)}
+    assert rows[1]["robustness_held_out"] is None
+    assert json.loads(json.dumps(rows[0]))["collapses"] == "shift site, noise"
+
+
 def test_duckdb_answers_questions_about_the_study(session, place):
     rows = duckdb.sql(
         f"SELECT trial_id FROM '{place}/trials.parquet' WHERE is_on_front ORDER BY accuracy DESC"
@@ -138,8 +184,8 @@ def test_the_cases_have_the_documented_columns(session, place):
     trial = session.study.front.trials[0]
     frame = pd.read_parquet(place / "cases" / f"trial-{trial.trial_id:05d}-test.parquet")
     columns = [
-        "trial_id", "seed", "split", "case", "domain", "shift", "corruption", "severity", "metric", "class", "empty",
-        "value", "objective",
+        "trial_id", "seed", "split", "case", "domain", "shift", "corruption", "severity", "family", "metric", "class",
+        "empty", "value", "objective",
     ]  # fmt: skip
     assert list(frame.columns) == columns
     assert len(frame) == len(frame.drop_duplicates(columns[:-2])) == 8
@@ -191,7 +237,10 @@ def test_the_front_as_csv_is_the_front_best_first(session, place):
     trials = session.study.front.trials
     assert [int(row["trial_id"]) for row in rows] == [trial.trial_id for trial in trials]
     names = ["trial_id", "candidate", "seed", "state", *DIMENSIONS, "accuracy", "robustness", "parameters"]
-    assert list(rows[0]) == [*names, "test_accuracy", "test_robustness", "drop", "retention", "trained_on", "device"]
+    beside = [f"{split}{name}" for split in ("", "test_") for name in PROFILE_COLUMNS]
+    assert list(rows[0]) == [
+        *names, "test_accuracy", "test_robustness", *beside, "drop", "retention", "trained_on", "device"
+    ]  # fmt: skip
     for row, trial in zip(rows, trials, strict=True):
         assert float(row["accuracy"]) == trial.objectives["accuracy"]
         assert float(row["test_accuracy"]) == trial.test["accuracy"]

@@ -27,6 +27,7 @@ from paretoseg.spaces.architecture import Architecture
 from paretoseg.spaces.objective import Direction, Objective
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import Candidate
+from paretoseg.trainables.trainable import RobustnessProfile
 
 CANDIDATE = Candidate(Architecture(skip="addition"), Recipe(foreground_ratio=0.1, learning_rate=3e-3))
 EVENTS = [
@@ -136,8 +137,10 @@ def test_what_an_earlier_version_wrote_is_written_again_byte_for_byte():
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.kind)
 def test_an_event_is_written_as_its_fields_stand(event):
-    """As before the converter: nested dataclasses field by field, and a candidate as one flat object."""
+    """Nested dataclasses field by field, a candidate as one flat object, and no profile if there is none."""
     fields = dataclasses.asdict(event)
+    if fields.get("profile", "") is None:
+        del fields["profile"]
     if isinstance(event, Started):
         fields["candidate"] = dataclasses.asdict(CANDIDATE.architecture) | dataclasses.asdict(CANDIDATE.recipe)
     assert json.dumps(to_record(event)) == json.dumps({"kind": event.kind} | fields)
@@ -175,6 +178,26 @@ def test_a_finished_record_from_before_devices_were_named_is_read():
     assert from_record(record) == dataclasses.replace(event, device="")
     started = apply(None, next(event for event in EVENTS if isinstance(event, Started)))
     assert apply(started, event).device == "a GPU"
+
+
+def test_a_profile_is_kept_with_a_measurement_and_records_without_one_are_read():
+    profile = RobustnessProfile({"noise": 0.1 + 0.2, "shift site": 0.5}, 0.8, 0.4, None, 12)
+    finished, tested = (
+        dataclasses.replace(event, profile=profile)
+        for kind in (Finished, events.Tested)
+        for event in EVENTS
+        if isinstance(event, kind)
+    )
+    for event in (finished, tested):
+        record = json.loads(json.dumps(to_record(event)))
+        assert from_record(record) == event
+        del record["profile"]
+        assert from_record(record) == dataclasses.replace(event, profile=None)
+    trial = apply(apply(apply(None, EVENTS[2]), finished), tested)
+    assert (trial.profile, trial.test_profile) == (profile, profile)
+    for wrong in (3, {"familes": {}}, {"clean": float("nan")}, {"families": {"noise": "x"}}, {"worst_of": 0.5}):
+        with pytest.raises(ValueError, match=r"a 'finished' record does not hold what it should: profile[^\n]*$"):
+            from_record(to_record(finished) | {"profile": wrong})
 
 
 def test_half_a_character_in_a_failure_is_spelled_out_in_early_journals_too():

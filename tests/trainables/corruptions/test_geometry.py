@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from paretoseg.trainables.corruptions.draws import draw_directions
 from paretoseg.trainables.corruptions.geometry import deform, spline_matrix
+from paretoseg.trainables.corruptions.grids import unit_grids
 from paretoseg.trainables.corruptions.plane_maps import from_planes, rotate_and_shift, to_planes
 from paretoseg.trainables.corruptions.table import corrupt, corruption_generator
 
@@ -157,7 +158,7 @@ def test_a_deformation_is_that_of_torchio() -> None:
     there = tio.ElasticDeformation(shifts.numpy(), (1.5, 1.5, 1.5))(subject)
     # TorchIO counts in millimetres to the left, to the back and up: two axes run the other way.
     control = (shifts * torch.tensor([-1.0, -1.0, 1.0])).flip(0, 1) / torch.tensor(shape)
-    ours, moved = deform(image, label, control.movedim(3, 0)[None])
+    ours, moved = deform(image, label, control.movedim(3, 0)[None], unit_grids(image))
     assert (ours[0] - there.image.data)[inside(4, 3)].abs().max() < 0.003
     assert (moved != there.label.data.to(torch.uint8))[inside(4, 3)].float().mean() < 0.005
 
@@ -166,7 +167,7 @@ def test_what_an_elastic_deformation_pushes_beyond_the_border_is_mirrored() -> N
     image = torch.arange(64.0).expand(1, 1, 64, 64) / 64
     control = torch.zeros(1, 2, 7, 7)
     control[:, 1] = -0.125  # everything comes from 8 pixels further left
-    after, _ = deform(image, torch.zeros(1, 64, 64, dtype=torch.uint8), control)
+    after, _ = deform(image, torch.zeros(1, 64, 64, dtype=torch.uint8), control, unit_grids(image))
     assert torch.allclose(after[0, 0, 5, 8:], image[0, 0, 5, :-8], atol=1e-5)
     assert torch.allclose(after[0, 0, 5, :8], image[0, 0, 5, :8].flip(0), atol=1e-5)
 
@@ -174,7 +175,9 @@ def test_what_an_elastic_deformation_pushes_beyond_the_border_is_mirrored() -> N
 def test_nothing_folds_at_the_strongest_elastic_deformation_that_makes_sense() -> None:
     ramps = torch.stack(torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij"))[None] / 64
     control = 0.1 * (2 * torch.rand(20, 2, 7, 7, generator=torch.Generator().manual_seed(0)) - 1)
-    after, _ = deform(ramps.expand(20, -1, -1, -1), torch.zeros(20, 64, 64, dtype=torch.uint8), control)
+    after, _ = deform(
+        ramps.expand(20, -1, -1, -1), torch.zeros(20, 64, 64, dtype=torch.uint8), control, unit_grids(ramps)
+    )
     within = after[..., 16:-16, 16:-16]
     down, right = within.diff(dim=2)[..., :-1], within.diff(dim=3)[..., :-1, :]
     determinant = down[:, 0] * right[:, 1] - down[:, 1] * right[:, 0]

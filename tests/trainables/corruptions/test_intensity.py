@@ -35,7 +35,7 @@ def test_gamma_is_that_of_monai_and_torchio(name: str, strength: float, exponent
     assert torch.allclose(ours, tio.Gamma(exponent)(image[0]), atol=1e-6)
 
 
-def test_shift_and_scale_are_those_of_monai_clipped() -> None:
+def test_shift_and_scale_are_those_of_monai() -> None:
     image = draw(1, 1, 20, 20)
     for name, strength, theirs in (
         ("intensity_shift_up", 0.2, mt.ShiftIntensity(0.2)),
@@ -43,7 +43,7 @@ def test_shift_and_scale_are_those_of_monai_clipped() -> None:
         ("intensity_scale_up", 1.5, mt.ScaleIntensity(minv=None, maxv=None, factor=0.5)),
         ("intensity_scale_down", 0.4, mt.ScaleIntensity(minv=None, maxv=None, factor=-0.4)),
     ):
-        expected = torch.as_tensor(theirs(image[0])).clamp(0, 1)
+        expected = torch.as_tensor(theirs(image[0]))
         assert torch.allclose(degrade(image, name, strength)[0], expected, atol=1e-6), name
 
 

@@ -21,7 +21,8 @@ pytestmark = pytest.mark.usefixtures("plain_tensors")
 
 def degrade(image: torch.Tensor, name: str, strength: float) -> np.ndarray:
     label = torch.zeros(1, *image.shape[1:], dtype=torch.uint8)
-    return corrupt(image[None], label, name, strength, [corruption_generator("case", name, 1, 0)])[0][0].numpy()
+    after, _ = corrupt(image[None], label, name, strength, [corruption_generator("case", name, 1, 0)])
+    return after[0].clamp(0, 1).numpy()
 
 
 def monai_gaussian(image: torch.Tensor, strength: float) -> np.ndarray:

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from paretoseg.trainables.corruptions.table import CORRUPTIONS, corrupt, corruption_generator
-from paretoseg.trainables.data.brain import BrainConfig
+from paretoseg.trainables.corruptions.table import CORRUPTIONS, case_generator, corrupt, corruption_generator
 from paretoseg.trainables.data.datasets import Case
 from paretoseg.trainables.data.textures import TexturesConfig
-from paretoseg.trainables.severities.levels import LEVELS, NUM_SEVERITIES
+from paretoseg.trainables.severities.levels import LEVELS
 
 NAMES = list(CORRUPTIONS)
 SHAPES = [(2, 1, 16, 16), (2, 3, 33, 20), (2, 1, 16, 16, 16), (2, 2, 9, 24, 17)]
@@ -24,7 +23,7 @@ Pair = tuple[torch.Tensor, torch.Tensor]
 def corrupted(pair: Pair, name: str, severity: int, seed: int = 0, first: int = 0) -> Pair:
     """After a severity of the default strengths; the images are called by their places, the first of them `first`."""
     images, labels = pair
-    generators = [corruption_generator(f"case {first + i}", name, severity, seed) for i in range(len(images))]
+    generators = [case_generator(f"case {first + i}", name, seed) for i in range(len(images))]
     return corrupt(images, labels, name, LEVELS[name].values[severity - 1], generators)
 
 
@@ -42,34 +41,15 @@ def pictures() -> Pair:
     return stack(TexturesConfig(image_size=64, num_train=1, num_validation=1, num_test=16).load().test)
 
 
-@pytest.fixture(scope="module")
-def volumes() -> Pair:
-    return stack(BrainConfig(block_size=32, num_train=1, num_validation=1, num_test=6).load().test)
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("kind", ["pictures", "volumes"])
-def test_the_distance_to_the_clean_image_rises_with_severity(
-    name: str, kind: str, request: pytest.FixtureRequest
-) -> None:
-    pair = request.getfixturevalue(kind)
-    severities = range(1, NUM_SEVERITIES + 1)
-    distances = [(corrupted(pair, name, severity)[0] - pair[0]).square().mean().item() for severity in severities]
-    assert distances[0] > 0
-    assert distances == sorted(set(distances))
-
-
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_shape_type_and_range_stay_and_labels_move_only_where_that_is_said(name: str, shape: tuple[int, ...]) -> None:
+def test_shape_and_type_stay_and_labels_move_only_where_that_is_said(name: str, shape: tuple[int, ...]) -> None:
     images, labels = draw_pair(shape)
     for severity in (1, 5):
         after, moved = corrupted((images, labels), name, severity)
         assert after.shape == images.shape
         assert after.dtype == torch.float32
         assert after.isfinite().all()
-        assert after.min() >= 0
-        assert after.max() <= 1
         assert moved.shape == labels.shape
         assert moved.dtype == torch.uint8
         if severity == 5 or not LEVELS[name].moves_labels:
@@ -79,12 +59,10 @@ def test_shape_type_and_range_stay_and_labels_move_only_where_that_is_said(name:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("spatial_dims", [2, 3])
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
-def test_uniform_images_stay_finite_and_in_range(name: str, spatial_dims: int, value: float) -> None:
+def test_uniform_images_stay_finite(name: str, spatial_dims: int, value: float) -> None:
     images = torch.full((2, 1, *[17] * spatial_dims), value)
     after, _ = corrupted((images, torch.ones_like(images[:, 0], dtype=torch.uint8)), name, 5)
     assert after.isfinite().all()
-    assert after.min() >= 0
-    assert after.max() <= 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -116,7 +94,7 @@ def test_the_neutral_strength_changes_nothing(name: str, shape: tuple[int, ...])
     images, labels = draw_pair(shape)
     if name == "legacy_leaking_blur":
         labels = torch.zeros_like(labels)
-    generators = [corruption_generator("case", name, 1, 0) for _ in images]
+    generators = [case_generator("case", name, 0) for _ in images]
     after, moved = corrupt(images, labels, name, LEVELS[name].neutral, generators)
     if name == "occlusion":  # a block has one pixel at least
         assert (after != images).flatten(1).sum(dim=1).max() <= 8 * shape[1]
@@ -151,23 +129,35 @@ def test_none_leaves_everything_as_it_is(pictures: Pair) -> None:
     assert after[1] is pictures[1]
 
 
-def test_draws_depend_on_the_four_names_and_not_on_the_order() -> None:
-    keys = [("a", "gaussian_noise", 1, 0), ("b", "gaussian_noise", 1, 0), ("a", "gaussian_noise", 2, 0)]
-    keys += [("a", "speckle_noise", 1, 0), ("a", "gaussian_noise", 1, 1)]
-    forth = {key: torch.rand(4, generator=corruption_generator(*key)) for key in keys}
-    back = {key: torch.rand(4, generator=corruption_generator(*key)) for key in reversed(keys)}
+def test_draws_depend_on_case_corruption_and_seed_and_not_on_the_order() -> None:
+    keys = [
+        ("a", "gaussian_noise", 0),
+        ("b", "gaussian_noise", 0),
+        ("a", "speckle_noise", 0),
+        ("a", "gaussian_noise", 1),
+    ]
+    forth = {key: torch.rand(4, generator=case_generator(*key)) for key in keys}
+    back = {key: torch.rand(4, generator=case_generator(*key)) for key in reversed(keys)}
     assert all(torch.equal(forth[key], back[key]) for key in keys)
     assert len({tuple(draw.tolist()) for draw in forth.values()}) == len(keys)
+
+
+def test_draws_of_version_1_depend_on_the_severity_too() -> None:
+    first, again, second = (
+        torch.rand(4, generator=corruption_generator("a", "motion", severity, 0)) for severity in (1, 1, 2)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
 
 
 def test_another_process_draws_the_same() -> None:
     code = (
         "import hashlib, torch\n"
-        "from paretoseg.trainables.corruptions.table import CORRUPTIONS, corrupt, corruption_generator as g\n"
+        "from paretoseg.trainables.corruptions.table import CORRUPTIONS, case_generator as g, corrupt\n"
         "from paretoseg.trainables.severities.levels import LEVELS\n"
         "torch.set_num_threads(1)\n"
         "image, label = torch.full((1, 1, 16, 16), 0.5), torch.ones(1, 16, 16, dtype=torch.uint8)\n"
-        "after = [corrupt(image, label, n, LEVELS[n].values[2], [g('case 0', n, 3, 0)])[0] for n in CORRUPTIONS]\n"
+        "after = [corrupt(image, label, n, LEVELS[n].values[2], [g('case 0', n, 0)])[0] for n in CORRUPTIONS]\n"
         "print(hashlib.sha256(torch.cat(after).numpy().tobytes()).hexdigest())"
     )
     there = subprocess.check_output([sys.executable, "-c", code], text=True).strip()

@@ -171,6 +171,21 @@ def test_volumes_of_different_sizes_are_loaded_mapped_and_not_read_again(tmp_pat
         assert np.array_equal(before.image, after.image)
 
 
+def test_measured_cases_have_their_originals_mapped_and_training_has_none(tmp_path: Path) -> None:
+    write_volumes(tmp_path / "data", 4)
+    first, second = (config_of(tmp_path, spacing_mm=[2.0, 1.0, 1.0]).load() for _ in range(2))
+    assert all(case.original is None for case in second.train)
+    for before, after in zip((*first.validation, *first.test), (*second.validation, *second.test), strict=True):
+        assert before.original is not None
+        assert after.original is not None
+        assert isinstance(after.original.image, np.memmap)
+        assert np.array_equal(after.original.image, before.original.image)
+        assert np.array_equal(after.original.label, before.original.label)
+        assert after.original.placement == before.original.placement
+        assert after.original.label.shape == (8, 10, 12)
+        assert after.label.shape == (4, 10, 12)
+
+
 def write_volumes_of_another_size(root: Path) -> list[dict[str, str]]:
     write_volume(root / "imagesTr" / "w.nii.gz", draw_picture(9, (6, 7, 8)))
     write_volume(root / "labelsTr" / "w.nii.gz", draw_mask((6, 7, 8)))
@@ -188,7 +203,8 @@ def test_the_cases_of_other_data_make_room_for_these(tmp_path: Path) -> None:
     config_of(tmp_path).load()
     other = DecathlonConfig(root=str(tmp_path / "other"), cache=str(tmp_path / "cache"), cache_gb=1e-9)
     dataset = other.load()
-    assert len(list_cases(tmp_path / "cache")) == len(dataset.all_cases)
+    measured = [case for case in dataset.all_cases if case.split != "train"]
+    assert len(list_cases(tmp_path / "cache")) == len(dataset.all_cases) + len(measured)
     assert other.findings() == []
     assert len(config_of(tmp_path).load().all_cases) == 4
     assert "data.cache_gb must be at least 0 and finite, got -1.0" in config_of(tmp_path, cache_gb=-1.0).findings()

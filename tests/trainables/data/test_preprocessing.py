@@ -10,12 +10,19 @@ import pytest
 from monai.transforms.compose import Compose
 from monai.transforms.intensity.dictionary import ScaleIntensityRangePercentilesd
 from monai.transforms.io.dictionary import LoadImaged
-from monai.transforms.spatial.array import Resize
 from monai.transforms.spatial.dictionary import Orientationd
 from monai.transforms.utility.dictionary import EnsureChannelFirstd
+from scipy import ndimage
 
 from paretoseg.trainables.data.image_files import Raw, read_image, read_label
-from paretoseg.trainables.data.preprocessing import Preprocessing, crop, find_other_spacings, prepare, resample
+from paretoseg.trainables.data.placement import place
+from paretoseg.trainables.data.preprocessing import (
+    Preprocessing,
+    crop,
+    find_original,
+    find_other_spacings,
+    prepare,
+)
 from tests.trainables.data_files import draw_mask, draw_picture, write_picture, write_volume
 
 TURNED = np.array([[0.0, -2.0, 0.0, 5.0], [0.0, 0.0, 3.0, 6.0], [1.0, 0.0, 0.0, 7.0], [0.0, 0.0, 0.0, 1.0]])
@@ -53,24 +60,51 @@ def test_axes_can_be_asked_to_point_elsewhere() -> None:
     assert np.array_equal(ras.label[::-1, ::-1], lps.label)
 
 
-def test_resampling_is_linear_for_images_and_nearest_for_labels_as_by_monai() -> None:
-    image, label = draw_picture(1, (1, 6, 8, 10)).astype(np.float32), draw_picture(2, (6, 8, 10)) % 4
-    found, classes = resample(image, label, (2.0, 1.0, 1.0), (1.0, 1.0, 2.5))
-    assert found.shape == (1, 12, 8, 4)
-    expected = Resize((12, 8, 4), mode="trilinear", align_corners=False)(image)
-    assert np.allclose(found, expected.numpy(), atol=1e-3)
-    nearest = Resize((12, 8, 4), mode="nearest-exact")(label[np.newaxis].astype(np.float32))
-    assert np.array_equal(classes, nearest.numpy()[0])
-    assert set(np.unique(classes)) <= set(np.unique(label))
+def test_images_are_resampled_before_they_are_scaled_and_scaled_first_in_earlier_studies() -> None:
+    array = draw_picture(1, (9, 9, 9)).astype(np.int16)[np.newaxis]
+    raw, label = raw_of(array, np.eye(4)), draw_mask((9, 9, 9))
+    settings = Preprocessing(spacing_mm=[2.0, 1.0, 1.0], intensity="percentile")
+    found = prepare(raw, label, settings)
+    placed = place((9, 9, 9), (1.0, 1.0, 1.0), (2.0, 1.0, 1.0))
+    resampled = placed.resample_image(array)
+    low, high = np.percentile(resampled, [0.5, 99.5])
+    assert np.allclose(found.image, ((resampled - low) / (high - low)).clip(0, 1), atol=1e-6)
+    earlier = prepare(raw, label, dataclasses.replace(settings, resampling="stretched"))
+    low, high = np.percentile(array, [0.5, 99.5])
+    scaled = ((array[0] - low) / (high - low)).clip(0, 1).astype(np.float32)
+    expected = ndimage.zoom(scaled, (4 / 9, 1, 1), order=1, mode="nearest", grid_mode=True)
+    assert np.allclose(earlier.image[0], expected, atol=1e-6)
 
 
-def test_a_ramp_stays_a_ramp_and_a_block_keeps_its_size_in_mm() -> None:
-    image = np.tile(np.arange(8, dtype=np.float32)[:, None, None], (1, 1, 4, 4))
-    label = np.zeros((8, 4, 4), dtype=np.uint8)
-    label[2:6] = 3
-    found, classes = resample(image, label, (1.0, 1.0, 1.0), (0.5, 1.0, 1.0))
-    assert np.allclose(np.diff(found[0, 1:-1, 0, 0]), 0.5)
-    assert (classes == 3).sum() == 2 * (label == 3).sum()
+@pytest.mark.parametrize("intensity", ["percentile", "zscore", "window"])
+@pytest.mark.parametrize("crops", [False, True])
+def test_the_original_gives_the_prepared_case_when_it_is_scaled_and_cropped(intensity: str, crops: bool) -> None:
+    array = draw_picture(1, (12, 9, 10)).astype(np.int16)[np.newaxis] + 30
+    array[:, :3], array[..., -2:] = 0, 0
+    settings = Preprocessing(
+        spacing_mm=[1.3, 1.0, 1.0], intensity=intensity, window=[20.0, 200.0], crop_foreground=crops
+    )
+    raw, label = raw_of(array, np.eye(4)), draw_mask((12, 9, 10))
+    case, original = prepare(raw, label, settings), find_original(raw, label, settings)
+    assert np.array_equal(original.image.clip(0, 1)[(slice(None), *original.placement.slices)], case.image)
+    assert np.allclose(original.rescale(original.image), original.image.clip(0, 1), atol=1e-6)
+    assert np.array_equal(original.label, label)
+    assert original.placement.spacing_mm == (1.0, 1.0, 1.0)
+    assert original.placement.is_cropped == (crops and intensity != "zscore")
+
+
+def test_a_changed_image_is_scaled_by_its_own_statistics_and_constants_stay_constants() -> None:
+    array = np.random.default_rng(0).normal(100.0, 20.0, (1, 20, 20, 20))
+    label = draw_mask((20, 20, 20))
+    for intensity, undone in (("percentile", True), ("zscore", True), ("window", False)):
+        settings = Preprocessing(intensity=intensity, window=[60.0, 140.0])
+        original = find_original(raw_of(array, np.eye(4)), label, settings)
+        plain = original.image.clip(0.0, 1.0)
+        brighter = original.rescale(0.5 * original.image + np.float32(0.3))
+        assert np.allclose(brighter, plain, atol=1e-5) == undone
+    assert not original.rescale(np.full_like(original.image, -3.0)).any()
+    percentile = find_original(raw_of(array, np.eye(4)), label, Preprocessing(intensity="percentile"))
+    assert not percentile.rescale(np.full_like(original.image, 7.0)).any()
 
 
 @pytest.mark.parametrize(
@@ -140,6 +174,7 @@ def test_pictures_are_resampled_too_if_the_edge_of_a_pixel_is_given() -> None:
         ({"intensity": "percentle"}, "intensity must be one of auto, percentile"),
         ({"low_percentile": 99.0, "high_percentile": 1.0}, "must lie in 0..100"),
         ({"intensity": "window"}, r"window must be \[low,high\]"),
+        ({"resampling": "spline"}, "resampling must be one of exact, stretched"),
         ({"window": [5.0, 1.0]}, r"window must be \[low,high\]"),
     ],
 )

@@ -8,10 +8,12 @@ import nibabel
 import nibabel.processing
 import numpy as np
 import pytest
+import torch
 
 from paretoseg.trainables.data.image_files import read_image
 from paretoseg.trainables.data.preprocessing import Preprocessing, prepare
-from paretoseg.trainables.data.raw_images import Preparation, prepare_file
+from paretoseg.trainables.data.raw_images import FilePlacement, Preparation, prepare_file
+from paretoseg.trainables.evaluation.restoring import restore_mask, restore_probabilities
 from tests.trainables.data_files import draw_mask, draw_picture, write_picture, write_volume
 
 SHAPE = (9, 12, 15)
@@ -39,13 +41,19 @@ def write(folder: Path, axes: str) -> tuple[Path, np.ndarray]:
     return write_volume(folder / "raw.nii.gz", array, affine_of(axes)), label
 
 
+def restore(found: FilePlacement, mask: np.ndarray) -> np.ndarray:
+    """A certain mask on the prepared grid, brought back to the file."""
+    logits = 20.0 * torch.nn.functional.one_hot(torch.from_numpy(mask).long(), 3).movedim(-1, 0)
+    return found.turn_back(restore_mask(logits, found.placement).numpy())
+
+
 @pytest.mark.parametrize("axes", AXES)
 @pytest.mark.parametrize(
     "settings",
     [
         Preprocessing(),
         Preprocessing(orientation="PIR", crop_foreground=True, intensity="window", window=[0.0, 300.0]),
-        Preprocessing(spacing_mm=[0.5, 0.5, 0.5], crop_foreground=True, intensity="window", window=[0.0, 300.0]),
+        Preprocessing(spacing_mm=[1 / 3, 0.4, 0.6], crop_foreground=True, intensity="window", window=[0.0, 300.0]),
     ],
 )
 def test_a_file_is_prepared_as_its_case_and_labels_come_back_unchanged(
@@ -55,41 +63,47 @@ def test_a_file_is_prepared_as_its_case_and_labels_come_back_unchanged(
     expected = prepare(read_image(path), label, settings)
     image, placement = prepare_file(path, Preparation(settings, expected.spacing_mm), 1)
     assert np.array_equal(image, expected.image)
-    assert np.array_equal(placement.restore(expected.label), label)
+    assert np.array_equal(restore(placement, expected.label), label)
 
 
 @pytest.mark.parametrize("axes", AXES)
-def test_a_mask_comes_back_to_the_nearest_voxel_in_space_as_by_nibabel(tmp_path: Path, axes: str) -> None:
+def test_probabilities_come_back_to_the_grid_of_the_file_in_space_as_by_nibabel(tmp_path: Path, axes: str) -> None:
     path, _ = write(tmp_path, axes)
-    settings = Preprocessing(spacing_mm=[1.3, 0.71, 2.6])  # no voxel lies half way between two
-    image, placement = prepare_file(path, Preparation(settings, tuple(settings.spacing_mm)), 1)
-    mask = draw_picture(2, image.shape[1:]) % 4
+    settings = Preprocessing(spacing_mm=[1.3, 0.71, 2.6])
+    image, found = prepare_file(path, Preparation(settings, tuple(settings.spacing_mm)), 1)
+    share = (draw_picture(2, image.shape[1:]) / 255).astype(np.float32)
+    logits = torch.from_numpy(np.log(np.stack([1 - share, share]).clip(1e-6)))
     turned = nibabel.as_closest_canonical(nibabel.load(path))
-    factors = [old / new for old, new in zip(turned.shape, mask.shape, strict=True)]
-    affine = turned.affine @ np.diag([*factors, 1.0])
-    affine[:3, 3] = (turned.affine @ [*((factor - 1) / 2 for factor in factors), 1.0])[:3]
+    affine, middles = turned.affine.copy(), [(np.array(one) - 1) / 2 for one in (turned.shape, share.shape)]
+    factors = 1 / np.array(found.placement.steps)
+    affine[:3, :3] *= factors
+    affine[:3, 3] = turned.affine[:3, :3] @ (middles[0] - factors * middles[1]) + turned.affine[:3, 3]
     expected = nibabel.processing.resample_from_to(
-        nibabel.Nifti1Image(mask, affine), nibabel.load(path), order=0, mode="nearest"
-    )
-    restored = placement.restore(mask)
+        nibabel.Nifti1Image(share, affine), nibabel.load(path), order=1, mode="nearest"
+    ).get_fdata()
+    restored = found.turn_back(restore_probabilities(logits, found.placement)[1].numpy())
     assert restored.shape == SHAPE
-    assert np.array_equal(restored, np.asarray(expected.dataobj))
+    assert np.allclose(restored, expected, atol=1e-4)
+    mask = found.turn_back(restore_mask(logits, found.placement).numpy())
+    is_clear = np.abs(expected - 0.5) > 1e-3
+    assert np.array_equal(mask[is_clear], (expected > 0.5)[is_clear])
+    assert np.array_equal(found.turn_back(found.turn(mask)), mask)
 
 
-def test_what_was_cropped_comes_back_as_the_value_outside(tmp_path: Path) -> None:
+def test_what_was_cropped_comes_back_as_background(tmp_path: Path) -> None:
     path, _ = write(tmp_path, "LAS")
     settings = Preprocessing(crop_foreground=True, intensity="window", window=[0.0, 300.0])
     image, placement = prepare_file(path, Preparation(settings, (1.0, 2.0, 3.0)), 1)
     assert image.shape == (1, 7, 11, 15)
-    restored = placement.restore(np.ones(image.shape[1:], np.float32), outside=-5.0)
-    assert np.array_equal(restored == -5.0, np.asarray(nibabel.load(path).dataobj) == 0)
+    restored = restore(placement, np.ones(image.shape[1:], np.uint8))
+    assert np.array_equal(restored == 0, np.asarray(nibabel.load(path).dataobj) == 0)
 
 
 def test_a_file_of_another_spacing_is_brought_to_that_of_the_dataset(tmp_path: Path) -> None:
     path, _ = write(tmp_path, "RAS")
     image, placement = prepare_file(path, Preparation(Preprocessing(), (1.0, 1.0, 3.0)), 1)
     assert image.shape == (1, 9, 24, 15)
-    assert placement.restore(image[0]).shape == SHAPE
+    assert restore(placement, np.ones(image.shape[1:], np.uint8)).shape == SHAPE
     image, _ = prepare_file(path, Preparation(Preprocessing(), (1.005, 2.0, 3.0)), 1)
     assert image.shape == (1, *SHAPE)
 
@@ -99,7 +113,7 @@ def test_pictures_keep_their_axes_and_grey_ones_serve_as_colour(tmp_path: Path) 
     image, placement = prepare_file(path, Preparation(Preprocessing(), (1.0, 1.0)), 3)
     assert np.allclose(image, draw_picture(0) / 255)
     assert image.shape == (3, 20, 30)
-    assert np.array_equal(placement.restore(draw_mask()), draw_mask())
+    assert np.array_equal(restore(placement, draw_mask()), draw_mask())
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from paretoseg.trainables.corruptions.table import CORRUPTIONS
 from paretoseg.trainables.data.datasets import Case
 from paretoseg.trainables.data.textures import draw_shape
+from paretoseg.trainables.evaluation import degrading
 from paretoseg.trainables.evaluation import measuring as evaluation
-from paretoseg.trainables.evaluation.measuring import NetworkScores, degrade, measure, predict
+from paretoseg.trainables.evaluation.degrading import CaseBatch
+from paretoseg.trainables.evaluation.measuring import NetworkScores, measure, predict
 from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.measures import ObjectiveMetric, Scoring, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import measure_accuracy, measure_robustness, select_means
@@ -274,7 +276,7 @@ def test_moved_labels_are_what_a_network_is_compared_with() -> None:
 def test_a_corruption_that_breaks_a_case_is_named_with_case_and_severity(
     monkeypatch: pytest.MonkeyPatch, broken: str, what: str
 ) -> None:
-    def corrupt(images: Tensor, labels: Tensor, *_: object) -> tuple[Tensor, Tensor]:
+    def corrupt(images: Tensor, labels: Tensor, *_: object, version: int) -> tuple[Tensor, Tensor]:
         images, labels = images.clone(), labels.clone()
         if broken == "nan":
             images[1, 0, 3, 3] = float("nan")
@@ -285,9 +287,9 @@ def test_a_corruption_that_breaks_a_case_is_named_with_case_and_severity(
     cases = build_cases()
     cases[1].label[:, ::2] *= 2
     assert set(np.unique(cases[1].label)) == {0, 1, 2}
-    monkeypatch.setattr(evaluation, "corrupt", corrupt)
+    monkeypatch.setattr(degrading, "corrupt", corrupt)
     with pytest.raises(ValueError, match=f"gaussian_noise of severity 1 gives {what} on case 'c1'"):
-        degrade(cases, Condition("gaussian_noise", 1), BATTERY)
+        CaseBatch(cases, BATTERY, (1.0, 1.0), "cpu").degrade(Condition("gaussian_noise", 1))
 
 
 class Everything(nn.Module):

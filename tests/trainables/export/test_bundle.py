@@ -110,7 +110,9 @@ def test_the_weights_load_without_running_code(tmp_path: Path) -> None:
 def test_monai_alone_gives_the_evaluations_mask(tmp_path: Path, extents: tuple[int, ...], in_channels: int) -> None:
     blueprint = exports.draw(len(extents), in_channels)
     network = write(tmp_path / "bundle", blueprint)
-    reference = make_reference(network, [exports.build_case(*extents, in_channels=in_channels)], 32)
+    reference = make_reference(
+        network, [exports.build_case(*extents, in_channels=in_channels)], 32, (1.0,) * len(extents)
+    )
     assert is_asymmetric(reference.mask)
     found = prove_bundle(tmp_path / "bundle", reference, tmp_path, (0.5, 2.0, 1.5)[: len(extents)])
     assert f"equal to the evaluation in all {reference.mask.size} pixels" in found
@@ -119,7 +121,7 @@ def test_monai_alone_gives_the_evaluations_mask(tmp_path: Path, extents: tuple[i
 @pytest.mark.slow
 def test_a_bundle_with_another_window_does_not_pass(tmp_path: Path) -> None:
     blueprint = exports.draw()
-    reference = make_reference(write(tmp_path / "bundle", blueprint), [exports.build_case(70, 110)], 32)
+    reference = make_reference(write(tmp_path / "bundle", blueprint), [exports.build_case(70, 110)], 32, (1.0, 1.0))
     path = tmp_path / "bundle" / "configs" / "inference.json"
     config = json.loads(path.read_text())
     config["inferer"]["roi_size"] = [16, 16]

@@ -38,7 +38,9 @@ def test_onnx_runtime_gives_the_evaluations_mask(tmp_path: Path, extents: tuple[
     folder = tmp_path / "onnx"
     folder.mkdir()
     write_onnx(folder, model)
-    reference = make_reference(network, [exports.build_case(*extents, in_channels=in_channels)], 32)
+    reference = make_reference(
+        network, [exports.build_case(*extents, in_channels=in_channels)], 32, (1.0,) * len(extents)
+    )
     assert "equal to the evaluation" in prove_onnx(folder, reference, tmp_path)
 
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])

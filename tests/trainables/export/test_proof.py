@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from paretoseg.trainables.data.placement import place
 from paretoseg.trainables.evaluation.measuring import predict
 from paretoseg.trainables.export.proof import (
     TIE,
@@ -18,15 +19,16 @@ from paretoseg.trainables.export.proof import (
 )
 from tests.trainables.exports import build_case, build_network, draw
 
-LOGITS = np.zeros((2, 4, 6), np.float32)
+LOGITS = torch.zeros(2, 4, 6)
 LOGITS[1, :2, :3] = 1.0
 LOGITS[1, 2:] = -1.0
 LOGITS[1, :2, 3:] = -TIE / 2
+PLACEMENT = place((4, 6), (1.0, 1.0), (1.0, 1.0))
 
 
 @pytest.fixture
 def reference() -> Reference:
-    return Reference(build_case(4, 6), LOGITS)
+    return Reference(build_case(4, 6), LOGITS, PLACEMENT)
 
 
 def test_the_evaluations_mask_passes(reference: Reference) -> None:
@@ -85,15 +87,15 @@ def test_a_volume_that_looks_alike_with_its_first_and_last_axis_swapped_tells_no
 def test_the_reference_is_the_evaluations_prediction() -> None:
     network = build_network(draw())
     case = build_case(40, 70)
-    logits = predict(network, torch.from_numpy(case.image)[None], 32)[0].numpy()
-    assert np.array_equal(make_reference(network, [case], 32).logits, logits)
+    logits = predict(network, torch.from_numpy(case.image)[None], 32)[0]
+    assert torch.equal(make_reference(network, [case], 32, (1.0, 1.0)).logits, logits)
 
 
 def test_a_score_that_was_not_recorded_for_this_network_fails() -> None:
-    perfect = Reference(build_case(4, 6), np.stack([np.ones((4, 6)), np.zeros((4, 6))]))
-    check_score(perfect, 1.0, num_classes=2)
+    perfect = Reference(build_case(4, 6), torch.stack([torch.ones(4, 6), torch.zeros(4, 6)]), PLACEMENT)
+    check_score(perfect, 1.0, num_classes=2, is_native=True)
     with pytest.raises(ProofError, match=r"reaches Dice 1.000 on case 'case', the study recorded 0.900"):
-        check_score(perfect, 0.9, num_classes=2)
+        check_score(perfect, 0.9, num_classes=2, is_native=False)
 
 
 def test_the_first_of_chained_errors_is_the_cause() -> None:

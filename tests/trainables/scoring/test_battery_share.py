@@ -71,10 +71,10 @@ def test_the_share_counts_every_pixel_that_a_measurement_shows_the_network(num_c
 
 
 def test_a_measurement_longer_than_the_training_is_reported_with_the_ways_out() -> None:
-    assert describe_predicted_shares([0.4, 1.0], 50) == []
-    (line,) = describe_predicted_shares([3.56], 50)
+    assert describe_predicted_shares([0.4, 1.0], 178) == []
+    (line,) = describe_predicted_shares([3.56], 178)
     assert "about 3.6 times as long as the training" in line
-    (line,) = describe_predicted_shares([3.56, 0.5], 50)
+    (line,) = describe_predicted_shares([3.56, 0.5], 178)
     assert "about 0.5 to 3.6 times as long as the training that it judges, depending on the patch;" in line
     assert "task.iterations_per_step=178 " in line
     assert "task.num_battery_cases" in line

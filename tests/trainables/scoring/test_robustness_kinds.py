@@ -48,7 +48,10 @@ KNOWN = {
     "worst_group": BY_CASE["b"],
     # blur: (0.2 + 0.45) / 0.85; noise: (0.7 + 0.7) / 2; site: 0.3 / 0.6
     "mean_corruption_error": (0.65 / 0.85 + 0.7 + 0.5) / 3,
+    # Below 0.5: no blur (0.5 itself is none), all noise, and neither case of the site.
+    "failure_rate": (0.0 + 1.0 + 0.0) / 3,
 }
+ERRORS = {Robustness.mean_corruption_error, Robustness.failure_rate}
 
 
 def rule(kind: str) -> RobustnessRule:
@@ -104,7 +107,23 @@ def test_errors_are_minimised_up_to_those_of_a_network_without_any_overlap() -> 
     assert objective.reference == pytest.approx(measure_robustness(worst, rule=rule("mean_corruption_error")))
 
 
-@pytest.mark.parametrize("kind", sorted(set(Robustness) - {Robustness.mean_corruption_error}))
+def test_failures_are_minimised_from_one_and_the_limit_is_in_the_description() -> None:
+    objective = RobustnessRule(Robustness.failure_rate, failure_below=0.75).define(DICE)
+    assert (objective.direction, objective.unit, objective.reference) == (Direction.MINIMISE, "1", 1.0)
+    assert "Share of changed images with Dice below 0.75" in objective.description
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    # Below 0.6: of blur, case a at severity 2; of the site, case d. Severity 2 weighs 0.4, and half of its cases fail.
+    [(0.2, 0.0), (0.4, 0.5 / 3), (0.6, (0.4 * 0.5 + 1.0 + 0.5) / 3), (1.0, (0.6 * 0.5 + 0.4 + 1.0 + 1.0) / 3)],
+)
+def test_a_failure_is_a_score_below_the_limit(limit: float, value: float) -> None:
+    failures = RobustnessRule(Robustness.failure_rate, failure_below=limit)
+    assert measure_robustness(ROWS, rule=failures) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("kind", sorted(set(Robustness) - ERRORS))
 def test_scores_are_maximised_from_nothing(kind: Robustness) -> None:
     objective = rule(kind).define(DICE)
     assert (objective.direction, objective.unit, objective.reference) == (Direction.MAXIMISE, "Dice", 0.0)
@@ -119,14 +138,14 @@ def test_a_better_network_is_never_worse_in_any_kind_whatever_the_order_of_its_r
     rows = [CaseScore(**{**vars(row), "value": value}) for row, value in zip(ROWS[:10], values, strict=True)]
     better = [CaseScore(**{**vars(row), "value": min(row.value + 0.1, 1.0)}) for row in rows]
     one, other = (measure_robustness(some, rule=rule(kind)) for some in (rows, better))
-    sign = -1 if ROBUSTNESS_KINDS[kind].is_relative_error else 1
+    sign = 1 if ROBUSTNESS_KINDS[kind].is_score else -1
     assert sign * other >= sign * one - 1e-12
     shuffled = random.Random(seed).sample(rows, len(rows))
     assert measure_robustness(shuffled, rule=rule(kind)) == pytest.approx(one)
 
 
 @pytest.mark.parametrize("kind", Robustness)
-def test_a_constant_score_is_itself_in_every_kind_but_the_relative_one(kind: Robustness) -> None:
+def test_a_constant_score_is_itself_in_every_kind_that_is_a_score(kind: Robustness) -> None:
     rows = [CaseScore(**{**vars(row), "value": 0.25}) for row in ROWS]
-    if not ROBUSTNESS_KINDS[kind].is_relative_error:
+    if ROBUSTNESS_KINDS[kind].is_score:
         assert measure_robustness(rows, rule=rule(kind)) == pytest.approx(0.25)

@@ -6,6 +6,8 @@ from paretoseg.spaces.architecture import Architecture
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Case, Dataset, load_once
+from paretoseg.trainables.data.placement import place
+from paretoseg.trainables.data.preprocessing import Original
 from paretoseg.trainables.data.textures import TexturesConfig
 from paretoseg.trainables.networks.checkpoint import WEIGHTS_FILE
 from paretoseg.trainables.scoring.objectives import select_means
@@ -67,10 +69,33 @@ def test_a_corrupted_scene_differs_and_is_always_the_same(task):
     assert np.array_equal(noisy.reference, clean.reference)
 
 
+def volume_of(image, label):
+    original = Original(image, label, place(label.shape, (1.0,) * 3, (1.0,) * 3))
+    return Case("volume", "here", "someone", "test", image, label, original)
+
+
+def test_a_coarse_and_cropped_volume_is_drawn_whole_on_the_grid_that_networks_see(task):
+    label = np.zeros((8, 8, 6), np.uint8)
+    label[2:4, 1:5] = 1
+    placement = place(label.shape, (1.0, 1.0, 1.0), (2.0, 1.0, 1.0)).cropped_to((slice(1, 4), slice(0, 8), slice(0, 5)))
+    image = np.full((1, 4, 8, 6), 0.2, np.float32)
+    prepared = placement.resample_label(label)[placement.slices]
+    original = Original(image, label, placement, is_cropped=True)
+    case = Case("volume", "here", "someone", "test", image[:, 1:, :, :5], prepared, original)
+    scenes = render_cases(task, [case], CONDITIONS)
+    clean, noisy = scenes["volume", CLEAN_CONDITION], scenes["volume", CONDITIONS[1]]
+    assert clean.place == noisy.place == "slice 2 of 4"
+    assert np.array_equal(clean.reference, placement.resample_label(label)[1])
+    assert clean.image.shape == noisy.image.shape == (8, 6)
+    assert (clean.image[:, :5] == 51).all()
+    assert not clean.image[:, 5:].any()
+    assert noisy.image[:, 5:].all()  # noise is nowhere 0, so a file like that would not be cropped
+
+
 def test_a_volume_is_shown_by_the_slice_with_most_of_the_reference(task):
     image, label = np.zeros((1, 4, 8, 8), np.float32), np.zeros((4, 8, 8), np.uint8)
     image[0, 2], label[2, 1:5], label[1, 0, 0] = 1.0, 1, 1
-    case = Case("volume", "here", "someone", "test", image, label)
+    case = volume_of(image, label)
     scene = render_cases(task, [case], [CLEAN_CONDITION])["volume", CLEAN_CONDITION]
     assert np.array_equal(scene.reference, label[2])
     assert (scene.image == 255).all()
@@ -81,7 +106,7 @@ def test_a_volume_without_any_reference_is_shown_by_its_middle_slice(task):
     image = np.linspace(0, 1, 5, dtype=np.float32)[np.newaxis, :, np.newaxis, np.newaxis] * np.ones(
         (1, 5, 4, 4), np.float32
     )
-    case = Case("volume", "here", "someone", "test", image, np.zeros((5, 4, 4), np.uint8))
+    case = volume_of(image, np.zeros((5, 4, 4), np.uint8))
     scene = render_cases(task, [case], [CLEAN_CONDITION])["volume", CLEAN_CONDITION]
     assert scene.place == "slice 3 of 5"
     assert (scene.image == 128).all()
@@ -90,7 +115,7 @@ def test_a_volume_without_any_reference_is_shown_by_its_middle_slice(task):
 def test_colour_volumes_keep_their_colours_and_classes(task):
     image, label = np.zeros((3, 4, 8, 6), np.float32), np.zeros((4, 8, 6), np.uint8)
     image[2, 1], label[1, :3], label[1, 5:] = 1.0, 1, 2
-    case = Case("volume", "here", "someone", "test", image, label)
+    case = volume_of(image, label)
     scene = render_cases(task, [case], [CLEAN_CONDITION])["volume", CLEAN_CONDITION]
     assert scene.image.shape == (8, 6, 3)
     assert (scene.image == [0, 0, 255]).all()

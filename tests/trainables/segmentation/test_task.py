@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import pickle
+import re
 import subprocess
 import sys
 
@@ -19,6 +21,7 @@ from paretoseg.trainables.scoring.objectives import RobustnessOver
 from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
 from paretoseg.trainables.segmentation.config import SegmentationConfig
+from paretoseg.trainables.segmentation.settings import BudgetBy
 from paretoseg.trainables.severities.calibration import read_calibration
 from paretoseg.trainables.severities.levels import PRESETS as PRESETS_OF_CORRUPTIONS
 from paretoseg.trainables.severities.shipped import locate_shipped
@@ -83,24 +86,10 @@ def test_every_known_corruption_may_be_in_the_battery() -> None:
     SegmentationConfig(corruptions=list(CORRUPTIONS)).build(TexturesConfig()).check()
 
 
-def test_every_patch_size_costs_about_the_same() -> None:
+def test_a_batch_has_as_many_pixels_with_every_patch_but_at_least_two_patches() -> None:
     settings = SegmentationConfig(pixels_per_batch=16384)
     assert [settings.batch_size(Recipe(patch=patch), 2) for patch in (32, 64, 128)] == [16, 4, 2]
     assert settings.batch_size(Recipe(patch=16), 3) == 4
-
-
-@pytest.mark.parametrize(("patch", "spatial_dims"), [(32, 2), (128, 2), (32, 3)])
-@pytest.mark.parametrize("factor", [0.25, 0.6, 1.0, 1.7, 4.0])
-def test_a_step_sees_as_many_pixels_with_any_size_of_the_batch(patch: int, spatial_dims: int, factor: float) -> None:
-    settings = SegmentationConfig(iterations_per_step=48)
-    plain, other = Recipe(patch=patch), Recipe(patch=patch, batch_factor=factor)
-    seen = [
-        settings.batch_size(recipe, spatial_dims) * settings.iterations(recipe, spatial_dims)
-        for recipe in (plain, other)
-    ]
-    assert settings.iterations(plain, spatial_dims) == 48
-    assert seen[1] == pytest.approx(seen[0], rel=0.05)
-    assert settings.batch_size(other, spatial_dims) == max(1, round(settings.batch_size(plain, spatial_dims) * factor))
 
 
 def test_the_quick_battery_is_a_part_of_the_whole_one_and_of_what_counts() -> None:
@@ -199,3 +188,15 @@ def test_a_preset_stands_for_its_corruptions_and_a_leaking_one_is_named_before_t
 def test_a_measurement_longer_than_the_training_is_reported_before_it_starts(iterations: int, is_noted: bool) -> None:
     task = SegmentationConfig(iterations_per_step=iterations).build(TexturesConfig(image_size=32))
     assert any("measuring robustness will take about" in note for note in task.notes(SearchSpace())) is is_noted
+
+
+@pytest.mark.parametrize("budget_by", BudgetBy)
+@pytest.mark.parametrize("iterations", [1, 4])
+def test_the_iterations_that_the_note_gives_are_enough(iterations: int, budget_by: BudgetBy) -> None:
+    config, data = SegmentationConfig(iterations_per_step=iterations, budget_by=budget_by), TexturesConfig()
+    space = SearchSpace({"patch": [32, 256]})
+    (note,) = [note for note in config.build(data).notes(space) if "measuring robustness" in note]
+    found = re.search(r"task\.iterations_per_step=(\d+)", note)
+    assert found
+    enough = dataclasses.replace(config, iterations_per_step=math.ceil(1.05 * int(found[1])))
+    assert not any("measuring robustness" in note for note in enough.build(data).notes(space))

@@ -16,7 +16,7 @@ from paretoseg.trainables.transfer.matrix import TransferNetwork
 
 TASK = SegmentationConfig(
     num_steps=2, iterations_per_step=4, pixels_per_batch=4096, corruptions=["gaussian_noise", "occlusion"],
-    severities=[3, 5],
+    severities=[3, 5], num_battery_cases=1,
 ).build(TexturesConfig(image_size=32, num_train=2, num_validation=3, num_test=2))  # fmt: skip
 
 

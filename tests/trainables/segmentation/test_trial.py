@@ -184,8 +184,8 @@ def test_a_trial_uses_the_threads_it_was_assigned(task: SegmentationTask) -> Non
 def test_the_recipe_reaches_the_training(task: SegmentationTask) -> None:
     recipe = dataclasses.replace(CANDIDATE.recipe, optimiser="sgd", batch_factor=2.0, weight_decay=0.05)
     trial = task.build(Assignment(dataclasses.replace(CANDIDATE, recipe=recipe), seed=1))
-    assert trial._batch_size == 8
-    assert trial._iterations_per_step == 1
+    assert trial._plan.batch_size == 8
+    assert trial._plan.num_iterations == 3
     assert isinstance(trial._learner._optimiser, torch.optim.SGD)
     assert trial._learner._optimiser.param_groups[0]["weight_decay"] == 0.05
 
@@ -232,7 +232,7 @@ def test_what_earlier_trainings_took_decides_what_fits_and_the_estimate_stays_as
 ) -> None:
     here = name_device("cpu", 1)
     plain = task.build(Assignment(CANDIDATE, seed=1))
-    need = plain._learner.estimate_need((plain._batch_size, 1, 32, 32))
+    need = plain._learner.estimate_need((plain._plan.batch_size, 1, 32, 32))
     task = with_settings(task, memory_gb=1.01 * need.total() / BYTES_PER_GB)
     told = {1.0: {"another device": 9.0}, 1.2: {here: 1.2}, 4.0: {here: 4.0}}
     fits, halved, hopeless = (task.build(Assignment(CANDIDATE, 1, memory_factors=factors)) for factors in told.values())
@@ -251,7 +251,7 @@ def test_what_earlier_trainings_took_decides_what_fits_and_the_estimate_stays_as
 def test_a_training_that_fits_in_halves_goes_through_in_halves_and_says_what_it_took(task: SegmentationTask) -> None:
     trial = task.build(Assignment(CANDIDATE, seed=1))
     compute_in_double(trial._network)
-    need = trial._learner.estimate_need((trial._batch_size, 1, 32, 32))
+    need = trial._learner.estimate_need((trial._plan.batch_size, 1, 32, 32))
     between = (need.total(1) + need.total(2)) / 2 / 1e9
     tight = with_settings(task, memory_gb=between).build(Assignment(CANDIDATE, seed=1))
     compute_in_double(tight._network)

@@ -12,6 +12,8 @@ from scipy import ndimage
 
 from paretoseg.spaces.recipe import AUGMENTATIONS, FAMILIES, Recipe
 from paretoseg.spaces.search_space import DIMENSIONS
+from paretoseg.trainables.data.textures import TexturesConfig
+from paretoseg.trainables.segmentation.config import SegmentationConfig
 from paretoseg.trainables.severities.levels import LEVELS, PRESETS
 from paretoseg.trainables.training import augmentation
 from paretoseg.trainables.training.augmentation import (
@@ -21,10 +23,12 @@ from paretoseg.trainables.training.augmentation import (
     blur,
     change_intensity,
     draw_augmentation,
+    find_turning_plane,
     flip_and_turn,
     rotate_and_scale,
 )
 
+UNIT = {2: (1.0, 1.0), 3: (1.0, 1.0, 1.0)}
 OPTIONS = DIMENSIONS["augmentation"].describe().split(", ")
 
 
@@ -78,7 +82,7 @@ def test_labels_move_with_their_images() -> None:
     labels = torch.randint(0, 3, (64, 8, 8), generator=generator)
     images = labels[:, None].float() / 2
     draw = draw_augmentation(64, 2, 0.0, generator)
-    moved_images, moved_labels = augment(images, labels, Recipe(mirroring="on", augmentation="none"), draw)
+    moved_images, moved_labels = augment(images, labels, Recipe(mirroring="on", augmentation="none"), draw, UNIT[2])
     assert torch.equal(moved_images[:, 0] * 2, moved_labels.float())
     assert not torch.equal(moved_labels, labels)
     assert torch.equal(moved_labels.flatten(1).sort().values, labels.flatten(1).sort().values)
@@ -100,7 +104,7 @@ def test_what_each_option_changes(augmentation: str, spatial_dims: int) -> None:
     images = torch.rand(8, 1, *[6] * spatial_dims, generator=generator)
     labels = (images[:, 0] > 0.5).long()
     draw = draw_augmentation(8, spatial_dims, 1.0, generator)
-    after_images, after_labels = augment(images, labels, Recipe(augmentation=augmentation), draw)
+    after_images, after_labels = augment(images, labels, Recipe(augmentation=augmentation), draw, UNIT[spatial_dims])
     assert torch.equal(after_labels, labels) == ("spatial" not in AUGMENTATIONS[augmentation])
     assert torch.equal(after_images, images) == (augmentation == "none")
     assert after_images.min() >= 0
@@ -111,7 +115,7 @@ def test_a_rotation_by_hand() -> None:
     quarter = torch.tensor([[[0.0, 1.0], [-1.0, 0.0]]])
     image = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
     draw = dataclasses.replace(build_draw(), matrices=quarter)
-    images, labels = rotate_and_scale(image, image[:, 0].long(), draw)
+    images, labels = rotate_and_scale(image, image[:, 0].long(), draw, UNIT[2])
     torch.testing.assert_close(images[:, 0], torch.rot90(image[:, 0], 1, dims=(1, 2)))
     assert torch.equal(labels, images[:, 0].round().long())
 
@@ -124,7 +128,7 @@ def test_rotation_and_scaling_agree_with_scipy(spatial_dims: int) -> None:
     edge, middle = 15, 7.0
     images = torch.rand(16, 1, *[edge] * spatial_dims, generator=generator)
     labels = torch.randint(4, (16, *[edge] * spatial_dims), generator=generator)
-    moved_images, moved_labels = rotate_and_scale(images, labels, draw)
+    moved_images, moved_labels = rotate_and_scale(images, labels, draw, UNIT[spatial_dims])
     is_moved = [not torch.equal(matrix, torch.eye(spatial_dims)) for matrix in draw.matrices]
     assert 1 < sum(is_moved) < 10
     inside = tuple(slice(5, 10) for _ in range(spatial_dims))
@@ -141,7 +145,7 @@ def test_rotation_and_scaling_agree_with_scipy(spatial_dims: int) -> None:
 def test_blur_agrees_with_scipy(spatial_dims: int) -> None:
     images = torch.rand(3, 2, *[12] * spatial_dims, generator=torch.Generator().manual_seed(0))
     draw = dataclasses.replace(build_draw(3), blurs=torch.tensor([0.8, 0.0, 1.7]))
-    blurred = blur(images, draw)
+    blurred = blur(images, draw, UNIT[spatial_dims])
     assert torch.equal(blurred[1], images[1])
     for item, width in ((0, 0.8), (2, 1.7)):
         for channel in range(2):
@@ -159,13 +163,94 @@ def test_noise_has_the_spread_that_was_drawn_and_the_same_draw_gives_the_same_no
     assert not torch.equal(noisy, add_noise(images, dataclasses.replace(draw, noise_seed=4)))
 
 
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+@pytest.mark.parametrize("augmentation", OPTIONS)
+def test_the_length_of_an_edge_does_not_matter_if_all_are_equal(augmentation: str, spatial_dims: int) -> None:
+    generator = torch.Generator().manual_seed(2)
+    images = torch.rand(12, 1, *[8] * spatial_dims, generator=generator)
+    draw, recipe = (
+        draw_augmentation(12, spatial_dims, 1.0, generator),
+        Recipe(augmentation=augmentation, mirroring="on"),
+    )
+    small, large = (
+        augment(images, (images[:, 0] > 0.5).long(), recipe, draw, (edge,) * spatial_dims) for edge in (0.7, 3.0)
+    )
+    assert torch.equal(small[0], large[0])
+    assert torch.equal(small[1], large[1])
+
+
+@pytest.mark.parametrize("spacing_mm", [(0.7, 5.0), (5.0, 0.7, 0.9)])
+def test_rotation_and_scaling_are_those_of_scipy_in_millimetres(spacing_mm: tuple[float, ...]) -> None:
+    spatial_dims, edge = len(spacing_mm), 21
+    generator = torch.Generator().manual_seed(3)
+    draw = draw_augmentation(12, spatial_dims, 1.0, generator)
+    images = torch.rand(12, 1, *[edge] * spatial_dims, generator=generator)
+    moved, _ = rotate_and_scale(images, (images[:, 0] > 0.5).long(), draw, spacing_mm)
+    to_mm, middle = np.diag(spacing_mm), np.full(spatial_dims, (edge - 1) / 2)
+    is_moved = [item for item in range(12) if not torch.equal(draw.matrices[item], torch.eye(spatial_dims))]
+    assert len(is_moved) > 1
+    for item in is_moved:
+        matrix = np.linalg.inv(to_mm) @ draw.matrices[item].double().numpy() @ to_mm
+        image = images[item, 0].double().numpy()
+        # What lies outside is NaN there: only pixels are compared whose sources lie inside.
+        expected = ndimage.affine_transform(image, matrix, middle - matrix @ middle, order=1, cval=np.nan)
+        is_inside = np.isfinite(expected)
+        assert is_inside.sum() > edge
+        np.testing.assert_allclose(moved[item, 0].numpy()[is_inside], expected[is_inside], atol=1e-4)
+
+
+@pytest.mark.parametrize("spacing_mm", [(0.7, 5.0), (5.0, 0.7, 0.9)])
+def test_blur_is_equally_wide_in_millimetres_along_all_axes(spacing_mm: tuple[float, ...]) -> None:
+    images = torch.rand(1, 1, *[12] * len(spacing_mm), generator=torch.Generator().manual_seed(0))
+    blurred = blur(images, dataclasses.replace(build_draw(), blurs=torch.tensor([1.7])), spacing_mm)
+    widths = [1.7 * 0.7 / edge for edge in spacing_mm]
+    expected = ndimage.gaussian_filter(images[0, 0].numpy(), widths, mode="nearest", truncate=4.0)
+    np.testing.assert_allclose(blurred[0, 0].numpy(), expected, atol=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("spacing_mm", "plane"),
+    [
+        ((1.0, 1.0), (-2, -1)),
+        ((1.0, 2.0), None),
+        ((1.0, 1.0, 1.0), (-2, -1)),
+        ((5.0, 0.7, 0.7), (-2, -1)),
+        ((0.7, 0.7, 5.0), (-3, -2)),
+        ((0.7, 5.0, 0.7), (-3, -1)),
+        ((0.7, 0.8, 5.0), None),
+    ],
+)
+def test_right_angle_turns_are_left_to_planes_of_equal_edges(
+    spacing_mm: tuple[float, ...], plane: tuple[int, int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert find_turning_plane(spacing_mm) == plane
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(32, 1, *[4] * len(spacing_mm), generator=generator)
+    draw = draw_augmentation(32, len(spacing_mm), 0.0, generator)
+    draw = dataclasses.replace(draw, flips=torch.zeros_like(draw.flips))
+    expected = torch.stack(
+        [torch.rot90(one, int(turns), plane) if plane else one for one, turns in zip(images, draw.turns, strict=True)]
+    )
+    for least in (1, 10**9):  # one by one, and all together
+        monkeypatch.setattr(augmentation, "MIN_PIXELS_ONE_BY_ONE", least)
+        after, _ = augment(images, images[:, 0].long(), Recipe(mirroring="on", augmentation="none"), draw, spacing_mm)
+        assert torch.equal(after, expected)
+
+
+def test_older_studies_count_in_voxels() -> None:
+    data = TexturesConfig(image_size=32, num_train=1, num_validation=1, num_test=1).load()
+    thick = dataclasses.replace(data, spacing_mm=(0.7, 5.0))
+    edges = [SegmentationConfig(corruption_version=version).augmentation_spacing(thick) for version in (1, 2)]
+    assert edges == [(1.0, 1.0), (0.7, 5.0)]
+
+
 def test_at_no_strength_only_flips_and_turns_are_left() -> None:
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(16, 1, 8, 8, generator=generator)
     labels = (images[:, 0] > 0.5).long()
     draw = draw_augmentation(16, 2, 0.0, generator)
     after_images, after_labels = augment(
-        images, labels, Recipe(mirroring="on", augmentation="spatial_intensity_noise_blur"), draw
+        images, labels, Recipe(mirroring="on", augmentation="spatial_intensity_noise_blur"), draw, UNIT[2]
     )
     torch.testing.assert_close(after_images, flip_and_turn(images, draw))
     assert torch.equal(after_labels, flip_and_turn(labels, draw))
@@ -192,7 +277,9 @@ def test_every_option_of_the_search_space_gives_something_else() -> None:
     generator = torch.Generator().manual_seed(1)
     images = torch.rand(8, 1, 6, 6, generator=generator)
     draw = draw_augmentation(8, 2, 1.0, generator)
-    results = [augment(images, images[:, 0].long(), Recipe(augmentation=option), draw)[0] for option in OPTIONS]
+    results = [
+        augment(images, images[:, 0].long(), Recipe(augmentation=option), draw, UNIT[2])[0] for option in OPTIONS
+    ]
     assert all(not torch.equal(one, other) for one, other in itertools.combinations(results, 2))
 
 

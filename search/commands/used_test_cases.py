@@ -1,0 +1,34 @@
+"""What is said of a study whose test cases were measured: a longer search of it would choose after they were seen."""
+
+from __future__ import annotations
+
+from paretoseg.search.study.study import Study
+
+USED_UP = (
+    "The test cases of this study are used up: they were measured, and whatever is searched from now on is searched "
+    "after they were seen. For a longer search, start a new study; if you continue this one, say so wherever you "
+    "report its test cases."
+)
+
+
+def has_used_test_cases(study: Study) -> bool:
+    """True if a trial of the study was measured on the test cases."""
+    return any(trial.test for trial in study.trials)
+
+
+def describe_end(study: Study) -> str:
+    """What can be done with a study that is complete, in a sentence or two."""
+    if has_used_test_cases(study):
+        return f"The study is complete. {USED_UP}"
+    return f"The study is complete; add budget.trials=<more than {study.budget.trials}> to continue."
+
+
+def describe_continuation(study: Study) -> list[str]:
+    """One line if a study whose test cases were measured searches on; else empty."""
+    if not has_used_test_cases(study) or len(study.trials) >= study.budget.trials:
+        return []
+    num_tested = sum(bool(trial.test) for trial in study.trials)
+    return [
+        f"the test cases of this study were measured before, for {num_tested} trials: this search goes on after they "
+        "were seen, so say so wherever you report its test cases"
+    ]

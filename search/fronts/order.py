@@ -1,0 +1,21 @@
+"""Whether two measurements order the same trials alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scipy.stats import kendalltau
+
+_DECIMALS = 12
+"""Values that agree to as many decimals are tied: rounding orders nothing."""
+
+
+def measure_agreement(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Kendall's tau-b (Biometrika 33, 1945): 1 for the same order, -1 for the reverse; ties are corrected for.
+
+    None with fewer than two values, or if all are equal on one side.
+    """
+    one, other = ([round(value, _DECIMALS) for value in values] for values in (first, second))
+    if min(len(set(one)), len(set(other))) < 2:
+        return None
+    return float(kendalltau(one, other).statistic)

@@ -1,0 +1,47 @@
+"""From the masks of one case to the rows that are stored: one per measure and foreground class, and their mean."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+
+from torch import Tensor
+
+from paretoseg.trainables.data.datasets import Case
+from paretoseg.trainables.evaluation.metrics import compare_surfaces, describe_emptiness
+from paretoseg.trainables.scoring.measures import DICE, HD95, NSD, Measure, Scoring
+from paretoseg.trainables.trainable import CLEAN, MEAN, CaseScore, Condition
+
+
+def to_rows(
+    case: Case,
+    condition: Condition,
+    scoring: Scoring,
+    spacing_mm: Sequence[float],
+    *,
+    masks: tuple[Tensor, Tensor],
+    dice_scores: Sequence[float],
+) -> Iterator[CaseScore]:
+    """Yields the rows of one case under one condition: per measure one row per foreground class, then the mean.
+
+    Args:
+        case: The case.
+        condition: The condition under which it was predicted.
+        scoring: The measures.
+        spacing_mm: Edges of a voxel of the masks.
+        masks: Prediction and reference.
+        dice_scores: Per foreground class.
+    """
+    empty = describe_emptiness(*masks, scoring.num_classes)
+    values: dict[Measure, Sequence[float]] = {DICE: dice_scores}
+    measures = scoring.measures(is_clean=condition.corruption == CLEAN)
+    if NSD in measures:
+        values[NSD], values[HD95] = compare_surfaces(
+            *masks, scoring.num_classes, spacing_mm=spacing_mm, tolerance_mm=scoring.nsd_tolerance_mm
+        )
+    for measure in measures:
+        of_classes = values[measure]
+        place = (case.name, case.domain, condition.corruption, condition.severity, measure.name)
+        for name, value, what in zip(scoring.class_names[1:], of_classes, empty, strict=True):
+            yield CaseScore(*place, value, name, what, condition.shift)
+        yield CaseScore(*place, statistics.fmean(of_classes), MEAN, shift=condition.shift)

@@ -1,0 +1,57 @@
+"""The gate: which networks are left out of the front, and with which cases that is found out.
+
+It gets masks, and a function that predicts masks of changed images, so it does not depend on how images are predicted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from paretoseg.trainables.data.datasets import Case
+from paretoseg.trainables.evaluation.degeneracy import find_degeneracy, find_ignored_images
+from paretoseg.trainables.seeds import derive_seed
+
+MAX_PROBED = 4
+"""Largest number of cases with which it is tested whether a network ignores its images."""
+
+PredictMasks = Callable[[Sequence[Case]], Mapping[str, Tensor]]
+"""Predicts the classes of cases, by name of the case, on the grid of the other masks and on the CPU."""
+
+
+def judge(
+    cases: Sequence[Case],
+    predicted: Mapping[str, Tensor],
+    actual: Mapping[str, Tensor],
+    *,
+    class_names: Sequence[str],
+    predict_masks: PredictMasks,
+) -> str:
+    """Why a network counts as degenerate, in words; '' if it does not.
+
+    Args:
+        cases: The cases on which it was measured.
+        predicted: Its predicted classes of their clean images, by name of the case.
+        actual: The references, with the same names in the same order.
+        class_names: Names by label, the background first.
+        predict_masks: Predicts with this network; it gets some of the cases, their images shuffled.
+    """
+    found = find_degeneracy([*predicted.values()], [*actual.values()], class_names)
+    return found or _probe(cases[:MAX_PROBED], predicted, predict_masks)
+
+
+def _probe(cases: Sequence[Case], predicted: Mapping[str, Tensor], predict_masks: PredictMasks) -> str:
+    shuffled = predict_masks([_shuffle(case) for case in cases])
+    return find_ignored_images([predicted[case.name] for case in cases], [shuffled[case.name] for case in cases])
+
+
+def _shuffle(case: Case) -> Case:
+    """The case with the pixels of its image shuffled, all channels alike; the order depends only on its name."""
+    generator = torch.Generator().manual_seed(derive_seed("probe", case.name))
+    places = torch.randperm(case.label.size, generator=generator).numpy()
+    image = np.asarray(case.image)
+    return dataclasses.replace(case, image=image.reshape(len(image), -1)[:, places].reshape(image.shape))

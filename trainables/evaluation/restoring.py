@@ -1,0 +1,112 @@
+"""Brings the output of a network back to the grid of the file: probabilities first, classes last.
+
+Part of exported bundles, so that a bundle's masks are those that were scored. Nearest neighbours of a finished mask
+would lose up to half a voxel at every border; interpolated probabilities do not.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from paretoseg.trainables.data.placement import Placement
+
+VOXELS_PER_SLAB = 2**23
+"""Voxels of the file's grid that are restored at once: bounds the memory for volumes of any size."""
+
+_NEVER = -1e4
+"""The logit of a class that cannot be where the image was cut off: its probability is exactly 0 in float32."""
+
+_FLOATS_PER_VOXEL = 6
+"""Numbers per voxel of a slab that are in memory at the same time: steps of interpolation, best share, mask."""
+
+
+def restore_mask(
+    logits: Float[Tensor, "classes *prepared"], placement: Placement, voxels_per_slab: int = VOXELS_PER_SLAB
+) -> UInt8[Tensor, "*file"]:
+    """The class of every voxel of the file's grid, turned as the prepared image is.
+
+    The probabilities (softmax over classes) are interpolated linearly, one class after the other, in slabs along the
+    first axis; of two equal ones, the lower class wins. What was cropped is background.
+
+    Args:
+        logits: Of the prepared image, at most 256 classes.
+        placement: Where the prepared image lies.
+        voxels_per_slab: How many voxels are restored at once; the result does not depend on it.
+    """
+    if not placement.is_resampled:
+        return _paste(logits.argmax(dim=0).to(torch.uint8), placement)
+    whole = _add_margins(logits, placement)
+    places = [torch.from_numpy(placement.find_places(axis)).to(logits.device) for axis in range(len(placement.shape))]
+    rows = max(1, voxels_per_slab // math.prod(placement.shape[1:]))
+    slabs = [
+        _restore_slab(whole, [places[0][start : start + rows], *places[1:]])
+        for start in range(0, placement.shape[0], rows)
+    ]
+    return torch.cat(slabs)
+
+
+def restore_probabilities(
+    logits: Float[Tensor, "classes *prepared"], placement: Placement
+) -> Float[Tensor, "classes *file"]:
+    """The probabilities from which `restore_mask` takes the largest; needs memory for all classes at once."""
+    places = [torch.from_numpy(placement.find_places(axis)).to(logits.device) for axis in range(len(placement.shape))]
+    shares = _add_margins(logits, placement).float().softmax(dim=0)
+    return torch.stack([_interpolate(share, places) for share in shares])
+
+
+def count_restoring_bytes(placement: Placement, num_classes: int) -> int:
+    """The memory that restoring takes at its peak, in bytes, beside the logits themselves."""
+    if not placement.is_resampled:
+        return math.prod(placement.shape)
+    slab = min(max(VOXELS_PER_SLAB, math.prod(placement.shape[1:])), math.prod(placement.shape))
+    margins = num_classes * math.prod(placement.resampled_shape) * placement.is_cropped
+    shares = num_classes * min(slab * math.prod(1.0 / step for step in placement.steps) * 2, math.prod(placement.shape))
+    return round(4 * (margins + shares + _FLOATS_PER_VOXEL * slab)) + math.prod(placement.shape)
+
+
+def _paste(mask: UInt8[Tensor, "*prepared"], placement: Placement) -> UInt8[Tensor, "*resampled"]:
+    if not placement.is_cropped:
+        return mask
+    whole = torch.zeros(placement.resampled_shape, dtype=mask.dtype, device=mask.device)
+    whole[placement.slices] = mask
+    return whole
+
+
+def _add_margins(logits: Tensor, placement: Placement) -> Tensor:
+    """The logits before cropping: background where the image was cut off."""
+    if not placement.is_cropped:
+        return logits
+    whole = torch.full((len(logits), *placement.resampled_shape), _NEVER, dtype=logits.dtype, device=logits.device)
+    whole[0] = 0.0
+    whole[(slice(None), *placement.slices)] = logits
+    return whole
+
+
+def _restore_slab(logits: Tensor, places: list[Tensor]) -> UInt8[Tensor, "*slab"]:
+    first = int(places[0].min())
+    last = min(int(places[0].max()) + 1, logits.shape[1] - 1)
+    shares = logits[:, first : last + 1].float().softmax(dim=0)
+    near = [places[0] - first, *places[1:]]
+    best = _interpolate(shares[0], near)
+    mask = torch.zeros(best.shape, dtype=torch.uint8, device=logits.device)
+    for index in range(1, len(shares)):
+        share = _interpolate(shares[index], near)
+        mask[share > best] = index
+        best = torch.maximum(best, share)
+    return mask
+
+
+def _interpolate(volume: Float[Tensor, "*prepared"], places: list[Tensor]) -> Float[Tensor, "*file"]:
+    """The volume at the positions along each axis, linearly."""
+    for axis, positions in enumerate(places):
+        below = positions.floor().long()
+        above = (below + 1).clamp(max=volume.shape[axis] - 1)
+        shape = [1] * volume.ndim
+        shape[axis] = -1
+        weights = (positions - below).to(volume.dtype).reshape(shape)
+        volume = torch.lerp(volume.index_select(axis, below), volume.index_select(axis, above), weights)
+    return volume
