@@ -23,9 +23,9 @@ SPREADS = {"seeds": (1.0, 0.3, 0.3), "subjects": (0.3, 1.0, 0.3), "mixed": (1.0,
 
 
 _TEXT = (
-    "Simulated tables of paired differences: 4 to 16 subjects, normal or with a long lower tail, and four shares of "
-    "chance in seeds, subjects and both; 2000 tables for ours, 400 for the others (`benchmarks/transfer_intervals.py`). "
-    "Shown is the lowest coverage of these 32 cases."
+    "Simulated tables of paired differences: 4 to 16 subjects, normal or with a long lower tail, and four shares "
+    "of chance in seeds, subjects and both; 2000 tables for ours, 400 for the others "
+    "(`benchmarks/transfer_intervals.py`). Shown is the lowest coverage of these 32 cases."
 )
 
 
