@@ -41,6 +41,7 @@ bench: $(STAMP) ## measure against peers; results go to benchmarks/RESULTS.md
 	PYTHONPATH=. $(BIN)/python benchmarks/training_throughput.py
 	PYTHONPATH=. $(BIN)/python benchmarks/corruptions.py
 	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/transfer_intervals.py
 
 install: $(STAMP) ## only create .venv
 

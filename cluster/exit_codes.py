@@ -24,7 +24,7 @@ MEANINGS = {
     ExitCode.GAVE_UP: "too many trials failed in a row; the search stopped",
     ExitCode.STORAGE: "the study's storage failed, as on a full disk; resumable",
     ExitCode.WORK_LEFT: "stopped with work left (Ctrl-C, SIGTERM, SIGUSR1, a Ray that died); the same command resumes",
-    ExitCode.INTERRUPTED: "interrupted (Ctrl-C) in any command but search and calibrate; nothing was left behind",
+    ExitCode.INTERRUPTED: "interrupted (Ctrl-C) in any command but search, calibrate, transfer; nothing is left behind",
 }
 """The meaning of each code, for users."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_module
 
-from docs.pages import budget_table, calibration_table, corruption_table
+from docs.pages import budget_table, calibration_table, corruption_table, transfer_table
 from docs.pages.dimension_table import renew
 from paretoseg.cluster.exit_codes import MEANINGS, ExitCode
 from paretoseg.search.config.config import CHOICES, list_experiments
@@ -17,6 +17,9 @@ from paretoseg.search.config.config import compose as compose_experiment
 from paretoseg.spaces.presets import PRESETS
 from paretoseg.spaces.search_space import DIMENSIONS
 from paretoseg.trainables.severities.shipped import list_shipped
+from paretoseg.trainables.shipped_files import ShippedFiles
+from paretoseg.trainables.transfer.matrix import write_matrix
+from tests.trainables.transfer.matrices import build_matrix
 
 REPOSITORY = Path(__file__).parents[1]
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{page.name}" for page in (REPOSITORY / "docs").glob("*.md"))]
@@ -77,6 +80,30 @@ def test_every_shipped_calibration_is_on_the_page() -> None:
     assert calibration_table.renew(page) == page
     for name in list_shipped():
         assert (REPOSITORY / "docs" / "calibrations" / f"{name}.png").is_file()
+
+
+def test_every_shipped_transfer_matrix_is_on_the_page() -> None:
+    """After a change: python -m docs.pages.transfer_table docs/transfer.md."""
+    page = (REPOSITORY / "docs" / "transfer.md").read_text()
+    assert transfer_table.renew(page) == page
+
+
+def test_the_page_shows_a_matrix_that_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = ShippedFiles("transfer.json", tmp_path)
+    gains = {"spatial": {"motion": 0.1, "ghosting": 5.0}, "noise_blur": {"motion": 0.2, "ghosting": 0.1}}
+    matrix = build_matrix(gains)
+    write_matrix(shipped.path_of("made_up"), matrix)
+    monkeypatch.setattr(transfer_table, "SHIPPED_MATRICES", shipped)
+    page = tmp_path / "transfer.md"
+    page.write_text((REPOSITORY / "docs" / "transfer.md").read_text())
+    monkeypatch.setattr("sys.argv", ["transfer_table", str(page)])
+    transfer_table.main()
+    text = page.read_text()
+    assert "(transfers/made_up.png)" in text.split("<!-- pictures: end -->")[0]
+    assert (tmp_path / "transfers" / "made_up.png").read_bytes().startswith(b"\x89PNG")
+    assert "| not known | `motion` |" in text  # two of the four kinds were not measured
+    assert "| trained | `ghosting` |" in text
+    assert re.search(r"^\| `motion` \| \*\*0\.1 \(.* to .*\)\*\* \|", text, re.MULTILINE)
 
 
 def test_every_exit_code_is_on_the_page_with_its_meaning() -> None:

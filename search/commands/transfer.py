@@ -7,8 +7,8 @@ import json
 import shlex
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -53,6 +53,13 @@ _DEFAULTS = {
 }
 
 
+_QUIET_SECONDS = 60.0
+"""A training that takes longer than this shows its steps."""
+
+_PLACES = ("root", "cache", "cache_gb", "shift")
+"""The keys of data that say where cases lie, or name others than those that are measured."""
+
+
 @dataclass(frozen=True)
 class TransferPlan:
     """A measurement that passed all checks and can start."""
@@ -66,6 +73,9 @@ class TransferPlan:
     """Validation cases that are measured."""
 
     data_sha256: str
+    data_settings: Mapping[str, str]
+    """How files become cases, by key."""
+
     measuring: Mapping[str, str]
     """Settings of measuring, by name."""
 
@@ -83,6 +93,7 @@ class TransferPlan:
         task, size, battery = self.task, self.task.network_size, self.task.battery()
         settings = {
             "data": self.data_sha256,
+            "data_settings": dict(self.data_settings),
             "cases": [case.name for case in self.cases],
             "candidate": dict(self.assignment.candidate.as_dict()),
             "training": list(task.training_settings()),
@@ -143,11 +154,11 @@ def _check(overrides: Sequence[str], output: str | None, num_seeds: int, num_cas
             f"--seeds must be at least {LEAST_SEEDS}, or chance in the training is unknown, got {num_seeds}"
         )
     named = words if any(word.startswith("experiment=") for word in words) else [*words, "study=transfer"]
-    asked = dict_of(words)
-    experiment = compose(
-        [*(f"{key}={value}" for key, value in _DEFAULTS.items() if key not in asked), *named]
-    ).experiment
-    task = build_image_task(experiment.task, experiment.data, "to measure")
+    experiment = compose(named).experiment
+    task, asked = build_image_task(experiment.task, experiment.data, "to measure"), dict_of(words)
+    if defaults := [f"{key}={value}" for key, value in _DEFAULTS.items() if key not in asked]:
+        experiment = compose([*defaults, *named]).experiment
+        task = build_image_task(experiment.task, experiment.data, "to measure")
     task.check()
     dataset = load_once(task.data)
     cases = tuple(dataset.validation[:num_cases])
@@ -164,6 +175,7 @@ def _check(overrides: Sequence[str], output: str | None, num_seeds: int, num_cas
         num_seeds=num_seeds,
         cases=cases,
         data_sha256=hash_splits(task.split_rows()),
+        data_settings={key: str(value) for key, value in asdict(task.data).items() if key not in _PLACES},
         measuring={name: str(getattr(experiment.task, name)) for name in MEASURING},
         target=locate_output(output, experiment.data.root, dataset.name, SHIPPED_MATRICES.name, read_matrix),
     )
@@ -186,14 +198,29 @@ def _measure(plan: TransferPlan, console: Console) -> list[TransferNetwork]:
     open_work_folder(plan.work_folder, plan.settings_sha256)
     start = time.monotonic()
     for number, (kind, assignment) in enumerate(missing, start=1):
-        network = _train_one(plan, kind, assignment)
+        network = _train_one(plan, kind, assignment, _observe(console, f"seed {assignment.seed}, {kind}"))
         found[kind, assignment.seed] = network
         left = (time.monotonic() - start) / number * (len(missing) - number)
         console.print(_describe(number, len(missing), network, left), markup=False, soft_wrap=True)
     return [found[kind, one.seed] for kind, one in wanted]
 
 
-def _train_one(plan: TransferPlan, kind: str, assignment: Assignment) -> TransferNetwork:
+def _observe(console: Console, name: str) -> Callable[[int, int], None]:
+    """Shows the steps of a training that takes longer than a minute; called after each of them."""
+    start = time.monotonic()
+
+    def observe(steps_done: int, num_steps: int) -> None:
+        seconds = time.monotonic() - start
+        if seconds > _QUIET_SECONDS and steps_done < num_steps:
+            left = describe_seconds(seconds / steps_done * (num_steps - steps_done))
+            console.print(f"{name}: step {steps_done} of {num_steps}; about {left} of training left", markup=False)
+
+    return observe
+
+
+def _train_one(
+    plan: TransferPlan, kind: str, assignment: Assignment, observe: Callable[[int, int], None]
+) -> TransferNetwork:
     """Trains and measures a network, and keeps its scores in the work folder instead of its checkpoint."""
     with importing():
         from paretoseg.trainables.segmentation.transfer_network import (
@@ -203,9 +230,7 @@ def _train_one(plan: TransferPlan, kind: str, assignment: Assignment) -> Transfe
     name = f"seed-{assignment.seed}-{kind}"
     folder = plan.work_folder / name
     folder.mkdir(exist_ok=True)
-    network = train_and_measure(
-        plan.task, assignment, kind, cases=plan.cases, folder=folder, observe=lambda done, of: None
-    )
+    network = train_and_measure(plan.task, assignment, kind, cases=plan.cases, folder=folder, observe=observe)
     write_atomically(plan.work_folder / f"{name}.json", to_readable_json(encode(network)).encode())
     shutil.rmtree(folder)
     return network

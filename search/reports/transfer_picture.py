@@ -38,7 +38,7 @@ def draw_transfer(matrix: TransferMatrix) -> bytes:
     axes.imshow(points, cmap=_COLOURS, vmin=-span, vmax=span, aspect="auto", alpha=0.75)
     for row, gains in enumerate(cells):
         for column, gain in enumerate(gains):
-            _write_cell(axes, column, row, gain)
+            _write_cell(axes, column, row, gain, is_dark=gain is not None and abs(gain.points) > 0.6 * span)
     axes.set_xticks(range(len(matrix.kinds)), matrix.kinds, fontsize=8)
     axes.xaxis.tick_top()
     labels = ["clean images" if name == CLEAN else f"{name} ({_family(name)})" for name in names]
@@ -56,12 +56,12 @@ def draw_transfer(matrix: TransferMatrix) -> bytes:
     return buffer.getvalue()
 
 
-def _write_cell(axes: Axes, column: int, row: int, gain: Gain | None) -> None:
+def _write_cell(axes: Axes, column: int, row: int, gain: Gain | None, *, is_dark: bool) -> None:
     if gain is None:
         axes.text(column, row, "not known", ha="center", va="center", fontsize=6.5)
         return
     text = f"{gain.points:+.1f}  ({gain.low:.1f} to {gain.high:.1f})"
-    axes.text(column, row, text, ha="center", va="center", fontsize=6.5)
+    axes.text(column, row, text, ha="center", va="center", fontsize=6.5, color="white" if is_dark else "black")
     if gain.high < MOST_POINTS:
         axes.add_patch(Rectangle((column - 0.46, row - 0.42), 0.92, 0.84, fill=False, edgecolor=_HELD_OUT, linewidth=1))
 

@@ -131,7 +131,7 @@ class ReferenceNetwork:
         Raises:
             ValueError: if a corruption breaks an image; the message names it.
         """
-        battery = dataclasses.replace(self._battery, conditions=tuple(conditions), has_gate=False)
+        battery = dataclasses.replace(self._battery, conditions=tuple(conditions), has_gate=False, num_cases=0)
         left_out = find_left_out({"": self._cases}, battery, self._scoring.spacing_mm)
         return self._measure(dataclasses.replace(battery, left_out=left_out)).rows
 

@@ -7,8 +7,8 @@ the variance of row means over the number of rows, and of column means over the 
 the rest of the table twice, which makes the interval slightly too wide. Its degrees of freedom are Satterthwaite's
 (Biometrics Bulletin 1946).
 
-A percentile bootstrap over seeds and subjects is too narrow: with three seeds it covers as little as 73 percent in the
-simulations of `benchmarks/transfer_intervals.py`, this interval at least 91 percent.
+A percentile bootstrap over seeds and subjects is too narrow: with three seeds it covers as little as 70 percent in the
+simulations of `benchmarks/transfer_intervals.py`, this interval at least 92 percent.
 """
 
 from __future__ import annotations
