@@ -175,7 +175,7 @@ class SegmentationSettings:
     """Validation cases that are corrupted when a trial ends, and as many of every shift set; 0 for all of them."""
 
     battery_seed: int = 0
-    """Seed of the random draws of corruptions, which also depend on case, corruption and severity."""
+    """Seed of the random draws of corruptions, which also depend on case and corruption."""
 
     calibration: str = AUTO
     """The calibration that a new study uses: a file of `paretoseg calibrate`, the name of a shipped one, none for the
