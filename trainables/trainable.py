@@ -167,6 +167,9 @@ class Evaluation:
     profile: RobustnessProfile | None = None
     """What is reported beside the robustness; None if the task does not measure it."""
 
+    note: str = ""
+    """What is suspicious about the network, but too few cases show it to call it broken, or ''."""
+
 
 @dataclass(frozen=True)
 class SplitRow:
