@@ -14,6 +14,7 @@ from paretoseg.search.reports.page_data import (
     mean_by_class,
     mean_by_severity,
     mean_by_shift,
+    skips_absent_classes,
 )
 from paretoseg.search.reports.preparation_text import describe_use
 from paretoseg.search.reports.robustness_text import describe_held_out, describe_profiles, describe_worst_family
@@ -175,9 +176,11 @@ def _describe_classes(rows: Mapping[Split, Sequence[CaseScore]]) -> str:
         lines.append([escape(label), *numbers, *counts])
     titles = [f"{item['label']} ({item['unit']})" if item["unit"] else item["label"] for item in metrics]
     head = ["class", *titles, "missed", "made up", "absent"]
+    left_out = ", which are left out of the means" if skips_absent_classes(shown) else ""
     return (
         f"Means over the {split.value} cases. Missed: cases of the class in which nothing of it is predicted; made up: "
-        "cases without it in which it is predicted; absent: cases without it, rightly so.\n\n" + _table(head, lines)
+        f"cases without it in which it is predicted; absent: cases without it, rightly so{left_out}.\n\n"
+        + _table(head, lines)
     )
 
 

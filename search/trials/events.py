@@ -146,7 +146,7 @@ _KINDS: Mapping[str, type[Event]] = {
 
 
 def to_record(event: Event) -> dict[str, Any]:
-    """The event as plain JSON values, its kind first; without what it does not have and earlier versions did not know."""
+    """The event as plain JSON values, its kind first; without fields of later versions that are empty."""
     fields: dict[str, Any] = encode(event)
     known = {name: value for name, value in fields.items() if name not in _LEFT_OUT or value not in (None, "")}
     return {"kind": event.kind} | known

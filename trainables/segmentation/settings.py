@@ -19,10 +19,11 @@ from paretoseg.trainables.data.datasets import Case, Dataset
 from paretoseg.trainables.scoring.averages import Average
 from paretoseg.trainables.scoring.battery import Battery, MeasuringRules, choose_quick, draw_subset, to_conditions
 from paretoseg.trainables.scoring.counted_corruptions import TrainedCorruptions, find_uncounted
-from paretoseg.trainables.scoring.measures import ObjectiveMetric, Scoring, SurfaceMetrics
+from paretoseg.trainables.scoring.measures import AbsentClasses, ObjectiveMetric, Scoring, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule
 from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
+from paretoseg.trainables.segmentation.absent_classes import find_holders
 from paretoseg.trainables.severities.levels import (
     LEVELS,
     SeverityTable,
@@ -60,13 +61,6 @@ class BudgetBy(StrEnum):
     voxels = "voxels"
     iterations = "iterations"
     flops = "flops"
-
-
-class AbsentClasses(StrEnum):
-    """What a class counts that neither mask of a case holds; lower-case names, as in the config."""
-
-    one = "one"
-    skip = "skip"
 
 
 class Precision(StrEnum):
@@ -309,13 +303,23 @@ class SegmentationSettings:
         return Battery(conditions, self.battery_seed, self.severity_table, has_gate=False, rules=self.measuring_rules)
 
     def choose_quick(self, cases: Sequence[Case]) -> list[Case]:
-        """The cases that are measured after every step: the same for all trials of a study."""
+        """The cases that are measured after every step: the same for all trials of a study.
+
+        If absent classes are skipped, these are cases with some class, because others may have no score.
+        """
+        if self.absent_classes is AbsentClasses.skip:
+            cases = find_holders(tuple(cases)) or cases
         return draw_subset(cases, self.num_quick_cases, self.battery_seed)
 
     def scoring(self, dataset: Dataset) -> Scoring:
         """How masks of this dataset are scored against their references."""
         return Scoring(
-            dataset.class_names, dataset.spacing_mm, self.metric, self.surface_metrics, self.nsd_tolerance_mm
+            dataset.class_names,
+            dataset.spacing_mm,
+            self.metric,
+            self.surface_metrics,
+            self.nsd_tolerance_mm,
+            self.absent_classes,
         )
 
     def augmentation_spacing(self, dataset: Dataset) -> tuple[float, ...]:
