@@ -25,6 +25,7 @@ from paretoseg.search.reports.page_data import (
     count_empty,
     describe_metrics,
     describe_study,
+    find_corrupted,
     find_metric,
     mean_by_class,
     mean_by_severity,
@@ -192,6 +193,14 @@ def _describe_scores(scores: Scores) -> dict[str, Any]:
         "severities": {
             split: {trial_id: mean_by_severity(rows, scores.metric) for trial_id, rows in by_trial.items()}
             for split, by_trial in by_split.items()
+        },
+        "otherSeverities": {
+            metric: {
+                split: {trial_id: mean_by_severity(rows, metric) for trial_id, rows in by_trial.items()}
+                for split, by_trial in by_split.items()
+            }
+            for metric in find_corrupted(row for rows in scores.validation.values() for row in rows)
+            if metric != scores.metric
         },
         "shifts": {
             split: {trial_id: mean_by_shift(rows, scores.metric) for trial_id, rows in by_trial.items()}

@@ -126,6 +126,11 @@ def count_empty(rows: Sequence[CaseScore]) -> dict[str, dict[str, int]]:
     return counts
 
 
+def find_corrupted(rows: Iterable[CaseScore]) -> list[str]:
+    """The metrics that were measured under corruptions, in the order of the rows."""
+    return list(dict.fromkeys(row.metric for row in rows if row.corruption != CLEAN))
+
+
 def describe_metrics(rows: Iterable[CaseScore]) -> list[dict[str, Any]]:
     """Name, unit and direction of every metric among the rows."""
     known = {row.metric: MEASURES.get(row.metric) for row in rows}
