@@ -122,7 +122,7 @@ def test_it_is_measured_by_the_present_rules_unless_others_are_asked_for(
     assert run("rescore", STUDY, "severities=[5]", "cluster=serial", "--name", "now") == 0
     assert f"are now measured by the present rules: {PRESENT_RULES}" in capsys.readouterr().out
     assert read_rules("now") == PRESENT_RULES
-    words = EARLIER_RULES.split(", ")
+    words = [*EARLIER_RULES.split(", "), "task.trained_corruptions=exclude", "task.transfer=none"]
     assert run("rescore", STUDY, *words, "cluster=serial", "--name", "as_before") == 0
     assert "present rules" not in capsys.readouterr().out
     assert read_rules("as_before") == EARLIER_RULES
