@@ -103,6 +103,9 @@ def write_page(
             "validation": {str(index): means for index in ids},
             "test": {str(ids[0]): means} if ids else {},
         },
+        "otherSeverities": {
+            "hd95_mm": {"validation": {str(index): {"none": {0: 8.0}, text: {2: 25.0}} for index in ids}, "test": {}}
+        },
         "shifts": {
             "validation": {
                 str(index): {"": {"mean": 0.75, "cases": 4}, text: {"mean": 0.625, "cases": 3}} for index in ids

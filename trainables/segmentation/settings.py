@@ -19,10 +19,11 @@ from paretoseg.trainables.data.datasets import Case, Dataset
 from paretoseg.trainables.scoring.averages import Average
 from paretoseg.trainables.scoring.battery import Battery, MeasuringRules, choose_quick, draw_subset, to_conditions
 from paretoseg.trainables.scoring.counted_corruptions import TrainedCorruptions, find_uncounted
-from paretoseg.trainables.scoring.measures import ObjectiveMetric, Scoring, SurfaceMetrics
+from paretoseg.trainables.scoring.measures import AbsentClasses, ObjectiveMetric, Scoring, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule
 from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
+from paretoseg.trainables.segmentation.absent_classes import find_holders
 from paretoseg.trainables.severities.levels import (
     LEVELS,
     SeverityTable,
@@ -60,13 +61,6 @@ class BudgetBy(StrEnum):
     voxels = "voxels"
     iterations = "iterations"
     flops = "flops"
-
-
-class AbsentClasses(StrEnum):
-    """What a class counts that neither mask of a case holds; lower-case names, as in the config."""
-
-    one = "one"
-    skip = "skip"
 
 
 class Precision(StrEnum):
@@ -317,10 +311,14 @@ class SegmentationSettings:
     def choose_quick(self, cases: Sequence[Case], battery: Battery | None = None) -> list[Case]:
         """The cases that are measured after every step: the same for all trials of a study.
 
+        If absent classes are skipped, these are cases with some class, because others may have no score.
+
         Args:
             cases: All cases of the split.
             battery: The quick battery; cases that it leaves out of a condition are not chosen, if others are there.
         """
+        if self.absent_classes is AbsentClasses.skip:
+            cases = find_holders(tuple(cases)) or cases
         names = {name for condition, name in battery.left_out if condition in battery.conditions} if battery else set()
         return draw_subset(
             [case for case in cases if case.name not in names] or cases, self.num_quick_cases, self.battery_seed
@@ -329,7 +327,12 @@ class SegmentationSettings:
     def scoring(self, dataset: Dataset) -> Scoring:
         """How masks of this dataset are scored against their references."""
         return Scoring(
-            dataset.class_names, dataset.spacing_mm, self.metric, self.surface_metrics, self.nsd_tolerance_mm
+            dataset.class_names,
+            dataset.spacing_mm,
+            self.metric,
+            self.surface_metrics,
+            self.nsd_tolerance_mm,
+            self.absent_classes,
         )
 
     def augmentation_spacing(self, dataset: Dataset) -> tuple[float, ...]:

@@ -27,9 +27,10 @@ from paretoseg.trainables.scoring.counted_corruptions import (
     describe_simulated_sets,
     describe_uncounted,
 )
-from paretoseg.trainables.scoring.measures import MEASURES, ObjectiveMetric, Scoring
+from paretoseg.trainables.scoring.measures import MEASURES, AbsentClasses, ObjectiveMetric, Scoring
 from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule, define_objectives
 from paretoseg.trainables.scoring.reference_errors import check_errors
+from paretoseg.trainables.segmentation.absent_classes import check_holders
 from paretoseg.trainables.segmentation.budget import describe_budgets, plan_candidate, plan_recipe
 from paretoseg.trainables.segmentation.left_out import describe_left_out
 from paretoseg.trainables.segmentation.settings import BudgetBy, SegmentationSettings
@@ -123,6 +124,9 @@ class SegmentationTask:
             ValueError: with all findings in one message, one per line.
         """
         findings = [*self.settings.number_findings(), *self._counting_findings(), *self.data.findings()]
+        if not findings and self.settings.absent_classes is AbsentClasses.skip:
+            dataset = load_once(self.data)
+            findings = check_holders(dataset, lambda split: self.battery(tuple(dataset.shift), split))
         if findings:
             raise ValueError("\n".join(findings))
 

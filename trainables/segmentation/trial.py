@@ -166,7 +166,8 @@ class SegmentationTrainable:
         costs |= count_training(self._plan, self._steps_done, voxels=voxels, flops=costs["flops"])
         costs |= {"train_seconds": self._train_seconds, "battery_seconds": battery_seconds}
         profile = measure_profile(rows, self._settings.metric, self._rule)
-        return Evaluation(self._summarise(rows), costs, rows, scores.degenerate, self._device_name, profile)
+        objectives, note = self._summarise(rows), scores.note
+        return Evaluation(objectives, costs, rows, scores.degenerate, self._device_name, profile, note)
 
     def save(self, folder: Path) -> None:
         """Writes `weights.pt` (the network) and `training.pt` (everything else that resuming needs)."""

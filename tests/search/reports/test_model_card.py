@@ -51,6 +51,37 @@ def test_the_card_shows_the_mean_of_every_corruption_by_severity():
     assert "| blur | 0.4000 | 0.2000 |" in card
 
 
+def test_surface_metrics_under_corruptions_have_a_table_each():
+    scores = [("none", 0), ("blur", 2), ("blur", 4)]
+    rows = [
+        CaseScore("a", "here", corruption, level, metric, value + level)
+        for metric, value in (("dice", 0.25), ("nsd", 0.5), ("hd95_mm", 7.0))
+        for corruption, level in scores
+    ]
+    card = card_of(rows={Split.TEST: rows})
+    assert "Mean Dice over the test cases; on clean images 0.2500." in card
+    assert "Mean NSD over the test cases; on clean images 0.5000." in card
+    assert "Mean HD95 (mm, lower is better) over the test cases; on clean images 7.0000." in card
+    assert "| blur | 9.0000 | 11.0000 |" in card
+
+
+def test_the_card_says_that_absent_classes_are_left_out():
+    def card(left_out):
+        rows = [
+            CaseScore("a", "here", "none", 0, "dice", 0.5, "grass"),
+            CaseScore("a", "here", "none", 0, "dice", 0.5),
+            CaseScore("b", "here", "none", 0, "dice", 1.0, "grass", "both"),
+            CaseScore("b", "here", "none", 0, "dice", 1.0, empty=left_out),
+        ]
+        return card_of(rows={Split.TEST: rows})
+
+    assert "rightly so, which are left out of the means." in card("both")
+    assert "| grass | 0.5000 | 0 | 0 | 1 |" in card("both")
+    assert "| mean | 0.5000 |" in card("both")
+    assert "| grass | 0.7500 | 0 | 0 | 1 |" in card("")
+    assert "left out" not in card("")
+
+
 def test_the_card_tells_shift_sets_apart_from_cases_as_in_training():
     assert "None were measured: how it performs on images of another kind" in card_of()
     rows = [

@@ -26,6 +26,17 @@ def test_clicking_a_point_shows_its_architecture_and_numbers(show):
     assert page.locator("#thumbnails .picture").count() == 2
 
 
+def test_the_curves_over_severity_show_surface_metrics_too(show):
+    page = show(build_record())
+    assert "mean Dice, higher is better" in page.inner_text("#severities")
+    page.select_option("#severities label:has-text('metric') select", label="HD95")
+    assert "mean HD95 [mm], lower is better" in page.inner_text("#severities")
+    assert "higher is better" not in page.inner_text("#severities")
+    assert page.locator("#severities .curve").count() == 3
+    page.select_option("#severities label:has-text('cases') select", label="test")
+    assert page.locator("#severities .curve").count() == 0
+
+
 def test_pointing_at_a_point_shows_its_numbers(show):
     page = show(build_record())
     page.hover("#front .mark[data-trial='1']")
