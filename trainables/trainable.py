@@ -135,9 +135,7 @@ class RobustnessProfile:
     """Mean clean score of the cases that were corrupted, or of all cases if none was."""
 
     corrupted: float | None = None
-    """Robustness over the corruptions alone, so over the cases of `clean`; None if none counts, or if robustness is no
-    score.
-    """
+    """Mean score of the same cases over the corruptions that count, weighted like robustness; None if none counts."""
 
     held_out: float | None = None
     """Robustness over the held-out corruptions alone; None if there are none, or they are not known."""

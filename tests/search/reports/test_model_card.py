@@ -13,7 +13,7 @@ from paretoseg.trainables.data.textures import TexturesConfig
 from paretoseg.trainables.scoring.measures import NSD
 from paretoseg.trainables.scoring.objectives import define_objectives
 from paretoseg.trainables.toy import ToyTask
-from paretoseg.trainables.trainable import CaseScore, Split
+from paretoseg.trainables.trainable import CaseScore, RobustnessProfile, Split
 from tests.builders import build_trial
 
 HOSTILE = "x</h1><script>alert(1)</script>\n# ![a](http://b) `$(reboot)` | y"
@@ -181,3 +181,16 @@ def test_every_way_of_scaling_is_reported_with_its_values():
     assert "divided by 255" in texts[Intensity.auto]
     assert "3 standard deviations" in texts[Intensity.zscore]
     assert len(set(texts.values())) == len(Intensity)
+
+
+def test_the_card_has_what_lies_beside_robustness_on_both_splits_and_flags_a_collapse():
+    held_out, worst = ({"noise": 0.5, "bias_field": 0.25}, {"noise": 0.75, "bias_field": 0.5})
+    profile = RobustnessProfile(held_out, clean=0.8, held_out=0.625)
+    card = card_of(profile=profile, test_profile=RobustnessProfile(worst, clean=0.9))
+    rows = {line.split(" | ")[0]: line for line in card.splitlines()}
+    assert "| held out | 1 | 0.625 | none |" in rows["| held out"]
+    assert r"| worst family | 1 | 0.250 bias\_field | 0.500 noise |" not in card
+    assert r"| worst family | 1 | 0.250 bias\_field | 0.500 bias\_field |" in rows["| worst family"]
+    assert r"Trial 6 collapses under bias\_field \(0.250\): less than half of its clean score of 0.800." in card
+    assert "| held out" not in card_of()
+    assert "collapses" not in card_of()
