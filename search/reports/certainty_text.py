@@ -37,8 +37,8 @@ def describe_absent(counts: Iterable[AbsentCount]) -> list[str]:
         return []
     classes, cases = (_span(getattr(count, name) for count in counts) for name in ("classes", "cases"))
     return [
-        f"Left out of accuracy, in neither mask of a case: {classes} of {counts[0].all_classes} classes of all cases; "
-        f"so {cases} of {counts[0].all_cases} cases have no score."
+        f"Left out of accuracy because they are in neither mask: {classes} of {counts[0].all_classes} classes of "
+        f"single cases; {cases} of {counts[0].all_cases} cases have no score at all."
     ]
 
 

@@ -27,7 +27,8 @@ def kept(tmp_path_factory):
     """A finished study of tiny networks of which every checkpoint was kept."""
     folder = tmp_path_factory.mktemp("studies")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Checkpoints, "keep_only", lambda self, trial_ids: None)
+        for method in ("keep_only", "delete"):
+            patch.setattr(Checkpoints, method, lambda self, trial_ids: None)
         assert main([*TINY, "budget.trials=3", f"storage={folder}"]) == 0
     return folder / "tiny"
 

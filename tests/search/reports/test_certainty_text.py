@@ -65,8 +65,8 @@ def test_what_has_no_interval_is_reported_with_the_reason() -> None:
 def test_classes_that_accuracy_leaves_out_are_counted_over_the_members() -> None:
     counts = {3: AbsentCount(33, 60, 20, 30), 7: AbsentCount(35, 60, 21, 30)}
     assert describe_certainty(Certainty({}, None, (), {}, counts))[0] == (
-        "Left out of accuracy, in neither mask of a case: 33 to 35 of 60 classes of all cases; so 20 to 21 of 30 cases "
-        "have no score."
+        "Left out of accuracy because they are in neither mask: 33 to 35 of 60 classes of single cases; 20 to 21 of 30 "
+        "cases have no score at all."
     )
     nothing = {3: AbsentCount(0, 60, 0, 30)}
     assert describe_certainty(Certainty({}, None, (), {}, nothing)) == [CAPTION]
