@@ -43,7 +43,7 @@ class Recipe:
     """Batch size relative to the task's; iterations scale inversely, so that all trials see as many pixels."""
 
     mirroring: Annotated[str, Choice(("off", "on"))] = "off"
-    """Random flips and right-angle turns: for images without a preferred direction and classes without a side."""
+    """Random flips, and right-angle turns in a plane of equal spacing; for classes without a side or direction."""
 
     augmentation: Annotated[str, Choice(tuple(AUGMENTATIONS))] = "spatial"
     """Training transforms: rotation and scaling; random gain, offset and gamma; noise and blur; or several."""

@@ -38,6 +38,9 @@ class ForeignTask:
     def count_iterations(self, candidate: Candidate, dataset: Dataset) -> int:
         return 1
 
+    def describe_left_out(self) -> Sequence[str]:
+        return ()
+
     def without_measuring(self) -> ForeignTask:
         return self
 

@@ -65,11 +65,19 @@ class TaskConfig(ABC):
         """The settings for a check on a machine without the files beside the data."""
         return self
 
-    def notes(self, data: DataConfig, rows: Sequence[SplitRow]) -> list[str]:
-        """Notes for the user on the settings of a new study, one line each.
+    def check_new(self, data: DataConfig, space: SearchSpace, rows: Sequence[SplitRow], *, calibrate: str) -> list[str]:
+        """Checks what a study must fulfil when it starts, but not when it is resumed.
 
         Args:
             data: Settings of the data.
+            space: What is searched.
             rows: The cases of the study.
+            calibrate: The command that calibrates this data.
+
+        Returns:
+            Notes for the user on the settings of the study, one line each.
+
+        Raises:
+            ValueError: with all findings in one message, one per line.
         """
         return []

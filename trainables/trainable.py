@@ -64,6 +64,12 @@ MEAN = "mean"
 """In place of a class, marks a score that is the mean over all foreground classes."""
 
 
+BOTH, SOME = "both", "some"
+"""In `CaseScore.empty` of a class: both masks of the class are empty; of a mean: both masks of all classes are, or of
+some, and these were left out.
+"""
+
+
 @dataclass(frozen=True)
 class CaseScore:
     """One score of one case and class: the finest grain that is stored, from which all results are computed."""
@@ -90,7 +96,11 @@ class CaseScore:
     """Name of the class, or 'mean' for the mean over all foreground classes."""
 
     empty: str = ""
-    """Which mask of the class is empty: 'reference', 'prediction' or 'both'; '' for neither, and for the mean."""
+    """Which mask of the class is empty: 'reference', 'prediction' or 'both'; '' for neither.
+
+    A mean is '' if all classes count in it. If those that are in neither mask are left out, it is 'some' if they are
+    some of the classes, and 'both' if they are all; then the mean counts nowhere.
+    """
 
     shift: str = ""
     """Name of the shift set that the case is in, or '' for a case like those in training."""
@@ -102,6 +112,11 @@ class CaseScore:
     def condition(self) -> Condition:
         """The condition under which the case was measured."""
         return Condition(self.corruption, self.severity, self.shift)
+
+    @property
+    def is_left_out(self) -> bool:
+        """True for the mean of a case that has no class to score; its value counts in no result."""
+        return self.label == MEAN and self.empty == BOTH
 
     @property
     def is_clean(self) -> bool:
@@ -120,9 +135,7 @@ class RobustnessProfile:
     """Mean clean score of the cases that were corrupted, or of all cases if none was."""
 
     corrupted: float | None = None
-    """Robustness over the corruptions alone, so over the cases of `clean`; None if none counts, or if robustness is no
-    score.
-    """
+    """Mean score of the same cases over the corruptions that count, weighted like robustness; None if none counts."""
 
     held_out: float | None = None
     """Robustness over the held-out corruptions alone; None if there are none, or they are not known."""
@@ -166,6 +179,9 @@ class Evaluation:
 
     profile: RobustnessProfile | None = None
     """What is reported beside the robustness; None if the task does not measure it."""
+
+    note: str = ""
+    """What is suspicious about the network, but too few cases show it to call it broken, or ''."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -31,12 +31,14 @@ from paretoseg.search.running.importing import importing
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Case, load_once
 from paretoseg.trainables.image_task import ImageTask
+from paretoseg.trainables.segmentation.settings import MEASURING
+from paretoseg.trainables.severities.calibrating import calibrate_corruption
 from paretoseg.trainables.severities.calibration import (
+    CALIBRATION_SCHEMA,
     TARGETS,
     CalibratedCorruption,
     Calibration,
     ReferenceRecord,
-    calibrate_corruption,
     hash_splits,
     read_calibration,
     write_calibration,
@@ -63,6 +65,9 @@ class CalibrationPlan:
     """Validation cases that are measured."""
 
     data_sha256: str
+    measured_by: Mapping[str, Any]
+    """The values of the settings `MEASURING`."""
+
     target: Path
     """The file to write."""
 
@@ -85,6 +90,8 @@ class CalibrationPlan:
             "match_flops": size.flops,
             "battery_seed": task.battery().seed,
             "targets": TARGETS,
+            "schema": CALIBRATION_SCHEMA,
+            "measured_by": dict(self.measured_by),
         }
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
@@ -138,6 +145,7 @@ def _check(overrides: Sequence[str], output: str | None, num_cases: int | None) 
         assignment=assignment,
         cases=tuple(dataset.validation[:num_cases]),
         data_sha256=hash_splits(task.split_rows()),
+        measured_by={name: getattr(experiment.task, name) for name in MEASURING},
         target=locate_output(output, experiment.data.root, dataset.name, FILE_NAME, read_calibration),
     )
 
@@ -235,11 +243,15 @@ def _to_calibration(plan: CalibrationPlan, clean_dice: float, found: Mapping[str
 
 
 def _describe(number: int, num_all: int, name: str, found: CalibratedCorruption, seconds_left: float) -> str:
-    strengths = " ".join(f"{strength:g}" for strength in found.strengths)
+    strengths, similarity = (" ".join(f"{value:.4g}" for value in values) for values in (found.strengths, found.ssim))
     lost = " ".join(f"{loss:.1f}" for loss in found.lost)
+    reversals = f"reversals in up to {100 * max(found.reversals, default=0.0):.0f} % of the cases"
     left = f"; about {describe_seconds(seconds_left)} left" if number < num_all else ""
     notes = "".join(f"\n  Note: {note}" for note in found.notes)
-    return f"[{number}/{num_all}] {name}: {strengths} ({found.parameter}) lose {lost} Dice points{left}{notes}"
+    return (
+        f"[{number}/{num_all}] {name}: {strengths} ({found.parameter}) lose {lost} Dice points; SSIM {similarity}; "
+        f"{reversals}{left}{notes}"
+    )
 
 
 def _finish(plan: CalibrationPlan, calibration: Calibration, console: Console) -> None:

@@ -18,7 +18,7 @@ from paretoseg.search.commands.stopping import INTERRUPTED, end_at_once, restore
 from paretoseg.search.commands.submission import describe_ticket
 from paretoseg.search.reports.certainty_text import describe_certainty
 from paretoseg.search.reports.robustness_text import show_beside
-from paretoseg.search.reports.stability_text import stability_table
+from paretoseg.search.reports.stability_text import CAPTION, stability_table
 from paretoseg.search.reports.text import front_table, status_view
 from paretoseg.search.running.importing import importing
 from paretoseg.search.store.folder import StorageError
@@ -115,6 +115,7 @@ def _front(parsed: argparse.Namespace, console: Console) -> int:
             console.print(line, markup=False, soft_wrap=True)
         if stability:
             console.print(stability_table(stability))
+            console.print(CAPTION, markup=False, soft_wrap=True)
     else:
         message = f"No trial has finished yet; `paretoseg status {parsed.study}` shows where the study stands."
         console.print(message, markup=False, soft_wrap=True)

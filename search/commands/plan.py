@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
@@ -67,7 +68,9 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
     if record is not None:
         notes = describe_earlier(composed, overrides)
     else:
-        notes = experiment.task.notes(experiment.data, task.split_rows())
+        notes = experiment.task.check_new(
+            experiment.data, space, task.split_rows(), calibrate=_calibrate_with(overrides)
+        )
     experiment.cluster.check(experiment.resources)
     settle_mode(experiment.tracking)
     objectives = task.objectives()
@@ -83,6 +86,12 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
         segments=segments,
         notes=tuple(notes),
     )
+
+
+def _calibrate_with(overrides: Sequence[str]) -> str:
+    """The command that calibrates the data of a study."""
+    words = [word for word in overrides if word.partition("=")[0].split(".")[0] in ("data", "experiment")]
+    return shlex.join(("paretoseg", "calibrate", *words))
 
 
 def _check_seed(record: StudyRecord, seed: int) -> None:

@@ -61,7 +61,7 @@ class Progress:
         study = session.study
         ended = study.record.num_ended
         values = " ".join(f"{name} {value:.3f}" for name, value in trial.objectives.items())
-        reason = f"{trial.failure.kind}: {trial.failure.reason}" if trial.failure else trial.degenerate
+        reason = f"{trial.failure.kind}: {trial.failure.reason}" if trial.failure else trial.degenerate or trial.note
         front = f"front {len(study.front.trials)}, hypervolume {study.front.hypervolume:.4f}"
         parts = (f"[{ended}/{study.budget.trials}] trial {trial.trial_id} {trial.state.value}", values, reason, front)
         return "  ".join(part for part in (*parts, self._time_left(session)) if part)

@@ -25,10 +25,12 @@ from paretoseg.search.reports.page_data import (
     count_empty,
     describe_metrics,
     describe_study,
+    find_corrupted,
     find_metric,
     mean_by_class,
     mean_by_severity,
     mean_by_shift,
+    skips_absent_classes,
 )
 from paretoseg.search.reports.pictures import choose_cases, choose_conditions, describe_pictures, spread
 from paretoseg.search.reports.rescore_section import ShownRescoring, render_rescorings
@@ -192,6 +194,14 @@ def _describe_scores(scores: Scores) -> dict[str, Any]:
             split: {trial_id: mean_by_severity(rows, scores.metric) for trial_id, rows in by_trial.items()}
             for split, by_trial in by_split.items()
         },
+        "otherSeverities": {
+            metric: {
+                split: {trial_id: mean_by_severity(rows, metric) for trial_id, rows in by_trial.items()}
+                for split, by_trial in by_split.items()
+            }
+            for metric in find_corrupted(row for rows in scores.validation.values() for row in rows)
+            if metric != scores.metric
+        },
         "shifts": {
             split: {trial_id: mean_by_shift(rows, scores.metric) for trial_id, rows in by_trial.items()}
             for split, by_trial in by_split.items()
@@ -200,6 +210,7 @@ def _describe_scores(scores: Scores) -> dict[str, Any]:
             split: {trial_id: mean_by_class(rows) for trial_id, rows in by_trial.items()}
             for split, by_trial in by_split.items()
         },
+        "skipsAbsent": any(skips_absent_classes(rows) for by_trial in by_split.values() for rows in by_trial.values()),
         "empty": {
             split: {trial_id: count_empty(rows) for trial_id, rows in by_trial.items()}
             for split, by_trial in by_split.items()
@@ -235,8 +246,11 @@ def _draw(
 
     progress.update(waiting, visible=False)
     shown = gallery.find_cases(task, split, [name for name, _ in cases])
+    unfit = gallery.find_unfit(task, shown, conditions)
+    conditions = [condition for condition in conditions if condition not in unfit]
     scenes = gallery.render_cases(task, shown, conditions)
-    answers, gaps = {}, []
+    gaps = [f"{one.describe()} is not shown: it would move a class out of the image of a case" for one in unfit]
+    answers = {}
     for trial in progress.track(members, description="drawing pictures"):
         assignment = Assignment(trial.candidate, trial.seed)
         try:

@@ -19,6 +19,7 @@ from paretoseg.search.rescoring.code_version import name_version
 from paretoseg.search.rescoring.config import compose_rescoring, name_settings, read_settings, share_of_one
 from paretoseg.search.rescoring.data import check_cases
 from paretoseg.search.rescoring.jobs import Rescoring, choose_trials, is_done, list_jobs
+from paretoseg.search.rescoring.rules import complete_settings
 from paretoseg.search.running.runner import connect, work_off
 from paretoseg.search.running.session import JobSettings
 from paretoseg.search.running.watchdog import RayLostError
@@ -92,10 +93,11 @@ def _make_plan(location: str, overrides: Sequence[str], name: str | None) -> _Pl
         )
     folder = StudyFolder(location)
     study = folder.read_record()
-    composed = compose_rescoring(folder, study.created, overrides)
+    before = RescoreFolder(folder.folder, name).read_record() if name is not None else None
+    composed, rules = compose_rescoring(folder, study.created, overrides, before.settings if before else None)
     experiment = composed.experiment
     task = _check_task(experiment.build_task())
-    notes = check_cases(folder, task)
+    notes = [*check_cases(folder, task), *task.describe_left_out()]
     trials = choose_trials(folder, study)
     resources = share_of_one(experiment.resources)
     cluster = experiment.cluster
@@ -114,7 +116,7 @@ def _make_plan(location: str, overrides: Sequence[str], name: str | None) -> _Pl
         jobs=list_jobs(trials, task, job_settings, folder, target),
         cluster=cluster,
         resources=resources,
-        notes=[*folder.journal.describe_left_out(), *notes, *_describe_gone(study, trials)],
+        notes=[*folder.journal.describe_left_out(), *rules, *notes, *_describe_gone(study, trials)],
     )
     _continue_record(plan)  # refuses another rescoring of this name before anything is written
     return plan
@@ -150,7 +152,9 @@ def _continue_record(plan: _Plan) -> RescoreRecord:
     before = plan.target.read_record()
     if before is None:
         return plan.empty_record
-    if before.settings != plan.empty_record.settings or before.study != plan.empty_record.study:
+    wanted = plan.empty_record.settings
+    made_with = complete_settings(before.settings, wanted, plan.study.created.overrides)
+    if made_with != wanted or before.study != plan.empty_record.study:
         words = " ".join(before.overrides) or "the study's own settings"
         raise ValueError(
             f"'{plan.target.folder.location}' holds a rescoring with other settings ({words}); choose another name "

@@ -99,8 +99,8 @@ def _put_earlier_values(
             raise ValueError(_refuse_change(config.study, key, value, asked[key]))
 
 
-def describe_earlier(composed: Composed, overrides: Sequence[str]) -> list[str]:
-    """One line if a study goes on with the rules of an earlier version that nobody asked for; else empty.
+def find_earlier_rules(composed: Composed, overrides: Sequence[str]) -> dict[str, Any]:
+    """The values, by key, that a study has from an earlier version and that nobody asked for.
 
     Args:
         composed: The config of the study.
@@ -109,16 +109,27 @@ def describe_earlier(composed: Composed, overrides: Sequence[str]) -> list[str]:
     config, defaults = OmegaConf.create(composed.text), compose_config(overrides)
     now, usual = flatten(config), flatten(defaults)
     earlier = find_earlier_values(defaults)
-    found = [f"{key}={_show(value)}" for key, value in earlier.items() if now.get(key) == value != usual[key]]
+    return {key: value for key, value in earlier.items() if now.get(key) == value != usual[key]}
+
+
+def describe_earlier(composed: Composed, overrides: Sequence[str]) -> list[str]:
+    """One line if a study goes on with the rules of an earlier version that nobody asked for; else empty.
+
+    Args:
+        composed: The config of the study.
+        overrides: What it was started with, and what is asked for now.
+    """
+    found = find_earlier_rules(composed, overrides)
     if not found:
         return []
+    named = ", ".join(f"{key}={show_value(value)}" for key, value in found.items())
     return [
-        f"this study was started by an earlier version and goes on by its rules: {', '.join(found)}; `paretoseg "
+        f"this study was started by an earlier version and goes on by its rules: {named}; `paretoseg "
         "rescore` measures its networks by the present ones"
     ]
 
 
-def _show(value: object) -> str:
+def show_value(value: object) -> str:
     """A value as it is typed on the command line."""
     return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)
 

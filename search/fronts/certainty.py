@@ -9,7 +9,7 @@ training. The intervals cover the choice of cases only, not that of the training
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -17,6 +17,7 @@ from jaxtyping import Float
 
 from paretoseg.search.fronts.front import Front
 from paretoseg.spaces.objective import Objective
+from paretoseg.trainables.scoring.absent_count import AbsentCount
 from paretoseg.trainables.scoring.objectives import ACCURACY, RobustnessRule, measure_draws
 from paretoseg.trainables.scoring.resampling import NUM_DRAWS, draw_cases, find_bounds
 from paretoseg.trainables.scoring.robustness_kinds import ROBUSTNESS
@@ -72,6 +73,9 @@ class Certainty:
 
     gaps: Mapping[str, str]
     """By objective without intervals, the reason in words."""
+
+    absent: Mapping[int, AbsentCount] = field(default_factory=dict)
+    """By trial, what the means of clean images leave out; empty if they leave out nothing."""
 
     @property
     def bounds(self) -> dict[int, dict[str, float | None]]:

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from paretoseg.trainables.severities.calibration import TARGETS, CalibratedCorruption, Calibration, span_of
+from paretoseg.trainables.severities.response import fit_monotone, tolerance
 
 _COLUMNS = 4
 _CURVE, _CHOSEN, _TARGET = "#9aa5b1", "#c2410c", "#cbd2d9"
@@ -21,8 +22,9 @@ _MIN_TOP = 45.0
 def draw_calibration(calibration: Calibration) -> bytes:
     """A PNG with a panel for every corruption.
 
-    Lost Dice points over strength: grey shows every strength that was tried, orange the strengths of severity 1 to 5,
-    and thin lines the targets. A star after the name means that the file has a note on it.
+    Lost Dice points over strength: grey dots show every strength that was tried, the grey line their isotonic fit,
+    orange the strengths of severity 1 to 5, and thin lines the targets. Below the name are the targets that are out of
+    reach, and the largest share of cases with a reversal. A star after the name means that the file has a note on it.
     """
     found = calibration.corruptions
     num_columns = max(min(len(found), _COLUMNS), 2)
@@ -48,10 +50,23 @@ def draw_calibration(calibration: Calibration) -> bytes:
     return buffer.getvalue()
 
 
+def describe_panel(found: CalibratedCorruption) -> str:
+    """What a panel says in words: targets above all losses, reversals, and similarity at the strongest severity."""
+    most = max(loss for _, loss in found.curve)
+    beyond = [f"{target:g}" for target in TARGETS if target - most > tolerance(target)]
+    parts = [f"{', '.join(beyond)} out of reach"] if beyond else []
+    if found.reversals:
+        parts.append(f"reversals {100 * max(found.reversals):.0f} %")
+    if found.ssim:
+        parts.append(f"SSIM {found.ssim[0]:.2f} to {found.ssim[-1]:.2f}")
+    return "; ".join(parts)
+
+
 def _draw_panel(axes: Axes, name: str, found: CalibratedCorruption) -> None:
     for target in TARGETS:
         axes.axhline(target, color=_TARGET, linewidth=0.6, zorder=1)
-    axes.plot(*zip(*found.curve, strict=True), color=_CURVE, marker=".", markersize=4, linewidth=1, zorder=2)
+    axes.plot(*zip(*found.curve, strict=True), color=_CURVE, marker=".", markersize=4, linestyle="none", zorder=2)
+    axes.plot(*zip(*fit_monotone(found.curve), strict=True), color=_CURVE, linewidth=1, zorder=2)
     axes.plot(found.strengths, found.lost, color=_CHOSEN, marker="o", markersize=5, linestyle="none", zorder=3)
     for severity, place in enumerate(zip(found.strengths, found.lost, strict=True), start=1):
         axes.annotate(str(severity), place, xytext=(-3, 6), textcoords="offset points", fontsize=7, color=_CHOSEN)
@@ -60,6 +75,7 @@ def _draw_panel(axes: Axes, name: str, found: CalibratedCorruption) -> None:
     axes.set_xscale("function", functions=distances)
     axes.set_xticks([span.at(place) for place in (0.0, 1 / 3, 2 / 3, 1.0)])
     axes.xaxis.set_major_formatter("{x:.3g}")
-    axes.set_title(name + (" *" if found.notes else ""), fontsize=9)
+    axes.set_title(name + (" *" if found.notes else ""), fontsize=9, pad=14)
+    axes.annotate(describe_panel(found), (0.5, 1.03), xycoords="axes fraction", fontsize=6.5, ha="center")
     axes.set_xlabel("\n".join(textwrap.wrap(found.parameter, 42)), fontsize=7)
     axes.tick_params(labelsize=7)

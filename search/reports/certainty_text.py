@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from paretoseg.trainables.scoring.resampling import COVERAGE
 
 if TYPE_CHECKING:  # a caller that has one has paid for the import
     from paretoseg.search.fronts.certainty import Certainty, Comparison, Interval
+    from paretoseg.trainables.scoring.absent_count import AbsentCount
 
 CAPTION = f"Intervals hold {COVERAGE:.0%} of resampled validation sets; noise of another training seed is not in them."
 """What the intervals of a front mean."""
@@ -25,7 +26,25 @@ def describe_certainty(certainty: Certainty) -> list[str]:
     has_more = len(certainty.neighbours) > 1 and any(pair.intervals for pair in certainty.neighbours)
     neighbours = [_describe_neighbours(certainty.neighbours)] if has_more else []
     gaps = [f"No interval for {name}: {reason}." for name, reason in certainty.gaps.items()]
-    return [*ends, *neighbours, *gaps, *([CAPTION] if len(gaps) < 2 else [])]
+    left_out = describe_absent(certainty.absent.values())
+    return [*ends, *neighbours, *gaps, *left_out, *([CAPTION] if len(gaps) < 2 else [])]
+
+
+def describe_absent(counts: Iterable[AbsentCount]) -> list[str]:
+    """One line on the classes that the means of clean images leave out, over the networks; else empty."""
+    counts = [count for count in counts if count.classes]
+    if not counts:
+        return []
+    classes, cases = (_span(getattr(count, name) for count in counts) for name in ("classes", "cases"))
+    return [
+        f"Left out of accuracy, in neither mask of a case: {classes} of {counts[0].all_classes} classes of all cases; "
+        f"so {cases} of {counts[0].all_cases} cases have no score."
+    ]
+
+
+def _span(numbers: Iterable[int]) -> str:
+    known = sorted({*numbers})
+    return f"{known[0]} to {known[-1]}" if len(known) > 1 else str(known[0])
 
 
 def describe_ends(ends: Comparison) -> str:

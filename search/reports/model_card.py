@@ -10,15 +10,18 @@ from paretoseg.search.reports.page_data import (
     count_empty,
     describe_cost,
     describe_metrics,
+    find_corrupted,
     find_metric,
     mean_by_class,
     mean_by_severity,
     mean_by_shift,
+    skips_absent_classes,
 )
 from paretoseg.search.reports.preparation_text import describe_use
 from paretoseg.search.reports.robustness_text import describe_held_out, describe_profiles, describe_worst_family
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.trial import State, Trial
+from paretoseg.spaces.objective import Direction
 from paretoseg.trainables.data.datasets import DataConfig, Dataset, describe_shift_sets
 from paretoseg.trainables.data.files_config import FilesConfig
 from paretoseg.trainables.scoring.measures import MEASURES
@@ -147,7 +150,10 @@ def _describe_profile(record: StudyRecord, trial: Trial) -> list[list[str]]:
     if trial.profile is None:
         return []
     meanings = {
-        "held out": (describe_held_out, "robustness over the corruptions alone that no training helps against"),
+        "held out": (
+            describe_held_out,
+            "robustness over held-out corruptions alone, against which no augmentation of the search helps",
+        ),
         "worst family": (describe_worst_family, "the lowest mean over a family of changes"),
     }
     unit = escape(record.objectives[0].unit)
@@ -175,28 +181,46 @@ def _describe_classes(rows: Mapping[Split, Sequence[CaseScore]]) -> str:
         lines.append([escape(label), *numbers, *counts])
     titles = [f"{item['label']} ({item['unit']})" if item["unit"] else item["label"] for item in metrics]
     head = ["class", *titles, "missed", "made up", "absent"]
+    left_out = ", which are left out of the means" if skips_absent_classes(shown) else ""
     return (
         f"Means over the {split.value} cases. Missed: cases of the class in which nothing of it is predicted; made up: "
-        "cases without it in which it is predicted; absent: cases without it, rightly so.\n\n" + _table(head, lines)
+        f"cases without it in which it is predicted; absent: cases without it, rightly so{left_out}.\n\n"
+        + _table(head, lines)
     )
 
 
 def _describe_corruptions(rows: Mapping[Split, Sequence[CaseScore]], record: StudyRecord) -> str:
+    """A table for the metric of the objectives, then one for every other metric that was measured there."""
     split = _choose_split(rows)
-    metric = find_metric(record.objectives, rows.get(split, ()))
-    means = mean_by_severity(rows.get(split, ()), metric)
+    shown = rows.get(split, ())
+    first = find_metric(record.objectives, shown)
+    others = [name for name in find_corrupted(shown) if name != first]
+    tables = [_tabulate_corruptions(shown, metric, split) for metric in (first, *others)]
+    return "\n\n".join(table for table in tables if table) or "Not recorded."
+
+
+def _tabulate_corruptions(rows: Sequence[CaseScore], metric: str, split: Split) -> str:
+    means = mean_by_severity(rows, metric)
     clean = means.get(CLEAN, {}).get(0)
     if clean is None:
-        return "Not recorded."
+        return ""
     severities = sorted({severity for levels in means.values() for severity in levels if severity})
     lines = [
         [name, *(f"{levels[severity]:.4f}" if severity in levels else "-" for severity in severities)]
         for name, levels in means.items()
         if name != CLEAN
     ]
-    title = MEASURES[metric].title if metric in MEASURES else metric
-    heading = f"Mean {title} over the {split.value} cases; on clean images {clean:.4f}."
+    heading = f"Mean {_name_metric(metric)} over the {split.value} cases; on clean images {clean:.4f}."
     return heading + "\n\n" + _table(["corruption", *(f"severity {severity}" for severity in severities)], lines)
+
+
+def _name_metric(name: str) -> str:
+    """Title of a metric, with unit and direction if lower is better; all others lie between 0 and 1."""
+    if name not in MEASURES:
+        return name
+    measure = MEASURES[name]
+    unit = f" ({measure.unit}, lower is better)" if measure.direction is Direction.MINIMISE else ""
+    return measure.title + unit
 
 
 def _describe_shifts(rows: Mapping[Split, Sequence[CaseScore]], record: StudyRecord) -> str:

@@ -17,7 +17,7 @@ from paretoseg.spaces.objective import Direction, Objective
 from paretoseg.spaces.search_space import DIMENSIONS
 from paretoseg.trainables.scoring.measures import MEASURES, measure_of_unit
 from paretoseg.trainables.scoring.objectives import select_means
-from paretoseg.trainables.trainable import CLEAN, MEAN, CaseScore
+from paretoseg.trainables.trainable import BOTH, CLEAN, MEAN, CaseScore
 
 _OPERATIONS = {"name": "flops", "label": "operations per window", "unit": "FLOP"}
 _UNITS = {"_ms": "ms", "_seconds": "s", "_min": "min", "_gb": "GB", "_mm": "mm"}
@@ -89,16 +89,25 @@ def mean_by_shift(rows: Sequence[CaseScore], metric: str) -> dict[str, dict[str,
 def mean_by_class(rows: Sequence[CaseScore]) -> dict[str, dict[str, float]]:
     """The mean over the clean images of every metric, by class ('mean' is the last); in the order of the rows.
 
-    Cases of shift sets are left out.
+    Cases of shift sets are left out. So are classes that are in neither mask of a case, if means leave them out: a
+    class without any score has no metric.
     """
+    is_skipping = skips_absent_classes(rows)
     values: dict[str, dict[str, list[float]]] = {}
     for row in rows:
         if row.is_clean:
-            values.setdefault(row.label, {}).setdefault(row.metric, []).append(row.value)
+            of_class = values.setdefault(row.label, {})
+            if not (is_skipping and row.empty == BOTH):
+                of_class.setdefault(row.metric, []).append(row.value)
     return {
         label: {metric: _mean(scores) for metric, scores in by_metric.items()}
         for label, by_metric in sorted(values.items(), key=lambda item: item[0] == MEAN)
     }
+
+
+def skips_absent_classes(rows: Iterable[CaseScore]) -> bool:
+    """True if some mean leaves out a class that is in neither mask of its case."""
+    return any(row.label == MEAN and row.empty for row in rows)
 
 
 def count_empty(rows: Sequence[CaseScore]) -> dict[str, dict[str, int]]:
@@ -115,6 +124,11 @@ def count_empty(rows: Sequence[CaseScore]) -> dict[str, dict[str, int]]:
             if row.empty:
                 of_class[row.empty] += 1
     return counts
+
+
+def find_corrupted(rows: Iterable[CaseScore]) -> list[str]:
+    """The metrics that were measured under corruptions, in the order of the rows."""
+    return list(dict.fromkeys(row.metric for row in rows if row.corruption != CLEAN))
 
 
 def describe_metrics(rows: Iterable[CaseScore]) -> list[dict[str, Any]]:

@@ -73,7 +73,7 @@ def summarise_families(trials: Sequence[Trial]) -> str:
 
 def _draw_table(trials: Sequence[Trial]) -> Table:
     has_test = any(trial.test_profile for trial in trials)
-    title = "Beside robustness" + (" (in brackets: on test cases)" if has_test else "")
+    title = "Beside robustness" + (" (brackets: test cases)" if has_test else "")
     table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
     table.add_column("trial", justify="right", no_wrap=True)
     for name in ("held out", "worst family"):
@@ -81,7 +81,12 @@ def _draw_table(trials: Sequence[Trial]) -> Table:
     for trial in trials:
         cells = [str(trial.trial_id)]
         for describe in (describe_held_out, describe_worst_family):
-            tested = f" ({describe(trial.test_profile)})" if trial.test_profile else ""
-            cells.append(escape(describe(trial.profile) + tested))
+            texts = [describe(profile) for profile in (trial.profile, trial.test_profile) if profile]
+            cells.append(escape(_bracket(texts)))
         table.add_row(*cells)
     return table
+
+
+def _bracket(texts: Sequence[str]) -> str:
+    """The first text, with the others in brackets; 'none' once if all are."""
+    return NONE if set(texts) == {NONE} else " ".join((texts[0], *(f"({text})" for text in texts[1:])))

@@ -30,8 +30,7 @@ def list_variants(stability: Stability) -> dict[str, float | None]:
 
 def stability_table(stability: Stability) -> Table:
     """The taus as a table for the terminal."""
-    table = Table(title=_title(stability), caption=CAPTION, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    table.caption_justify = "left"
+    table = Table(title=_title(stability), box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
     table.add_column("if robustness were computed", overflow="fold")
     table.add_column("tau", justify="right", no_wrap=True)
     for words, tau in list_variants(stability).items():
@@ -60,7 +59,8 @@ def render_stability(stability: Stability | None, picture: bytes | None) -> str:
 
 
 def _title(stability: Stability) -> str:
-    return f"Order of {stability.num_trials} trials in robustness"
+    few = "" if stability.has_enough else " (too few to compare)"
+    return f"Order of {stability.num_trials} trials in robustness{few}"
 
 
 def _format(tau: float | None) -> str:

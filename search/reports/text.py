@@ -92,6 +92,8 @@ def status_view(record: StudyRecord, writer: str | None, left_out: Sequence[str]
     lines += [
         Text(f"off the front: trial {trial.trial_id}, {trial.degenerate}") for trial in degenerate[-_MAX_FAILURES:]
     ]
+    noted = [trial for trial in record.trials if trial.note and not trial.degenerate]
+    lines += [Text(f"note    trial {trial.trial_id} {trial.note}", style="yellow") for trial in noted[-_MAX_FAILURES:]]
     failed = [trial for trial in record.trials if trial.failure]
     for trial in failed[-_MAX_FAILURES:]:
         assert trial.failure is not None

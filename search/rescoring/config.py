@@ -14,9 +14,10 @@ from paretoseg.cluster.cluster import BatchConfig
 from paretoseg.cluster.resources import Resources
 from paretoseg.search.config.config import CHOICES, Composed, compose
 from paretoseg.search.config.overrides import dict_of
-from paretoseg.search.config.resuming import merge_overrides
+from paretoseg.search.config.resuming import merge_overrides, show_value
 from paretoseg.search.config.settling import settle_reference, settle_transfer
 from paretoseg.search.config.stored_task import compose_stored
+from paretoseg.search.rescoring.rules import Settings, choose_rules, describe_rules
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.trials.events import Created
 from paretoseg.trainables.image_task import ImageTask
@@ -45,8 +46,19 @@ PLACE = ("data.root", "data.cache", "resources", "cluster")
 """Where data lies and where the work runs: not part of a rescoring's identity."""
 
 
-def compose_rescoring(folder: StudyFolder, created: Created, overrides: Sequence[str]) -> Composed:
+def compose_rescoring(
+    folder: StudyFolder, created: Created, overrides: Sequence[str], made_with: Settings | None = None
+) -> tuple[Composed, list[str]]:
     """The experiment of a study as it is measured now; it runs on this machine unless a cluster is named.
+
+    Args:
+        folder: The folder of the study.
+        created: What the study was started with.
+        overrides: What is measured differently from the study, and where.
+        made_with: The settings of the rescoring that goes on; None for a new one.
+
+    Returns:
+        The config, and notes for the user, a sentence each.
 
     Raises:
         ValueError: for a key that is unknown or cannot change, a wrong value, or a study without its config.
@@ -57,14 +69,19 @@ def compose_rescoring(folder: StudyFolder, created: Created, overrides: Sequence
     overrides += [f"{kept}={{}}" for file, kept in _READ_ONCE.items() if file in asked and kept not in asked]
     changeable = (*MEASUREMENT, *PLACE)
     composed = compose_stored(folder, created, overrides, changeable)
+    rules = choose_rules(
+        composed, created.overrides, overrides, changeable=MEASUREMENT, read_once=_READ_ONCE, made_with=made_with
+    )
+    overrides += [f"{key}={show_value(value)}" for key, value in rules.items()]
+    composed = compose_stored(folder, created, overrides, changeable) if rules else composed
     if isinstance(composed.experiment.cluster, BatchConfig):
         if "cluster" in asked:
             raise ValueError(
                 "a rescoring runs with cluster=local, serial or attached; in a job, cluster=attached uses the job's Ray"
             )
         composed = compose_stored(folder, created, [*overrides, "cluster=local"], changeable)
-    composed = settle_transfer(composed) if "task.transfer" in asked else composed
-    return settle_reference(composed)
+    composed = settle_transfer(composed) if "task.transfer" in {*asked, *rules} else composed
+    return settle_reference(composed), describe_rules(rules, is_new=made_with is None)
 
 
 def read_settings(composed: Composed, task: ImageTask) -> dict[str, Any]:

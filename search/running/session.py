@@ -206,6 +206,7 @@ class Session:
             host=outcome.host,
             device=evaluation.device,
             profile=evaluation.profile,
+            note=evaluation.note,
         )
         self.study.finish(event)
         self._memory_factors.add(self.study.trials[job.trial_id])

@@ -20,7 +20,7 @@ JOURNAL_SCHEMA = 1
 ENVELOPE = frozenset({"number", "token", "checksum"})
 """The fields that a record of the journal has besides those of its event."""
 
-_LEFT_OUT = frozenset({"profile"})
+_LEFT_OUT = frozenset({"profile", "note"})
 """The fields that a record lacks if they hold nothing."""
 
 _Count = Annotated[int, Int(0, 2**63 - 1)]
@@ -100,6 +100,7 @@ class Finished:
     host: str = ""
     device: str = ""
     profile: RobustnessProfile | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -145,9 +146,9 @@ _KINDS: Mapping[str, type[Event]] = {
 
 
 def to_record(event: Event) -> dict[str, Any]:
-    """The event as plain JSON values, its kind first."""
+    """The event as plain JSON values, its kind first; without fields of later versions that are empty."""
     fields: dict[str, Any] = encode(event)
-    known = {name: value for name, value in fields.items() if name not in _LEFT_OUT or value is not None}
+    known = {name: value for name, value in fields.items() if name not in _LEFT_OUT or value not in (None, "")}
     return {"kind": event.kind} | known
 
 
@@ -196,6 +197,7 @@ def apply(trial: Trial | None, event: Event) -> Trial:
                 device=event.device,
                 degenerate=event.degenerate,
                 profile=event.profile,
+                note=event.note,
                 ended_at=event.time,
                 began_at=event.began_at,
                 seconds=event.seconds,

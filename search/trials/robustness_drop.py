@@ -32,8 +32,8 @@ def measure_drop(trial: Trial, objectives: Sequence[Objective]) -> Drop | None:
     robustness.
 
     Returns:
-        None if it is not measured: the trial has not finished, no corruption counts, or robustness is no score in the
-        unit of accuracy.
+        None if it is not measured: the trial has not finished, or no corruption counts; for trials of earlier versions
+        also if robustness is no score in the unit of accuracy.
     """
     if trial.profile is not None:
         corrupted = trial.profile.corrupted

@@ -108,6 +108,9 @@ class Trial:
     """What is reported beside the robustness on validation cases; None if the task, or an earlier version, measured
     none."""
 
+    note: str = ""
+    """What is suspicious about the network, but too few cases show it to call it broken, or ''."""
+
     failure: Failure | None = None
     """What went wrong, if FAILED."""
 

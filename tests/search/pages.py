@@ -28,21 +28,27 @@ MEASURED = [(0.80, 0.30), (0.60, 0.50), (0.30, 0.20), (0.50, 0.70)]
 DEPTHS = [4, 2, 3, 5]
 
 
-def build_record(text="plain", measured=MEASURED):
-    """Trials 0, 1 and 3 are on the front, 2 is not; one more is degenerate and one failed."""
+def build_record(text="plain", measured=MEASURED, profiles=None):
+    """Trials 0, 1 and 3 are on the front, 2 is not; one more is degenerate and one failed.
+
+    `profiles` are what was recorded beside the robustness of trials, by number.
+    """
     events = [Created(0.0, text, OBJECTIVES, ("parameters",), (f"study={text}",)), Opened(0.0, "here", 1, 9, None)]
     for index, (accuracy, robustness) in enumerate(measured):
         candidate = Candidate(Architecture(depth=DEPTHS[index]), Recipe(foreground_ratio=index / 10))
         values = {"accuracy": accuracy, "robustness": robustness}
         events.append(Started(0.0, index, candidate, 0, "random"))
-        events.append(Finished(60.0 * index + 60, index, values, {"parameters": 10.0**index}, "", 0.0, 1.0))
+        profile = (profiles or {}).get(index)
+        costs = {"parameters": 10.0**index}
+        events.append(Finished(60.0 * index + 60, index, values, costs, "", 0.0, 1.0, profile=profile))
     number = len(measured)
     events.append(Started(0.0, number, Candidate(), 0, "random"))
     events.append(Finished(400.0, number, {"accuracy": 0.9, "robustness": 0.9}, {}, f"degenerate {text}", 0.0, 1.0))
     events.append(Started(0.0, number + 1, Candidate(), 0, "random"))
     events.append(Failed(500.0, number + 1, Failure(FailureKind.ERROR, f"broken {text}")))
     if measured:
-        events.append(happened.Tested(600.0, 0, {"accuracy": 0.75, "robustness": 0.25}))
+        tested = {"accuracy": 0.75, "robustness": 0.25}
+        events.append(happened.Tested(600.0, 0, tested, (profiles or {}).get(0)))
     return StudyRecord(events)
 
 
@@ -102,6 +108,9 @@ def write_page(
         "severities": {
             "validation": {str(index): means for index in ids},
             "test": {str(ids[0]): means} if ids else {},
+        },
+        "otherSeverities": {
+            "hd95_mm": {"validation": {str(index): {"none": {0: 8.0}, text: {2: 25.0}} for index in ids}, "test": {}}
         },
         "shifts": {
             "validation": {

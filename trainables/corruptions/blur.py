@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 
@@ -14,11 +15,11 @@ from paretoseg.trainables.corruptions.axis_maps import apply_along, count_fewer,
 from paretoseg.trainables.corruptions.draws import Generators, Images, draw_integers, draw_uniform
 from paretoseg.trainables.corruptions.plane_maps import from_planes, to_planes
 
-LEAST_FACTORS = {"low_resolution": 1.25, "anisotropy": 1.5}
-"""Factors from which pixels are fewer. One pixel less already moves all others against the old grid by up to a half.
+STEPS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
+"""The factors of fewer pixels that are not mixed from others.
 
-So the smallest factors would change an image as much as 1.5 does, and not more with each of them. These are the factors
-of severity 1.
+Pixels of other sizes lie at all phases against the old grid: one pixel less would already change an image as much as
+half of them do, and one more could bring it nearer again.
 """
 
 
@@ -54,13 +55,12 @@ def motion_blur(images: Images, strength: float, generators: Generators, spacing
 def low_resolution(images: Images, strength: float, generators: Generators) -> Images:
     """Fewer, larger pixels (means), as from a coarser detector, interpolated linearly to the old grid.
 
-    The strength is the factor by which the number of pixels per axis is reduced. Below `LEAST_FACTORS`, the image is
-    mixed with the clean one.
+    The strength is the factor by which the number of pixels per axis is reduced. Between `STEPS`, the images of the two
+    nearest are mixed.
     """
-    least = LEAST_FACTORS["low_resolution"]
-    if strength < least:
-        return torch.lerp(images, low_resolution_1(images, least, generators), (strength - 1.0) / (least - 1.0))
-    return low_resolution_1(images, strength, generators)
+    low, high, share = _find_steps(strength)
+    finer = low_resolution_1(images, low, generators)
+    return finer.lerp_(low_resolution_1(images, high, generators), share) if share else finer
 
 
 def low_resolution_1(images: Images, strength: float, generators: Generators) -> Images:
@@ -76,20 +76,16 @@ def anisotropy(images: Images, strength: float, generators: Generators) -> Image
     """Fewer, larger pixels (means) along one axis, as from thick slices, interpolated linearly to the old grid.
 
     The strength is the factor by which the number of pixels of that axis is reduced; every axis is equally likely.
-    Below `LEAST_FACTORS`, the image is mixed with the clean one.
+    Between `STEPS`, the images of the two nearest are mixed.
     """
-    least = LEAST_FACTORS["anisotropy"]
-    if strength < least:
-        return torch.lerp(images, anisotropy_1(images, least, generators), (strength - 1.0) / (least - 1.0))
-    return anisotropy_1(images, strength, generators)
+    low, high, share = _find_steps(strength)
+    pairs = [(fewer_pixels_matrix(size, low), fewer_pixels_matrix(size, high)) for size in images.shape[2:]]
+    return _thicken(images, [torch.lerp(*pair, share) for pair in pairs], generators)
 
 
 def anisotropy_1(images: Images, strength: float, generators: Generators) -> Images:
     """As `anisotropy`, by whole pixels for every factor, as version 1 of the corruptions has it."""
-    axes = draw_integers(generators, images.ndim - 2)
-    matrices = [fewer_pixels_matrix(size, strength) for size in images.shape[2:]]
-    thick = [apply_along(images[[place]], matrices[axis], axis) for place, axis in enumerate(axes)]
-    return torch.cat(thick)
+    return _thicken(images, [fewer_pixels_matrix(size, strength) for size in images.shape[2:]], generators)
 
 
 def legacy_leaking_blur(
@@ -101,6 +97,20 @@ def legacy_leaking_blur(
     deviation in pixels, as in `gaussian_blur`; labels lie on the images' grid.
     """
     return torch.where(labels[:, None] > 0, images, gaussian_blur(images, strength, (), spacing_mm))
+
+
+def _find_steps(factor: float) -> tuple[float, float, float]:
+    """The step at or below a factor, the one above, and the share of the way to it in [0, 1)."""
+    number = max(bisect.bisect_right(STEPS, factor) - 1, 0)
+    low, high = STEPS[number], STEPS[min(number + 1, len(STEPS) - 1)]
+    return low, high, (factor - low) / (high - low) if high > low else 0.0
+
+
+def _thicken(images: Images, matrices: Sequence[Tensor], generators: Generators) -> Images:
+    """Every image through the matrix of one axis, which is drawn."""
+    axes = draw_integers(generators, images.ndim - 2)
+    thick = [apply_along(images[[place]], matrices[axis], axis) for place, axis in enumerate(axes)]
+    return torch.cat(thick)
 
 
 def _find_finest(spacing_mm: Sequence[float]) -> tuple[int, int]:

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from paretoseg.trainables.data.datasets import Case
 from paretoseg.trainables.evaluation.metrics import compare_surfaces, describe_emptiness
-from paretoseg.trainables.scoring.measures import DICE, HD95, NSD, Measure, Scoring
-from paretoseg.trainables.trainable import CLEAN, MEAN, CaseScore, Condition
+from paretoseg.trainables.scoring.measures import DICE, HD95, NSD, AbsentClasses, Measure, Scoring
+from paretoseg.trainables.trainable import BOTH, CLEAN, MEAN, SOME, CaseScore, Condition
 
 
 def to_rows(
@@ -24,6 +24,9 @@ def to_rows(
 ) -> Iterator[CaseScore]:
     """Yields the rows of one case under one condition: per measure one row per foreground class, then the mean.
 
+    A class that is in neither mask is left out of the mean if the scoring says so. A case without any other class has
+    the mean of all, and is marked so that no result counts it.
+
     Args:
         case: The case.
         condition: The condition under which it was predicted.
@@ -33,6 +36,9 @@ def to_rows(
         dice_scores: Per foreground class.
     """
     empty = describe_emptiness(*masks, scoring.num_classes)
+    is_skipping = scoring.absent_classes is AbsentClasses.skip
+    is_kept = [not (is_skipping and what == BOTH) for what in empty]
+    left_out = "" if all(is_kept) else SOME if any(is_kept) else BOTH
     values: dict[Measure, Sequence[float]] = {DICE: dice_scores}
     measures = scoring.measures(is_clean=condition.corruption == CLEAN)
     if NSD in measures:
@@ -44,4 +50,5 @@ def to_rows(
         place = (case.name, case.domain, condition.corruption, condition.severity, measure.name)
         for name, value, what in zip(scoring.class_names[1:], of_classes, empty, strict=True):
             yield CaseScore(*place, value, name, what, condition.shift)
-        yield CaseScore(*place, statistics.fmean(of_classes), MEAN, shift=condition.shift)
+        kept = [value for value, is_in in zip(of_classes, is_kept, strict=True) if is_in] or of_classes
+        yield CaseScore(*place, statistics.fmean(kept), MEAN, left_out, condition.shift)

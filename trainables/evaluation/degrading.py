@@ -89,25 +89,32 @@ class CaseBatch:
                 Seen(to_tensor(case.image).to(self._device), label, placed)
                 for case, label, placed in zip(self._cases, self.labels, self._places, strict=True)
             ]
+        images, labels = self._corrupt(self._upload(), condition)
+        self._check(images, labels, condition)
+        return [
+            self._finish(number, image, label) for number, (image, label) in enumerate(zip(images, labels, strict=True))
+        ]
+
+    def find_lost(self, condition: Condition) -> list[str]:
+        """For every case what a corruption would move out of its reference, '' for nothing; its image is not needed."""
+        shapes = [
+            (case.image if self._is_cropped_first else original.image).shape[1:]
+            for case, original in zip(self._cases, self._originals, strict=True)
+        ]
+        blank = torch.zeros(len(shapes), 1, *shapes[0], device=self._device)
+        _, labels = self._corrupt(blank, condition)
+        return find_lost(self.labels, labels)
+
+    def _corrupt(self, images: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
+        """Images and the references, corrupted."""
         name, severity, battery = condition.corruption, condition.severity, self._battery
         if battery.rules.corruption_version == 1:
             generators = [corruption_generator(case.name, name, severity, battery.seed) for case in self._cases]
         else:
             generators = [case_generator(case.name, name, battery.seed) for case in self._cases]
         strength = find_strength(battery.strengths, name, severity)
-        images, labels = corrupt(
-            self._upload(),
-            self.labels,
-            name,
-            strength,
-            generators,
-            self._grids,
-            version=battery.rules.corruption_version,
-        )
-        self._check(images, labels, condition)
-        return [
-            self._finish(number, image, label) for number, (image, label) in enumerate(zip(images, labels, strict=True))
-        ]
+        version = battery.rules.corruption_version
+        return corrupt(images, self.labels, name, strength, generators, self._grids, version=version)
 
     def _upload(self) -> Float[Tensor, "b c *spatial"]:
         """The images that are corrupted."""

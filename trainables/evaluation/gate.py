@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from paretoseg.trainables.data.datasets import Case
-from paretoseg.trainables.evaluation.degeneracy import find_degeneracy, find_ignored_images
+from paretoseg.trainables.evaluation.degeneracy import Verdict, find_degeneracy, find_ignored_images
 from paretoseg.trainables.seeds import derive_seed
 
 MAX_PROBED = 4
@@ -30,21 +30,35 @@ def judge(
     *,
     class_names: Sequence[str],
     predict_masks: PredictMasks,
-) -> str:
-    """Why a network counts as degenerate, in words; '' if it does not.
+) -> Verdict:
+    """Whether a network is degenerate; it does not depend on the order of cases.
 
     Args:
         cases: The cases on which it was measured.
         predicted: Its predicted classes of their clean images, by name of the case.
-        actual: The references, with the same names in the same order.
+        actual: The references, by name of the case.
         class_names: Names by label, the background first.
         predict_masks: Predicts with this network; it gets some of the cases, their images shuffled.
     """
-    found = find_degeneracy([*predicted.values()], [*actual.values()], class_names)
-    return found or _probe(cases[:MAX_PROBED], predicted, predict_masks)
+    names = [case.name for case in cases]
+    found = find_degeneracy([predicted[name] for name in names], [actual[name] for name in names], class_names)
+    if found.reason:
+        return found
+    return dataclasses.replace(found, reason=_probe(choose_probed(cases, predicted), predicted, predict_masks))
+
+
+def choose_probed(cases: Sequence[Case], predicted: Mapping[str, Tensor]) -> list[Case]:
+    """The cases with which it is tested whether a network ignores its images: some whose masks have foreground.
+
+    An empty mask says nothing, because it is empty for shuffled pixels too. Only masks and names decide.
+    """
+    with_foreground = [case for case in cases if predicted[case.name].any()]
+    return sorted(with_foreground, key=lambda case: derive_seed("probed", case.name))[:MAX_PROBED]
 
 
 def _probe(cases: Sequence[Case], predicted: Mapping[str, Tensor], predict_masks: PredictMasks) -> str:
+    if not cases:
+        return ""
     shuffled = predict_masks([_shuffle(case) for case in cases])
     return find_ignored_images([predicted[case.name] for case in cases], [shuffled[case.name] for case in cases])
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from paretoseg.trainables.data.datasets import Case
 from paretoseg.trainables.evaluation.case_rows import to_rows
+from paretoseg.trainables.evaluation.degeneracy import Verdict
 from paretoseg.trainables.evaluation.degrading import CaseBatch, Seen, original_of
 from paretoseg.trainables.evaluation.gate import judge
 from paretoseg.trainables.evaluation.metrics import dice
@@ -48,6 +49,9 @@ class NetworkScores:
 
     degenerate: str
     """Why the network counts as degenerate, judged on clean images; '' if it does not."""
+
+    note: str = ""
+    """What would make it degenerate if more cases showed it, or ''."""
 
 
 def predict(
@@ -107,11 +111,10 @@ def measure(
                 rows[condition][case.name] = list(of_case)
                 if condition == CLEAN_CONDITION:
                     clean[case.name] = masks
-    degenerate = ""
+    verdict = Verdict()
     if clean and battery.has_gate:
-        in_order = [case.name for case in cases]
-        predicted, actual = ({name: clean[name][place] for name in in_order} for place in (0, 1))
-        degenerate = judge(
+        predicted, actual = ({name: pair[place] for name, pair in clean.items()} for place in (0, 1))
+        verdict = judge(
             cases,
             predicted,
             actual,
@@ -121,7 +124,7 @@ def measure(
     network.train(was_training)
     all_cases = {"": cases, **(shift or {})}
     ordered = (of_case.get(case.name, []) for condition, of_case in rows.items() for case in all_cases[condition.shift])
-    return NetworkScores(tuple(row for of_case in ordered for row in of_case), degenerate)
+    return NetworkScores(tuple(row for of_case in ordered for row in of_case), verdict.reason, verdict.warning)
 
 
 def _share_out(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from paretoseg.trainables.seeds import derive_seed
 from paretoseg.trainables.severities.levels import SeverityTable, default_strengths
@@ -22,6 +22,9 @@ class _Named(Protocol):
 
 
 _Case = TypeVar("_Case", bound=_Named)
+
+LeftOut: TypeAlias = frozenset[tuple[Condition, str]]
+"""Conditions, each with the name of a case that is not measured under it."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +62,23 @@ class Battery:
     those in training are always measured on all.
     """
 
+    left_out: LeftOut = frozenset()
+    """The cases that no network is measured on under a condition, because a class would be moved out of their image."""
+
     @property
     def corruptions(self) -> tuple[str, ...]:
         """The corruptions among the conditions, in their order."""
         return tuple(dict.fromkeys(item.corruption for item in self.conditions if item.corruption != CLEAN))
 
     def choose_cases(self, cases: Sequence[_Case], condition: Condition) -> list[_Case]:
-        """The cases to measure under a condition, in their given order: the same for every network."""
-        return list(cases) if condition == CLEAN_CONDITION else draw_subset(cases, self.num_cases, self.seed)
+        """The cases to measure under a condition, in their given order: the same for every network.
+
+        A case that is left out is not replaced by another one.
+        """
+        if condition == CLEAN_CONDITION:
+            return list(cases)
+        drawn = draw_subset(cases, self.num_cases, self.seed)
+        return [case for case in drawn if (condition, case.name) not in self.left_out]
 
     @classmethod
     def of(

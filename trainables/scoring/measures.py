@@ -57,6 +57,13 @@ class SurfaceMetrics(StrEnum):
     none = "none"
 
 
+class AbsentClasses(StrEnum):
+    """What a class counts that neither mask of a case holds; lower-case names, as in the config."""
+
+    one = "one"
+    skip = "skip"
+
+
 @dataclass(frozen=True)
 class Scoring:
     """How the masks of a dataset are compared with their references."""
@@ -75,6 +82,9 @@ class Scoring:
 
     nsd_tolerance_mm: float = 1.0
     """Largest distance between surfaces that counts as equal in NSD, in millimetres."""
+
+    absent_classes: AbsentClasses = AbsentClasses.one
+    """Whether a class that is in neither mask of a case counts in its mean."""
 
     @property
     def num_classes(self) -> int:

@@ -176,8 +176,8 @@ def add_objective_names(rows: Iterable[CaseScore], metric: str, rule: Robustness
 
 
 def select_means(rows: Iterable[CaseScore], metric: str) -> list[CaseScore]:
-    """The rows of one metric that are means over all foreground classes of a case."""
-    return [row for row in rows if row.metric == metric and row.label == MEAN]
+    """The rows of one metric that are means over the foreground classes of a case, and count."""
+    return [row for row in rows if row.metric == metric and row.label == MEAN and not row.is_left_out]
 
 
 def to_errors(rows: Iterable[CaseScore], metric: str) -> dict[Condition, float]:
@@ -192,7 +192,7 @@ def _average_clean(scores: ScoreTable, times: Times) -> Float[np.ndarray, " draw
 
 
 def _find_objective(row: CaseScore, metric: str, rule: RobustnessRule) -> str:
-    if row.metric != metric or row.label != MEAN:
+    if row.metric != metric or row.label != MEAN or row.is_left_out:
         return ""
     if row.is_clean:
         return ACCURACY

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,7 +19,8 @@ def measure_profile(rows: Iterable[CaseScore], metric: str, rule: RobustnessRule
     """The profile of a network's rows in one metric.
 
     Families are averaged over all that was measured, whether or not it counts, but never over corruptions that give
-    the reference away. The two scores of the drop are of the same cases, so shift sets are in neither.
+    the reference away. The two scores of the drop are means over the same cases in every kind of robustness, so shift
+    sets are in neither.
 
     Args:
         rows: With clean images, and at least one condition that counts.
@@ -30,7 +32,7 @@ def measure_profile(rows: Iterable[CaseScore], metric: str, rule: RobustnessRule
     return RobustnessProfile(
         families=measure_families(scores),
         clean=_average_clean(scores),
-        corrupted=_measure(counted, rule) if rule.how.is_score else None,
+        corrupted=_measure(counted, replace(rule, kind=Robustness.weighted_mean)),
         held_out=_measure(scores.select(lambda condition: _is_held_out(condition, rule)), rule),
         worst_of=_count_worst_of(scores.select(rule.counts), rule),
     )

@@ -36,7 +36,7 @@ class ScoreTable:
     cases: tuple[ScoredCase, ...]
     conditions: tuple[Condition, ...]
     values: Float[np.ndarray, "cases conditions"]
-    """NaN where a case was not measured under a condition."""
+    """NaN where a case was not measured under a condition, or has no class to score there."""
 
     @property
     def once(self) -> Float[np.ndarray, "1 cases"]:
@@ -63,7 +63,10 @@ class ScoreTable:
 
 def tabulate(rows: Iterable[CaseScore]) -> ScoreTable:
     """The table of the rows of one network and metric, with one row for each case and condition."""
-    known = {(ScoredCase(row.shift, row.case, row.domain), row.condition): row.value for row in rows}
+    known = {
+        (ScoredCase(row.shift, row.case, row.domain), row.condition): np.nan if row.is_left_out else row.value
+        for row in rows
+    }
     cases = sorted({case for case, _ in known})
     conditions = sorted({condition for _, condition in known})
     row_of = {case: place for place, case in enumerate(cases)}

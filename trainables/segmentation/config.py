@@ -9,11 +9,13 @@ from pathlib import Path
 from paretoseg.spaces.exposure import find_exposure
 from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.trainables.data.datasets import DataConfig
-from paretoseg.trainables.scoring.objectives import to_errors
+from paretoseg.trainables.scoring.expected_loss import describe_harmless, describe_unknown, predict_loss
+from paretoseg.trainables.scoring.objectives import RobustnessOver, to_errors
 from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
+from paretoseg.trainables.segmentation.left_out import check_enough_left
 from paretoseg.trainables.segmentation.settings import MEASURING, SegmentationSettings
 from paretoseg.trainables.segmentation.task import SegmentationTask
-from paretoseg.trainables.severities.calibration import describe_fit, settle_strengths
+from paretoseg.trainables.severities.calibration import describe_fit, hash_splits, read_calibration, settle_strengths
 from paretoseg.trainables.severities.levels import LEVELS, SeverityTable, default_strengths, expand_corruptions
 from paretoseg.trainables.severities.shipped import locate_calibration
 from paretoseg.trainables.shipped_files import NONE
@@ -99,11 +101,36 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
         """The config without calibration and transfer matrix: they are on the machine where the search will run."""
         return replace(self, calibration=NONE, transfer=NONE)
 
-    def notes(self, data: DataConfig, rows: Sequence[SplitRow]) -> list[str]:
-        """Notes for the user on the calibration and the transfer matrix that a new study uses, one line each."""
-        path = self.locate_calibration(data)
-        notes = describe_fit(path, expand_corruptions(self.corruptions), rows) if path else []
-        return [*notes, *self._describe_transfer(data, rows)]
+    def check_new(self, data: DataConfig, space: SearchSpace, rows: Sequence[SplitRow], *, calibrate: str) -> list[str]:
+        """Checks that the battery does enough harm, and that label moves leave enough cases; returns notes on both.
+
+        How much harm it does is known if the calibration in use was made with this data.
+
+        Raises:
+            ValueError: if the reference network loses less than `least_loss`, or a corruption moves a class out of most
+                cases.
+        """
+        task, path = self.build(data, space), self.locate_calibration(data)
+        findings = check_enough_left(task.settings, data)
+        notes = describe_fit(path, task.settings.corruptions, rows) if path else []
+        notes += self._describe_transfer(data, rows)
+        if self.least_loss > 0 and task.rule.over is not RobustnessOver.shifts:
+            loss = self._predict_loss(task, path, rows)
+            if loss is None:
+                notes.append(describe_unknown(calibrate))
+            elif loss < self.least_loss:
+                findings.append(describe_harmless(loss, self.least_loss, calibrate))
+        if findings:
+            raise ValueError("\n".join(findings))
+        return notes
+
+    def _predict_loss(self, task: SegmentationTask, path: Path | None, rows: Sequence[SplitRow]) -> float | None:
+        """Dice points that the reference network loses under what counts; None if that is not known."""
+        calibration = read_calibration(path) if path else None
+        if calibration is None or calibration.data_sha256 != hash_splits(rows):
+            return None
+        battery = task.battery()
+        return predict_loss(calibration, battery.conditions, battery.strengths, task.rule)
 
     def _describe_transfer(self, data: DataConfig, rows: Sequence[SplitRow]) -> list[str]:
         path = self.locate_transfer(data)

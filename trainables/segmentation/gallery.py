@@ -18,6 +18,7 @@ from torch import Tensor
 
 from paretoseg.trainables.data.datasets import Case, load_once
 from paretoseg.trainables.evaluation.degrading import CaseBatch, Seen
+from paretoseg.trainables.evaluation.label_moves import find_lost
 from paretoseg.trainables.evaluation.measuring import predict_each
 from paretoseg.trainables.evaluation.metrics import dice
 from paretoseg.trainables.evaluation.restoring import restore_mask
@@ -73,6 +74,12 @@ def find_cases(task: ImageTask, split: Split, names: Sequence[str]) -> list[Case
             f"the data has no {split.value} case {missing[0]!r} any more; bring back the data that the study was run on"
         )
     return [known[name] for name in names]
+
+
+def find_unfit(task: ImageTask, cases: Sequence[Case], conditions: Sequence[Condition]) -> list[Condition]:
+    """The conditions that would move a class out of one of the cases, so that it cannot be shown under them."""
+    battery, spacing_mm = task.battery(), load_once(task.data).spacing_mm
+    return [condition for condition in conditions if find_lost(cases, condition, battery, spacing_mm)]
 
 
 def render_cases(

@@ -16,7 +16,9 @@ import torch
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Case, load_once
+from paretoseg.trainables.evaluation.label_moves import find_left_out
 from paretoseg.trainables.evaluation.measuring import NetworkScores, measure
+from paretoseg.trainables.evaluation.similarity import measure_similarity
 from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.networks.capacity import draw_blueprint
 from paretoseg.trainables.networks.checkpoint import load_network
@@ -24,14 +26,15 @@ from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.measures import DICE, ObjectiveMetric, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import select_means
 from paretoseg.trainables.segmentation.trial import STATE_FILE
-from paretoseg.trainables.severities.levels import NUM_SEVERITIES, Strengths
+from paretoseg.trainables.severities.calibrating import SeverityResult, find_reversals
+from paretoseg.trainables.severities.levels import Strengths
 from paretoseg.trainables.trainable import CLEAN_CONDITION, Assignment, CaseScore, Condition
 
 POINTS = 100.0
 """Dice points that equal a Dice of 1."""
 
 _MIDDLE = 3
-"""The severity whose draws are used for response curves: one draw per case for all strengths makes a curve smooth."""
+"""The severity whose draws are used: one draw per case for all strengths, as in a search."""
 
 
 def train_reference(task: ImageTask, assignment: Assignment, folder: Path, observe: Callable[[int, int], None]) -> None:
@@ -78,7 +81,8 @@ class ReferenceNetwork:
             task.scoring(dataset), metric=ObjectiveMetric.dice, surface_metrics=SurfaceMetrics.none
         )
         scores = self._measure(dataclasses.replace(self._battery, conditions=(CLEAN_CONDITION,)))
-        self.clean_dice = _mean_dice(scores.rows)
+        self._clean, self._measured = _find_dice(scores.rows), dict[tuple[str, float], dict[str, float]]()
+        self.clean_dice = statistics.fmean(self._clean.values())
         self.degenerate = scores.degenerate
 
     clean_dice: float
@@ -88,28 +92,71 @@ class ReferenceNetwork:
     """Why the network counts as degenerate; '' if it does not."""
 
     def measure_loss(self, corruption: str, strength: float) -> float:
-        """Dice points lost at a strength (0 to 100, higher is worse); every case has the same draw at all strengths."""
-        return self._lose(corruption, (strength, strength, strength, strength, strength), [_MIDDLE])[0]
+        """Dice points lost at a strength (0 to 100, higher is worse); every case has the same draw at all strengths.
 
-    def measure_losses(self, corruption: str, strengths: Strengths) -> list[float]:
-        """Dice points lost at severities 1 to 5 of these strengths, with the draws that a search uses there."""
-        return self._lose(corruption, strengths, range(1, NUM_SEVERITIES + 1))
+        The clean Dice is that of the same cases.
+
+        Raises:
+            ValueError: if every case would lose a class.
+        """
+        dice = self._measure_dice(corruption, strength)
+        if not dice:
+            raise ValueError(
+                f"{corruption} moves a class out of every case at a strength of {strength:.3g}; leave it out of "
+                "corruptions=[...]"
+            )
+        clean = statistics.fmean(self._clean[case] for case in dice)
+        return POINTS * (clean - statistics.fmean(dice.values()))
+
+    def measure_severities(self, corruption: str, strengths: Strengths) -> SeverityResult:
+        """What severities 1 to 5 of these strengths do, with the same draws.
+
+        Raises:
+            ValueError: if every case would lose a class at a severity.
+        """
+        lost = [self.measure_loss(corruption, strength) for strength in strengths]
+        batteries = [self._build_battery(corruption, strength) for strength in strengths]
+        ssim = [
+            measure_similarity(self._cases, battery.conditions[0], battery, self._scoring.spacing_mm)
+            for battery in batteries
+        ]
+        reversals = find_reversals([self._measure_dice(corruption, strength) for strength in strengths])
+        return SeverityResult(tuple(lost), reversals, tuple(ssim))
 
     def measure_rows(self, conditions: Sequence[Condition]) -> Sequence[CaseScore]:
         """The Dice of every case under conditions, with the strengths and draws of a search.
 
+        Cases that would lose a class are left out.
+
         Raises:
-            ValueError: if a corruption breaks an image or its label; the message names it.
+            ValueError: if a corruption breaks an image; the message names it.
         """
         battery = dataclasses.replace(self._battery, conditions=tuple(conditions), has_gate=False, num_cases=0)
-        return self._measure(battery).rows
+        left_out = find_left_out({"": self._cases}, battery, self._scoring.spacing_mm)
+        return self._measure(dataclasses.replace(battery, left_out=left_out)).rows
 
-    def _lose(self, corruption: str, strengths: Strengths, severities: Sequence[int]) -> list[float]:
-        conditions = tuple(Condition(corruption, severity) for severity in severities)
-        table = {**self._battery.strengths, corruption: strengths}
-        rows = self._measure(Battery(conditions, self._battery.seed, table)).rows
-        by_severity = {severity: [row for row in rows if row.severity == severity] for severity in severities}
-        return [POINTS * (self.clean_dice - _mean_dice(by_severity[severity])) for severity in severities]
+    def find_lost(self, corruption: str, strength: float) -> list[str]:
+        """The cases that would lose a class at a strength, found on their labels alone."""
+        return sorted(name for _, name in self._build_battery(corruption, strength).left_out)
+
+    def _build_battery(self, corruption: str, strength: float) -> Battery:
+        """One condition of this strength, without the cases that would lose a class."""
+        battery = dataclasses.replace(
+            self._battery,
+            conditions=(Condition(corruption, _MIDDLE),),
+            strengths={**self._battery.strengths, corruption: (strength, strength, strength, strength, strength)},
+            num_cases=0,
+        )
+        return dataclasses.replace(
+            battery, left_out=find_left_out({"": self._cases}, battery, self._scoring.spacing_mm)
+        )
+
+    def _measure_dice(self, corruption: str, strength: float) -> dict[str, float]:
+        """The Dice of every measured case, by its name; measured once."""
+        key = corruption, strength
+        if key not in self._measured:
+            self._measured[key] = _find_dice(self._measure(self._build_battery(corruption, strength)).rows)
+        return self._measured[key]
 
     def _measure(self, battery: Battery) -> NetworkScores:
         return measure(
@@ -131,5 +178,6 @@ def default_reference() -> Candidate:
     return candidate
 
 
-def _mean_dice(rows: Sequence[CaseScore]) -> float:
-    return statistics.fmean(row.value for row in select_means(rows, DICE.name))
+def _find_dice(rows: Sequence[CaseScore]) -> dict[str, float]:
+    """The mean Dice over foreground classes of every case, by its name."""
+    return {row.case: row.value for row in select_means(rows, DICE.name)}

@@ -19,10 +19,11 @@ from paretoseg.trainables.data.datasets import Case, Dataset
 from paretoseg.trainables.scoring.averages import Average
 from paretoseg.trainables.scoring.battery import Battery, MeasuringRules, choose_quick, draw_subset, to_conditions
 from paretoseg.trainables.scoring.counted_corruptions import TrainedCorruptions, find_uncounted
-from paretoseg.trainables.scoring.measures import ObjectiveMetric, Scoring, SurfaceMetrics
+from paretoseg.trainables.scoring.measures import AbsentClasses, ObjectiveMetric, Scoring, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule
 from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
+from paretoseg.trainables.segmentation.absent_classes import find_holders
 from paretoseg.trainables.severities.levels import (
     LEVELS,
     SeverityTable,
@@ -60,13 +61,6 @@ class BudgetBy(StrEnum):
     voxels = "voxels"
     iterations = "iterations"
     flops = "flops"
-
-
-class AbsentClasses(StrEnum):
-    """What a class counts that neither mask of a case holds; lower-case names, as in the config."""
-
-    one = "one"
-    skip = "skip"
 
 
 class Precision(StrEnum):
@@ -143,6 +137,9 @@ class SegmentationSettings:
     robustness_over: RobustnessOver = RobustnessOver.all
     """What counts towards robustness: corruptions, shifts (the shift sets of the data), or all."""
 
+    least_loss: float = field(default=5.0, metadata={BEFORE: 0.0})
+    """Dice points that the reference network of a calibration must lose under what counts; 0 for any number."""
+
     trained_corruptions: TrainedCorruptions = field(
         default=TrainedCorruptions.include, metadata={BEFORE: TrainedCorruptions.exclude}
     )
@@ -172,7 +169,7 @@ class SegmentationSettings:
     """Validation cases that are corrupted when a trial ends, and as many of every shift set; 0 for all of them."""
 
     battery_seed: int = 0
-    """Seed of the random draws of corruptions, which also depend on case, corruption and severity."""
+    """Seed of the random draws of corruptions, which also depend on case and corruption."""
 
     calibration: str = AUTO
     """The calibration that a new study uses: a file of `paretoseg calibrate`, the name of a shipped one, none for the
@@ -197,7 +194,10 @@ class SegmentationSettings:
         for name in ("num_steps", "iterations_per_step", "pixels_per_batch", "num_quick_cases"):
             if getattr(self, name) < 1:
                 findings.append(f"task.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("memory_gb", "num_battery_cases", "nsd_tolerance_mm", "match_parameters", "match_flops"):
+        for name in (
+            *("memory_gb", "num_battery_cases", "nsd_tolerance_mm", "match_parameters", "match_flops"),
+            "least_loss",
+        ):
             if not 0 <= getattr(self, name) < math.inf:
                 findings.append(f"task.{name} must be at least 0 and finite, got {getattr(self, name)}")
         if not 0 < self.failure_below <= 1:
@@ -308,14 +308,31 @@ class SegmentationSettings:
         conditions = (CLEAN_CONDITION, *choose_quick(counted, self.severities, self.battery_seed), *to_conditions(sets))
         return Battery(conditions, self.battery_seed, self.severity_table, has_gate=False, rules=self.measuring_rules)
 
-    def choose_quick(self, cases: Sequence[Case]) -> list[Case]:
-        """The cases that are measured after every step: the same for all trials of a study."""
-        return draw_subset(cases, self.num_quick_cases, self.battery_seed)
+    def choose_quick(self, cases: Sequence[Case], battery: Battery | None = None) -> list[Case]:
+        """The cases that are measured after every step: the same for all trials of a study.
+
+        If absent classes are skipped, these are cases with some class, because others may have no score.
+
+        Args:
+            cases: All cases of the split.
+            battery: The quick battery; cases that it leaves out of a condition are not chosen, if others are there.
+        """
+        if self.absent_classes is AbsentClasses.skip:
+            cases = find_holders(tuple(cases)) or cases
+        names = {name for condition, name in battery.left_out if condition in battery.conditions} if battery else set()
+        return draw_subset(
+            [case for case in cases if case.name not in names] or cases, self.num_quick_cases, self.battery_seed
+        )
 
     def scoring(self, dataset: Dataset) -> Scoring:
         """How masks of this dataset are scored against their references."""
         return Scoring(
-            dataset.class_names, dataset.spacing_mm, self.metric, self.surface_metrics, self.nsd_tolerance_mm
+            dataset.class_names,
+            dataset.spacing_mm,
+            self.metric,
+            self.surface_metrics,
+            self.nsd_tolerance_mm,
+            self.absent_classes,
         )
 
     def augmentation_spacing(self, dataset: Dataset) -> tuple[float, ...]:

@@ -27,10 +27,12 @@ from paretoseg.trainables.scoring.counted_corruptions import (
     describe_simulated_sets,
     describe_uncounted,
 )
-from paretoseg.trainables.scoring.measures import MEASURES, ObjectiveMetric, Scoring
+from paretoseg.trainables.scoring.measures import MEASURES, AbsentClasses, ObjectiveMetric, Scoring
 from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule, define_objectives
 from paretoseg.trainables.scoring.reference_errors import check_errors
+from paretoseg.trainables.segmentation.absent_classes import check_holders
 from paretoseg.trainables.segmentation.budget import describe_budgets, plan_candidate, plan_recipe
+from paretoseg.trainables.segmentation.left_out import describe_left_out
 from paretoseg.trainables.segmentation.settings import BudgetBy, SegmentationSettings
 from paretoseg.trainables.severities.levels import describe_leaks
 from paretoseg.trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Assignment, Split, SplitRow
@@ -122,6 +124,9 @@ class SegmentationTask:
             ValueError: with all findings in one message, one per line.
         """
         findings = [*self.settings.number_findings(), *self._counting_findings(), *self.data.findings()]
+        if not findings and self.settings.absent_classes is AbsentClasses.skip:
+            dataset = load_once(self.data)
+            findings = check_holders(dataset, lambda split: self.battery(tuple(dataset.shift), split))
         if findings:
             raise ValueError("\n".join(findings))
 
@@ -133,7 +138,8 @@ class SegmentationTask:
         """Notes for the user before the search starts, one line each.
 
         They describe the shift sets, images smaller than the largest patch, patches whose trainings are not as long as
-        others, corruptions that do not count or are held out, and whether measuring takes longer than training.
+        others, corruptions that do not count or are held out, whether measuring takes longer than training, and cases
+        that are left out of a condition.
         """
         dataset = load_once(self.data)
         patches = sorted({int(space.domains["patch"].from_unit(unit / 16)) for unit in range(17)})
@@ -158,7 +164,12 @@ class SegmentationTask:
             *leaking,
             *simulated,
             *costly,
+            *self.describe_left_out(),
         ]
+
+    def describe_left_out(self) -> list[str]:
+        """One line that names the cases which a corruption would rob of a class, and that are left out; else empty."""
+        return describe_left_out(self.settings, self.data)
 
     def warm_up(self) -> None:
         """Imports torch, MONAI and the training loop, in a process that only runs trials."""

@@ -43,6 +43,7 @@ from paretoseg.trainables.scoring.objectives import RobustnessRule, add_objectiv
 from paretoseg.trainables.scoring.profile import measure_profile
 from paretoseg.trainables.seeds import derive_seed
 from paretoseg.trainables.segmentation.budget import count_training, plan_candidate
+from paretoseg.trainables.segmentation.left_out import find_left_out_once
 from paretoseg.trainables.segmentation.settings import SegmentationSettings
 from paretoseg.trainables.trainable import (
     BYTES_PER_GB,
@@ -70,7 +71,7 @@ class SegmentationTrainable:
     ) -> None:
         torch.set_num_threads(assignment.num_threads)
         keep_freed_memory()
-        self._settings, self._rule, self._assignment = settings, rule, assignment
+        self._settings, self._data, self._rule, self._assignment = settings, data, rule, assignment
         self._recipe = assignment.candidate.recipe
         self._dataset = load_once(data)
         self._scoring = settings.scoring(self._dataset)
@@ -140,19 +141,19 @@ class SegmentationTrainable:
         if not is_leader():
             return Measurement({})
         scoring = dataclasses.replace(self._scoring, surface_metrics=SurfaceMetrics.none)
+        shift_cases = self._dataset.shift_cases(Split.VALIDATION)
+        battery = self._settings.quick_battery(self._rule, tuple(shift_cases))
+        battery = self._leave_out(battery, Split.VALIDATION)
         choose = self._settings.choose_quick
-        shift = {name: choose(cases) for name, cases in self._dataset.shift_cases(Split.VALIDATION).items()}
-        cases, battery = (
-            choose(self._dataset.cases(Split.VALIDATION)),
-            self._settings.quick_battery(self._rule, tuple(shift)),
-        )
+        shift = {name: choose(cases) for name, cases in shift_cases.items()}
+        cases = choose(self._dataset.cases(Split.VALIDATION), battery)
         return self._summarise(self._measure(battery, cases, shift, scoring).rows)
 
     def evaluate(self, split: Split) -> Evaluation:
         """Objectives on the cases of a split over the whole battery, the rows of single cases, and the costs."""
         shift = self._dataset.shift_cases(split)
         start = time.perf_counter()
-        battery = self._settings.battery(tuple(shift), split)
+        battery = self._leave_out(self._settings.battery(tuple(shift), split), split)
         scores = self._measure(battery, self._dataset.cases(split), shift, self._scoring)
         battery_seconds = time.perf_counter() - start
         rows = add_objective_names(scores.rows, self._settings.metric, self._rule)
@@ -165,7 +166,8 @@ class SegmentationTrainable:
         costs |= count_training(self._plan, self._steps_done, voxels=voxels, flops=costs["flops"])
         costs |= {"train_seconds": self._train_seconds, "battery_seconds": battery_seconds}
         profile = measure_profile(rows, self._settings.metric, self._rule)
-        return Evaluation(self._summarise(rows), costs, rows, scores.degenerate, self._device_name, profile)
+        objectives, note = self._summarise(rows), scores.note
+        return Evaluation(objectives, costs, rows, scores.degenerate, self._device_name, profile, note)
 
     def save(self, folder: Path) -> None:
         """Writes `weights.pt` (the network) and `training.pt` (everything else that resuming needs)."""
@@ -264,6 +266,11 @@ class SegmentationTrainable:
         )
         images, labels = augment(images, labels, self._recipe, draw, self._spacing_mm)
         return self._learner.learn(images, labels, iteration)
+
+    def _leave_out(self, battery: Battery, split: Split) -> Battery:
+        """The battery without the cases that would lose a class: the same for every candidate."""
+        left_out = find_left_out_once(self._settings, self._data, split)
+        return dataclasses.replace(battery, left_out=left_out)
 
     def _measure(
         self, battery: Battery, cases: Sequence[Case], shift: Mapping[str, Sequence[Case]], scoring: Scoring

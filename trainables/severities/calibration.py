@@ -1,30 +1,32 @@
-"""The result of a calibration, and its file. Free of torch.
+"""The result of a calibration, and its file. Free of torch; `calibrating.py` makes one.
 
 A calibration finds the strengths of each corruption at which one reference network loses about 2, 5, 10, 20 and 40 Dice
 points. Equal severities of different corruptions then do about equal harm (Boone et al., NeuroImage 2023, advise to
-compare transforms of matched severity). The file contains the losses that were measured, not the targets alone.
+compare transforms of matched severity). The file contains the losses that were measured, not the targets alone, and
+says how similar the corrupted images are to the clean ones.
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from paretoseg.spaces.atomic_file import write_atomically
 from paretoseg.spaces.json_text import to_readable_json
 from paretoseg.spaces.records import decode, encode, parse_json, shorten
 from paretoseg.trainables.severities.levels import LEVELS, Strengths
-from paretoseg.trainables.severities.response import Point, Span, choose_strengths, raise_ineffective, trace_response
+from paretoseg.trainables.severities.response import Point, Span, interpolate_losses
 from paretoseg.trainables.severities.shipped import list_shipped, locate_shipped
 from paretoseg.trainables.severities.strengths import check_strengths
 from paretoseg.trainables.trainable import SplitRow
 
-CALIBRATION_SCHEMA = 1
+CALIBRATION_SCHEMA = 2
+_READABLE_SCHEMAS = (1, 2)
+"""Schema 1 has neither similarity nor reversals; it may be of corruptions whose unit has changed since."""
 
 _BESIDE = ("schema", "targets")
 """The entries of the file besides the calibration itself."""
@@ -35,11 +37,8 @@ TARGETS = (2.0, 5.0, 10.0, 20.0, 40.0)
 _WEAKEST = 1 / 2000
 """The weakest strength that a calibration tries, as a share of the strongest."""
 
-_FEW_CASES = 1.5
-"""Dice points by which a loss may miss a small target without a note."""
-
-_SHORTER = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
-"""Positions in a span to try as its strong end, where a corruption may leave nothing of a label."""
+REVERSAL = 1.0
+"""Dice points by which a case must rise from one severity to the next to count as a reversal."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +70,28 @@ class CalibratedCorruption:
     """Severity 1 to 5."""
 
     lost: tuple[float, ...]
-    """Dice points that the reference network loses at each, measured with the random draws of a search."""
+    """Dice points that the reference network loses at each, measured with the random draws of the curve."""
 
     curve: tuple[Point, ...]
     """Strength and lost Dice points of all measurements; each case has one random draw for all strengths."""
 
     notes: tuple[str, ...] = ()
     """Deviations from the targets, one sentence each."""
+
+    reversals: tuple[float, ...] = ()
+    """Share of the cases whose Dice rises by more than `REVERSAL` from each severity to the next; of schema 1: empty.
+    """
+
+    ssim: tuple[float, ...] = ()
+    """Structural similarity of the corrupted to the clean image at each severity, the mean over cases, 1 for equal
+    images; of schema 1: empty.
+    """
+
+    def predict_losses(self, strengths: Sequence[float]) -> list[float]:
+        """Dice points lost at strengths: as measured at its own strengths, else read off the isotonic fit."""
+        known = dict(zip(self.strengths, self.lost, strict=True))
+        fitted = interpolate_losses(self.curve, strengths)
+        return [known.get(strength, loss) for strength, loss in zip(strengths, fitted, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -100,71 +114,6 @@ class Calibration:
     def strengths(self) -> dict[str, Strengths]:
         """Strengths at severity 1 to 5 by corruption."""
         return {name: found.strengths for name, found in self.corruptions.items()}
-
-
-@runtime_checkable
-class Network(Protocol):
-    """A trained network whose losses under corruptions can be measured, in Dice points."""
-
-    def measure_loss(self, corruption: str, strength: float) -> float:
-        """The loss at a strength; every case has the same random draw at all strengths."""
-        ...
-
-    def measure_losses(self, corruption: str, strengths: Strengths) -> Sequence[float]:
-        """The losses at severity 1 to 5 of these strengths, with the random draws of a search."""
-        ...
-
-
-def calibrate_corruption(network: Network, name: str) -> CalibratedCorruption:
-    """The strengths of one corruption at which the network loses the targets, with all measurements."""
-    span, notes = _find_usable(network, name)
-    curve = trace_response(lambda strength: network.measure_loss(name, strength), span, TARGETS)
-    values, shortfalls = choose_strengths(curve, span, TARGETS)
-    strengths = check_strengths(name, raise_ineffective(values, curve, span))
-    lost = tuple(round(loss, 2) for loss in network.measure_losses(name, strengths))
-    shown = tuple((float(f"{strength:.4g}"), round(loss, 2)) for strength, loss in curve)
-    all_notes = (*notes, *shortfalls, *describe_misses(lost, max(loss for _, loss in curve)))
-    return CalibratedCorruption(LEVELS[name].parameter, strengths, lost, shown, all_notes)
-
-
-def describe_misses(lost: Sequence[float], most: float) -> list[str]:
-    """Notes on losses, with the random draws of a search, that are far from the targets (`is_far`) or do not rise.
-
-    Args:
-        lost: Dice points at severity 1 to 5.
-        most: The largest loss in Dice points; other notes report targets above it.
-    """
-    start = "with the draws of a search, severity"
-    far = [
-        f"{start} {severity} loses {loss:.1f} points, not {target:g}"
-        for severity, (loss, target) in enumerate(zip(lost, TARGETS, strict=True), start=1)
-        if target <= most and is_far(loss, target)
-    ]
-    falls = [
-        f"{start} {severity + 1} loses no more than severity {severity}"
-        for severity, (low, high) in enumerate(itertools.pairwise(lost), start=1)
-        if high <= low
-    ]
-    return [*far, *falls]
-
-
-def is_far(loss: float, target: float) -> bool:
-    """Whether a loss misses its target by more than a factor of two, and by more than a difference of a few cases."""
-    return not target / 2 <= loss <= 2 * target and abs(loss - target) > _FEW_CASES
-
-
-def _find_usable(network: Network, name: str) -> tuple[Span, list[str]]:
-    """The span of a corruption without the strong end that leaves nothing to measure, with a note on that."""
-    span = span_of(name)
-    for place in _SHORTER:
-        try:
-            network.measure_loss(name, span.at(place))
-        except ValueError as error:
-            reason = str(error)
-        else:
-            note = f"not measured beyond {span.at(place):.3g}: {reason}" if place < 1.0 else ""
-            return Span(span.neutral, span.weakest, span.at(place)), [note] if note else []
-    raise ValueError(reason)
 
 
 def span_of(name: str) -> Span:
@@ -199,18 +148,30 @@ def read_calibration(path: Path) -> Calibration:
     except (OSError, ValueError) as error:
         raise ValueError(f"'{path}' cannot be read as a calibration ({error}); run paretoseg calibrate again") from None
     schema = content.get("schema") if isinstance(content, dict) else None
-    if schema != CALIBRATION_SCHEMA:
+    if schema not in _READABLE_SCHEMAS:
         raise ValueError(
             f"'{path}' must be a calibration of schema {CALIBRATION_SCHEMA}, got schema {shorten(schema)}; run "
             "paretoseg calibrate again"
         )
     try:
         found = decode(Calibration, {name: value for name, value in content.items() if name not in _BESIDE})
+        if schema == 1:
+            found = _drop_other_units(found)
         for name, corruption in found.corruptions.items():
             _check_corruption(name, corruption)
     except ValueError as error:
         raise ValueError(f"'{path}': {error}; fix the file, or run paretoseg calibrate again") from None
     return found
+
+
+def _drop_other_units(calibration: Calibration) -> Calibration:
+    """A calibration of schema 1 without the corruptions whose strengths had another unit then."""
+    kept = {
+        name: found
+        for name, found in calibration.corruptions.items()
+        if name not in LEVELS or found.parameter == LEVELS[name].parameter
+    }
+    return replace(calibration, corruptions=kept)
 
 
 def settle_strengths(asked: Mapping[str, Sequence[float]], file: Path | None) -> dict[str, Strengths]:
@@ -258,9 +219,9 @@ def describe_fit(path: Path, corruptions: Sequence[str], rows: Sequence[SplitRow
     missing = [corruption for corruption in corruptions if corruption not in calibration.corruptions]
     if missing:
         found.append(f"{name} has no strengths of {', '.join(missing)}: the default strengths are used")
-    for corruption in corruptions:
-        if corruption in calibration.corruptions:
-            found += [f"calibration of {corruption}: {note}" for note in calibration.corruptions[corruption].notes]
+    known = {corruption: calibration.corruptions[corruption] for corruption in corruptions if corruption not in missing}
+    for corruption, one in known.items():
+        found += [f"calibration of {corruption}: {note}" for note in one.notes]
     return found
 
 

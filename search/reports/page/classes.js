@@ -54,6 +54,7 @@ function describeEmpty(split) {
     ].filter(Boolean);
     return parts.length ? [`Trial ${trial.id}, ${label}: ${parts.join(", ")} images.`] : [];
   }));
-  const policy = "Empty masks: both empty counts as a perfect match, one empty as a complete miss (HD95: the diagonal of the image).";
+  const both = data.skipsAbsent ? "both empty is left out of the means" : "both empty counts as a perfect match";
+  const policy = `Empty masks: ${both}, one empty counts as a complete miss (HD95: the diagonal of the image).`;
   return [html("p", { class: "hint" }, policy), sentences.length ? html("ul", { class: "notes" }, sentences.map((text) => html("li", {}, text))) : null];
 }

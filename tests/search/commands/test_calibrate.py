@@ -50,12 +50,17 @@ def test_a_calibration_is_written_with_its_picture_and_all_that_was_measured(
     assert calibration.reference.num_cases == 2
     assert 0.5 <= calibration.reference.clean_dice <= 1
     assert NUM_GRID <= len(found.curve) <= NUM_GRID + 5 * MAX_BISECTIONS
-    assert len(found.lost) == 5
+    assert list(found.lost) == sorted(found.lost)
+    assert len(found.lost) == len(found.ssim) == 5
+    assert list(found.ssim) == sorted(found.ssim, reverse=True)
+    assert len(found.reversals) == 4
     assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     assert sorted(item.suffix for item in Path().iterdir()) == [".json", ".png"]
     shown = capsys.readouterr().out
     assert "reference network: step 1 of 2; about " in shown
     assert "[1/1] gaussian_noise: " in shown
+    assert f"; SSIM {found.ssim[0]:.4g} " in " ".join(shown.split())
+    assert "reversals in up to " in " ".join(shown.split())
     assert f"task.calibration={path}" in shown
 
 

@@ -91,6 +91,69 @@ def test_its_rescoring_is_complete_and_another_can_be_made(
     assert run("rescore", STUDY, "corruptions=[gaussian_noise]", "severities=[5]", "cluster=serial") == 0
 
 
+EARLIER_RULES = (
+    "task.grid=prepared, task.corrupt_before_scaling=False, task.corruption_version=1, task.average=corruptions"
+)
+PRESENT_RULES = "task.grid=native, task.corrupt_before_scaling=True, task.corruption_version=2, task.average=families"
+
+
+def read_rules(name: str) -> str:
+    settings = json.loads((STUDY / "rescores" / name / "rescore.json").read_text())["settings"]["task"]
+    keys = ("grid", "corrupt_before_scaling", "corruption_version", "average")
+    return ", ".join(f"task.{key}={settings[key]}" for key in keys)
+
+
+def test_a_resumed_search_says_by_which_rules_it_goes_on(
+    earlier: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("search", "study=earlier") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Note: this study was started by an earlier version and goes on by its rules: " in shown
+    for rule in EARLIER_RULES.split(", "):
+        assert rule in shown
+    # Now the study keeps the rules, and they are still those of the earlier version.
+    assert run("rescore", STUDY, "severities=[5]", "cluster=serial", "--name", "now") == 0
+    assert read_rules("now") == PRESENT_RULES
+
+
+def test_it_is_measured_by_the_present_rules_unless_others_are_asked_for(
+    earlier: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("rescore", STUDY, "severities=[5]", "cluster=serial", "--name", "now") == 0
+    assert f"are now measured by the present rules: {PRESENT_RULES}" in capsys.readouterr().out
+    assert read_rules("now") == PRESENT_RULES
+    words = [*EARLIER_RULES.split(", "), "task.trained_corruptions=exclude", "task.transfer=none"]
+    assert run("rescore", STUDY, *words, "cluster=serial", "--name", "as_before") == 0
+    assert "present rules" not in capsys.readouterr().out
+    assert read_rules("as_before") == EARLIER_RULES
+    kept, again = (
+        pd.concat(pd.read_parquet(path) for path in sorted((folder / "cases").glob("*-validation.parquet")))
+        for folder in (STUDY, STUDY / "rescores" / "as_before")
+    )
+    places = ["trial_id", "case", "corruption", "severity", "metric", "class"]
+    both = kept.merge(again, on=places, suffixes=("", "_again"))
+    assert len(both) == len(again) > 0
+    assert both["value_again"].to_numpy() == pytest.approx(both["value"].to_numpy(), abs=1e-6)
+
+
+def test_its_rescoring_goes_on_by_the_rules_that_it_was_made_with(
+    earlier: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = STUDY / "rescores" / "impulse"
+    record = json.loads((place / "rescore.json").read_text())
+    lost = next(item for item in record["results"] if item["split"] == "validation")
+    record["results"].remove(lost)
+    (place / "rescore.json").write_text(json.dumps(record))
+    words = ("corruptions=[impulse_noise]", "severities=[3]", "cluster=serial", "--name", "impulse")
+    assert run("rescore", STUDY, *words) == 0
+    assert f"goes on by the rules that it was made with: {EARLIER_RULES}" in capsys.readouterr().out
+    assert read_rules("impulse") == EARLIER_RULES
+    results = json.loads((place / "rescore.json").read_text())["results"]
+    [again] = [item for item in results if (item["trial_id"], item["split"]) == (lost["trial_id"], "validation")]
+    assert again["objectives"] == pytest.approx(lost["objectives"], abs=1e-6)
+    assert run("rescore", STUDY, *words[:-2], "task.grid=native", "--name", "impulse") == 2
+
+
 def test_a_member_of_its_front_is_exported(earlier: list[str]) -> None:
     assert run("export", STUDY, "--pick", "1", "--format", "onnx", "--output", "exported") == 0
     assert (Path("exported") / "model.onnx").is_file()

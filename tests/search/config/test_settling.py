@@ -16,6 +16,7 @@ from paretoseg.search.config.stored_task import rebuild_task
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.store.tables import cases_to_parquet
 from paretoseg.search.trials.events import Created
+from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.trainables.data.textures import TexturesConfig
 from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
 from paretoseg.trainables.segmentation.config import SegmentationConfig
@@ -42,8 +43,13 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def write(path: str = "mine.json", data_sha256: str = "other", notes: tuple[str, ...] = ()) -> None:
-    found = CalibratedCorruption(LEVELS["gaussian_blur"].parameter, BLUR, (2.0,) * 5, ((0.1, 0.0), (16.0, 50.0)), notes)
+def write(
+    path: str = "mine.json",
+    data_sha256: str = "other",
+    notes: tuple[str, ...] = (),
+    lost: tuple[float, ...] = (2.0, 5.0, 10.0, 20.0, 40.0),
+) -> None:
+    found = CalibratedCorruption(LEVELS["gaussian_blur"].parameter, BLUR, lost, ((0.1, 0.0), (16.0, 50.0)), notes)
     reference = ReferenceRecord({}, 0, 1, 0.9, 1)
     write_calibration(Path(path), Calibration("others", data_sha256, "s", reference, {"gaussian_blur": found}))
 
@@ -141,7 +147,13 @@ def test_a_task_without_corruptions_is_left_as_it_is() -> None:
     composed = compose(["study=mine", "task=toy"])
     assert settle(composed) is composed
     assert composed.experiment.task.without_files() is composed.experiment.task
-    assert composed.experiment.task.notes(composed.experiment.data, []) == []
+    task, data = composed.experiment.task, composed.experiment.data
+    assert task.check_new(data, SearchSpace(), [], calibrate="paretoseg calibrate") == []
+
+
+def check_new(config: SegmentationConfig, data: TexturesConfig) -> list[str]:
+    rows = config.build(data).split_rows()
+    return config.check_new(data, SearchSpace(), rows, calibrate="paretoseg calibrate data.image_size=64")
 
 
 def test_our_textures_have_the_strengths_that_were_calibrated_on_them_and_other_ones_the_defaults() -> None:
@@ -150,16 +162,18 @@ def test_our_textures_have_the_strengths_that_were_calibrated_on_them_and_other_
     assert strengths_of(plan("task.calibration=none").task, "gaussian_blur") == LEVELS["gaussian_blur"].values
     hippocampus = read_calibration(locate_shipped("hippocampus")).strengths["gaussian_blur"]
     assert strengths_of(plan("task.calibration=hippocampus").task, "gaussian_blur") == hippocampus
-    [note] = plan().notes
+    note, unknown = plan().notes
     assert note.startswith("the shipped calibration 'textures' was made with other data or splits")
+    assert unknown.startswith("how many Dice points the battery costs is not known")
+    assert "`paretoseg calibrate data." in unknown
 
 
 def test_the_shipped_calibration_of_the_textures_is_of_the_default_ones() -> None:
     config = SegmentationConfig()
     for data in (TexturesConfig(), TexturesConfig(shift=["blend_0.60"])):
-        assert config.notes(data, config.build(data).split_rows()) == []
+        assert check_new(config, data) == []
     other = TexturesConfig(image_size=64)
-    assert "other data" in config.notes(other, config.build(other).split_rows())[0]
+    assert "other data" in check_new(config, other)[0]
 
 
 def test_a_calibration_that_lies_with_the_data_is_taken_by_itself(tmp_path: Path) -> None:
@@ -231,6 +245,44 @@ def test_a_calibration_of_other_data_is_noted_and_so_is_what_it_lacks_and_what_i
     assert "made with other data or splits (others)" in notes[0]
     assert "has no strengths of gaussian_noise, speckle_noise: the default strengths are used" in notes[1]
     assert notes[2] == "calibration of gaussian_blur: reached only 23.0 points"
+
+
+def test_a_battery_that_costs_the_reference_next_to_nothing_is_refused_with_the_ways_out() -> None:
+    write(data_sha256=hash_splits(plan().task.split_rows()), lost=(1.0, 2.0, 3.0, 6.0, 12.0))
+    words = ("task.corruptions=[gaussian_blur]", "task.calibration=mine.json")
+    with pytest.raises(ValueError, match=r"loses only 3\.2 Dice points under what counts") as refused:
+        plan(*words)  # (2 (2/3)^2 + 6 (2/3)^4) / ((2/3)^2 + (2/3)^4)
+    message = str(refused.value)
+    assert len(message.splitlines()) == 1
+    assert "less than task.least_loss=5" in message
+    assert "task.severities=[3,5]" in message
+    assert "`paretoseg calibrate data.image_size=40" in message
+    assert plan(*words, "task.severities=[3,5]").notes == ()
+    assert plan(*words, "task.least_loss=3").notes == ()
+    assert plan(*words, "task.least_loss=0").notes == ()
+
+
+def test_strengths_that_are_named_lose_what_the_calibration_measured_there() -> None:
+    write(data_sha256=hash_splits(plan().task.split_rows()))
+    words = ("task.corruptions=[gaussian_blur]", "task.calibration=mine.json")
+    with pytest.raises(ValueError, match=r"loses only 1\.8 Dice points"):  # 2.0 as measured at 0.3, 1.3 on the fit
+        plan(*words, "task.strengths={gaussian_blur: [0.2, 0.3, 0.4, 0.5, 0.6]}")
+    assert plan(*words, "task.strengths={gaussian_blur: [2, 4, 6, 8, 10]}").notes == ()
+
+
+def test_only_a_new_study_is_refused_for_its_battery() -> None:
+    """A study that was started before the key existed goes on without it."""
+    words = ("task.corruptions=[gaussian_blur]", "task.calibration=mine.json")
+    same = hash_splits(plan().task.split_rows())
+    write(data_sha256=same)
+    folder = begin(*words)
+    text = folder.read_experiment()
+    assert "  least_loss: 5.0\n" in text
+    folder.write_experiment(text.replace("  least_loss: 5.0\n", ""))
+    write(data_sha256=same, lost=(1.0, 2.0, 3.0, 6.0, 12.0))
+    assert plan(*words).experiment.task.least_loss == 0
+    with pytest.raises(ValueError, match=r"loses only 3\.2 Dice points"):
+        plan(*words, "study=another")
 
 
 def test_a_calibration_of_the_same_data_needs_no_note() -> None:

@@ -1,6 +1,7 @@
+import dataclasses
 import struct
 
-from paretoseg.search.reports.calibration_picture import draw_calibration
+from paretoseg.search.reports.calibration_picture import describe_panel, draw_calibration
 from paretoseg.trainables.severities.calibration import CalibratedCorruption, Calibration, ReferenceRecord, span_of
 from paretoseg.trainables.severities.levels import LEVELS
 
@@ -34,3 +35,12 @@ def test_every_corruption_has_a_panel_and_the_picture_grows_with_them():
 
 def test_a_calibration_of_nothing_is_a_picture_too():
     assert size_of(draw([]))
+
+
+def test_a_panel_names_targets_out_of_reach_reversals_and_similarity():
+    levels = LEVELS["gaussian_noise"]
+    curve = tuple((span_of("gaussian_noise").at(place), 18.0 * place) for place in (0.0, 0.5, 1.0))
+    old = CalibratedCorruption(levels.parameter, levels.values, (2.0, 5.0, 10.0, 15.0, 18.0), curve)
+    assert describe_panel(old) == "40 out of reach"
+    new = dataclasses.replace(old, reversals=(0.0, 0.125, 0.0, 0.0), ssim=(0.99, 0.9, 0.8, 0.7, 0.6))
+    assert describe_panel(new) == "40 out of reach; reversals 12 %; SSIM 0.99 to 0.60"

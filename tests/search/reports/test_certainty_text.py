@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from paretoseg.search.fronts.certainty import Certainty, Comparison, Interval
 from paretoseg.search.reports.certainty_text import CAPTION, describe_certainty, describe_ends, format_interval
+from paretoseg.trainables.scoring.absent_count import AbsentCount
 
 
 def compare(first: int, second: int, accuracy: Interval, robustness: Interval) -> Comparison:
@@ -59,3 +60,13 @@ def test_what_has_no_interval_is_reported_with_the_reason() -> None:
         "No interval for accuracy: the validation split holds only one case.",
         "No interval for robustness: the validation split holds only one case.",
     ]
+
+
+def test_classes_that_accuracy_leaves_out_are_counted_over_the_members() -> None:
+    counts = {3: AbsentCount(33, 60, 20, 30), 7: AbsentCount(35, 60, 21, 30)}
+    assert describe_certainty(Certainty({}, None, (), {}, counts))[0] == (
+        "Left out of accuracy, in neither mask of a case: 33 to 35 of 60 classes of all cases; so 20 to 21 of 30 cases "
+        "have no score."
+    )
+    nothing = {3: AbsentCount(0, 60, 0, 30)}
+    assert describe_certainty(Certainty({}, None, (), {}, nothing)) == [CAPTION]

@@ -13,7 +13,7 @@ from paretoseg.trainables.data.textures import TexturesConfig
 from paretoseg.trainables.scoring.measures import NSD
 from paretoseg.trainables.scoring.objectives import define_objectives
 from paretoseg.trainables.toy import ToyTask
-from paretoseg.trainables.trainable import CaseScore, Split
+from paretoseg.trainables.trainable import CaseScore, RobustnessProfile, Split
 from tests.builders import build_trial
 
 HOSTILE = "x</h1><script>alert(1)</script>\n# ![a](http://b) `$(reboot)` | y"
@@ -49,6 +49,37 @@ def test_the_card_shows_the_mean_of_every_corruption_by_severity():
     assert "on clean images 0.7000" in card
     assert "| corruption | severity 2 | severity 4 |" in card
     assert "| blur | 0.4000 | 0.2000 |" in card
+
+
+def test_surface_metrics_under_corruptions_have_a_table_each():
+    scores = [("none", 0), ("blur", 2), ("blur", 4)]
+    rows = [
+        CaseScore("a", "here", corruption, level, metric, value + level)
+        for metric, value in (("dice", 0.25), ("nsd", 0.5), ("hd95_mm", 7.0))
+        for corruption, level in scores
+    ]
+    card = card_of(rows={Split.TEST: rows})
+    assert "Mean Dice over the test cases; on clean images 0.2500." in card
+    assert "Mean NSD over the test cases; on clean images 0.5000." in card
+    assert "Mean HD95 (mm, lower is better) over the test cases; on clean images 7.0000." in card
+    assert "| blur | 9.0000 | 11.0000 |" in card
+
+
+def test_the_card_says_that_absent_classes_are_left_out():
+    def card(left_out):
+        rows = [
+            CaseScore("a", "here", "none", 0, "dice", 0.5, "grass"),
+            CaseScore("a", "here", "none", 0, "dice", 0.5),
+            CaseScore("b", "here", "none", 0, "dice", 1.0, "grass", "both"),
+            CaseScore("b", "here", "none", 0, "dice", 1.0, empty=left_out),
+        ]
+        return card_of(rows={Split.TEST: rows})
+
+    assert "rightly so, which are left out of the means." in card("both")
+    assert "| grass | 0.5000 | 0 | 0 | 1 |" in card("both")
+    assert "| mean | 0.5000 |" in card("both")
+    assert "| grass | 0.7500 | 0 | 0 | 1 |" in card("")
+    assert "left out" not in card("")
 
 
 def test_the_card_tells_shift_sets_apart_from_cases_as_in_training():
@@ -150,3 +181,16 @@ def test_every_way_of_scaling_is_reported_with_its_values():
     assert "divided by 255" in texts[Intensity.auto]
     assert "3 standard deviations" in texts[Intensity.zscore]
     assert len(set(texts.values())) == len(Intensity)
+
+
+def test_the_card_has_what_lies_beside_robustness_on_both_splits_and_flags_a_collapse():
+    held_out, worst = ({"noise": 0.5, "bias_field": 0.25}, {"noise": 0.75, "bias_field": 0.5})
+    profile = RobustnessProfile(held_out, clean=0.8, held_out=0.625)
+    card = card_of(profile=profile, test_profile=RobustnessProfile(worst, clean=0.9))
+    rows = {line.split(" | ")[0]: line for line in card.splitlines()}
+    assert "| held out | 1 | 0.625 | none |" in rows["| held out"]
+    assert r"| worst family | 1 | 0.250 bias\_field | 0.500 noise |" not in card
+    assert r"| worst family | 1 | 0.250 bias\_field | 0.500 bias\_field |" in rows["| worst family"]
+    assert r"Trial 6 collapses under bias\_field \(0.250\): less than half of its clean score of 0.800." in card
+    assert "| held out" not in card_of()
+    assert "collapses" not in card_of()

@@ -5,6 +5,7 @@ import pytest
 from paretoseg.search.fronts.certainty import Certainty, Interval
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Created
+from paretoseg.trainables.trainable import RobustnessProfile
 from tests.search.pages import HOSTILE, MEASURED, OBJECTIVES, build_record
 
 pytestmark = pytest.mark.chromium
@@ -24,6 +25,17 @@ def test_clicking_a_point_shows_its_architecture_and_numbers(show):
     assert "0.750" in page.inner_text("#panel-numbers")
     assert "0.800 (0.800)" in page.inner_text("#panel-corruptions")
     assert page.locator("#thumbnails .picture").count() == 2
+
+
+def test_the_curves_over_severity_show_surface_metrics_too(show):
+    page = show(build_record())
+    assert "mean Dice, higher is better" in page.inner_text("#severities")
+    page.select_option("#severities label:has-text('metric') select", label="HD95")
+    assert "mean HD95 [mm], lower is better" in page.inner_text("#severities")
+    assert "higher is better" not in page.inner_text("#severities")
+    assert page.locator("#severities .curve").count() == 3
+    page.select_option("#severities label:has-text('cases') select", label="test")
+    assert page.locator("#severities .curve").count() == 0
 
 
 def test_pointing_at_a_point_shows_its_numbers(show):
@@ -64,6 +76,36 @@ def test_a_click_on_a_title_sorts_best_first_then_worst_first(show):
     assert column(page, "parameters") == ["1", "10", "100", "1,000", "", ""]
     page.click("#trials th button:text-is('depth')")
     assert column(page, "depth") == ["2", "3", "4", "4", "4", "5"]
+
+
+PROFILES = {
+    0: RobustnessProfile({"noise": 0.25, "bias_field": 0.75}, clean=0.8, corrupted=0.5),
+    1: RobustnessProfile({"noise": 0.5, "bias_field": 0.75}, clean=0.6, corrupted=0.5, held_out=0.625),
+}
+
+
+def test_what_lies_beside_robustness_is_in_the_table_and_the_panel(show):
+    page = show(build_record(profiles=PROFILES))
+    page.click("#trials th button:text-is('trial')")
+    assert column(page, "held out") == ["none", "0.625", "", "", "", ""]
+    assert column(page, "worst family") == ["0.250", "0.500", "", "", "", ""]
+    assert column(page, "which is") == ["noise", "noise", "", "", "", ""]
+    assert column(page, "flag") == ["collapses under noise", "", "", "", "", ""]
+    click_mark(page, 0)
+    assert page.inner_text("#panel-flag") == "Collapses under noise: less than half of its clean score of 0.800."
+    assert page.inner_text("#panel-profile") == (
+        "Worst family: noise 0.250 (on test cases noise 0.250). Held-out corruptions: none (on test cases none). "
+        "Reported, not optimised."
+    )
+    page.hover("#front .mark[data-trial='0']")
+    assert page.inner_text("#tip").splitlines()[-1] == "collapses under noise"
+    assert page.locator("#front text.mark-label").all_text_contents() == ["0 !", "1", "3"]
+    assert "! collapses under a family" in page.inner_text("#front .legend")
+    click_mark(page, 1)
+    assert page.locator("#panel-flag").count() == 0
+    click_mark(page, 3)
+    assert page.locator("#panel-profile").count() == 0
+    assert "held out" not in show(build_record()).inner_text("#trials thead")
 
 
 def test_only_the_front_is_listed_on_request_and_a_row_selects(show):

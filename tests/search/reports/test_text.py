@@ -95,6 +95,15 @@ def test_the_status_says_what_the_battery_costs():
     assert "battery 25% of the time of training" in show(status_view(study.record, None, []), 120)
 
 
+def test_the_status_names_trials_that_too_few_cases_make_suspicious():
+    study = build_study(MemoryLog([created()]))
+    trial = study.ask(0.0)
+    values, note = {"accuracy": 0.5, "robustness": 0.5}, "never predicts 'tail' on the only case that holds it"
+    study.finish(Finished(0.0, trial.trial_id, values, {}, "", 0.0, 1.0, note=note))
+    assert study.front.trials
+    assert f"note    trial {trial.trial_id} {note}" in show(status_view(study.record, None, []))
+
+
 def test_the_status_of_a_study_at_work_names_the_writer():
     log = MemoryLog([created()])
     study = build_study(log)

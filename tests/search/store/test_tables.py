@@ -55,6 +55,7 @@ TRIAL_TYPES = {
     "trained_on": "string",
     "is_on_front": "bool",
     "degenerate": "string",
+    "note": "string",
     "failure": "string",
     "reason": "string",
     "num_attempts": "int64",

@@ -45,7 +45,7 @@ EVENTS = [
     Started(3.0, 0, CANDIDATE, 5, "mating", (1, 2)),
     Resumed(4.0, 0),
     Reported(5.0, 0, 1, {"accuracy": 0.1 + 0.2, "latency_ms": 1e-17}),
-    Finished(6.0, 0, {"accuracy": 0.5}, {"parameters": 10.0}, "", 5.5, 0.5, "here", "a GPU"),
+    Finished(6.0, 0, {"accuracy": 0.5}, {"parameters": 10.0}, "", 5.5, 0.5, "here", "a GPU", note="a note"),
     Stopped(7.0, 0, 6.5, 0.25),
     Failed(8.0, 0, Failure(FailureKind.MEMORY, "too big", 'File "x", line 1\n  in ø')),
     events.Tested(9.0, 0, {"accuracy": 0.4}),
@@ -177,7 +177,8 @@ def test_a_finished_record_from_before_devices_were_named_is_read():
     del record["device"]
     assert from_record(record) == dataclasses.replace(event, device="")
     started = apply(None, next(event for event in EVENTS if isinstance(event, Started)))
-    assert apply(started, event).device == "a GPU"
+    finished = apply(started, event)
+    assert (finished.device, finished.note) == ("a GPU", "a note")
 
 
 def test_a_profile_is_kept_with_a_measurement_and_records_without_one_are_read():

@@ -116,10 +116,26 @@ def test_what_one_severity_hides_the_next_ones_hide_too(name: str, shape: tuple[
 
 
 @pytest.mark.parametrize("name", ["low_resolution", "anisotropy"])
-def test_the_smallest_factors_change_an_image_little_and_not_at_once(name: str) -> None:
+def test_factors_between_the_steps_are_mixed_from_the_two_nearest(name: str) -> None:
     image = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
-    first = LEVELS[name].values[0]
-    ways = [
-        (degrade(image, name, 1.0 + share * (first - 1.0), "case") - image).norm().item() for share in (0.01, 0.5, 1.0)
-    ]
-    assert ways[:2] == pytest.approx([0.01 * ways[2], 0.5 * ways[2]], rel=1e-3)
+
+    def look(factor: float) -> torch.Tensor:
+        return degrade(image, name, factor, "case")
+
+    for low, high in itertools.pairwise((1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)):
+        for share in (0.01, 0.5):
+            expected = torch.lerp(look(low), look(high), share)
+            assert torch.allclose(look(low + share * (high - low)), expected, atol=1e-6)
+    whole = corrupt(image, image[:, 0].byte(), name, 3.0, [case_generator("case", name, 0)], version=1)[0]
+    assert torch.allclose(look(3.0), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["low_resolution", "anisotropy"])
+@pytest.mark.parametrize("size", [64, 100, 128])
+def test_no_factor_gives_an_image_nearer_to_the_clean_one_than_a_smaller_one(name: str, size: int) -> None:
+    cases = TexturesConfig(image_size=size, num_train=1, num_validation=1, num_test=4).load().test
+    for case in cases:
+        image = torch.from_numpy(case.image)[None]
+        factors = np.arange(1.0, 8.0, 0.17)
+        found = [(degrade(image, name, factor, "case") - image).double().norm().item() for factor in factors]
+        assert found == sorted(found)

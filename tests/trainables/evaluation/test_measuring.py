@@ -205,9 +205,12 @@ def test_empty_masks_are_marked_and_the_mean_is_that_of_the_classes() -> None:
 
 
 def test_a_class_that_is_never_predicted_is_named() -> None:
-    assert measure_volumes(Bands(seen=(1,)), build_volumes()).degenerate == (
-        "never predicts 'tail' on any of the 3 cases that hold it"
-    )
+    few = measure_volumes(Bands(seen=(1,)), build_volumes())
+    assert few.degenerate == ""
+    assert few.note == "never predicts 'tail' on any of the 3 cases that hold it: too few to judge it"
+    more = [dataclasses.replace(case, name=f"{case.name}{place}") for place in range(2) for case in build_volumes()]
+    enough = measure_volumes(Bands(seen=(1,)), more)
+    assert enough.degenerate == "never predicts 'tail' on any of the 6 cases that hold it"
 
 
 def test_volumes_are_measured_alike_in_any_order_and_in_batches_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,9 +55,13 @@ def test_the_drop_compares_the_cases_that_were_corrupted_and_no_shift_set() -> N
     assert profile(excluded=("gaussian_noise", "speckle_noise")).corrupted == pytest.approx(0.6)
 
 
-def test_there_is_no_corrupted_score_where_none_counts_or_robustness_is_no_score() -> None:
+@pytest.mark.parametrize("kind", set(Robustness) - {Robustness.mean_corruption_error})
+def test_both_scores_of_the_drop_are_means_in_every_kind(kind: Robustness) -> None:
+    assert profile(kind=kind).corrupted == pytest.approx((0.2 + 0.6) / 2)
+
+
+def test_there_is_no_corrupted_score_where_none_counts() -> None:
     assert profile(over=RobustnessOver.shifts).corrupted is None
-    assert profile(kind=Robustness.failure_rate).corrupted is None
     alone = [item for item in ROWS if item.corruption == "none"]
     found = measure_profile(alone, "dice", RobustnessRule())
     assert (found.clean, found.corrupted) == (pytest.approx(0.8), None)

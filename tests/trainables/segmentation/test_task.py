@@ -16,6 +16,7 @@ from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.trainables.corruptions.table import CORRUPTIONS
 from paretoseg.trainables.data.textures import TexturesConfig
+from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.counted_corruptions import TrainedCorruptions
 from paretoseg.trainables.scoring.objectives import RobustnessOver
 from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
@@ -200,3 +201,22 @@ def test_the_iterations_that_the_note_gives_are_enough(iterations: int, budget_b
     assert found
     enough = dataclasses.replace(config, iterations_per_step=math.ceil(1.05 * int(found[1])))
     assert not any("measuring robustness" in note for note in enough.build(data).notes(space))
+
+
+def test_quick_cases_are_those_that_no_quick_condition_leaves_out_if_there_are_any() -> None:
+    data = TexturesConfig(image_size=32, num_train=1, num_validation=4, num_test=1)
+    cases, condition = data.load().validation, Condition("rotation", 5)
+    config = SegmentationConfig(num_quick_cases=2)
+    plain = config.choose_quick(cases)
+    one, two = (case.name for case in plain)
+
+    def choose(*left_out: tuple[Condition, str]) -> list[str]:
+        battery = Battery((condition,), 0, left_out=frozenset(left_out))
+        return [case.name for case in config.choose_quick(cases, battery)]
+
+    assert choose() == choose((Condition("rotation", 4), one)) == [one, two]
+    others = choose((condition, one))
+    assert two in others
+    assert one not in others
+    assert len(others) == 2
+    assert choose(*((condition, case.name) for case in cases)) == [one, two]

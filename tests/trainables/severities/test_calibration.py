@@ -5,18 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from paretoseg.trainables.severities.calibration import (
-    TARGETS,
     CalibratedCorruption,
     Calibration,
     ReferenceRecord,
-    calibrate_corruption,
-    describe_misses,
+    describe_fit,
     hash_splits,
     read_calibration,
     settle_strengths,
@@ -33,6 +30,8 @@ FOUND = CalibratedCorruption(
     (2.1, 4.9, 10.0, 20.5, 39.0),
     ((0.008, 1.0), (1.0, 80.0)),
     ("a note",),
+    (0.0, 0.25, 0.0, 0.0),
+    (0.99, 0.95, 0.9, 0.8, 0.6),
 )
 CALIBRATION = Calibration(
     dataset="mine",
@@ -41,43 +40,6 @@ CALIBRATION = Calibration(
     reference=ReferenceRecord({"depth": 3}, seed=1, num_iterations=200, clean_dice=0.9, num_cases=4),
     corruptions={"gaussian_noise": FOUND},
 )
-
-
-class FakeNetwork:
-    """Loses in proportion to the strength, and a little more in the draws of a search."""
-
-    def __init__(self, slope: float, extra: Sequence[float] = (0.1,) * 5) -> None:
-        self.slope, self.extra = slope, extra
-
-    def measure_loss(self, corruption: str, strength: float) -> float:
-        return self.slope * strength
-
-    def measure_losses(self, corruption: str, strengths: Sequence[float]) -> list[float]:
-        return [self.slope * strength + extra for strength, extra in zip(strengths, self.extra, strict=True)]
-
-
-def test_strengths_lose_what_is_wished_and_the_losses_are_those_of_a_search() -> None:
-    found = calibrate_corruption(FakeNetwork(100.0), "gaussian_noise")
-    assert list(found.lost) == pytest.approx([100.0 * one + 0.1 for one in found.strengths], abs=0.01)
-    assert list(found.lost) == pytest.approx(TARGETS, rel=0.2)
-    assert found.notes == ()
-    assert found.curve[0][0] == pytest.approx(span_of("gaussian_noise").weakest)
-    assert found.curve[-1] == (0.5, 50.0)
-
-
-def test_a_severity_that_loses_no_more_than_the_one_below_is_reported() -> None:
-    found = calibrate_corruption(FakeNetwork(100.0, (0.0, 0.0, 0.0, -30.0, 0.0)), "gaussian_noise")
-    start = "with the draws of a search, severity 4 loses"
-    assert found.notes == (f"{start} -10.0 points, not 20", f"{start} no more than severity 3")
-
-
-def test_a_loss_far_from_its_target_is_reported_unless_the_target_was_out_of_reach() -> None:
-    assert describe_misses((0.6, 10.0, 10.1, 21.0, 35.0), 50.0) == []
-    start = "with the draws of a search, severity"
-    assert describe_misses((0.4, 10.1, 12.0, 13.0, 14.0), 30.0) == [
-        f"{start} 1 loses 0.4 points, not 2", f"{start} 2 loses 10.1 points, not 5"
-    ]  # fmt: skip
-    assert describe_misses((2.0, 5.0, 6.0, 7.0, 8.0), 9.0) == []
 
 
 def test_every_corruption_has_a_span_in_which_its_default_strengths_lie() -> None:
@@ -110,7 +72,7 @@ def refusal(path: Path, **changes: object) -> str:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("schema", 2, "must be a calibration of schema 1, got schema 2"),
+        ("schema", 3, "must be a calibration of schema 2, got schema 3"),
         (
             "corruptions__nois",
             {"strengths": [0.1, 0.2, 0.3, 0.4, 0.5], "parameter": "", "lost": [], "curve": [], "notes": []},
@@ -129,6 +91,27 @@ def refusal(path: Path, **changes: object) -> str:
 )
 def test_a_file_that_cannot_be_vouched_for_is_refused(tmp_path: Path, key: str, value: object, message: str) -> None:
     assert message in refusal(tmp_path / "calibration.json", **{key: value})
+
+
+def test_a_file_of_the_first_schema_is_read_without_corruptions_whose_unit_has_changed(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    write_calibration(path, CALIBRATION)
+    content = json.loads(path.read_text()) | {"schema": 1}
+    one = content["corruptions"]["gaussian_noise"]
+    del one["reversals"], one["ssim"]
+    content["corruptions"]["translation"] = one | {"parameter": "length of the shift in cubits"}
+    path.write_text(json.dumps(content))
+    found = read_calibration(path)
+    assert found.strengths == {"gaussian_noise": STRENGTHS}
+    assert found.corruptions["gaussian_noise"].ssim == ()
+    [note] = describe_fit(path, ["translation"], [])[1:]
+    assert "has no strengths of translation: the default strengths are used" in note
+
+
+def test_losses_are_those_measured_at_its_own_strengths_and_read_off_the_isotonic_fit_elsewhere() -> None:
+    assert FOUND.predict_losses(STRENGTHS) == list(FOUND.lost)
+    bumpy = dataclasses.replace(FOUND, curve=((0.1, 10.0), (0.2, 30.0), (0.3, 20.0), (0.5, 50.0)))
+    assert bumpy.predict_losses((0.15, 0.2, 0.25, 0.3, 0.4)) == pytest.approx([17.5, 39.0, 25.0, 25.0, 37.5])
 
 
 def test_a_missing_file_is_refused_with_the_command_that_writes_one(tmp_path: Path) -> None:

@@ -10,12 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
+from sklearn.isotonic import IsotonicRegression
 
 from paretoseg.trainables.severities.response import (
     MAX_BISECTIONS,
     NUM_GRID,
     Span,
+    choose_rising,
     choose_strengths,
+    fit_monotone,
+    interpolate_losses,
     raise_ineffective,
     tolerance,
     trace_response,
@@ -74,7 +78,7 @@ def test_a_response_that_never_reaches_some_targets_has_the_strongest_spread_and
     strengths, notes = find(lambda strength: 2.3 * strength)
     assert [2.3 * strength for strength in strengths[:4]] == pytest.approx(TARGETS[:4], abs=2.0)
     assert strengths[4] == 10.0
-    assert notes == ("reached only 23.0 points, at 10; severity 5 is spread up to 10",)
+    assert notes == ("reached only 23.0 points, at 10; severity 5 is spread up to it",)
 
 
 def test_a_response_that_loses_nothing_has_strengths_all_over_its_span() -> None:
@@ -115,7 +119,62 @@ def test_where_the_loss_falls_before_all_is_reached_the_rest_lies_up_to_the_most
     assert strictly_rise(strengths)
     assert hill(strengths[3]) == pytest.approx(20.0, abs=2.0)
     assert strengths[-1] == pytest.approx(1.0, rel=0.5)
-    assert notes[0].startswith(f"reached only {hill(strengths[-1]):.1f} points, at {strengths[-1]:.3g}; severity 5 is")
+    assert notes[0].endswith(f" points, at {strengths[-1]:.3g}; severity 5 is spread up to it")
+    assert hill(strengths[-1]) < float(notes[0].split()[2]) < 25.0
+
+
+def test_the_isotonic_fit_is_the_nearest_rising_curve() -> None:
+    """The example of Barlow et al., 1972: neighbours that fall are replaced by their mean."""
+    curve = [(1.0, 1.0), (2.0, 3.0), (3.0, 2.0), (4.0, 4.0), (5.0, 3.5), (6.0, 3.0)]
+    fitted = fit_monotone(curve)
+    assert [strength for strength, _ in fitted] == [strength for strength, _ in curve]
+    assert [loss for _, loss in fitted] == pytest.approx([1.0, 2.5, 2.5, 3.5, 3.5, 3.5])
+    assert interpolate_losses(curve, [0.0, 1.5, 2.7, 9.0]) == pytest.approx([1.0, 1.75, 2.5, 3.5])
+
+
+@given(st.lists(st.floats(-20.0, 90.0), min_size=1, max_size=30))
+def test_the_isotonic_fit_is_that_of_scikit_learn(losses: list[float]) -> None:
+    theirs = IsotonicRegression().fit_transform(range(len(losses)), losses)
+    assert [loss for _, loss in fit_monotone([(float(n), loss) for n, loss in enumerate(losses)])] == pytest.approx(
+        theirs.tolist(), abs=1e-9
+    )
+
+
+def test_a_bump_in_the_curve_moves_no_strength_below_it() -> None:
+    """A loss that is high by accident at a weak strength used to be taken for the first crossing."""
+    span = Span(0.0, 0.01, 10.0)
+
+    def respond(strength: float) -> float:
+        return 12.0 if 0.2 < strength < 0.3 else 4.0 * strength
+
+    curve = [(place, respond(place)) for place in (0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0)]
+    strengths, _ = choose_strengths(curve, span, TARGETS)
+    assert strengths[2] > 1.0
+
+
+@given(st.lists(st.floats(-5.0, 90.0), min_size=2, max_size=12))
+def test_losses_at_the_chosen_strengths_never_fall_if_measured_strengths_allow_it(losses: list[float]) -> None:
+    def respond(strength: float) -> float:
+        place = SPAN.find(strength) * (len(losses) - 1)
+        return losses[min(max(round(place), 0), len(losses) - 1)]
+
+    curve = trace_response(respond, SPAN, TARGETS)
+    strengths, measured, _ = choose_rising(respond, curve, SPAN, TARGETS)
+    assert strictly_rise(strengths)
+    lost = [respond(strength) for strength in strengths]
+    assert {*zip(strengths, lost, strict=True)} <= {*measured}
+    rises = all(low <= high for low, high in itertools.pairwise(lost))
+    active = [loss for _, loss in measured[next((n for n, (_, loss) in enumerate(measured) if loss), 0) :]]
+    assert rises or longest_rise(active) < len(TARGETS)
+
+
+def longest_rise(losses: list[float]) -> int:
+    """The length of the longest subsequence that does not fall."""
+    lengths = list[int]()
+    for number, loss in enumerate(losses):
+        before = (lengths[place] for place in range(number) if losses[place] <= loss)
+        lengths.append(1 + max(before, default=0))
+    return max(lengths, default=0)
 
 
 def test_noise_is_no_fall() -> None:
