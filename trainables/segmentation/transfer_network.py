@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from paretoseg.trainables.data.datasets import Case
 from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.segmentation.reference import ReferenceNetwork, train_reference
-from paretoseg.trainables.trainable import CLEAN_CONDITION, Assignment, Condition
+from paretoseg.trainables.severities.levels import LEVELS
+from paretoseg.trainables.trainable import CLEAN, Assignment, Condition
 from paretoseg.trainables.transfer.matrix import TransferNetwork
 from paretoseg.trainables.transfer.scores import CaseScores, weigh_severities
 
@@ -33,32 +35,26 @@ def train_and_measure(
         observe: Called after every step with the number of steps done, and of all.
 
     Raises:
-        ValueError: if training diverges.
+        ValueError: if training diverges, or a corruption leaves an image that is not finite.
         MemoryError: if it does not fit.
     """
     train_reference(task, assignment, folder, observe)
     network = ReferenceNetwork(task, assignment, folder, cases)
-    by_corruption: dict[str, list[Condition]] = {}
-    for condition in task.battery().conditions:
-        if condition != CLEAN_CONDITION:
-            by_corruption.setdefault(condition.corruption, []).append(condition)
-    scores = _measure(network, by_corruption, [case.name for case in cases])
+    scores = _measure(network, task.battery().conditions, [case.name for case in cases])
     return TransferNetwork(kind, assignment.seed, scores, network.degenerate)
 
 
-def _measure(
-    network: ReferenceNetwork, by_corruption: Mapping[str, Sequence[Condition]], names: Sequence[str]
-) -> dict[str, CaseScores]:
-    """The score of every case by corruption; without those corruptions that leave nothing to measure."""
-    try:
-        return weigh_severities(
-            network.measure_rows([CLEAN_CONDITION, *(one for group in by_corruption.values() for one in group)]), names
-        )
-    except ValueError:  # found out one by one, because a single pass over the battery is faster
-        scores = weigh_severities(network.measure_rows([CLEAN_CONDITION]), names)
-    for conditions in by_corruption.values():
-        try:
-            scores |= weigh_severities(network.measure_rows(conditions), names)
-        except ValueError:
-            continue
+def _measure(network: ReferenceNetwork, conditions: Sequence[Condition], names: Sequence[str]) -> dict[str, CaseScores]:
+    """The score of every case by corruption, without corruptions that move a class out of some case's image.
+
+    All that move no label are measured in one pass, the others one by one.
+    """
+    moving: dict[str, list[Condition]] = {}
+    for condition in conditions:
+        if condition.corruption != CLEAN and LEVELS[condition.corruption].moves_labels:
+            moving.setdefault(condition.corruption, []).append(condition)
+    scores = weigh_severities(network.measure_rows([one for one in conditions if one.corruption not in moving]), names)
+    for group in moving.values():
+        with contextlib.suppress(ValueError):
+            scores |= weigh_severities(network.measure_rows(group), names)
     return scores
