@@ -1,4 +1,4 @@
-"""The results of a search: the front and its hypervolume. Owns moocore; uses no Ray and no files.
+"""The results of a search: the front and its hypervolume, how certain and how stable. Owns moocore; no Ray, no files.
 
 Arrays are (n_trials, n_objectives), minimised. Start with `front.py`.
 """
