@@ -32,6 +32,11 @@ class Stability:
     """By other weights of severities: `equal` (all the same), `half` ((1/2)^s), `strongest` (only the strongest)."""
 
     @property
+    def has_enough(self) -> bool:
+        """True if there are enough trials to compare."""
+        return self.num_trials >= MIN_TRIALS
+
+    @property
     def columns(self) -> dict[str, float | None]:
         """The taus as columns of a table, such as `tau_without_noise` and `tau_severities_equal`."""
         return {

@@ -147,7 +147,10 @@ def _describe_profile(record: StudyRecord, trial: Trial) -> list[list[str]]:
     if trial.profile is None:
         return []
     meanings = {
-        "held out": (describe_held_out, "robustness over the corruptions alone that no training helps against"),
+        "held out": (
+            describe_held_out,
+            "robustness over held-out corruptions alone, against which no augmentation of the search helps",
+        ),
         "worst family": (describe_worst_family, "the lowest mean over a family of changes"),
     }
     unit = escape(record.objectives[0].unit)

@@ -59,7 +59,8 @@ def render_stability(stability: Stability | None, picture: bytes | None) -> str:
 
 
 def _title(stability: Stability) -> str:
-    return f"Order of {stability.num_trials} trials in robustness"
+    few = "" if stability.has_enough else " (too few to compare)"
+    return f"Order of {stability.num_trials} trials in robustness{few}"
 
 
 def _format(tau: float | None) -> str:

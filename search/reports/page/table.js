@@ -15,7 +15,7 @@ function listColumns() {
       { title: "drop", of: (trial) => trial.drop }, { title: "retention", of: (trial) => trial.retention, isBestHigh: true },
     ] : []),
     ...(trials.some((trial) => trial.profile) ? [
-      { title: "held out", of: (trial) => trial.profile?.heldOut ?? undefined, isBestHigh: data.objectives.at(-1).isMaximised, missing: (trial) => trial.profile ? "none" : "" },
+      { title: "held out", of: (trial) => trial.profile?.heldOut ?? undefined, isBestHigh: data.objectives.find((item) => item.name === "robustness")?.isMaximised, missing: (trial) => trial.profile ? "none" : "" },
       { title: "worst family", of: (trial) => trial.profile?.families[trial.profile.worstFamily], isBestHigh: true },
       { title: "which is", of: (trial) => words(trial.profile?.worstFamily ?? "") },
       { title: "flag", of: describeCollapse },

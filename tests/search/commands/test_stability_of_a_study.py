@@ -102,7 +102,9 @@ def test_few_trials_have_nulls_and_dashes(study: Path, capsys: pytest.CaptureFix
     row = json.loads(capsys.readouterr().out)[0]
     assert [row[name] for name in COLUMNS] == [None] * len(COLUMNS)
     assert run("front", study, "--stability") == 0
-    assert "without noise -" in " ".join(capsys.readouterr().out.split())
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Order of 4 trials in robustness (too few to compare)" in shown
+    assert "without noise -" in shown
 
 
 def test_the_report_has_a_table_and_a_picture(study: Path) -> None:

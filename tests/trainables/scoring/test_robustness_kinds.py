@@ -79,6 +79,10 @@ def test_the_tail_holds_five_percent_of_the_cases_rounded_up(num_cases: int, num
     assert measure_robustness(rows, rule=rule("cvar_5")) == pytest.approx(expected)
 
 
+def test_the_objective_says_that_the_tail_of_few_cases_is_the_worst_one() -> None:
+    assert "of up to 20 cases the worst one" in rule("cvar_5").define(DICE).description
+
+
 def test_the_worst_group_may_be_a_shift_set_and_domains_of_shift_sets_are_no_groups_of_their_own() -> None:
     rows = [
         *(CaseScore(f"c{index}", "x", "blur", 1, "dice", 0.8) for index in range(3)),
