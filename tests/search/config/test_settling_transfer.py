@@ -146,6 +146,9 @@ def test_a_new_study_says_how_its_matrix_differs_from_it() -> None:
 def test_a_rescoring_uses_the_matrix_that_it_names_else_what_the_study_kept() -> None:
     folder = start("task.transfer=none")
     created = folder.read_record().created
-    assert held_out(compose_rescoring(folder, created, ["severities=[3]"]).experiment.build_task()) is None
-    asked = compose_rescoring(folder, created, ["task.transfer=mine.json"]).experiment
+    kept, asked = (
+        compose_rescoring(folder, created, [word])[0].experiment
+        for word in ("severities=[3]", "task.transfer=mine.json")
+    )
+    assert held_out(kept.build_task()) is None
     assert held_out(asked.build_task()) == ("motion",)
