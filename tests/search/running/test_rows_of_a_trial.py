@@ -18,6 +18,7 @@ from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import Candidate, SearchSpace
 from paretoseg.trainables.data.textures import TexturesConfig
 from paretoseg.trainables.scoring.averages import Average
+from paretoseg.trainables.scoring.counted_corruptions import TrainedCorruptions
 from paretoseg.trainables.scoring.measures import DICE
 from paretoseg.trainables.scoring.objectives import (
     RobustnessOver,
@@ -45,7 +46,13 @@ KEYS = ["family", "corruption", "shift"]
 def task() -> SegmentationTask:
     """Two corruptions are of one family, another may be met in training; there are two shift sets."""
     data = TexturesConfig(image_size=32, num_train=2, num_validation=3, num_test=2, shift=["blend_0.50", "blend_0.90"])
-    config = SegmentationConfig(num_steps=1, iterations_per_step=2, corruptions=CORRUPTIONS, severities=[1, 4])
+    config = SegmentationConfig(
+        num_steps=1,
+        iterations_per_step=2,
+        corruptions=CORRUPTIONS,
+        severities=[1, 4],
+        trained_corruptions=TrainedCorruptions.exclude,
+    )
     return config.build(data, SearchSpace({"augmentation": "intensity"}))
 
 
