@@ -40,6 +40,7 @@ bench: $(STAMP) ## measure against peers; results go to benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/orchestration.py
 	PYTHONPATH=. $(BIN)/python benchmarks/training_throughput.py
 	PYTHONPATH=. $(BIN)/python benchmarks/corruptions.py
+	PYTHONPATH=. $(BIN)/python benchmarks/battery.py
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/transfer_intervals.py
 

@@ -55,7 +55,7 @@ def test_the_drop_compares_the_cases_that_were_corrupted_and_no_shift_set() -> N
     assert profile(excluded=("gaussian_noise", "speckle_noise")).corrupted == pytest.approx(0.6)
 
 
-@pytest.mark.parametrize("kind", set(Robustness) - {Robustness.mean_corruption_error})
+@pytest.mark.parametrize("kind", [kind for kind in Robustness if kind is not Robustness.mean_corruption_error])
 def test_both_scores_of_the_drop_are_means_in_every_kind(kind: Robustness) -> None:
     assert profile(kind=kind).corrupted == pytest.approx((0.2 + 0.6) / 2)
 
