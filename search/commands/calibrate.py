@@ -210,8 +210,8 @@ def _prepare(plan: CalibrationPlan, console: Console) -> ReferenceNetwork:
             markup=False,
         )
 
-    train_reference(plan.task, plan.assignment, work_folder, observe)
-    network = ReferenceNetwork(plan.task, plan.assignment, work_folder, plan.cases)
+    checkpoint = train_reference(plan.task, plan.assignment, work_folder, observe)
+    network = ReferenceNetwork(plan.task, plan.assignment, checkpoint, plan.cases)
     dice = network.clean_dice
     console.print(f"reference network: Dice {dice:.3f} on clean images", markup=False)
     if network.degenerate or dice < LEAST_DICE:
