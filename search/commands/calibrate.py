@@ -22,6 +22,7 @@ from paretoseg.search.commands.reference_plan import (
     locate_output,
     name_work_folder,
     open_work_folder,
+    read_data_settings,
     read_words,
 )
 from paretoseg.search.config.config import compose
@@ -82,6 +83,7 @@ class CalibrationPlan:
         task, size = self.task, self.task.network_size
         settings = {
             "data": self.data_sha256,
+            "data_settings": read_data_settings(self.task.data),
             "cases": [case.name for case in self.cases],
             "candidate": dict(self.assignment.candidate.as_dict()),
             "seed": self.assignment.seed,
