@@ -22,6 +22,7 @@ from paretoseg.search.commands.reference_plan import (
     locate_output,
     name_work_folder,
     open_work_folder,
+    read_data_settings,
     read_words,
 )
 from paretoseg.search.config.config import compose
@@ -82,6 +83,7 @@ class CalibrationPlan:
         task, size = self.task, self.task.network_size
         settings = {
             "data": self.data_sha256,
+            "data_settings": read_data_settings(self.task.data),
             "cases": [case.name for case in self.cases],
             "candidate": dict(self.assignment.candidate.as_dict()),
             "seed": self.assignment.seed,
@@ -210,8 +212,8 @@ def _prepare(plan: CalibrationPlan, console: Console) -> ReferenceNetwork:
             markup=False,
         )
 
-    train_reference(plan.task, plan.assignment, work_folder, observe)
-    network = ReferenceNetwork(plan.task, plan.assignment, work_folder, plan.cases)
+    checkpoint = train_reference(plan.task, plan.assignment, work_folder, observe)
+    network = ReferenceNetwork(plan.task, plan.assignment, checkpoint, plan.cases)
     dice = network.clean_dice
     console.print(f"reference network: Dice {dice:.3f} on clean images", markup=False)
     if network.degenerate or dice < LEAST_DICE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from paretoseg.trainables.data.datasets import DataConfig
@@ -20,6 +21,9 @@ DEFAULT_CORRUPTIONS = tuple(
     name for name, levels in LEVELS.items() if not levels.leaks_label and not name.startswith("legacy_")
 )
 """What is measured if no corruption is named; levels that reproduce a published study stay as they are."""
+
+_PLACES = ("root", "cache", "cache_gb", "shift")
+"""The keys of data that say where cases lie, or name others than those that are measured."""
 
 
 def read_words(overrides: Sequence[str], what: str) -> list[str]:
@@ -61,6 +65,11 @@ def build_image_task(config: TaskConfig, data: DataConfig, purpose: str) -> Imag
     if not isinstance(task, ImageTask):
         raise ValueError(f"only task=segmentation has corruptions {purpose}; leave task out")
     return task
+
+
+def read_data_settings(data: DataConfig) -> dict[str, str]:
+    """How files become the cases that are measured, by key: spacing, intensities, crop and so on."""
+    return {key: str(value) for key, value in asdict(data).items() if key not in _PLACES}
 
 
 def locate_output(output: str | None, root: str, dataset: str, name: str, read: Callable[[Path], object]) -> Path:

@@ -14,6 +14,7 @@ from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.cluster.resources import Resources
 from paretoseg.search.commands.stopping import end_in_order, leave_ray, restore
 from paretoseg.search.reports.drift_text import describe_drift, drift_table, drift_to_csv
+from paretoseg.search.reports.robustness_text import show_beside
 from paretoseg.search.reports.text import describe_seconds
 from paretoseg.search.rescoring.code_version import name_version
 from paretoseg.search.rescoring.config import compose_rescoring, name_settings, read_settings, share_of_one
@@ -184,8 +185,9 @@ def _show_with(console: Console, total: int) -> Callable[[Rescored], None]:
         shown.append(result)
         values = " ".join(f"{name} {value:.3f}" for name, value in result.objectives.items())
         parts = (f"[{len(shown)}/{total}] trial {result.trial_id} {result.split}", values, result.degenerate)
+        note = f"note: {result.note}" if result.note else ""
         took = describe_seconds(result.seconds)
-        line = "  ".join(part for part in (*parts, result.failure, took) if part)
+        line = "  ".join(part for part in (*parts, note, result.failure, took) if part)
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     return show
@@ -222,6 +224,8 @@ def _conclude(plan: _Plan, queue: Rescoring, console: Console) -> int:
         folder.write_picture(draw_drift(f"{record.study}, measured again as {record.name}", drift, objectives))
         title = f"{record.study}, measured again as {record.name} (before -> after, on validation cases)"
         console.print(drift_table(title, drift, objectives))
+        for part in show_beside([move.after for move in drift.moves]):
+            console.print(part, soft_wrap=True)
         for line in describe_drift(drift):
             console.print(line, markup=False, soft_wrap=True)
         place = folder.folder.location

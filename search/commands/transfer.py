@@ -8,7 +8,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -21,6 +21,7 @@ from paretoseg.search.commands.reference_plan import (
     locate_output,
     name_work_folder,
     open_work_folder,
+    read_data_settings,
     read_words,
 )
 from paretoseg.search.config.config import compose
@@ -55,9 +56,6 @@ _DEFAULTS = {
 
 _QUIET_SECONDS = 60.0
 """A training that takes longer than this shows its steps."""
-
-_PLACES = ("root", "cache", "cache_gb", "shift")
-"""The keys of data that say where cases lie, or name others than those that are measured."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +173,7 @@ def _check(overrides: Sequence[str], output: str | None, num_seeds: int, num_cas
         num_seeds=num_seeds,
         cases=cases,
         data_sha256=hash_splits(task.split_rows()),
-        data_settings={key: str(value) for key, value in asdict(task.data).items() if key not in _PLACES},
+        data_settings=read_data_settings(task.data),
         measuring={name: str(getattr(experiment.task, name)) for name in MEASURING},
         target=locate_output(output, experiment.data.root, dataset.name, SHIPPED_MATRICES.name, read_matrix),
     )

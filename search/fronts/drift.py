@@ -76,8 +76,10 @@ def measure_drift(
 def with_measurements(
     trial: Trial, objectives: Mapping[str, float], degenerate: str, test: Mapping[str, float]
 ) -> Trial:
-    """The trial with these measurements in place of its own."""
-    return dataclasses.replace(trial, objectives=objectives, degenerate=degenerate, test=test)
+    """The trial with these measurements in place of its own, and nothing beside them."""
+    return dataclasses.replace(
+        trial, objectives=objectives, degenerate=degenerate, test=test, note="", profile=None, test_profile=None
+    )
 
 
 def _measure_order(moves: Sequence[Move], before: Objective, after: Objective) -> float | None:

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from paretoseg.search.fronts.drift import Drift, Move
+from paretoseg.search.trials.profile_columns import profile_columns
 from paretoseg.spaces.objective import Objective
 
 
@@ -53,11 +54,12 @@ def describe_drift(drift: Drift) -> list[str]:
         f"{'; '.join(filter(None, moved)) or 'no trial leaves or joins it'}.",
         f"Hypervolume {before.hypervolume:.4f} -> {after.hypervolume:.4f}. "
         f"Order of the trials, before and after (Kendall's tau): {', '.join(orders)}.",
+        *(f"Note: trial {move.after.trial_id} {move.after.note}." for move in drift.moves if move.after.note),
     ]
 
 
 def drift_to_csv(drift: Drift, objectives: Sequence[Objective]) -> bytes:
-    """A row a trial: its objectives before and after on validation and on test cases, and its place on the front."""
+    """A row a trial: objectives and profile before and after, on validation and test cases, and its place."""
     rows = [_row(move, [objective.name for objective in objectives]) for move in drift.moves]
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, list(rows[0]) if rows else ["trial_id"], lineterminator="\n")
@@ -77,8 +79,11 @@ def _row(move: Move, names: Sequence[str]) -> dict[str, Any]:
     for name in names:
         row[f"test_{name}_before"] = move.before.test.get(name, "")
         row[f"test_{name}_after"] = move.after.test.get(name, "")
+    before, after = (profile_columns(trial) for trial in (move.before, move.after))
+    for name in before:
+        row |= {f"{name}_before": before[name], f"{name}_after": after[name]}
     row |= {"was_on_front": _truth(move.was_on_front), "is_on_front": _truth(move.is_on_front)}
-    return row | {"degenerate": move.after.degenerate}
+    return row | {"degenerate": move.after.degenerate, "note": move.after.note}
 
 
 def _truth(value: bool) -> str:

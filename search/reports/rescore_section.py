@@ -9,6 +9,7 @@ from html import escape
 
 from paretoseg.search.fronts.drift import Drift
 from paretoseg.search.reports.drift_text import describe_drift, drift_rows
+from paretoseg.search.reports.robustness_text import describe_profiles
 from paretoseg.spaces.objective import Objective
 
 
@@ -42,7 +43,8 @@ def _render(item: ShownRescoring) -> str:
     titles = [title for title in rows[0] if any(row[title] != "-" for row in rows)]
     head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
     body = "".join("<tr>" + "".join(f"<td>{_cell(row[title])}</td>" for title in titles) + "</tr>" for row in rows)
-    sentences = "".join(f"<p>{_cell(line)}</p>" for line in describe_drift(item.drift))
+    profiles = describe_profiles([move.after for move in item.drift.moves])
+    sentences = "".join(f"<p>{_cell(line)}</p>" for line in (*describe_drift(item.drift), *profiles))
     return (
         f"<h3>{escape(item.name)}</h3><p><code>{escape(item.words or 'as in the study')}</code></p>"
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{sentences}'

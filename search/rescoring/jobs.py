@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from paretoseg.search.running.session import MAX_LOSSES, JobSettings
@@ -104,7 +104,14 @@ class Rescoring:
         match outcome.result:
             case Measured(evaluation):
                 values = {item.name: float(evaluation.objectives.values[item.name]) for item in self.record.objectives}
-                found = self._result(job, degenerate=evaluation.degenerate, device=evaluation.device, objectives=values)
+                found = dataclasses.replace(
+                    self._result(job),
+                    objectives=values,
+                    degenerate=evaluation.degenerate,
+                    note=evaluation.note,
+                    profile=evaluation.profile,
+                    device=evaluation.device,
+                )
             case Broken(failure):
                 found = self._result(job, failure=_describe(failure))
             case Halted(reason):
@@ -132,25 +139,8 @@ class Rescoring:
         self.halt_reason = self.halt_reason or reason
         self._active.clear()
 
-    def _result(
-        self,
-        job: Job,
-        *,
-        objectives: Mapping[str, float] | None = None,
-        degenerate: str = "",
-        device: str = "",
-        failure: str = "",
-    ) -> Rescored:
-        return Rescored(
-            trial_id=job.trial_id,
-            split=job.split,
-            seed=job.assignment.seed,
-            objectives=objectives or {},
-            degenerate=degenerate,
-            device=device,
-            measured_at=self.now(),
-            failure=failure,
-        )
+    def _result(self, job: Job, failure: str = "") -> Rescored:
+        return Rescored(job.trial_id, job.split, job.assignment.seed, measured_at=self.now(), failure=failure)
 
     def _keep(self, result: Rescored) -> None:
         self.record = self.record.with_result(result)

@@ -11,7 +11,7 @@ from paretoseg.search.fronts.drift import Drift, measure_drift, with_measurement
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.spaces.domain import Int
 from paretoseg.spaces.objective import Objective
-from paretoseg.trainables.trainable import Split
+from paretoseg.trainables.trainable import RobustnessProfile, Split
 
 RESCORE_SCHEMA = 1
 """Version of `rescore.json`; raised when an older reader could misread it."""
@@ -30,6 +30,12 @@ class Rescored:
 
     degenerate: str = ""
     """Why the network counts as broken on these cases, or ''."""
+
+    note: str = ""
+    """What else the check for broken networks found, or ''; the network counts. '' in earlier records."""
+
+    profile: RobustnessProfile | None = None
+    """What is reported beside its robustness; None in earlier records, or if it could not be measured."""
 
     device: str = ""
     """The device that it was measured on, by its name."""
@@ -87,6 +93,10 @@ def read_drift(study: StudyRecord, record: RescoreRecord) -> Drift:
         found, tested = (record.find(trial.trial_id, split) for split in (Split.VALIDATION, Split.TEST))
         if trial.is_eligible and found:
             test = tested.objectives if tested else {}
-            after[trial.trial_id] = with_measurements(trial, found.objectives, found.degenerate, test)
+            renewed = with_measurements(trial, found.objectives, found.degenerate, test)
+            test_profile = tested.profile if tested else None
+            after[trial.trial_id] = dataclasses.replace(
+                renewed, note=found.note, profile=found.profile, test_profile=test_profile
+            )
     before = [trial for trial in study.trials if trial.trial_id in after]
     return measure_drift(before, after, objectives_before=study.objectives, objectives_after=record.objectives)

@@ -36,8 +36,7 @@ def to_rows(
         dice_scores: Per foreground class.
     """
     empty = describe_emptiness(*masks, scoring.num_classes)
-    is_skipping = scoring.absent_classes is AbsentClasses.skip
-    is_kept = [not (is_skipping and what == BOTH) for what in empty]
+    is_kept = [_counts(what, scoring.absent_classes) for what in empty]
     left_out = "" if all(is_kept) else SOME if any(is_kept) else BOTH
     values: dict[Measure, Sequence[float]] = {DICE: dice_scores}
     measures = scoring.measures(is_clean=condition.corruption == CLEAN)
@@ -50,5 +49,21 @@ def to_rows(
         place = (case.name, case.domain, condition.corruption, condition.severity, measure.name)
         for name, value, what in zip(scoring.class_names[1:], of_classes, empty, strict=True):
             yield CaseScore(*place, value, name, what, condition.shift)
-        kept = [value for value, is_in in zip(of_classes, is_kept, strict=True) if is_in] or of_classes
-        yield CaseScore(*place, statistics.fmean(kept), MEAN, left_out, condition.shift)
+        mean = average_classes(of_classes, empty, scoring.absent_classes)
+        yield CaseScore(*place, mean, MEAN, left_out, condition.shift)
+
+
+def average_classes(values: Sequence[float], empty: Sequence[str], absent_classes: AbsentClasses) -> float:
+    """The mean of a case over its foreground classes, as it is stored.
+
+    Args:
+        values: Per foreground class.
+        empty: Per foreground class, which of the two masks lack it; see `describe_emptiness`.
+        absent_classes: Whether a class that both lack counts; if all would be left out, all count.
+    """
+    kept = [value for value, what in zip(values, empty, strict=True) if _counts(what, absent_classes)]
+    return statistics.fmean(kept or values)
+
+
+def _counts(empty: str, absent_classes: AbsentClasses) -> bool:
+    return empty != BOTH or absent_classes is not AbsentClasses.skip

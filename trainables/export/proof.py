@@ -22,10 +22,12 @@ from paretoseg.trainables.data.datasets import Case
 from paretoseg.trainables.data.image_files import suffix_of
 from paretoseg.trainables.data.placement import Placement, place
 from paretoseg.trainables.data.raw_images import Preparation, prepare_file
+from paretoseg.trainables.evaluation.case_rows import average_classes
 from paretoseg.trainables.evaluation.degrading import original_of, to_tensor
 from paretoseg.trainables.evaluation.measuring import predict
-from paretoseg.trainables.evaluation.metrics import dice
+from paretoseg.trainables.evaluation.metrics import describe_emptiness, dice
 from paretoseg.trainables.evaluation.restoring import restore_mask, restore_probabilities
+from paretoseg.trainables.scoring.measures import Scoring
 
 TIE = 2.5e-4
 """Probabilities that differ by less are equal up to rounding, so either class is correct."""
@@ -118,13 +120,13 @@ def is_asymmetric(mask: np.ndarray) -> bool:
     return not any(np.array_equal(mask, other) for other in (*mirrored, *swapped))
 
 
-def check_score(reference: Reference, recorded: float, num_classes: int, *, is_native: bool) -> None:
+def check_score(reference: Reference, recorded: float, scoring: Scoring, *, is_native: bool) -> None:
     """Checks that the network reaches the Dice that the study recorded for the case.
 
     Args:
         reference: The prediction for the case.
         recorded: What the study recorded.
-        num_classes: Background included.
+        scoring: How the study scores masks.
         is_native: Whether the study scores on the grid of the file, or on the prepared one.
 
     Raises:
@@ -135,7 +137,8 @@ def check_score(reference: Reference, recorded: float, num_classes: int, *, is_n
     if is_native:
         pair = (reference.mask, case.original.label if case.original else case.label)
     mask, label = (torch.from_numpy(array.astype(np.int64))[None] for array in pair)
-    reached = float(dice(mask, label, num_classes).mean())
+    empty = describe_emptiness(mask[0], label[0], scoring.num_classes)
+    reached = average_classes(dice(mask, label, scoring.num_classes)[0].tolist(), empty, scoring.absent_classes)
     if abs(reached - recorded) > SCORE_TOLERANCE:
         raise ProofError(
             f"the checkpoint reaches Dice {reached:.3f} on case '{reference.case.name}', the study recorded "

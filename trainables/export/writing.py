@@ -68,7 +68,7 @@ def export_model(
     reference = make_reference(network, dataset.test, blueprint.window, dataset.spacing_mm)
     recorded = record.scores.get(reference.case.name)
     if recorded is not None:
-        check_score(reference, recorded, dataset.num_classes, is_native=task.battery().rules.is_native)
+        check_score(reference, recorded, task.scoring(dataset), is_native=task.battery().rules.is_native)
     _WRITERS[form](folder, model)
     return _prove(folder, reference, form, data=data, preparation=preparation)
 

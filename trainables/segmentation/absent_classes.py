@@ -21,7 +21,7 @@ def check_holders(dataset: Dataset, make_battery: Callable[[Split], Battery]) ->
 
     Args:
         dataset: The data of the study.
-        make_battery: The battery of a split.
+        make_battery: The battery of a split, without the cases that are left out.
     """
     findings = []
     for split in Split:
@@ -33,9 +33,10 @@ def check_holders(dataset: Dataset, make_battery: Callable[[Split], Battery]) ->
         for shift, cases in sorted(measured, key=lambda item: (item[0], len(item[1]))):
             if cases and not find_holders(cases):
                 where = f" of shift set {shift}" if shift else ""
+                moved = ", leave out the corruptions that move a class out of an image" if battery.left_out else ""
                 findings.append(
                     f"task.absent_classes=skip needs cases with some class, and none of {len(cases)} {split.value} "
-                    f"cases{where} that are measured holds any; measure more with task.num_battery_cases=0, or set "
-                    "task.absent_classes=one"
+                    f"cases{where} that are measured holds any; measure more with task.num_battery_cases=0{moved}, or "
+                    "set task.absent_classes=one"
                 )
     return findings

@@ -7,12 +7,14 @@ changes of intensity. So its loss is that of a network that has not seen the cor
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
+from paretoseg.spaces.atomic_file import UNFINISHED, sync_folder
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Case, load_once
@@ -28,7 +30,7 @@ from paretoseg.trainables.scoring.objectives import select_means
 from paretoseg.trainables.segmentation.trial import STATE_FILE
 from paretoseg.trainables.severities.calibrating import SeverityResult, find_reversals
 from paretoseg.trainables.severities.levels import Strengths
-from paretoseg.trainables.trainable import CLEAN_CONDITION, Assignment, CaseScore, Condition
+from paretoseg.trainables.trainable import CLEAN_CONDITION, Assignment, CaseScore, Condition, Trainable
 
 POINTS = 100.0
 """Dice points that equal a Dice of 1."""
@@ -36,8 +38,11 @@ POINTS = 100.0
 _MIDDLE = 3
 """The severity whose draws are used: one draw per case for all strengths, as in a search."""
 
+_UNFINISHED = f".checkpoint{UNFINISHED}"
+"""Sub-folder of a checkpoint that is still being written."""
 
-def train_reference(task: ImageTask, assignment: Assignment, folder: Path, observe: Callable[[int, int], None]) -> None:
+
+def train_reference(task: ImageTask, assignment: Assignment, folder: Path, observe: Callable[[int, int], None]) -> Path:
     """Trains the network of the assignment and saves it in an existing folder; resumes from a checkpoint there.
 
     Args:
@@ -46,18 +51,43 @@ def train_reference(task: ImageTask, assignment: Assignment, folder: Path, obser
         folder: Folder of the checkpoints; it must not contain those of another candidate or seed.
         observe: Called after every step with the number of steps done, and of all.
 
+    Returns:
+        The folder with the checkpoint of the whole training.
+
     Raises:
         ValueError: if training diverges.
         MemoryError: if it does not fit.
     """
     # What is measured on the way is of no use here.
     trainable = task.without_measuring().build(assignment)
-    if (folder / STATE_FILE).exists():
-        trainable.load(folder)
-    while trainable.steps_done < trainable.num_steps:
+    checkpoint = _find_complete(folder)
+    if checkpoint is not None:
+        trainable.load(checkpoint)
+    while checkpoint is None or trainable.steps_done < trainable.num_steps:
         trainable.step()
-        trainable.save(folder)
+        checkpoint = _save(trainable, folder)
         observe(trainable.steps_done, trainable.num_steps)
+    return checkpoint
+
+
+def _save(trainable: Trainable, folder: Path) -> Path:
+    """Saves into a new sub-folder, which gets its name once all files are in it; removes the earlier ones."""
+    unfinished, complete = folder / _UNFINISHED, folder / f"step-{trainable.steps_done:04d}"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    trainable.save(unfinished)
+    unfinished.rename(complete)
+    sync_folder(folder)
+    for other in folder.glob("step-*"):
+        if other != complete:
+            shutil.rmtree(other)
+    return complete
+
+
+def _find_complete(folder: Path) -> Path | None:
+    """The last complete checkpoint in a folder, or None; an earlier version saved into the folder itself."""
+    complete = max(folder.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")), default=None)
+    return folder if complete is None and (folder / STATE_FILE).exists() else complete
 
 
 class ReferenceNetwork:

@@ -348,6 +348,10 @@ class SegmentationSettings:
         """Patches of a batch: as many as make up `pixels_per_batch`, but at least two, times the recipe's factor."""
         return max(1, round(self._nominal_batch_size(recipe.patch, spatial_dims) * recipe.batch_factor))
 
+    def has_smallest_batch(self, recipe: Recipe, spatial_dims: int) -> bool:
+        """True if fewer `pixels_per_batch` make no smaller batch, because two patches have as many or more."""
+        return self._nominal_batch_size(recipe.patch, spatial_dims) == 2
+
     def iterations(self, recipe: Recipe, spatial_dims: int) -> int:
         """Iterations of a step with `budget_by=iterations`: fewer with a larger factor, but not with a larger patch."""
         share = self._nominal_batch_size(recipe.patch, spatial_dims) / self.batch_size(recipe, spatial_dims)

@@ -32,7 +32,7 @@ from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRu
 from paretoseg.trainables.scoring.reference_errors import check_errors
 from paretoseg.trainables.segmentation.absent_classes import check_holders
 from paretoseg.trainables.segmentation.budget import describe_budgets, plan_candidate, plan_recipe
-from paretoseg.trainables.segmentation.left_out import describe_left_out
+from paretoseg.trainables.segmentation.left_out import describe_left_out, find_left_out_once
 from paretoseg.trainables.segmentation.settings import BudgetBy, SegmentationSettings
 from paretoseg.trainables.severities.levels import describe_leaks
 from paretoseg.trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Assignment, Split, SplitRow
@@ -126,7 +126,7 @@ class SegmentationTask:
         findings = [*self.settings.number_findings(), *self._counting_findings(), *self.data.findings()]
         if not findings and self.settings.absent_classes is AbsentClasses.skip:
             dataset = load_once(self.data)
-            findings = check_holders(dataset, lambda split: self.battery(tuple(dataset.shift), split))
+            findings = check_holders(dataset, lambda split: self._measured_battery(tuple(dataset.shift), split))
         if findings:
             raise ValueError("\n".join(findings))
 
@@ -184,6 +184,11 @@ class SegmentationTask:
         from paretoseg.trainables.segmentation.trial import SegmentationTrainable
 
         return SegmentationTrainable(self.settings, self.data, self.rule, assignment)
+
+    def _measured_battery(self, shifts: Sequence[str], split: Split) -> Battery:
+        """The battery without the cases that are left out of a condition."""
+        left_out = find_left_out_once(self.settings, self.data, split)
+        return replace(self.battery(shifts, split), left_out=left_out)
 
     def _describe_shares(self, dataset: Dataset, patches: Sequence[int]) -> list[str]:
         """One line if measuring takes longer than training for some patch; else empty.

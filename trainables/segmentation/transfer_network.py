@@ -38,8 +38,8 @@ def train_and_measure(
         ValueError: if training diverges, or a corruption leaves an image that is not finite.
         MemoryError: if it does not fit.
     """
-    train_reference(task, assignment, folder, observe)
-    network = ReferenceNetwork(task, assignment, folder, cases)
+    checkpoint = train_reference(task, assignment, folder, observe)
+    network = ReferenceNetwork(task, assignment, checkpoint, cases)
     scores = _measure(network, task.battery().conditions, [case.name for case in cases])
     return TransferNetwork(kind, assignment.seed, scores, network.degenerate)
 

@@ -231,11 +231,17 @@ class SegmentationTrainable:
             taken = "" if factor == 1.0 else f" ({factor:.2g} times the estimate, as trials before it)"
             raise MemoryError(
                 f"infeasible: needs about {factor * need.total(most_parts) / BYTES_PER_GB:.2g} GB of "
-                f"{available / BYTES_PER_GB:.2g} GB{taken}; narrow the space, or lower task.pixels_per_batch"
+                f"{available / BYTES_PER_GB:.2g} GB{taken}; narrow the space{self._describe_smaller_batches()}"
             )
         if factor * need.total() > available:
             self._learner.num_parts = most_parts
         self._estimated_memory_gb = need.total(self._learner.num_parts) / BYTES_PER_GB
+
+    def _describe_smaller_batches(self) -> str:
+        """How all trials of a study get by with less memory and train as long; '' if the batch is the smallest."""
+        if self._settings.has_smallest_batch(self._recipe, self._dataset.spatial_dims):
+            return ""
+        return ", or divide task.pixels_per_batch and multiply task.iterations_per_step by the same number"
 
     def _check_restoring(self, available: float) -> None:
         """Refuses a trial whose masks could not be brought back to the grid of their files."""

@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from paretoseg.search.commands.calibrate import CalibrationPlan
 from paretoseg.search.commands.cli import main
+from paretoseg.spaces.search_space import Candidate
+from paretoseg.trainables.data.folder import FolderConfig
+from paretoseg.trainables.segmentation.config import SegmentationConfig
 from paretoseg.trainables.severities.calibration import read_calibration
 from paretoseg.trainables.severities.response import MAX_BISECTIONS, NUM_GRID
+from paretoseg.trainables.trainable import Assignment
 
 TINY = (
     "data.image_size=32",
@@ -118,6 +123,24 @@ def test_a_calibration_lies_with_data_that_lie_in_a_folder(tmp_path: Path) -> No
         io.imsave(root / f"{name}.png", getattr(data, name)(), check_contrast=False)
     assert calibrate(f"data.root={root}", "corruptions=[gaussian_noise]", "--cases", "1") == 0
     assert read_calibration(root / "calibration.json").reference.num_cases == 1
+
+
+def test_settings_that_change_what_is_measured_start_again_and_places_do_not() -> None:
+    def hash_with(**settings: object) -> str:
+        return CalibrationPlan(
+            task=SegmentationConfig().build(FolderConfig(**settings)),  # type: ignore[arg-type]
+            assignment=Assignment(Candidate(), seed=0),
+            cases=(),
+            data_sha256="0",
+            measured_by={},
+            target=Path("one.json"),
+        ).settings_sha256
+
+    changes: list[dict[str, object]] = [
+        {"spacing_mm": [2.0, 2.0]}, {"intensity": "zscore"}, {"resampling": "stretched"}, {"crop_foreground": True},
+    ]  # fmt: skip
+    assert len({hash_with(), *(hash_with(**change) for change in changes)}) == 1 + len(changes)
+    assert hash_with() == hash_with(root="elsewhere") == hash_with(cache="caches") == hash_with(shift=["north"])
 
 
 def test_keys_that_a_calibration_does_not_use_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -175,11 +175,20 @@ def test_a_network_that_counts_as_broken_now_is_marked_and_off_the_front(study, 
     def mark(self, split):
         evaluation = whole(self, split)
         is_best = self._assignment.candidate == best.candidate
-        return type(evaluation)(**{**vars(evaluation), "degenerate": "predicts almost nothing" if is_best else ""})
+        return type(evaluation)(
+            **{
+                **vars(evaluation),
+                "degenerate": "predicts almost nothing" if is_best else "",
+                "note": "" if is_best else "never predicts tail",
+            }
+        )
 
     monkeypatch.setattr(module.SegmentationTrainable, "evaluate", mark)
     assert rescore(study, "severities=[3]", "--name", "broken") == 0
-    assert "leaves: predicts almost nothing" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "leaves: predicts almost nothing" in shown
+    assert "note: never predicts tail" in shown
+    assert "Beside robustness" in shown
     table = read_table(study / "rescores" / "broken")
     assert not table.loc[best.trial_id].is_on_front
     assert table.loc[best.trial_id].degenerate == "predicts almost nothing"

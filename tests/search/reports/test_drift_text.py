@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import io
 
 import pytest
@@ -7,6 +8,7 @@ from rich.console import Console
 from paretoseg.search.fronts.drift import measure_drift, with_measurements
 from paretoseg.search.reports.drift_text import describe_drift, drift_rows, drift_table, drift_to_csv
 from paretoseg.spaces.objective import Direction, Objective
+from paretoseg.trainables.trainable import RobustnessProfile
 from tests.builders import build_trial
 
 OBJECTIVES = tuple(Objective(name, "Dice", Direction.MAXIMISE, 0.0) for name in ("accuracy", "robustness"))
@@ -59,6 +61,33 @@ def test_the_sentences_name_who_moves(drift):
         "Hypervolume 0.5000 -> 0.3000. Order of the trials, before and after (Kendall's tau): accuracy 1.00, "
         "robustness 0.33."
     )
+
+
+def test_the_sentences_name_what_the_check_for_broken_networks_found_besides(drift):
+    assert describe_drift(with_beside(drift))[2:] == ["Note: trial 0 never predicts tail, which 2 cases hold."]
+
+
+def with_beside(drift):
+    """The drift with a note and a profile of trial 0 as it was measured again, and an earlier profile."""
+    first, *others = drift.moves
+    before = RobustnessProfile({"noise": 0.7, "blur": 0.6}, clean=0.9, corrupted=0.65, held_out=0.5)
+    after = RobustnessProfile({"noise": 0.2, "blur": 0.3}, clean=0.9, corrupted=0.25)
+    first = dataclasses.replace(
+        first,
+        before=dataclasses.replace(first.before, profile=before),
+        after=dataclasses.replace(first.after, note="never predicts tail, which 2 cases hold", profile=after),
+    )
+    return dataclasses.replace(drift, moves=(first, *others))
+
+
+def test_the_csv_holds_the_note_and_the_columns_beside_robustness(drift):
+    first, second, _ = csv.DictReader(io.StringIO(drift_to_csv(with_beside(drift), OBJECTIVES).decode()))
+    assert (first["worst_family_before"], first["worst_family_name_before"]) == ("0.6", "blur")
+    assert (first["worst_family_after"], first["worst_family_name_after"]) == ("0.2", "noise")
+    assert (first["robustness_held_out_before"], first["robustness_held_out_after"]) == ("0.5", "")
+    assert (first["collapses_before"], first["collapses_after"]) == ("", "noise, blur")
+    assert first["note"] == "never predicts tail, which 2 cases hold"
+    assert {first["test_worst_family_after"], second["worst_family_after"], second["note"]} == {""}
 
 
 def test_the_csv_holds_the_numbers_in_full(drift):

@@ -3,7 +3,7 @@ import re
 import numpy as np
 
 from paretoseg.search.reports.model_card import escape, write_card
-from paretoseg.search.reports.preparation_text import describe_steps
+from paretoseg.search.reports.preparation_text import describe_steps, describe_use
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Created
 from paretoseg.trainables.data.datasets import Case, Dataset
@@ -165,8 +165,8 @@ def test_the_card_of_a_network_trained_on_files_tells_what_is_done_to_a_raw_one(
     record = StudyRecord([Created(0.0, "mine", ToyTask().objectives(), ToyTask().cost_names())])
     cards = {form: write_card(record, trial, {}, dataset=dataset, data=data, form=form) for form in ("bundle", "onnx")}
     for card in cards.values():
-        assert "2. Intensity, each channel on its own, to [0, 1]: -57 becomes 0 and 164 becomes 1, clipped." in card
-        assert "3. Spacing: resampled from 1 mm a pixel to 1 x 0.5 mm, linearly, channel by channel: " in card
+        assert "3. Intensity, each channel on its own, to [0, 1]: -57 becomes 0 and 164 becomes 1, clipped." in card
+        assert "2. Spacing: resampled from 1 mm a pixel to 1 x 0.5 mm, linearly, channel by channel: " in card
         assert "4. Crop: margins in which all channels are 0 are cut off." in card
     assert "nothing has to be prepared" in cards["bundle"]
     assert "**The array must be prepared already; `segment.py` does not do it.**" in cards["onnx"]
@@ -176,11 +176,34 @@ def test_every_way_of_scaling_is_reported_with_its_values():
     dataset, texts = build_dataset(), {}
     for intensity in Intensity:
         settings = Preprocessing(intensity=intensity, window=[-57.0, 164.0], low_percentile=2.5)
-        texts[intensity] = describe_steps(dataset, settings)[1]
+        [texts[intensity]] = [line for line in describe_steps(dataset, settings) if line.startswith("Intensity")]
     assert "2.5th and 99.5th percentile" in texts[Intensity.percentile]
     assert "divided by 255" in texts[Intensity.auto]
     assert "3 standard deviations" in texts[Intensity.zscore]
     assert len(set(texts.values())) == len(Intensity)
+
+
+def test_the_steps_resample_before_they_scale_as_the_search_does_and_earlier_studies_the_other_way_round():
+    def kinds_of(resampling):
+        steps = describe_steps(build_dataset(), Preprocessing(spacing_mm=[1.0, 0.5], resampling=resampling))
+        return [step.split(":")[0].split(",")[0] for step in steps], " ".join(steps)
+
+    names, text = kinds_of("exact")
+    assert names == ["Axes", "Spacing", "Intensity", "Crop"]
+    assert "affine_transform" in text
+    assert "zoom" not in text
+    names, text = kinds_of("stretched")
+    assert names == ["Axes", "Intensity", "Spacing", "Crop"]
+    assert "zoom" in text
+
+
+def test_a_card_says_that_probabilities_and_not_masks_go_back_to_the_grid_of_the_file():
+    bundle, onnx = (describe_use(form, build_dataset(), Preprocessing()) for form in ("bundle", "onnx"))
+    for text in (bundle, onnx):
+        assert "nearest one that was predicted" not in text
+        assert "(nearest voxel)" not in text
+        assert "likeliest class" in text
+    assert "**The mask lies on the prepared grid.** The scores below are taken on the grid of the file" in onnx
 
 
 def test_the_card_has_what_lies_beside_robustness_on_both_splits_and_flags_a_collapse():

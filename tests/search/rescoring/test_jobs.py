@@ -4,16 +4,17 @@ import pytest
 
 from paretoseg.search.rescoring.jobs import Rescoring, choose_trials, is_done, list_jobs
 from paretoseg.search.running.session import MAX_LOSSES, JobSettings
-from paretoseg.search.running.worker import Halted, Outcome, Work
+from paretoseg.search.running.worker import Halted, Measured, Outcome, Work
 from paretoseg.search.store.rescore_folder import RescoreFolder
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.study.rescore_record import RescoreRecord
 from paretoseg.search.trials import events
 from paretoseg.search.trials.trial import Failure, FailureKind
+from paretoseg.spaces.objective import Measurement
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.toy import ToyTask
-from paretoseg.trainables.trainable import Assignment, Split
+from paretoseg.trainables.trainable import Assignment, Evaluation, RobustnessProfile, Split
 from tests.builders import created
 
 POINTS = {0: (0.9, 0.1), 1: (0.8, 0.7), 2: (0.7, 0.6), 3: (0.1, 0.9)}
@@ -98,6 +99,14 @@ def test_every_result_is_kept_at_once_beside_the_study(folder, target):
     assert all(result.objectives and not result.failure for result in kept)
     assert not folder.folder.exists("cases")
     assert len(target.folder.child("cases").list_files()) == 7
+
+
+def test_a_result_keeps_the_note_and_the_profile_of_its_evaluation(folder, target):
+    queue, profile = begin(folder, target), RobustnessProfile({"noise": 0.5}, clean=0.9)
+    values = Measurement({"accuracy": 0.9, "robustness": 0.5})
+    queue.take(queue.next_job(), Outcome(Measured(Evaluation(values, {}, profile=profile, note="all")), 0.0, 1.0))
+    [result] = target.read_record().results
+    assert (result.note, result.profile) == ("all", profile)
 
 
 def test_what_is_measured_is_not_measured_again_unless_its_rows_are_gone(folder, target):

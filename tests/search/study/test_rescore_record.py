@@ -1,12 +1,17 @@
+import dataclasses
 import json
 
 import pytest
 
 from paretoseg.search.store.folder import Folder
 from paretoseg.search.store.rescore_folder import RescoreFolder, list_rescorings
-from paretoseg.search.study.rescore_record import Rescored, RescoreRecord
+from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.study.rescore_record import Rescored, RescoreRecord, read_drift
+from paretoseg.search.trials import events
+from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.toy import ToyTask
-from paretoseg.trainables.trainable import Split
+from paretoseg.trainables.trainable import RobustnessProfile, Split
+from tests.builders import created
 
 RECORD = RescoreRecord(
     study="mine",
@@ -17,6 +22,9 @@ RECORD = RescoreRecord(
     version="0.1.0+abc",
 )
 DONE = Rescored(1, Split.VALIDATION, seed=3, objectives={"accuracy": 1 / 3, "robustness": 0.1}, degenerate="broken")
+DONE = dataclasses.replace(
+    DONE, note="never predicts tail", profile=RobustnessProfile({"noise": 0.25}, clean=1 / 3, corrupted=0.25)
+)
 FAILED = Rescored(1, Split.TEST, seed=3, failure="error: it broke")
 
 
@@ -30,6 +38,38 @@ def test_a_record_reads_back_as_it_was_written(folder):
     folder.write_record(record)
     assert folder.read_record() == record
     assert json.loads(folder.folder.read("rescore.json"))["schema"] == 1
+
+
+def test_a_record_of_an_earlier_version_has_neither_notes_nor_profiles(folder):
+    folder.write_record(RECORD.with_result(DONE))
+    content = json.loads(folder.folder.read("rescore.json"))
+    for name in ("note", "profile"):
+        del content["results"][0][name]
+    folder.folder.write("rescore.json", json.dumps(content).encode())
+    [found] = folder.read_record().results
+    assert found == dataclasses.replace(DONE, note="", profile=None)
+
+
+def test_a_trial_has_the_note_and_the_profiles_of_its_new_measurement_alone():
+    candidate = Candidate()
+    old = RobustnessProfile({"blur": 0.5}, clean=0.6)
+    study = StudyRecord(
+        [
+            created(name="mine"),
+            events.Started(1.0, 0, candidate, 0, "random"),
+            events.Finished(
+                2.0, 0, DONE.objectives, {"parameters": 1.0}, "", began_at=1.0, seconds=1.0, profile=old, note="old"
+            ),
+            events.Tested(3.0, 0, DONE.objectives, old),
+        ]
+    )
+    first = dataclasses.replace(DONE, trial_id=0, degenerate="")
+    [move] = read_drift(study, RECORD.with_result(first)).moves
+    assert (move.before.note, move.before.profile, move.before.test_profile) == ("old", old, old)
+    assert (move.after.note, move.after.profile, move.after.test_profile) == (DONE.note, DONE.profile, None)
+    both = RECORD.with_result(first).with_result(dataclasses.replace(first, split=Split.TEST))
+    [move] = read_drift(study, both).moves
+    assert move.after.test_profile == DONE.profile
 
 
 def test_only_what_was_measured_is_found():

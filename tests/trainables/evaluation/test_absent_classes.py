@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from paretoseg.trainables.data.datasets import Case, Dataset
+from paretoseg.trainables.data.datasets import Case, DataConfig, Dataset
 from paretoseg.trainables.evaluation.measuring import measure
 from paretoseg.trainables.scoring.absent_count import AbsentCount, count_absent
 from paretoseg.trainables.scoring.battery import Battery
@@ -25,7 +25,7 @@ from paretoseg.trainables.scoring.objectives import (
 from paretoseg.trainables.scoring.score_table import tabulate
 from paretoseg.trainables.segmentation.absent_classes import check_holders
 from paretoseg.trainables.segmentation.config import SegmentationConfig
-from paretoseg.trainables.trainable import MEAN, CaseScore, Split
+from paretoseg.trainables.trainable import MEAN, CaseScore, Split, SplitRow
 
 SKIP = Scoring(
     ("background", "head", "tail"),
@@ -147,6 +147,34 @@ def test_measured_cases_without_any_class_are_refused_before_the_search() -> Non
     }
     [finding] = find("hh", "nn")
     assert "none of 2 test cases that are measured holds any" in finding
+
+
+@dataclasses.dataclass(unsafe_hash=True)
+class CorneredConfig(DataConfig):
+    """Cases of which only the first of every split holds a class: a spot in a corner, which 45 degrees move out."""
+
+    def load(self) -> Dataset:
+        dataset = build_dataset("hn", "hn")
+        for cases in (dataset.validation, dataset.test):
+            cases[0].label[:] = 0
+            cases[0].label[:2, :2] = 1
+        return dataset
+
+    def findings(self) -> list[str]:
+        return []
+
+    def split_rows(self) -> list[SplitRow]:
+        return []
+
+
+def test_a_case_that_is_left_out_of_a_condition_holds_no_class_there() -> None:
+    settings = SegmentationConfig(
+        absent_classes=AbsentClasses.skip, num_battery_cases=0, severities=[1, 5],
+        corruptions=["gaussian_noise", "rotation"], strengths={"rotation": [2.0, 4.0, 6.0, 8.0, 45.0]},
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"none of 1 validation cases .*, leave out the corruptions that move a class"):
+        settings.build(CorneredConfig()).check()
+    dataclasses.replace(settings, severities=[1]).build(CorneredConfig()).check()
 
 
 def test_quick_measurements_look_at_cases_with_some_class() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,7 @@ from paretoseg.trainables.export.proof import (
     is_asymmetric,
     make_reference,
 )
+from paretoseg.trainables.scoring.measures import AbsentClasses, Scoring
 from tests.trainables.exports import build_case, build_network, draw
 
 LOGITS = torch.zeros(2, 4, 6)
@@ -93,9 +96,26 @@ def test_the_reference_is_the_evaluations_prediction() -> None:
 
 def test_a_score_that_was_not_recorded_for_this_network_fails() -> None:
     perfect = Reference(build_case(4, 6), torch.stack([torch.ones(4, 6), torch.zeros(4, 6)]), PLACEMENT)
-    check_score(perfect, 1.0, num_classes=2, is_native=True)
+    scoring = Scoring(("background", "spot"), (1.0, 1.0))
+    check_score(perfect, 1.0, scoring, is_native=True)
     with pytest.raises(ProofError, match=r"reaches Dice 1.000 on case 'case', the study recorded 0.900"):
-        check_score(perfect, 0.9, num_classes=2, is_native=False)
+        check_score(perfect, 0.9, scoring, is_native=False)
+
+
+def test_a_score_is_compared_with_the_mean_that_the_study_records_where_a_class_is_absent() -> None:
+    label = np.zeros((4, 6), np.uint8)
+    label[:2, :3] = 1
+    # Twice as much of the first class as there is: a Dice of 2/3. The second class is in neither mask.
+    logits = torch.stack([torch.zeros(4, 6), torch.full((4, 6), -1.0), torch.full((4, 6), -1.0)])
+    logits[1, :2] = 1.0
+    reference = Reference(dataclasses.replace(build_case(4, 6), label=label), logits, PLACEMENT)
+    counted = Scoring(("background", "head", "tail"), (1.0, 1.0))
+    skipped = dataclasses.replace(counted, absent_classes=AbsentClasses.skip)
+    for is_native in (True, False):
+        check_score(reference, 2 / 3, skipped, is_native=is_native)
+        check_score(reference, 5 / 6, counted, is_native=is_native)
+        with pytest.raises(ProofError, match=r"reaches Dice 0\.667 .* recorded 0\.833"):
+            check_score(reference, 5 / 6, skipped, is_native=is_native)
 
 
 def test_the_first_of_chained_errors_is_the_cause() -> None:

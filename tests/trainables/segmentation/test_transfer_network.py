@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
+import torch
 
+import paretoseg.trainables.segmentation.trial
 from paretoseg.trainables.data.textures import TexturesConfig
 from paretoseg.trainables.segmentation.config import SegmentationConfig
-from paretoseg.trainables.segmentation.reference import ReferenceNetwork
+from paretoseg.trainables.segmentation.reference import ReferenceNetwork, train_reference
 from paretoseg.trainables.segmentation.transfer_network import train_and_measure
 from paretoseg.trainables.trainable import Assignment, Condition
 from paretoseg.trainables.transfer.kinds import build_candidate
@@ -42,6 +46,56 @@ def test_a_training_that_was_interrupted_goes_on_to_the_same_network(tmp_path: P
     with pytest.raises(KeyboardInterrupt):
         measure(tmp_path / "two", stop_after=1)
     assert measure(tmp_path / "two") == measure(tmp_path / "one")
+
+
+class Killed(BaseException):
+    """Ends the process at once."""
+
+
+def test_a_training_that_is_killed_between_two_files_of_a_checkpoint_goes_on_to_the_same_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second checkpoint has its weights and lacks its state."""
+    module, written = paretoseg.trainables.segmentation.trial, list[str]()
+    original = module.open_atomically
+
+    def kill_before_the_fourth_file(path: Path) -> AbstractContextManager[BinaryIO]:
+        if len(written) == 3:
+            raise Killed
+        written.append(path.name)
+        return original(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "open_atomically", kill_before_the_fourth_file)
+        with pytest.raises(Killed):
+            measure(tmp_path / "two")
+    assert written == ["weights.pt", "training.pt", "weights.pt"]
+    resumed, whole = (train(tmp_path / name) for name in ("two", "one"))
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(resumed, whole, strict=True))
+    assert [path.name for path in (tmp_path / "two").iterdir()] == ["step-0002"]
+
+
+def train(folder: Path) -> list[torch.Tensor]:
+    """The weights at the end of the training."""
+    folder.mkdir(exist_ok=True)
+    assignment = Assignment(build_candidate("noise_blur"), seed=3)
+    checkpoint = train_reference(TASK, assignment, folder, lambda *_: None)
+    return list(torch.load(checkpoint / "weights.pt", weights_only=True).values())
+
+
+def test_a_checkpoint_of_an_earlier_version_is_resumed(tmp_path: Path) -> None:
+    trainable = TASK.without_measuring().build(Assignment(build_candidate("noise_blur"), seed=3))
+    old = tmp_path / "two"
+    old.mkdir()
+    trainable.step()
+    trainable.save(old)
+    steps: list[int] = []
+    train_reference(
+        TASK, Assignment(build_candidate("noise_blur"), seed=3), old, lambda steps_done, _: steps.append(steps_done)
+    )
+    assert steps == [2]
+    resumed, whole = (train(tmp_path / name) for name in ("two", "one"))
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(resumed, whole, strict=True))
 
 
 def test_a_corruption_that_moves_a_class_out_of_an_image_is_left_out_and_the_others_stay(

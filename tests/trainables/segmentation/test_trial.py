@@ -227,6 +227,21 @@ def test_a_hopeless_training_is_refused_before_it_starts(task: SegmentationTask)
     assert trial._learner._optimiser.state == {}
 
 
+def test_the_way_out_of_too_little_memory_keeps_the_length_of_the_training(task: SegmentationTask) -> None:
+    tight = with_settings(task, memory_gb=1e-4)
+    with pytest.raises(MemoryError, match=r"divide task\.pixels_per_batch and multiply task\.iterations_per_step by"):
+        tight.build(Assignment(CANDIDATE, seed=1)).step()
+    settings = task.settings
+    smaller = dataclasses.replace(
+        settings, pixels_per_batch=settings.pixels_per_batch // 2, iterations_per_step=settings.iterations_per_step * 2
+    )
+    assert smaller.num_voxels == settings.num_voxels
+    assert smaller.batch_size(CANDIDATE.recipe, 2) < settings.batch_size(CANDIDATE.recipe, 2)
+    large = dataclasses.replace(CANDIDATE, recipe=dataclasses.replace(CANDIDATE.recipe, patch=64))
+    with pytest.raises(MemoryError, match=r"narrow the space$"):
+        tight.build(Assignment(large, seed=1)).step()
+
+
 def test_what_earlier_trainings_took_decides_what_fits_and_the_estimate_stays_as_it_was(
     task: SegmentationTask, tmp_path: Path
 ) -> None:
