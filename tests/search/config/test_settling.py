@@ -103,7 +103,12 @@ def test_what_a_study_keeps_reads_back_to_the_same_numbers() -> None:
 
 def test_a_study_of_lines_goes_on_with_the_same_strengths_and_errors() -> None:
     """Before, both keys held lines of text."""
-    relative = ("task.robustness=mean_corruption_error", "task.severities=[2]", "task.corruptions=[gaussian_blur]")
+    relative = (
+        "task.robustness=mean_corruption_error",
+        "task.severities=[2]",
+        "task.corruptions=[gaussian_blur]",
+        "task.transfer=none",
+    )
     errors = "task.reference_errors={corruptions:{gaussian_blur:{2:0.25}},shifts:{blend_0.60:0.5}}"
     now = plan(*relative, "data.shift=[blend_0.60]", "task.strengths={gaussian_blur:[0.1,0.2,0.3,0.4,0.5]}", errors)
     assert now.task.rule.reference == {Condition("gaussian_blur", 2): 0.25, Condition("none", 0, "blend_0.60"): 0.5}
@@ -162,7 +167,7 @@ def test_our_textures_have_the_strengths_that_were_calibrated_on_them_and_other_
     assert strengths_of(plan("task.calibration=none").task, "gaussian_blur") == LEVELS["gaussian_blur"].values
     hippocampus = read_calibration(locate_shipped("hippocampus")).strengths["gaussian_blur"]
     assert strengths_of(plan("task.calibration=hippocampus").task, "gaussian_blur") == hippocampus
-    note, unknown = plan().notes
+    note, unknown = plan("task.transfer=none").notes
     assert note.startswith("the shipped calibration 'textures' was made with other data or splits")
     assert unknown.startswith("how many Dice points the battery costs is not known")
     assert "`paretoseg calibrate data." in unknown
@@ -171,9 +176,10 @@ def test_our_textures_have_the_strengths_that_were_calibrated_on_them_and_other_
 def test_the_shipped_calibration_of_the_textures_is_of_the_default_ones() -> None:
     config = SegmentationConfig()
     for data in (TexturesConfig(), TexturesConfig(shift=["blend_0.60"])):
-        assert check_new(config, data) == []
+        assert check_new(config.settle(data), data) == []
     other = TexturesConfig(image_size=64)
-    assert "other data" in check_new(config, other)[0]
+    notes = check_new(config.settle(other), other)
+    assert [("other data or splits" in note) for note in notes].count(True) == 2  # calibration and transfer matrix
 
 
 def test_a_calibration_that_lies_with_the_data_is_taken_by_itself(tmp_path: Path) -> None:
@@ -249,7 +255,7 @@ def test_a_calibration_of_other_data_is_noted_and_so_is_what_it_lacks_and_what_i
 
 def test_a_battery_that_costs_the_reference_next_to_nothing_is_refused_with_the_ways_out() -> None:
     write(data_sha256=hash_splits(plan().task.split_rows()), lost=(1.0, 2.0, 3.0, 6.0, 12.0))
-    words = ("task.corruptions=[gaussian_blur]", "task.calibration=mine.json")
+    words = ("task.corruptions=[gaussian_blur]", "task.calibration=mine.json", "task.transfer=none")
     with pytest.raises(ValueError, match=r"loses only 3\.2 Dice points under what counts") as refused:
         plan(*words)  # (2 (2/3)^2 + 6 (2/3)^4) / ((2/3)^2 + (2/3)^4)
     message = str(refused.value)
@@ -264,7 +270,7 @@ def test_a_battery_that_costs_the_reference_next_to_nothing_is_refused_with_the_
 
 def test_strengths_that_are_named_lose_what_the_calibration_measured_there() -> None:
     write(data_sha256=hash_splits(plan().task.split_rows()))
-    words = ("task.corruptions=[gaussian_blur]", "task.calibration=mine.json")
+    words = ("task.corruptions=[gaussian_blur]", "task.calibration=mine.json", "task.transfer=none")
     with pytest.raises(ValueError, match=r"loses only 1\.8 Dice points"):  # 2.0 as measured at 0.3, 1.3 on the fit
         plan(*words, "task.strengths={gaussian_blur: [0.2, 0.3, 0.4, 0.5, 0.6]}")
     assert plan(*words, "task.strengths={gaussian_blur: [2, 4, 6, 8, 10]}").notes == ()
@@ -288,7 +294,8 @@ def test_only_a_new_study_is_refused_for_its_battery() -> None:
 def test_a_calibration_of_the_same_data_needs_no_note() -> None:
     rows = plan().task.split_rows()
     write(data_sha256=hash_splits(rows))
-    assert plan("task.corruptions=[gaussian_blur]", "task.calibration=mine.json").notes == ()
+    words = ("task.corruptions=[gaussian_blur]", "task.calibration=mine.json", "task.transfer=none")
+    assert plan(*words).notes == ()
 
 
 def test_a_place_without_the_file_looks_at_everything_else() -> None:
