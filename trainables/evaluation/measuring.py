@@ -109,10 +109,10 @@ def measure(
                 case, spacing_mm = batch[number], seen.spacing_mm
                 of_case = to_rows(case, condition, scoring, spacing_mm, masks=masks, dice_scores=dice_scores)
                 rows[condition][case.name] = list(of_case)
-                if condition == CLEAN_CONDITION:
+                if condition == CLEAN_CONDITION and battery.has_gate:
                     clean[case.name] = masks
     verdict = Verdict()
-    if clean and battery.has_gate:
+    if clean:
         predicted, actual = ({name: pair[place] for name, pair in clean.items()} for place in (0, 1))
         verdict = judge(
             cases,
