@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Literal
 
 import torch
 from jaxtyping import Float, UInt8
@@ -27,6 +28,9 @@ from paretoseg.trainables.corruptions.draws import (
 )
 from paretoseg.trainables.corruptions.grids import Grids
 from paretoseg.trainables.corruptions.plane_maps import from_planes, rotate_and_shift, to_planes
+
+LABEL_VOXELS_AT_ONCE = 2**23
+"""Voxels of labels on a grid of their own that `deform` moves at once: every voxel needs the memory of a dozen."""
 
 Labels = UInt8[Tensor, "b *other"]
 """Classes of every pixel, on a grid of their own."""
@@ -123,14 +127,25 @@ def deform(
             labels.shape[1:], grids.label_mm, images.shape[2:], grids.image_mm, strict=True
         )
     ]
-    label_grid = grid
-    if shares != ones or labels.shape[1:] != images.shape[2:]:
-        splines = [spline_matrix(extent, share) for extent, share in zip(labels.shape[1:], shares, strict=True)]
-        label_grid = _find_places(control, splines, shares)
-    how = {"padding_mode": "border", "align_corners": False}
-    moved = functional.grid_sample(images, grid, mode="bilinear", **how)  # type: ignore[arg-type]
-    moved_labels = functional.grid_sample(labels[:, None].float(), label_grid, mode="nearest", **how)  # type: ignore[arg-type]
-    return moved, moved_labels[:, 0].to(torch.uint8)
+    moved = _sample(images, grid, "bilinear")
+    seen = labels[:, None].float()
+    if shares == ones and labels.shape[1:] == images.shape[2:]:
+        return moved, _sample(seen, grid, "nearest")[:, 0].to(torch.uint8)
+    del grid
+    splines = [spline_matrix(extent, share) for extent, share in zip(labels.shape[1:], shares, strict=True)]
+    rows = max(LABEL_VOXELS_AT_ONCE // math.prod(labels.shape[2:]), 1)
+    slabs = [
+        _sample(seen, _find_places(control, [splines[0][row : row + rows], *splines[1:]], shares), "nearest").byte()
+        for row in range(0, len(splines[0]), rows)
+    ]
+    return moved, torch.cat(slabs, dim=2)[:, 0]
+
+
+def _sample(
+    images: Images, grid: Float[Tensor, "b *other axes"], mode: Literal["bilinear", "nearest"]
+) -> Float[Tensor, "b c *other"]:
+    """The images at the places of a grid, as torch measures them."""
+    return functional.grid_sample(images, grid, mode=mode, padding_mode="border", align_corners=False)
 
 
 def _find_places(

@@ -31,6 +31,9 @@ from paretoseg.trainables.trainable import MEAN, Split, SplitRow
 MAX_GRID_CASES = 8
 """Largest number of cases from which the cost of the grid is estimated."""
 
+MAX_GRID_VOXELS = 2**27
+"""Largest number of voxels of these cases, counted once per class, if they are more than one: a few seconds."""
+
 TRAIN = "train"
 """Name of the training split; `Split` has the other two, on which measurements are taken."""
 
@@ -288,13 +291,14 @@ def describe_grid_cost(dataset: Dataset, spared: int = MAX_GRID_CASES) -> list[s
     originals = [case.original for case in dataset.validation if case.original and case.original.placement.is_resampled]
     if not originals:
         return []
-    looked_at = originals[:spared]
+    affordable = MAX_GRID_VOXELS // (dataset.num_classes * max(one.label.size for one in originals))
+    looked_at = originals[: max(min(spared, affordable), 1)]
     scores = [measure_round_trip(one.label, one.placement, dataset.num_classes) for one in looked_at]
     spacing = ",".join(f"{edge:g}" for edge in dataset.spacing_mm)
+    cases = f"{len(scores)} validation case{'s' * (len(scores) != 1)}"
     return [
         f"masks are scored on the grid of the files; at data.spacing_mm=[{spacing}] even a perfect network would reach "
-        f"Dice {sum(scores) / len(scores):.3f} there (mean of {len(scores)} validation cases), because of the way to "
-        "that spacing and back"
+        f"Dice {sum(scores) / len(scores):.3f} there (mean of {cases}), because of the way to that spacing and back"
     ]
 
 

@@ -272,7 +272,7 @@ class Scaling:
         """The image in [0, 1].
 
         Raises:
-            ValueError: if a channel is constant between the percentiles.
+            ValueError: if a channel is constant, or is so between the percentiles.
         """
         return self.to_units(array).clip(0.0, 1.0)
 
@@ -283,6 +283,10 @@ class Scaling:
     def _find_bounds(self, channel: np.ndarray) -> tuple[float, float]:
         low, high = self.bounds or _find_statistics(channel, self.kind, self.percentiles)
         if not high > low:
+            if self.kind is Intensity.zscore:
+                raise ValueError(
+                    f"a channel is constant, {low:g} everywhere; use data.intensity=window, or fix the file"
+                )
             raise ValueError(
                 f"a channel has the same intensity, {low:g}, between the percentiles {self.percentiles[0]:g} and "
                 f"{self.percentiles[1]:g}; widen them, or use data.intensity=zscore"

@@ -6,7 +6,6 @@ in training.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,11 +17,11 @@ from torch import Tensor, nn
 from paretoseg.trainables.data.datasets import Case
 from paretoseg.trainables.evaluation.case_rows import to_rows
 from paretoseg.trainables.evaluation.degeneracy import Verdict
-from paretoseg.trainables.evaluation.degrading import CaseBatch, Seen, original_of
+from paretoseg.trainables.evaluation.degrading import CaseBatch, Seen, count_pixels, original_of
 from paretoseg.trainables.evaluation.gate import judge
 from paretoseg.trainables.evaluation.metrics import dice
 from paretoseg.trainables.evaluation.restoring import restore_mask
-from paretoseg.trainables.scoring.battery import Battery
+from paretoseg.trainables.scoring.battery import Battery, MeasuringRules
 from paretoseg.trainables.scoring.measures import Scoring
 from paretoseg.trainables.scoring.windows import WINDOW_OVERLAP
 from paretoseg.trainables.trainable import CLEAN_CONDITION, CaseScore, Condition
@@ -36,7 +35,8 @@ single volume, because it uses oneDNN only for larger batches.
 """
 
 PIXELS_PER_BATCH = 2**22
-"""Pixels or voxels of whole images that are in memory at once with their logits; a larger image is a batch of its own.
+"""Pixels or voxels of whole images, on the larger of the grids of network and file, that are in memory at once with
+their logits; a larger image is a batch of its own.
 """
 
 
@@ -103,16 +103,16 @@ def measure(
     rows: dict[Condition, dict[str, list[CaseScore]]] = {condition: {} for condition in battery.conditions}
     clean: dict[str, tuple[Tensor, Tensor]] = {}
     for part, conditions in _share_out(cases, battery, shift or {}):
-        for batch in _to_batches(part, scoring.spacing_mm):
+        for batch in _to_batches(part, scoring.spacing_mm, battery.rules):
             seen = CaseBatch(batch, battery, scoring.spacing_mm, device)
             for condition, number, masks, dice_scores in _answer(network, seen, conditions, patch, scoring.num_classes):
                 case, spacing_mm = batch[number], seen.spacing_mm
                 of_case = to_rows(case, condition, scoring, spacing_mm, masks=masks, dice_scores=dice_scores)
                 rows[condition][case.name] = list(of_case)
-                if condition == CLEAN_CONDITION:
+                if condition == CLEAN_CONDITION and battery.has_gate:
                     clean[case.name] = masks
     verdict = Verdict()
-    if clean and battery.has_gate:
+    if clean:
         predicted, actual = ({name: pair[place] for name, pair in clean.items()} for place in (0, 1))
         verdict = judge(
             cases,
@@ -190,13 +190,13 @@ def _predict_probes(
 ) -> dict[str, Tensor]:
     """The predicted classes of cases whose images were changed, by name, on the CPU."""
     masks: dict[str, Tensor] = {}
-    for batch in _to_batches(probes, spacing_mm):
+    for batch in _to_batches(probes, spacing_mm, battery.rules):
         seen = CaseBatch(batch, battery, spacing_mm, device).degrade(CLEAN_CONDITION)
         masks |= {case.name: mask.cpu() for case, mask in zip(batch, predict_masks(network, seen, patch), strict=True)}
     return masks
 
 
-def _to_batches(cases: Sequence[Case], spacing_mm: Sequence[float]) -> Iterator[list[Case]]:
+def _to_batches(cases: Sequence[Case], spacing_mm: Sequence[float], rules: MeasuringRules) -> Iterator[list[Case]]:
     """Yields batches of cases with grids of one shape and spacing that fit into memory; together all cases."""
     groups: dict[tuple[object, ...], list[Case]] = {}
     for case in cases:
@@ -204,5 +204,5 @@ def _to_batches(cases: Sequence[Case], spacing_mm: Sequence[float]) -> Iterator[
         key = (case.label.shape, placement.shape, placement.resampled_shape, placement.spacing_mm)
         groups.setdefault(key, []).append(case)
     for group in groups.values():
-        size = max(PIXELS_PER_BATCH // math.prod(group[0].label.shape), 1)
+        size = max(PIXELS_PER_BATCH // count_pixels(group[0], original_of(group[0], spacing_mm), rules), 1)
         yield from (group[start : start + size] for start in range(0, len(group), size))

@@ -24,6 +24,10 @@ _FLOATS_PER_VOXEL = 6
 """Numbers per voxel of a slab that are in memory at the same time: steps of interpolation, best share, mask."""
 
 
+_BYTES_OF_ARGMAX = 9
+"""Bytes per voxel where nothing is interpolated: torch finds the largest logit as 64 bits, and the mask has 8."""
+
+
 def restore_mask(
     logits: Float[Tensor, "classes *prepared"], placement: Placement, voxels_per_slab: int = VOXELS_PER_SLAB
 ) -> UInt8[Tensor, "*file"]:
@@ -61,7 +65,7 @@ def restore_probabilities(
 def count_restoring_bytes(placement: Placement, num_classes: int) -> int:
     """The memory that restoring takes at its peak, in bytes, beside the logits themselves."""
     if not placement.is_resampled:
-        return math.prod(placement.shape)
+        return _BYTES_OF_ARGMAX * math.prod(placement.shape)
     slab = min(max(VOXELS_PER_SLAB, math.prod(placement.shape[1:])), math.prod(placement.shape))
     margins = num_classes * math.prod(placement.resampled_shape) * placement.is_cropped
     shares = num_classes * min(slab * math.prod(1.0 / step for step in placement.steps) * 2, math.prod(placement.shape))

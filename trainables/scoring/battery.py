@@ -40,6 +40,11 @@ class MeasuringRules:
     corruption_version: int = 2
     """See `task.corruption_version`."""
 
+    @property
+    def knows_only_prepared(self) -> bool:
+        """Whether corruptions get the scaled and cropped image, and its grid is the only one, as in earlier studies."""
+        return not (self.is_native or self.corrupts_before_scaling)
+
 
 @dataclass(frozen=True)
 class Battery:

@@ -19,6 +19,7 @@ leader, measures and saves. A trial that was saved by one process can be resumed
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -247,7 +248,9 @@ class SegmentationTrainable:
         """Refuses a trial whose masks could not be brought back to the grid of their files."""
         if not self._settings.scores_native:
             return
-        needs = {case.name: self._count_restoring_bytes(case) for case in self._dataset.validation}
+        shift_cases = self._dataset.shift_cases(Split.VALIDATION).values()
+        cases = itertools.chain(self._dataset.validation, *shift_cases)
+        needs = {case.name: self._count_restoring_bytes(case) for case in cases}
         name, most = max(needs.items(), key=lambda item: item[1])
         if most > available:
             raise MemoryError(

@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from paretoseg.trainables.corruptions import kspace
+from paretoseg.trainables.corruptions import geometry, kspace
 from paretoseg.trainables.corruptions.blur import _path
 from paretoseg.trainables.corruptions.grids import Grids, take_nearest
 from paretoseg.trainables.corruptions.table import CORRUPTIONS, case_generator, corrupt
@@ -209,3 +209,21 @@ def test_the_leaking_blur_reads_a_label_of_another_grid() -> None:
     is_same = (after == image)[0, 0]
     assert is_same[8:24, 8:24].all()
     assert is_same.float().mean() == pytest.approx(0.25, abs=0.02)
+
+
+def test_labels_are_deformed_in_slabs_that_do_not_change_them_and_bound_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labels = (3 * draw(2, 31, 40, 22)).to(torch.uint8)
+    arguments = draw(2, 1, 20, 20, 20), labels, "elastic_deformation", 0.08
+    grids = Grids((1.5,) * 3, (1.0, 0.75, 1.4))
+    whole = corrupt(*arguments, generators("elastic_deformation", 2), grids)[1]
+    sizes: list[torch.Size] = []
+    plain = geometry._sample
+    monkeypatch.setattr(
+        geometry, "_sample", lambda images, grid, mode: (sizes.append(grid.shape[1:-1]), plain(images, grid, mode))[1]
+    )
+    monkeypatch.setattr(geometry, "LABEL_VOXELS_AT_ONCE", 5 * 40 * 22)
+    slabs = corrupt(*arguments, generators("elastic_deformation", 2), grids)[1]
+    assert torch.equal(slabs, whole)
+    assert [tuple(size) for size in sizes] == [(20, 20, 20), *[(5, 40, 22)] * 6, (1, 40, 22)]

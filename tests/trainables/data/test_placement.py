@@ -9,7 +9,10 @@ import pytest
 from monai.transforms.spatial.array import Resize
 from scipy import ndimage
 
+from paretoseg.trainables.data import datasets
+from paretoseg.trainables.data.datasets import Case, Dataset
 from paretoseg.trainables.data.placement import measure_round_trip, place
+from paretoseg.trainables.data.preprocessing import Original
 from tests.trainables.data_files import draw_mask, draw_picture
 
 
@@ -79,3 +82,22 @@ def test_the_cost_is_that_of_scipys_linear_interpolation_both_ways(edge: float) 
     mask = np.argmax(shares, axis=0)
     expected = 2 * (mask * label).sum() / (mask.sum() + label.sum())
     assert measure_round_trip(label, placed, 2) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("most", "expected"), [(10**9, 3), (2 * 2 * 400, 2), (1, 1)])
+def test_the_cost_of_large_grids_is_estimated_from_fewer_cases(
+    monkeypatch: pytest.MonkeyPatch, most: int, expected: int
+) -> None:
+    monkeypatch.setattr(datasets, "MAX_GRID_VOXELS", most)
+    placed, label = place((20, 20), (1.0, 1.0), (2.0, 2.0)), draw_mask((20, 20)).astype(np.uint8)
+    image, small = np.full((1, 10, 10), 0.5, dtype=np.float32), placed.resample_label(label)
+    cases = {
+        split: tuple(
+            Case(f"{split} {n}", "", f"{split} {n}", split, image, small, Original(image, label, placed))
+            for n in range(3)
+        )
+        for split in ("train", "validation", "test")
+    }
+    dataset = Dataset("squares", **cases, spacing_mm=(2.0, 2.0), num_channels=1, class_names=("background", "square"))
+    [line] = datasets.describe_grid_cost(dataset)
+    assert f"mean of {expected} validation case{'s' * (expected > 1)})" in line

@@ -190,6 +190,8 @@ def test_an_image_that_cannot_be_scaled_is_refused() -> None:
         prepare(raw_of(array), draw_mask((50, 50)), Preprocessing())
     with pytest.raises(ValueError, match="the image is constant after scaling"):
         prepare(raw_of(array), draw_mask((50, 50)), Preprocessing(intensity="window", window=[5.0, 9.0]))
+    with pytest.raises(ValueError, match=r"a channel is constant, 7 everywhere; use data\.intensity=window"):
+        prepare(raw_of(np.full((1, 50, 50), 7.0)), draw_mask((50, 50)), Preprocessing(intensity="zscore"))
 
 
 def test_spacings_that_differ_are_found_by_case() -> None:

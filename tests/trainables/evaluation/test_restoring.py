@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -11,9 +13,11 @@ from paretoseg.trainables.data.datasets import Case
 from paretoseg.trainables.data.image_files import Raw
 from paretoseg.trainables.data.placement import measure_round_trip, place
 from paretoseg.trainables.data.preprocessing import Preprocessing, find_original, prepare
+from paretoseg.trainables.evaluation import measuring
+from paretoseg.trainables.evaluation.degrading import CaseBatch, Seen
 from paretoseg.trainables.evaluation.measuring import measure
 from paretoseg.trainables.evaluation.restoring import count_restoring_bytes, restore_mask, restore_probabilities
-from paretoseg.trainables.scoring.battery import Battery
+from paretoseg.trainables.scoring.battery import Battery, MeasuringRules
 from paretoseg.trainables.scoring.measures import Scoring, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import measure_accuracy, select_means
 from paretoseg.trainables.trainable import Condition
@@ -43,7 +47,7 @@ def test_on_the_files_own_grid_nothing_is_interpolated() -> None:
     placement = place((5, 6), (1.0, 1.0), (1.0, 1.0))
     logits = torch.randn(4, 5, 6, generator=torch.Generator().manual_seed(1))
     assert torch.equal(restore_mask(logits, placement), logits.argmax(dim=0).to(torch.uint8))
-    assert count_restoring_bytes(placement, 4) == 30
+    assert count_restoring_bytes(placement, 4) == 30 * (8 + 1), "torch counts classes in 64 bits"
 
 
 def test_the_memory_that_is_foretold_covers_what_is_taken() -> None:
@@ -118,3 +122,38 @@ def test_surfaces_are_measured_in_millimetres_of_the_files_grid() -> None:
     rows = measure(Shifted(), [case], battery, patch=16, scoring=scoring).rows
     [hd95] = [row.value for row in rows if row.metric == "hd95_mm" and row.label == "block"]
     assert hd95 == 5.0
+
+
+def test_an_earlier_study_measures_surfaces_in_the_spacing_that_it_recorded() -> None:
+    raw = Raw(np.random.default_rng(0).random((1, 37, 20), dtype=np.float32), None, "")
+    label = (raw.array[0] > 0.5).astype(np.uint8)
+    settings = Preprocessing(spacing_mm=[2.0, 1.0], resampling="stretched")
+    prepared, original = prepare(raw, label, settings), find_original(raw, label, settings)
+    case = Case("case", "here", "case", "validation", prepared.image, prepared.label, original)
+    for is_native, expected in ((False, (2.0, 1.0)), (True, (1.0, 1.0))):
+        battery = Battery((), seed=0, rules=MeasuringRules(is_native, corrupts_before_scaling=False))
+        assert CaseBatch([case], battery, prepared.spacing_mm, "cpu").spacing_mm == expected
+
+
+@pytest.mark.parametrize(("is_native", "most"), [(True, 2), (False, 64)])
+def test_masks_on_the_grid_of_the_file_bound_how_much_is_in_memory_at_once(
+    monkeypatch: pytest.MonkeyPatch, is_native: bool, most: int
+) -> None:
+    restored: list[int] = []
+    plain = measuring.predict_masks
+
+    def predict_masks(network: nn.Module, seen: Sequence[Seen], patch: int) -> list[Tensor]:
+        restored.append(len(seen))
+        return plain(network, seen, patch)
+
+    monkeypatch.setattr(measuring, "predict_masks", predict_masks)
+    raw = Raw(np.random.default_rng(0).random((2, 64, 64), dtype=np.float32), None, "")
+    label = (raw.array[0] > 0.5).astype(np.uint8)
+    settings = Preprocessing(spacing_mm=[8.0, 8.0], intensity="range")
+    prepared, original = prepare(raw, label, settings), find_original(raw, label, settings)
+    cases = [Case(f"{n}", "here", f"{n}", "validation", prepared.image, prepared.label, original) for n in range(8)]
+    monkeypatch.setattr(measuring, "PIXELS_PER_BATCH", 2 * label.size)
+    conditions = Battery.of(["gaussian_noise"], [1, 2, 3], 0).conditions
+    battery = Battery(conditions, 0, has_gate=False, rules=MeasuringRules(is_native))
+    measure(Shares(), cases, battery, patch=8, scoring=Scoring(("background", "a", "b"), (8.0, 8.0)))
+    assert max(restored) == min(most, 32)

@@ -242,6 +242,18 @@ def test_the_way_out_of_too_little_memory_keeps_the_length_of_the_training(task:
         tight.build(Assignment(large, seed=1)).step()
 
 
+def test_a_shift_case_whose_mask_cannot_be_restored_is_refused_before_training(
+    task: SegmentationTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = dataclasses.replace(task.data, shift=["blend_0.60"])
+    monkeypatch.setattr(
+        SegmentationTrainable, "_count_restoring_bytes", lambda _, case: 10**18 if "blend_0.60" in case.name else 1
+    )
+    trial = dataclasses.replace(task, data=data).build(Assignment(CANDIDATE, seed=1))
+    with pytest.raises(MemoryError, match=r"the logits of case '.*blend_0.60' and their way to the grid of its file"):
+        trial.step()
+
+
 def test_what_earlier_trainings_took_decides_what_fits_and_the_estimate_stays_as_it_was(
     task: SegmentationTask, tmp_path: Path
 ) -> None:
