@@ -25,7 +25,7 @@ def drift_table(title: str, drift: Drift, objectives: Sequence[Objective]) -> Ta
     table.add_column("front", no_wrap=True)
     has_test = any(move.after.test for move in drift.moves)
     for objective in objectives if has_test else ():
-        table.add_column(f"{objective.name} on test", justify="right", no_wrap=True)
+        table.add_column(f"{objective.name}\non test", justify="right", no_wrap=True)  # fits into 80 columns
     for row in drift_rows(drift, objectives):
         table.add_row(*(escape(row[name]) for name in row if has_test or not name.endswith(" on test")))
     return table
