@@ -17,9 +17,9 @@ def has_used_test_cases(study: Study) -> bool:
 
 
 def describe_end(study: Study) -> str:
-    """What can be done with a study that is complete, in a sentence or two."""
+    """That a study is complete, and how to go on unless its test cases were used: `USED_UP` then ends the search."""
     if has_used_test_cases(study):
-        return f"The study is complete. {USED_UP}"
+        return "The study is complete."
     return f"The study is complete; add budget.trials=<more than {study.budget.trials}> to continue."
 
 
@@ -28,7 +28,8 @@ def describe_continuation(study: Study) -> list[str]:
     if not has_used_test_cases(study) or len(study.trials) >= study.budget.trials:
         return []
     num_tested = sum(bool(trial.test) for trial in study.trials)
+    tested = f"{num_tested} trial{'s' * (num_tested != 1)}"
     return [
-        f"the test cases of this study were measured before, for {num_tested} trials: this search goes on after they "
-        "were seen, so say so wherever you report its test cases"
+        f"the test cases of this study were measured before, for {tested}: this search goes on after they were seen, "
+        "so say so wherever you report its test cases"
     ]

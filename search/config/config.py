@@ -253,6 +253,10 @@ def _parse(override: str) -> Override:
         key, equals, value = override.partition("=")
         if equals and not value.isascii():
             raise ValueError(f'cannot read {override!r}; quote the value: "{key}={quote(value)}"') from None
+        if value.count("{") > value.count("}") or value.count("[") > value.count("]"):  # a space has cut it in two
+            raise ValueError(
+                f"cannot read {override!r}, whose bracket does not close; quote the whole override if it holds spaces"
+            ) from None
         raise ValueError(f"cannot read {override!r} ({one_line(error)}); {example}") from None
     if parsed.type is None or parsed.type.name != "CHANGE" or parsed.is_sweep_override():
         raise ValueError(f"cannot take {override!r}; {example}, without +, ~ or sweeps")

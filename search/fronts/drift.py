@@ -45,6 +45,9 @@ class Drift:
     """By objective, Kendall's tau-b between the trials' order before and after: 1 if it is the same, -1 if it is
     reversed; None with fewer than two trials, or if all are equal on one side."""
 
+    objectives: tuple[tuple[Objective, Objective], ...]
+    """Every objective before and after: one may have another unit or direction if it is of another kind."""
+
 
 def measure_drift(
     before: Sequence[Trial],
@@ -68,9 +71,9 @@ def measure_drift(
     moves = [Move(old, new, old.trial_id in was, new.trial_id in now) for old, new in zip(known, measured, strict=True)]
     first = objectives_before[0]
     moves.sort(key=lambda move: (first.to_loss(move.before.objectives[first.name]), move.before.trial_id))
-    pairs = zip(objectives_before, objectives_after, strict=True)
+    pairs = tuple(zip(objectives_before, objectives_after, strict=True))
     taus = {old.name: _measure_order(moves, old, new) for old, new in pairs}
-    return Drift(tuple(moves), *fronts, taus)
+    return Drift(tuple(moves), *fronts, taus, pairs)
 
 
 def with_measurements(

@@ -18,4 +18,4 @@ def measure_agreement(first: Sequence[float], second: Sequence[float]) -> float 
     one, other = ([round(value, _DECIMALS) for value in values] for values in (first, second))
     if min(len(set(one)), len(set(other))) < 2:
         return None
-    return float(kendalltau(one, other).statistic)
+    return round(float(kendalltau(one, other).statistic), _DECIMALS)

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from paretoseg.search.fronts.drift import Drift, Move
 from paretoseg.search.trials.profile_columns import profile_columns
-from paretoseg.spaces.objective import Objective
+from paretoseg.spaces.objective import Direction, Objective
 
 
 def drift_table(title: str, drift: Drift, objectives: Sequence[Objective]) -> Table:
@@ -50,12 +50,28 @@ def describe_drift(drift: Drift) -> list[str]:
     moved = [f"leaving: {leaving}" if leaving else "", f"joining: {joining}" if joining else ""]
     orders = [f"{name} {'-' if tau is None else f'{tau:.2f}'}" for name, tau in drift.taus.items()]
     return [
-        f"The front, on validation cases: {len(before.trials)} members before, {len(after.trials)} after; "
+        *_describe_other_scales(drift),
+        f"The front, on validation cases: {len(before.trials)} member{'s' * (len(before.trials) != 1)} "
+        f"before, {len(after.trials)} after; "
         f"{'; '.join(filter(None, moved)) or 'no trial leaves or joins it'}.",
         f"Hypervolume {before.hypervolume:.4f} -> {after.hypervolume:.4f}. "
         f"Order of the trials, before and after (Kendall's tau): {', '.join(orders)}.",
         *(f"Note: trial {move.after.trial_id} {move.after.note}." for move in drift.moves if move.after.note),
     ]
+
+
+def _describe_other_scales(drift: Drift) -> list[str]:
+    """A sentence for every objective whose values cannot be compared, as its unit or direction has changed."""
+    return [
+        f"{new.name} after ({new.unit}, {_direction(new)}) is another number than before ({old.unit}, "
+        f"{_direction(old)}): compare the order alone, and no hypervolume."
+        for old, new in drift.objectives
+        if (old.unit, old.direction) != (new.unit, new.direction)
+    ]
+
+
+def _direction(objective: Objective) -> str:
+    return "lower is better" if objective.direction is Direction.MINIMISE else "higher is better"
 
 
 def drift_to_csv(drift: Drift, objectives: Sequence[Objective]) -> bytes:

@@ -19,7 +19,8 @@ from paretoseg.trainables.scoring.measures import MEASURES, measure_of_unit
 from paretoseg.trainables.scoring.objectives import select_means
 from paretoseg.trainables.trainable import BOTH, CLEAN, MEAN, CaseScore
 
-_OPERATIONS = {"name": "flops", "label": "operations per window", "unit": "FLOP"}
+_OPERATIONS = {"flops": "operations per window", "train_flops": "operations of training"}
+_BETTER = {"budget_used": "1 is equal to the budget"}
 _UNITS = {"_ms": "ms", "_seconds": "s", "_min": "min", "_gb": "GB", "_mm": "mm"}
 _ARCHITECTURE = {field.name for field in fields(Architecture)}
 
@@ -161,13 +162,13 @@ def explain(trial: Trial) -> str:
 
 
 def describe_cost(name: str) -> dict[str, str]:
-    """Name, label and unit of a cost; the unit is the end of the name."""
-    if name == _OPERATIONS["name"]:
-        return _OPERATIONS
-    for suffix, unit in _UNITS.items():
-        if name.endswith(suffix):
-            return {"name": name, "label": name.removesuffix(suffix).replace("_", " "), "unit": unit}
-    return {"name": name, "label": name.replace("_", " "), "unit": ""}
+    """Name, label and unit of a cost, and which values are better; the unit is the end of the name."""
+    better = _BETTER.get(name, "lower is better")
+    if name in _OPERATIONS:
+        return {"name": name, "label": _OPERATIONS[name], "unit": "FLOP", "better": better}
+    suffix = next((suffix for suffix in _UNITS if name.endswith(suffix)), "")
+    label = name.removesuffix(suffix).replace("_", " ")
+    return {"name": name, "label": label, "unit": _UNITS.get(suffix, ""), "better": better}
 
 
 def _describe_dimension(name: str, domain: Domain) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from paretoseg.search.reports.fidelity import describe_share, measure_battery_sh
 from paretoseg.search.reports.robustness_text import describe_profiles, flag_collapse, summarise_families
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.trial import State, Trial
+from paretoseg.spaces.objective import Direction
 from paretoseg.spaces.presets import CORE
 from paretoseg.spaces.search_space import DIMENSIONS, Candidate
 from paretoseg.trainables.scoring.resampling import COVERAGE
@@ -50,7 +51,9 @@ def front_table(record: StudyRecord, max_rows: int | None = None, *, certainty: 
         table.add_row(*_front_cells(trial, objectives, certainty), escape("; ".join(filter(None, parts))))
     more = f"{len(trials) - len(shown)} more on the front. " if len(shown) < len(trials) else ""
     same = f" All: {' '.join(f'{name}={value}' for name, value in constant.items())}." if constant else ""
-    table.caption = escape(f"{more}Hypervolume {record.front.hypervolume:.4f}.{same}")
+    lower = ", ".join(item.name for item in record.objectives if item.direction is Direction.MINIMISE)
+    better = f" Lower is better: {lower}." if lower else ""
+    table.caption = escape(f"{more}Hypervolume {record.front.hypervolume:.4f}.{better}{same}")
     return table
 
 
@@ -78,8 +81,8 @@ def status_view(record: StudyRecord, writer: str | None, left_out: Sequence[str]
         Text(f"trials  {len(record.trials)}{budget}: {count_states(record)}"),
         Text(f"writer  {writer or 'none; the search is not running'}"),
         *([Text(f"job     {job}")] if job else []),
-        Text(f"front   {len(record.front.trials)} trials, hypervolume {record.front.hypervolume:.4f}"),
-        Text(f"time    {describe_seconds(record.hours_used * 3600)} in {len(record.opened)} session(s)"),
+        Text(f"front   {_count(len(record.front.trials), 'trial')}, hypervolume {record.front.hypervolume:.4f}"),
+        Text(f"time    {describe_seconds(record.hours_used * 3600)} in {_count(len(record.opened), 'session')}"),
         *(Text(f"quick   {item.describe()}") for item in measure_fidelity(record.trials, record.objectives)),
     ]
     share = measure_battery_share(record.trials)
@@ -101,6 +104,10 @@ def status_view(record: StudyRecord, writer: str | None, left_out: Sequence[str]
             Text(f"failed  trial {trial.trial_id} ({trial.failure.kind}): {trial.failure.reason}", style="red")
         )
     return Group(*lines)
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}{'s' * (number != 1)}"
 
 
 def count_states(record: StudyRecord) -> str:

@@ -54,7 +54,7 @@ const measures = [
   })),
   ...data.costs.map((item) => ({
     name: item.name, of: (trial) => trial.costs[item.name], ofTest: () => undefined, interval: () => undefined,
-    label: `${item.label}${item.unit ? ` [${item.unit}]` : ""}, lower is better`,
+    label: `${item.label}${item.unit ? ` [${item.unit}]` : ""}, ${item.better}`,
     isObjective: false, isMaximised: false,
   })),
 ];

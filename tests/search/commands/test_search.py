@@ -138,7 +138,7 @@ def test_nothing_suggests_to_search_on_after_the_test_cases_were_shown(capsys):
     for _ in range(2):  # a search that ends, and the same command again
         assert main(["search", *TOY]) == 0
         shown = capsys.readouterr().out
-        assert "The test cases of this study are used up" in shown
+        assert shown.count("The test cases of this study are used up") == 1
         assert "budget." not in shown
     assert main(["status", "studies/mine"]) == main(["front", "studies/mine"]) == 0
     assert "budget." not in capsys.readouterr().out
@@ -149,7 +149,7 @@ def test_a_search_that_goes_on_after_the_test_cases_were_shown_says_so(capsys):
     assert "Note: the test cases" not in capsys.readouterr().out
     num_tested = sum(bool(trial.test) for trial in StudyFolder("studies/mine").read_record().trials)
     assert main(["search", "study=mine", "budget.trials=3"]) == 0
-    note = f"Note: the test cases of this study were measured before, for {num_tested} trials: this search goes on"
+    note = f"Note: the test cases of this study were measured before, for {num_tested} trial: this search goes on"
     assert note in capsys.readouterr().out
 
 

@@ -93,6 +93,7 @@ MISTAKES = [
     (["seed=1,2"], ["seed=1,2", "without +, ~ or sweeps"]),
     (["seed=range(3)"], ["seed=range(3)", "sweeps"]),
     (["seed"], ["cannot read 'seed'", "key=value"]),
+    (["task.strengths={motion:"], ["whose bracket does not close", "quote the whole override"]),
     (["--seed=1"], ["--seed=1", "key=value"]),
     (["=1"], ["unknown key ''", "budget", "seed"]),
     ([""], ["cannot read ''", "key=value"]),

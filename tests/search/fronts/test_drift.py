@@ -4,6 +4,7 @@ import pytest
 
 from paretoseg.search.fronts.drift import measure_drift, with_measurements
 from paretoseg.search.fronts.front import read_front
+from paretoseg.search.fronts.order import measure_agreement
 from paretoseg.spaces.objective import Direction, Objective
 from tests.builders import build_trial
 
@@ -88,3 +89,8 @@ def test_nothing_measured_gives_an_empty_drift():
     drift = drift_between({0: (0.9, 0.2)}, {})
     assert drift.moves == ()
     assert drift.front_after.hypervolume == 0.0
+
+
+def test_the_same_order_is_exactly_one():
+    values = [0.641, 0.36, 0.416, 0.44, 0.287, 0.361, 0.384, 0.411]
+    assert measure_agreement(values, values) == 1.0

@@ -44,6 +44,16 @@ def test_a_row_shows_before_and_after_and_the_place(drift):
     assert third["front"] == "joins"
 
 
+def test_values_on_another_scale_are_said_not_to_be_comparable():
+    failures = (OBJECTIVES[0], Objective("robustness", "1", Direction.MINIMISE, 1.0))
+    trial = build_trial(0, 0.9, 0.2)
+    drift = measure_drift([trial], {0: trial}, objectives_before=OBJECTIVES, objectives_after=failures)
+    assert describe_drift(drift)[0] == (
+        "robustness after (1, lower is better) is another number than before (Dice, higher is better): compare the "
+        "order alone, and no hypervolume."
+    )
+
+
 def test_the_table_shows_every_cell_as_it_is(drift):
     console = Console(record=True, width=200, file=io.StringIO())
     console.print(drift_table("[red]mine", drift, OBJECTIVES))

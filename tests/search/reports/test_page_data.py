@@ -2,6 +2,7 @@ import pytest
 
 from paretoseg.search.reports.page_data import (
     count_empty,
+    describe_cost,
     describe_metrics,
     describe_study,
     explain,
@@ -176,3 +177,13 @@ def test_metrics_tell_unit_and_direction():
     dice, distance = describe_metrics([*MIXED, score("mean", 1.0, "unknown")])
     assert dice == {"name": "dice", "label": "Dice", "unit": "", "isMaximised": True}
     assert distance == {"name": "hd95_mm", "label": "HD95", "unit": "mm", "isMaximised": False}
+
+
+def test_a_used_budget_is_best_when_it_is_equal():
+    assert describe_cost("budget_used")["better"] == "1 is equal to the budget"
+    assert describe_cost("train_flops") == {
+        "name": "train_flops",
+        "label": "operations of training",
+        "unit": "FLOP",
+        "better": "lower is better",
+    }

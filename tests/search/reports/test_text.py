@@ -1,3 +1,4 @@
+import dataclasses
 import io
 
 from rich.console import Console
@@ -9,6 +10,7 @@ from paretoseg.search.study.study import Budget
 from paretoseg.search.trials.events import Failed, Finished, Opened, Reported
 from paretoseg.search.trials.trial import Failure as TrialFailure
 from paretoseg.search.trials.trial import FailureKind, State
+from paretoseg.spaces.objective import Direction, Objective
 from paretoseg.trainables.toy import FailureMode, ToyConfig, ToyTask
 from tests.builders import MemoryLog, build_study, created, run_study
 
@@ -48,6 +50,17 @@ def test_members_stand_best_first_and_the_rest_is_counted():
     assert f"{len(numbers) - 2} more on the front." in show(front_table(study.record, max_rows=2), 200)
 
 
+def test_the_front_says_which_objective_is_better_when_lower():
+    objectives = (
+        Objective("accuracy", "Dice", Direction.MAXIMISE, 0.0),
+        Objective("robustness", "1", Direction.MINIMISE, 1.0),
+    )
+    log = MemoryLog([dataclasses.replace(created(), objectives=objectives)])
+    record = run_study(build_study(log, budget=Budget(trials=2, max_failures=99))).record
+    assert "Lower is better: robustness." in show(front_table(record), 120)
+    assert "Lower is better" not in show(front_table(toy_study().record), 120)
+
+
 def test_what_all_members_share_is_said_once():
     log = MemoryLog([created()])
     study = run_study(build_study(log, restrictions={"skip": "none", "width": 8}))
@@ -74,7 +87,7 @@ def test_the_status_says_where_a_study_stands():
     text = show(status_view(study.record, None, ["the last record of 00000003.jsonl was torn and left out"]), 120)
     assert f"trials  12 of 12: {12 - len(failed)} FINISHED, {len(failed)} FAILED" in text
     assert "none; the search is not running" in text
-    assert f"front   {len(study.front.trials)} trials, hypervolume {study.front.hypervolume:.4f}" in text
+    assert f"front   {len(study.front.trials)} trial, hypervolume {study.front.hypervolume:.4f}" in text
     assert "the last record of 00000003.jsonl was torn and left out" in text
     assert f"failed  trial {failed[-1].trial_id} (error): the toy fails as configured" in text
 
@@ -114,7 +127,7 @@ def test_the_status_of_a_study_at_work_names_the_writer():
     text = show(status_view(study.record, "process 7 on here", []))
     assert "trials  1 of 12: 1 RUNNING" in text
     assert "writer  process 7 on here" in text
-    assert "time    1 h 02 min in 1 session(s)" in text
+    assert "time    1 h 02 min in 1 session" in text
 
 
 def test_durations_are_written_for_people():
