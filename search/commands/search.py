@@ -187,7 +187,8 @@ def _run(plan: Plan, session: Session, console: Console, track: Callable[[Sessio
             slots = 1 if is_serial else resources.count_slots(nodes)
             progress = Progress(console, slots)
             session.observe = _observe_with(progress.update, track)
-            console.print(f"{session.study.budget.trials} trials, {slots} at a time.")
+            number = session.study.budget.trials
+            console.print(f"{number} trial{'s' * (number != 1)}, {slots} at a time.")
             with progress.show():
                 work_off(session, slots=0 if is_serial else slots, resources=resources, start_s=cluster.start_s)
     except KeyboardInterrupt:

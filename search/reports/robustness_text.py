@@ -73,7 +73,7 @@ def summarise_families(trials: Sequence[Trial]) -> str:
 
 def _draw_table(trials: Sequence[Trial]) -> Table:
     has_test = any(trial.test_profile for trial in trials)
-    title = "Beside robustness" + (" (brackets: test cases)" if has_test else "")
+    title = "Beside robustness" + (" (in brackets: on test cases)" if has_test else "")
     table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
     table.add_column("trial", justify="right", no_wrap=True)
     for name in ("held out", "worst family"):

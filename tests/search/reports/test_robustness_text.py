@@ -49,7 +49,7 @@ def rows_of(text: str) -> list[str]:
 def test_held_out_robustness_is_a_number_or_none_and_the_worst_family_has_its_name() -> None:
     record = build_record(STEADY, FRAGILE, test=STEADY)
     lines = rows_of(show(*show_beside(record.front.trials)))
-    assert "Beside robustness (brackets: test cases)" in lines
+    assert "Beside robustness (in brackets: on test cases)" in lines
     assert "0 0.450 0.450 bias_field" in lines
     assert "1 none (0.450) 0.100 shift site_b (0.450 bias_field)" in lines
 
