@@ -109,7 +109,7 @@ def _truth(value: bool) -> str:
 
 def _change(before: Mapping[str, float], after: Mapping[str, float], name: str) -> str:
     first, second = (f"{values[name]:.3f}" if name in values else "-" for values in (before, after))
-    return "-" if first == second == "-" else f"{first} -> {second}"
+    return "-" if first == second == "-" else f"{first} → {second}"
 
 
 def _list_trials(drift: Drift, verdict: str) -> str:

@@ -33,11 +33,11 @@ def test_a_row_shows_before_and_after_and_the_place(drift):
     first, second, third = drift_rows(drift, OBJECTIVES)
     assert first == {
         "trial": "0",
-        "accuracy": "0.900 -> 0.900",
-        "robustness": "0.200 -> 0.100",
+        "accuracy": "0.900 → 0.900",
+        "robustness": "0.200 → 0.100",
         "front": "stays",
-        "accuracy on test": "0.810 -> 0.800",
-        "robustness on test": "0.150 -> 0.050",
+        "accuracy on test": "0.810 → 0.800",
+        "robustness on test": "0.150 → 0.050",
     }
     assert second["front"] == "leaves: predicts [almost] nothing"
     assert second["accuracy on test"] == "-"
