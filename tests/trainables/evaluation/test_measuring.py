@@ -328,3 +328,17 @@ def test_cases_in_files_that_are_mapped_and_protected_are_measured(tmp_path: Pat
         np.save(tmp_path / f"{name}.npy", getattr(case, name))
     mapped = {name: np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("image", "label")}
     assert scores(Threshold(), [dataclasses.replace(case, **mapped)]) == scores(Threshold(), [case])
+
+
+def test_every_case_is_uploaded_once_and_not_once_per_condition(monkeypatch: pytest.MonkeyPatch) -> None:
+    uploaded: list[tuple[int, ...]] = []
+
+    def to_tensor(array: np.ndarray) -> Tensor:
+        uploaded.append(array.shape)
+        return torch.from_numpy(np.array(array))
+
+    monkeypatch.setattr(degrading, "to_tensor", to_tensor)
+    battery = dataclasses.replace(Battery.of(["gaussian_noise", "gaussian_blur"], [1, 3, 5], seed=0), has_gate=False)
+    measure(Threshold(), build_cases(4), battery, patch=32, scoring=SCORING)
+    # The reference, the clean image, and the image that all corruptions start from.
+    assert Counter(uploaded) == {(32, 32): 4, (1, 32, 32): 8}
