@@ -89,7 +89,7 @@ def plan_recipe(
             used with `budget_by=flops` only.
     """
     steps, batch_size = settings.num_steps, settings.batch_size(recipe, spatial_dims)
-    patches = settings.num_voxels / recipe.patch**spatial_dims
+    patches = settings.count_voxels(spatial_dims) / recipe.patch**spatial_dims
     if settings.budget_by is BudgetBy.iterations:
         iterations = settings.num_steps * settings.iterations(recipe, spatial_dims)
         return TrainingPlan(steps, batch_size, iterations, patches)
@@ -159,25 +159,27 @@ def _describe_unequal(
         return []
     used = sorted(plan.budget_used for found in unequal.values() for plan in found)
     voxels = max(plans) ** spatial_dims * max(settings.num_steps, ENOUGH_PATCHES)
-    iterations = math.ceil(voxels / (settings.num_steps * settings.pixels_per_batch))
+    iterations = math.ceil(voxels / (settings.num_steps * settings.count_batch_pixels(spatial_dims)))
+    budget = settings.count_voxels(spatial_dims)
     pixels = math.ceil(voxels / (settings.num_steps * settings.iterations_per_step))
     return [
         f"{_name_trials(settings, map(str, unequal))} will train for {_name_range(f'{share:.2f}' for share in used)} "
-        f"times the budget of {settings.num_voxels} voxels (cost budget_used), because every step has an iteration and "
+        f"times the budget of {budget} voxels (cost budget_used), because every step has an iteration and "
         f"every iteration a whole patch; task.iterations_per_step={iterations} or task.pixels_per_batch={pixels} is "
         "enough to make all budgets equal"
     ]
 
 
 def _describe_rare(settings: SegmentationSettings, patches: Collection[int], spatial_dims: int) -> list[str]:
-    large = [patch for patch in sorted(patches) if patch**spatial_dims > settings.pixels_per_batch]
+    pixels = settings.count_batch_pixels(spatial_dims)
+    large = [patch for patch in sorted(patches) if patch**spatial_dims > pixels]
     if not large:
         return []
     counts = sorted(plan_recipe(settings, Recipe(patch=patch), spatial_dims).num_iterations for patch in large)
     return [
         f"{_name_trials(settings, [_name_range(large)])} will take {_name_range(counts)} iterations instead of "
         f"{settings.num_steps * settings.iterations_per_step}, because one such patch has more voxels than a batch "
-        f"(task.pixels_per_batch={settings.pixels_per_batch}) and all trials have the same budget; narrow space.patch, "
+        f"(task.pixels_per_batch={pixels}) and all trials have the same budget; narrow space.patch, "
         f"or train all for longer (task.pixels_per_batch={2 * large[-1] ** spatial_dims} is two of the largest patch)"
     ]
 

@@ -40,6 +40,9 @@ from paretoseg.trainables.transfer.verdict import Verdict, judge
 _Value = TypeVar("_Value")
 
 
+USUAL_BATCH_PIXELS = {2: 16384, 3: 65536}
+"""Pixels or voxels of a batch by number of spatial axes, if none are set."""
+
 CORRUPTION_VERSIONS = (1, 2)
 """Every version of the corruptions that studies may have."""
 
@@ -84,8 +87,8 @@ class SegmentationSettings:
     iterations_per_step: int = 50
     """Optimiser iterations of one step, with batches of `pixels_per_batch`; see `budget.py`."""
 
-    pixels_per_batch: int = 16384
-    """Pixels (voxels) of a batch, whatever the patch: candidates with small patches get more of them."""
+    pixels_per_batch: int = 0
+    """Pixels (voxels) of a batch, whatever the patch; 0 for 16384 in two dimensions and 65536 in three."""
 
     budget_by: BudgetBy = field(default=BudgetBy.voxels, metadata={BEFORE: BudgetBy.iterations})
     """What all trials train for: as many voxels, iterations (of at least two patches), or operations (flops).
@@ -191,12 +194,12 @@ class SegmentationSettings:
     def number_findings(self) -> list[str]:
         """What is wrong with single numbers, each with its key."""
         findings = []
-        for name in ("num_steps", "iterations_per_step", "pixels_per_batch", "num_quick_cases"):
+        for name in ("num_steps", "iterations_per_step", "num_quick_cases"):
             if getattr(self, name) < 1:
                 findings.append(f"task.{name} must be at least 1, got {getattr(self, name)}")
         for name in (
             *("memory_gb", "num_battery_cases", "nsd_tolerance_mm", "match_parameters", "match_flops"),
-            "least_loss",
+            *("least_loss", "pixels_per_batch"),
         ):
             if not 0 <= getattr(self, name) < math.inf:
                 findings.append(f"task.{name} must be at least 0 and finite, got {getattr(self, name)}")
@@ -339,10 +342,13 @@ class SegmentationSettings:
         """The edge lengths of a voxel that augmentation uses: all 1 in older studies, which count in voxels."""
         return dataset.spacing_mm if self.corruption_version > 1 else (1.0,) * dataset.spatial_dims
 
-    @property
-    def num_voxels(self) -> int:
+    def count_batch_pixels(self, spatial_dims: int) -> int:
+        """Pixels (voxels) of a batch: those that are set, or the usual number."""
+        return self.pixels_per_batch or USUAL_BATCH_PIXELS[spatial_dims]
+
+    def count_voxels(self, spatial_dims: int) -> int:
         """The budget of a training: voxels of all its batches, repetitions included."""
-        return self.num_steps * self.iterations_per_step * self.pixels_per_batch
+        return self.num_steps * self.iterations_per_step * self.count_batch_pixels(spatial_dims)
 
     def batch_size(self, recipe: Recipe, spatial_dims: int) -> int:
         """Patches of a batch: as many as make up `pixels_per_batch`, but at least two, times the recipe's factor."""
@@ -360,7 +366,7 @@ class SegmentationSettings:
     def _nominal_batch_size(self, patch: int, spatial_dims: int) -> int:
         """Patches that make up `pixels_per_batch`, but at least two."""
         pixels_per_patch: int = patch**spatial_dims
-        return max(2, round(self.pixels_per_batch / pixels_per_patch))
+        return max(2, round(self.count_batch_pixels(spatial_dims) / pixels_per_patch))
 
 
 def _find_refused(values: Sequence[_Value], check: Callable[[_Value], None]) -> Iterator[str]:

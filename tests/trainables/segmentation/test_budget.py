@@ -48,7 +48,8 @@ def use_of(settings: SegmentationSettings, patch: int, factor: float, spatial_di
     """What a training sees relative to the budget, counted from its batches."""
     recipe = Recipe(patch=patch, batch_factor=factor)
     plan = plan_recipe(settings, recipe, spatial_dims)
-    nominal = settings.num_steps * settings.iterations_per_step * settings.pixels_per_batch
+    pixels = settings.pixels_per_batch or {2: 16384, 3: 65536}[spatial_dims]
+    nominal = settings.num_steps * settings.iterations_per_step * pixels
     return plan.num_iterations * plan.batch_size * float(patch**spatial_dims) / nominal
 
 
@@ -102,7 +103,7 @@ def test_the_notes_of_a_search_name_its_own_patches_only() -> None:
 
 
 def test_a_batch_stays_as_large_as_asked_for_unless_only_a_smaller_one_is_equal() -> None:
-    settings = SegmentationSettings()
+    settings = SegmentationSettings(pixels_per_batch=16384)
     sizes = {
         patch: [
             plan_recipe(settings, Recipe(patch=patch, batch_factor=factor), 3).batch_size for factor in (0.25, 1, 4)
@@ -127,7 +128,9 @@ def test_steps_differ_by_at_most_one_iteration_and_add_up_to_the_training(num_st
 
 @pytest.mark.parametrize("spatial_dims", [2, 3])
 def test_a_budget_in_iterations_is_the_rule_of_earlier_studies(spatial_dims: int) -> None:
-    settings = SegmentationSettings(num_steps=3, iterations_per_step=50, budget_by=BudgetBy.iterations)
+    settings = SegmentationSettings(
+        num_steps=3, iterations_per_step=50, pixels_per_batch=16384, budget_by=BudgetBy.iterations
+    )
     for patch in PATCHES:
         nominal = max(2, round(16384 / patch**spatial_dims))
         for factor in FACTORS:
@@ -190,3 +193,10 @@ def test_the_length_of_a_training_is_part_of_what_a_calibration_was_made_with() 
     assert settings_of(BudgetBy.iterations) == [4, 50, 16384, "auto"]
     assert settings_of(BudgetBy.voxels) == [4, 50, 16384, "auto", "voxels"]
     assert settings_of(BudgetBy.flops) == [4, 50, 16384, "auto", "flops"]
+
+
+def test_the_default_candidate_takes_all_its_iterations_in_pictures_and_in_volumes() -> None:
+    settings = SegmentationSettings()
+    for spatial_dims, batch_size in ((2, 16), (3, 2)):
+        plan = plan_recipe(settings, Recipe(), spatial_dims)
+        assert (plan.num_iterations, plan.batch_size) == (200, batch_size)
