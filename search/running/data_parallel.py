@@ -12,18 +12,21 @@ warm: trial after trial runs on the same processes, until a rank fails where oth
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import os
 import socket
 import threading
 import time
+import uuid
 from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
 from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError
 
+from paretoseg.search.running.placement_keeper import open_keeper
 from paretoseg.search.running.rank_mailbox import Answers, Instruction, RankMailbox
 from paretoseg.search.running.worker import Broken, Job, Outcome, Work, time_out
 from paretoseg.search.store.scratch import scratch_folder
@@ -127,12 +130,14 @@ class WorkerGroup:
     def _open(self) -> Any:
         """Starts the processes in the background; returns the mailbox from which they take orders."""
         mailbox = ray.remote(RankMailbox).options(num_cpus=0).remote(self._team.num_workers)
-        self._trainer = threading.Thread(target=_train, args=(self._team, mailbox), daemon=True)
+        keeper = open_keeper(f"paretoseg-placement-{uuid.uuid4().hex}")
+        keeper.watch.remote(mailbox)
+        self._trainer = threading.Thread(target=_train, args=(self._team, mailbox, keeper), daemon=True)
         self._trainer.start()
         return mailbox
 
 
-def _train(team: Team, mailbox: Any) -> None:
+def _train(team: Team, mailbox: Any, keeper: Any) -> None:
     """Runs Ray Train's trainer until the group is closed or a worker dies, and reports the reason to the mailbox."""
     os.environ.update(_TRAIN_SETTINGS)
     from ray.train import FailureConfig, RunConfig, ScalingConfig  # late: it imports torch
@@ -144,7 +149,7 @@ def _train(team: Team, mailbox: Any) -> None:
         with scratch_folder() as scratch:
             trainer = TorchTrainer(
                 _work_along,
-                train_loop_config={"mailbox": mailbox},
+                train_loop_config={"mailbox": mailbox, "keeper": keeper},
                 scaling_config=ScalingConfig(
                     num_workers=team.num_workers,
                     use_gpu=team.gpus > 0,
@@ -169,10 +174,9 @@ def _work_along(config: dict[str, Any]) -> None:
     from ray import train
 
     rank = train.get_context().get_world_rank()
+    ray.get(config["keeper"].keep.remote(ray.util.get_current_placement_group()))
     has_left = threading.Event()
-    threading.Thread(
-        target=_watch, args=(mailbox, ray.util.get_current_placement_group(), has_left), daemon=True
-    ).start()
+    threading.Thread(target=_watch, args=(mailbox, has_left), daemon=True).start()
     work: Work | None = None
     for index in itertools.count():
         order: Instruction | None = ray.get(mailbox.take.remote(rank, index))
@@ -185,13 +189,10 @@ def _work_along(config: dict[str, Any]) -> None:
     has_left.set()
 
 
-def _watch(mailbox: Any, group: Any, has_left: threading.Event) -> None:
+def _watch(mailbox: Any, has_left: threading.Event) -> None:
     """Ends this process if it does not leave when the group is closed, as in a collective that others have left."""
-    try:
+    with contextlib.suppress(RayError):  # the trial's own process has died
         ray.get(mailbox.wait_until_closed.remote())
-    except RayError:
-        # The trial's own process died, and the controller with it: no other process would free the resources.
-        ray.util.remove_placement_group(group)
     if not has_left.wait(_LEAVE_SECONDS):
         os._exit(1)
 

@@ -66,17 +66,18 @@ def test_two_workers_search_the_same_candidates_and_measure_the_same_as_one(comm
     assert rows["one"][keys].equals(rows["two"][keys])
 
 
-@pytest.mark.parametrize("titles", [RANK, TRIAL], ids=["rank", "trial"])
-def test_a_process_that_is_killed_costs_no_trial_and_holds_no_resources(
-    command: Command, titles: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize("killed", ["rank", "trial", "trial and ranks"])
+def test_a_process_that_is_killed_costs_no_trial_and_holds_no_resources(command: Command, killed: str) -> None:
     words = ("search", "study=killed", "task=toy", "task.seconds=2", "task.num_steps=2", "budget.trials=2")
     process = command.start(*words, *TWO_WORKERS)
     command.stop_when(process, lambda: is_between_steps(command.records("killed")))
     trial_id = command.records("killed")[-1]["trial_id"]
     ranks = find(process.pid, RANK)
     assert len(ranks) == 2
-    find(process.pid, titles)[-1].send_signal(signal.SIGKILL)
+    # A rank that is killed with the trial cannot free anything any more.
+    doomed = [*([find(process.pid, TRIAL)[-1]] if "trial" in killed else []), *(ranks if "ranks" in killed else [])]
+    for victim in doomed or ranks[-1:]:
+        victim.send_signal(signal.SIGKILL)
     process.send_signal(signal.SIGCONT)
     # The machine has room for one trial of two processes: nothing would go on if the old ones kept theirs.
     output, _ = process.communicate()
