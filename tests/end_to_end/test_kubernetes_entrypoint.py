@@ -61,14 +61,19 @@ class RayPods:
         self._start(
             group,
             *("--head", f"--port={self.port}", "--node-ip-address=127.0.0.1", f"--temp-dir={self.scratch}"),
-            *("--include-dashboard=true", f"--dashboard-port={self.dashboard_port}", *words),
+            *("--include-dashboard=true", f"--dashboard-port={self.dashboard_port}", self._agent_port(), *words),
         )
 
     def start_worker(self, group: dict[str, Any]) -> None:
         words = [f"--{name}={value}" for name, value in group["rayStartParams"].items()]
         container = group["template"]["spec"]["containers"][0]
         cpus = container["resources"]["limits"]["cpu"]
-        self._start(group, f"--address=127.0.0.1:{self.port}", f"--num-cpus={cpus}", "--num-gpus=0", *words)
+        address = f"--address=127.0.0.1:{self.port}"
+        self._start(group, address, f"--num-cpus={cpus}", "--num-gpus=0", self._agent_port(), *words)
+
+    def _agent_port(self) -> str:
+        """A port for the agent of a node: the usual one may belong to another Ray, and then no job is ever accepted."""
+        return f"--dashboard-agent-listen-port={_free_port()}"
 
     def post(self, entrypoint: str) -> tuple[str, str]:
         """Posts the entrypoint as the operator does in HTTPMode; returns the job's last state and message."""

@@ -98,8 +98,7 @@ class SegmentationTask:
     def training_settings(self) -> list[int | str]:
         """The settings that decide the weights of a trained network, besides data, candidate, size and seed."""
         settings = self.settings
-        pixels = settings.count_batch_pixels(load_once(self.data).spatial_dims)
-        length = [settings.num_steps, settings.iterations_per_step, pixels, settings.precision.value]
+        length = [settings.num_steps, settings.iterations_per_step, settings.pixels_per_batch, settings.precision.value]
         # Earlier calibrations do not name the kind of their budget.
         return length if settings.budget_by is BudgetBy.iterations else [*length, settings.budget_by.value]
 

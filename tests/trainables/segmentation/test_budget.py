@@ -190,9 +190,9 @@ def test_the_length_of_a_training_is_part_of_what_a_calibration_was_made_with() 
     def settings_of(kind: BudgetBy) -> list[int | str]:
         return SegmentationConfig(budget_by=kind).build(TexturesConfig(image_size=32)).training_settings()
 
-    assert settings_of(BudgetBy.iterations) == [4, 50, 16384, "auto"]
-    assert settings_of(BudgetBy.voxels) == [4, 50, 16384, "auto", "voxels"]
-    assert settings_of(BudgetBy.flops) == [4, 50, 16384, "auto", "flops"]
+    assert settings_of(BudgetBy.iterations) == [4, 50, 0, "auto"]
+    assert settings_of(BudgetBy.voxels) == [4, 50, 0, "auto", "voxels"]
+    assert settings_of(BudgetBy.flops) == [4, 50, 0, "auto", "flops"]
 
 
 def test_the_default_candidate_takes_all_its_iterations_in_pictures_and_in_volumes() -> None:
