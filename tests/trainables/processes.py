@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 import torch
 import torch.distributed as dist
@@ -20,6 +21,15 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def run_together(work: object, num_workers: int, *arguments: object) -> None:
+def run_together(work: Callable[..., None], num_workers: int, *arguments: object) -> None:
     """Runs `work(rank, num_workers, port, *arguments)` in so many processes."""
-    mp.spawn(work, args=(num_workers, free_port(), *arguments), nprocs=num_workers)  # type: ignore[arg-type,no-untyped-call]
+    mp.spawn(_work_and_leave, args=(work, num_workers, free_port(), *arguments), nprocs=num_workers)  # type: ignore[no-untyped-call]
+
+
+def _work_and_leave(rank: int, work: Callable[..., None], *arguments: object) -> None:
+    """Works and leaves the group: a process that ends inside of it may abort, as threads of the group still run."""
+    try:
+        work(rank, *arguments)
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
