@@ -1,5 +1,6 @@
-# The image of cluster=kubernetes: every pod of a search runs it, the head and the workers alike.
+# For one machine, and the image of cluster=kubernetes: every pod of a search runs it, the head and the workers alike.
 #   docker build --tag <registry>/paretoseg:<tag> .
+#   docker run --rm <registry>/paretoseg:<tag> doctor
 FROM python:3.11-slim-bookworm
 
 # The KubeRay operator starts pods with bash and asks for their health with wget.
@@ -30,6 +31,8 @@ COPY spaces ./spaces
 COPY trainables ./trainables
 RUN pip install --constraint constraints.txt '.[kubernetes]'
 
-# No entrypoint: the operator brings its own commands.
 USER 1000:1000
 WORKDIR /home/paretoseg
+
+# The operator brings its own command, which stands in for this one.
+ENTRYPOINT ["paretoseg"]

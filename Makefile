@@ -11,11 +11,11 @@ TREE := build/tree
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-quickstart: $(STAMP) ## search 24 small networks on real textures, about 2 minutes on 2 cores
+quickstart: $(STAMP) ## search small networks on real textures and confirm the front, about 3 minutes on 2 cores
 	$(BIN)/paretoseg search experiment=quickstart
 
 test: lint ## the whole test suite: lint, types, import contracts, tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(STAMP) tree ## style, types, import contracts, dependencies
 	$(BIN)/ruff check .

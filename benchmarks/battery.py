@@ -66,10 +66,10 @@ def predict_all(cases: Sequence[Case]) -> None:
     """The forward passes of one condition."""
     dims = cases[0].label.ndim
     network = Blueprint(
-        Architecture(depth=3, width=16), spatial_dims=dims, in_channels=1, num_classes=2, window=PATCHES[dims]
+        Architecture(depth=3, width=16), spatial_dims=dims, in_channels=1, num_classes=2, window=(PATCHES[dims],) * dims
     ).build()
     images = torch.stack([torch.from_numpy(case.image) for case in cases])
-    predict(network.eval(), images, PATCHES[dims])
+    predict(network.eval(), images, (PATCHES[dims],) * dims)
 
 
 def restore_all() -> None:

@@ -40,7 +40,8 @@ from paretoseg.search.strategies.evolution import EvolutionConfig
 from paretoseg.search.strategies.pruner import MedianConfig
 from paretoseg.search.strategies.random import RandomConfig
 from paretoseg.search.strategies.strategy import StrategyConfig
-from paretoseg.search.study.study import Budget, Study
+from paretoseg.search.study.budget import Budget
+from paretoseg.search.study.study import Study
 from paretoseg.search.trials.events import Created, Finished, Opened, Reported, Started
 from paretoseg.spaces.objective import Measurement
 from paretoseg.spaces.search_space import SearchSpace

@@ -98,7 +98,9 @@ def build_learner(setting: Setting) -> Learner:
 def prepare_batches(setting: Setting, cases: list[Case]) -> Callable[[], tuple[Tensor, Tensor]]:
     """The images and labels of a trial's iteration."""
     generator = torch.Generator().manual_seed(0)
-    sampler = PatchSampler(TrainingCases(cases, setting.device), patch=RECIPE.patch, foreground_ratio=0.5)
+    sampler = PatchSampler(
+        TrainingCases(cases, setting.device), window=(RECIPE.patch,) * setting.spatial_dims, foreground_ratio=0.5
+    )
 
     def draw_batch() -> tuple[Tensor, Tensor]:
         images, labels = sampler.sample(setting.batch_size, generator)
@@ -149,7 +151,7 @@ def measure_inference(setting: Setting, name: str, windows_at_a_time: int) -> li
     size = [RECIPE.patch] * setting.spatial_dims
     images = torch.rand(1, 1, *shape, generator=torch.Generator().manual_seed(0)).to(setting.device)
     counted = _Counter(network)
-    predict(counted, images, RECIPE.patch)
+    predict(counted, images, size)
     passes = [torch.rand(num, 1, *size, device=setting.device) for num in counted.sizes]
     inferer = SlidingWindowInferer(roi_size=size, sw_batch_size=windows_at_a_time, overlap=WINDOW_OVERLAP)
 
@@ -161,7 +163,7 @@ def measure_inference(setting: Setting, name: str, windows_at_a_time: int) -> li
         return infer
 
     works = {
-        "ours": run(lambda: predict(network, images, RECIPE.patch)),
+        "ours": run(lambda: predict(network, images, size)),
         "limit": run(lambda: [network(windows) for windows in passes]),
         "monai": run(lambda: inferer(images, network)),
     }

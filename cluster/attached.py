@@ -36,6 +36,9 @@ class AttachedConfig(DirectConfig):
     wait_s: float = 120.0
     """How long to wait for them, in seconds."""
 
+    lock_wait_s: float = 120.0
+    """How long to wait for the study's lock, in seconds: that of an attempt that was killed is held for a while."""
+
     max_nodes: int = 0
     """How many nodes an autoscaler may add for trials; 0 for the nodes that are up."""
 
@@ -50,7 +53,7 @@ class AttachedConfig(DirectConfig):
             raise ValueError(f"cluster.num_nodes must be at least 1, got {self.num_nodes}")
         if not 0 <= self.wait_s < inf:
             raise ValueError(f"cluster.wait_s must be finite and not negative, got {self.wait_s:g}")
-        for name in ("max_nodes", "cpus", "gpus"):
+        for name in ("lock_wait_s", "max_nodes", "cpus", "gpus"):
             if not 0 <= getattr(self, name) < inf:
                 raise ValueError(f"cluster.{name} must be finite and not negative, got {getattr(self, name):g}")
         if bool(self.max_nodes) != bool(self.cpus) or (self.gpus and not self.max_nodes):
@@ -104,12 +107,21 @@ class AttachedConfig(DirectConfig):
         deadline = time.monotonic() + self.wait_s
         # Check the port first: Ray's own retries are slow, and its error message is long.
         self._wait_for_port(host, port, deadline)
-        self._join(f"{host}:{port}" if ":" not in host else f"[{host}]:{port}")
+        self._join(f"{host}:{port}" if ":" not in host else f"[{host}]:{port}", deadline)
         try:
             self._wait_for_nodes(deadline)
             yield self._nodes_to_come() or _nodes_that_are_there()
         finally:
             ray.shutdown()
+
+    @property
+    def gone_s(self) -> float:
+        """As long as for the first nodes."""
+        return self.wait_s
+
+    def list_nodes(self) -> Sequence[Node] | None:
+        """The nodes that are up; None with an autoscaler, which replaces those that are lost."""
+        return None if self.max_nodes else _nodes_that_are_there()
 
     def make_probe(self) -> Callable[[], str]:
         """What says whether the node of this process or the head died."""
@@ -131,16 +143,23 @@ class AttachedConfig(DirectConfig):
                     ) from None
             time.sleep(_POLL_SECONDS)
 
-    def _join(self, address: str) -> None:
-        try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-        except AuthenticationError:
-            raise ValueError(
-                f"the Ray at {address} requires a token; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH as on its head"
-            ) from None
-        except (ConnectionError, RuntimeError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ValueError(f"cannot join the Ray at {address}: {reason}") from None
+    def _join(self, address: str, deadline: float) -> None:
+        """Joins the Ray; tries again until the deadline, as its port opens before a node of it is up."""
+        while True:
+            try:
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+                return
+            except AuthenticationError:
+                raise ValueError(
+                    f"the Ray at {address} requires a token; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH as on its "
+                    "head"
+                ) from None
+            except (ConnectionError, RuntimeError) as error:
+                ray.shutdown()
+                if time.monotonic() > deadline:
+                    reason = (str(error).splitlines() or [type(error).__name__])[0]
+                    raise ValueError(f"cannot join the Ray at {address}: {reason}") from None
+            time.sleep(_POLL_SECONDS)
 
     def _wait_for_nodes(self, deadline: float) -> None:
         while (alive := sum(node["Alive"] for node in ray.nodes())) < self.num_nodes:

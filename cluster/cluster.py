@@ -19,6 +19,12 @@ RAY_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
         "RAY_USAGE_STATS_ENABLED": "0",
         # Tune's workers have their own environment, so workers that Ray starts ahead would never be used.
         "RAY_prestart_worker_first_driver": "0",
+        # Ray lowers the priority of its workers by 15, which leaves them next to nothing on a busy machine.
+        "RAY_worker_niceness": "0",
+        # Ports of metrics ask for no token, so there are none; two heads on one host would want the same ones.
+        "RAY_enable_metrics_collection": "0",
+        "DASHBOARD_METRIC_PORT": "-1",
+        "AUTOSCALER_METRIC_PORT": "-1",
     }
 )
 """Environment variables of every Ray that paretoseg starts."""
@@ -63,6 +69,20 @@ class DirectConfig(ClusterConfig):
         Raises:
             ValueError: if the settings do not fit this machine.
         """
+
+    @property
+    def lock_wait_s(self) -> float:
+        """How long a search waits for the lock of its study, in seconds; 0 where a user reads that it is held."""
+        return 0.0
+
+    @property
+    def gone_s(self) -> float:
+        """How long a search waits, in seconds, when it has lost every node that a trial fits on."""
+        return inf
+
+    def list_nodes(self) -> Sequence[Node] | None:
+        """The nodes that are up now, while `connect` holds; None if a search always counts on those of `connect`."""
+        return None
 
     def make_probe(self) -> Callable[[], str]:
         """Returns a function that says why the Ray of `connect` can no longer be used, or ''.

@@ -21,10 +21,10 @@ MEANINGS = {
     ExitCode.DONE: "done",
     ExitCode.BUG: "a bug in paretoseg; the traceback is shown",
     ExitCode.REFUSED: "a mistake in the command, the config or the data; nothing was started",
-    ExitCode.GAVE_UP: "too many trials failed in a row; the search stopped",
+    ExitCode.GAVE_UP: "too many trials failed in a row, or none finished; the last error is shown",
     ExitCode.STORAGE: "the study's storage failed, as on a full disk; resumable",
-    ExitCode.WORK_LEFT: "stopped with work left (Ctrl-C, SIGTERM, SIGUSR1, a Ray that died); the same command resumes",
-    ExitCode.INTERRUPTED: "interrupted (Ctrl-C) in any command but search, calibrate, transfer; nothing is left behind",
+    ExitCode.WORK_LEFT: "stopped with work left (Ctrl-C, SIGTERM, SIGUSR1, Ray lost, locked); the same command resumes",
+    ExitCode.INTERRUPTED: "interrupted (Ctrl-C) in any command but search, calibrate, transfer, predict; no trace left",
 }
 """The meaning of each code, for users."""
 

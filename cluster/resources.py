@@ -77,7 +77,7 @@ class Resources:
         Raises:
             ValueError: if no trial fits.
         """
-        slots = sum(self._count_processes(node) for node in nodes) // self.num_workers
+        slots = self.fit(nodes)
         if slots < 1:
             sizes = dict.fromkeys(f"{node.cpus:g} and {node.gpus:g}" for node in nodes)
             raise ValueError(
@@ -85,6 +85,11 @@ class Resources:
                 f"{', '.join(sizes) or 'none'}{' on its nodes' if len(nodes) > 1 else ''}; lower resources.cpus or "
                 "resources.gpus"
             )
+        return slots
+
+    def fit(self, nodes: Sequence[Node]) -> int:
+        """How many trials fit on the nodes at the same time, as `count_slots`; 0 if none does."""
+        slots = sum(self._count_processes(node) for node in nodes) // self.num_workers
         return min(slots, self.max_concurrent) if self.max_concurrent else slots
 
     def _count_processes(self, node: Node) -> int:

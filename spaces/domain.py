@@ -58,7 +58,10 @@ def _pair(requested: object, domain: Domain) -> tuple[object, object]:
         return requested, requested
     if len(requested) != 2:
         raise ValueError(f"needs one value or [low, high] within {domain.describe()}, got {list(requested)}")
-    return requested[0], requested[1]
+    low, high = requested
+    if _is_number(low) and _is_number(high) and low > high:
+        raise ValueError(f"needs its lower end first, as [{high},{low}], got [{low},{high}]")
+    return low, high
 
 
 @dataclass(frozen=True)

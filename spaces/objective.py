@@ -13,6 +13,10 @@ LARGEST = 1e18
 """How large a measured number may be: beyond, a product of three is no number any more, and no table can hold it."""
 
 
+_LEAST_RATIO = 1e-6
+"""How far below its ideal a cost may lie: a cost of 0 has no logarithm."""
+
+
 class Direction(StrEnum):
     """Which values of an objective are better."""
 
@@ -40,9 +44,39 @@ class Objective:
     description: str = ""
     """What the number means, in one sentence."""
 
+    ideal: float | None = None
+    """The value of a cost that counts as 0 on a logarithmic scale, on which `reference` counts as 1; None for a linear
+    scale. Costs span decades: halving one is worth the same anywhere."""
+
+    @property
+    def sign(self) -> float:
+        """-1 if higher is better, else 1."""
+        return -1.0 if self.direction is Direction.MAXIMISE else 1.0
+
     def to_loss(self, value: float) -> float:
-        """The value as a loss: negated if higher is better."""
-        return -value if self.direction is Direction.MAXIMISE else value
+        """The value as a loss: negated if higher is better; on a logarithmic scale, decades above `ideal` as a share.
+
+        That is log(value / ideal) / log(reference / ideal). A value below `ideal` / 10^6 counts as that.
+        """
+        if self.ideal is None:
+            return self.sign * value
+        return math.log(max(value / self.ideal, _LEAST_RATIO)) / math.log(self.reference / self.ideal)
+
+    def find_slope(self, value: float) -> float:
+        """The derivative of the loss at a value."""
+        if self.ideal is None:
+            return self.sign
+        return 1.0 / (max(value, self.ideal * _LEAST_RATIO) * math.log(self.reference / self.ideal))
+
+    def find_gap(self, loss: float, rise: float) -> float:
+        """By how much the value worsens, in its unit, if a loss rises by so much; negative if it falls."""
+        if self.ideal is None:
+            return rise
+        return self.from_loss(loss + rise) - self.from_loss(loss)
+
+    def from_loss(self, loss: float) -> float:
+        """The value that has this loss; inverse of `to_loss`."""
+        return self.sign * loss if self.ideal is None else self.ideal * (self.reference / self.ideal) ** loss
 
 
 @dataclass(frozen=True)
@@ -69,8 +103,14 @@ def to_losses(objectives: Sequence[Objective], measurements: Sequence[Mapping[st
     Raises:
         KeyError: if a measurement lacks an objective.
     """
-    rows = [[objective.to_loss(values[objective.name]) for objective in objectives] for values in measurements]
-    return np.array(rows, dtype=float).reshape(len(rows), len(objectives))
+    losses = np.empty((len(measurements), len(objectives)))
+    for column, objective in enumerate(objectives):
+        values = [measured[objective.name] for measured in measurements]
+        if objective.ideal is None:
+            losses[:, column] = objective.sign * np.array(values, dtype=float)
+        else:
+            losses[:, column] = [objective.to_loss(value) for value in values]
+    return losses
 
 
 def reference_point(objectives: Sequence[Objective]) -> np.ndarray:

@@ -106,7 +106,9 @@ def _build_converter(*, is_detailed: bool) -> Converter:
         return _only((list, tuple), "a list", _fixed_tuple(kinds, converter))
 
     def structure_mapping(kind: Any) -> _Hook:
-        hook = mapping_structure_factory(kind, converter)
+        hook: _Hook = mapping_structure_factory(kind, converter)
+        if get_args(kind)[0] is int:
+            hook = _numbered(hook)
         return _only(dict, "an object with named values", _quick(hook) if get_args(kind) == (str, float) else hook)
 
     converter = Converter(detailed_validation=is_detailed)
@@ -143,6 +145,15 @@ def _only(container: type | tuple[type, ...], words: str, hook: _Hook) -> _Hook:
         return hook(values, kind)
 
     return check
+
+
+def _numbered(hook: _Hook) -> _Hook:
+    """The hook of a table by whole numbers, which are texts in JSON."""
+
+    def structure(values: Any, kind: Any) -> Any:
+        return hook({int(key) if isinstance(key, str) else key: value for key, value in values.items()}, kind)
+
+    return structure
 
 
 def _quick(hook: _Hook) -> _Hook:

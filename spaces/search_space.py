@@ -6,13 +6,15 @@ store it, show it, and search it with the presets that contain it.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -33,6 +35,10 @@ EVERYTHING = "all"
 """The restriction that opens the full domain of a dimension, whatever the preset."""
 
 
+_BISECTIONS = 5
+"""How often the way to an allowed candidate is halved: up to 1/32 of it is given away."""
+
+
 _NAMES = {part: tuple(item.name for item in dataclasses.fields(part)) for part in (Architecture, Recipe)}
 """The dimensions of either part, in the order of declaration."""
 
@@ -43,6 +49,18 @@ class Candidate:
 
     architecture: Architecture = field(default_factory=Architecture)
     recipe: Recipe = field(default_factory=Recipe)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Kept, because every proposal looks up all running candidates, and each has thirty fields to hash."""
+        return hash((self.architecture, self.recipe))
+
+    def __getstate__(self) -> dict[str, object]:
+        # The hash of a string differs from process to process.
+        return {"architecture": self.architecture, "recipe": self.recipe}
 
     def as_dict(self) -> dict[str, Value]:
         """All dimensions by name, in the order of `DIMENSIONS`."""
@@ -74,6 +92,35 @@ class Candidate:
         hashed = {name: value for name, value in values if name in _ALWAYS_HASHED or value != _DEFAULT_VALUES[name]}
         text = json.dumps(hashed, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is known before a training to forbid a candidate, within the domains of its dimensions: its size, say."""
+
+    is_met: Callable[[Candidate], bool]
+    """True if a candidate may be trained; the same for the same candidate at any time."""
+
+    anchor: Candidate
+    """A candidate that may be."""
+
+    def repair(self, candidate: Candidate, space: SearchSpace) -> Candidate:
+        """The candidate, or one that is allowed, close to where the straight way to the anchor enters the limits.
+
+        The way goes through the unit cube and is halved a few times, so a candidate that is repaired lies just inside.
+        """
+        if self.is_met(candidate):
+            return candidate
+        start, end = space.encode(candidate), space.encode(self.anchor)
+        outside, inside, found = 0.0, 1.0, self.anchor
+        for _ in range(_BISECTIONS):
+            middle = (outside + inside) / 2.0
+            nearer = space.decode(np.asarray(start + middle * (end - start)))
+            if self.is_met(nearer):
+                inside, found = middle, nearer
+            else:
+                outside = middle
+        return found
 
 
 _DEFAULT_VALUES = Candidate().as_dict()
@@ -111,6 +158,7 @@ class SearchSpace:
     """
 
     def __init__(self, restrictions: Mapping[str, object] | None = None, preset: str = "core") -> None:
+        self._limits: Limits | None = None
         requests = restrictions or {}
         for name in requests:
             _check_name(name)
@@ -123,6 +171,7 @@ class SearchSpace:
         }
         self._searched = {name: domain for name, domain in self._domains.items() if name in searched}
         self._resting = {name: _find_resting(name, domain) for name, domain in self._domains.items()}
+        self._patches = [int(patch) for patch in _values(self._domains["patch"])]
         if not any(self._fitting_patches(shape) for shape in self._shapes(Architecture())):
             domains = self._domains
             raise ValueError(
@@ -130,6 +179,20 @@ class SearchSpace:
                 f"2^(depth - 1) and divisible by 2^(depth - 1)), got patch {domains['patch'].describe()} with depth "
                 f"{domains['depth'].describe()} in family {domains['family'].describe()}"
             )
+
+    def with_limits(self, limits: Limits) -> SearchSpace:
+        """The same space, of which only candidates within the limits are to be trained."""
+        limited = copy.copy(self)
+        limited._limits = limits
+        return limited
+
+    def allows(self, candidate: Candidate) -> bool:
+        """True if a candidate of this space may be trained, as far as that is known."""
+        return self._limits is None or self._limits.is_met(candidate)
+
+    def bring_inside(self, candidate: Candidate) -> Candidate:
+        """The candidate if it may be trained, or else one near it that may be."""
+        return candidate if self._limits is None else self._limits.repair(candidate, self)
 
     @property
     def domains(self) -> Mapping[str, Domain]:
@@ -186,6 +249,21 @@ class SearchSpace:
             }
         )
 
+    def read_value(self, name: str, value: object) -> Value:
+        """A value of a dimension as the user typed it, in the type of the dimension.
+
+        Raises:
+            ValueError: if the dimension is unknown, or does not hold the value in this space, or for a list of values.
+        """
+        _check_name(name)
+        if isinstance(value, list | tuple):
+            raise ValueError(f"dimension '{name}' needs one value here, got {list(value)}")
+        try:
+            domain = self._domains[name].restrict(_name_switch(value))
+        except ValueError as error:
+            raise ValueError(f"dimension '{name}' {error}") from None
+        return domain.from_unit(0.5)
+
     def complete(self, values: Mapping[str, Value]) -> Candidate:
         """The repaired candidate with these values; missing dimensions take the values of `default()`."""
         return self.repair(Candidate.from_dict({**self._resting, **values}))
@@ -196,9 +274,9 @@ class SearchSpace:
         Two candidates of this space that build the same network become equal. A second call changes nothing. See
         `paretoseg.spaces.canonical`.
         """
-        before, after = (dataclasses.asdict(recipe) for recipe in (candidate.recipe, candidate.recipe.canonical()))
-        unused = {name: self._resting[name] for name in before if before[name] != after[name]}
-        values = candidate.as_dict() | unused
+        before, after = candidate.recipe, candidate.recipe.canonical()
+        changed = (name for name in _NAMES[Recipe] if getattr(before, name) != getattr(after, name))
+        values = candidate.as_dict() | {name: self._resting[name] for name in changed}
         return Candidate.from_dict(canonicalise(values, self._resting, self._domains))
 
     def repair(self, candidate: Candidate) -> Candidate:
@@ -242,8 +320,8 @@ class SearchSpace:
                     yield dataclasses.replace(wanted, family=family, depth=depth)
 
     def _fitting_patches(self, shape: Architecture) -> list[int]:
-        patches = [int(patch) for patch in _values(self._domains["patch"])]
-        return [patch for patch in patches if patch % shape.total_stride == 0 and patch >= shape.smallest_extent]
+        stride, least = shape.total_stride, shape.smallest_extent
+        return [patch for patch in self._patches if patch % stride == 0 and patch >= least]
 
 
 def _restrict(name: str, requested: object) -> Domain:

@@ -6,18 +6,26 @@ import itertools
 import json
 from collections.abc import Callable
 
+from paretoseg.search.candidates.result import Result
+from paretoseg.search.config.config import CHOICES
 from paretoseg.search.running.session import JobSettings, Session
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.strategies.evolution import EvolutionConfig
 from paretoseg.search.strategies.pruner import NeverConfig, PrunerConfig
-from paretoseg.search.strategies.strategy import StrategyConfig
-from paretoseg.search.study.study import Budget, Study
+from paretoseg.search.strategies.strategy import Strategy, StrategyConfig
+from paretoseg.search.study.budget import Budget
+from paretoseg.search.study.confirmation import Confirmation
+from paretoseg.search.study.study import Study
 from paretoseg.search.trials.events import Created, Event, Failed, Finished, Stopped, from_record, to_record
 from paretoseg.search.trials.trial import Failure, FailureKind, State, Trial
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import Candidate, SearchSpace
 from paretoseg.trainables.toy import ToyTask
 from paretoseg.trainables.trainable import Assignment, Split
+
+TWO_OBJECTIVE_STRATEGIES = sorted(set(CHOICES["strategy"]) - {"nsga3", "gp"})
+"""The strategies that search the toy task in tests of all: NSGA-III needs three objectives, and `gp`, the same code as
+`tpe`, takes a second for a proposal."""
 
 
 class MemoryLog:
@@ -52,6 +60,11 @@ def build_trial(trial_id: int = 0, accuracy: float = 0.5, robustness: float = 0.
     return Trial(trial_id=trial_id, **(values | changes))  # type: ignore[arg-type]
 
 
+def tell(strategy: Strategy, trial: Trial) -> None:
+    """Records the only trial of a candidate."""
+    strategy.tell(trial, Result((trial,), trial.objectives) if trial.is_eligible else None)
+
+
 def build_study(
     log: MemoryLog,
     *,
@@ -60,6 +73,7 @@ def build_study(
     budget: Budget | None = None,
     seed: int = 0,
     restrictions: dict[str, object] | None = None,
+    confirm: Confirmation | None = None,
     now: float = 0.0,
 ) -> Study:
     """An opened study of the toy task over a log in memory; creates the study if the log is empty."""
@@ -72,6 +86,7 @@ def build_study(
         (pruner or NeverConfig()).build(objectives),
         budget=budget or Budget(trials=12),
         seed=seed,
+        confirm=confirm,
     )
     study.open(now, host="here", pid=1)
     return study

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
+from tests import shares
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
@@ -20,6 +22,17 @@ settings.load_profile("paretoseg")
 
 # No test tracks anything unless it says so; processes that tests start inherit this.
 os.environ["WANDB_MODE"] = "disabled"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the tests that take long first."""
+    shares.put_long_ones_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> shares.ByFile | None:
+    """Shares the tests out file by file for `--dist loadfile`."""
+    return shares.ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from paretoseg.spaces.network_size import NetworkSize
+from paretoseg.spaces.network_rules import NetworkRules
 from paretoseg.spaces.objective import Objective
 from paretoseg.spaces.search_space import Candidate, SearchSpace
 from paretoseg.trainables.data.datasets import DataConfig, Dataset
@@ -22,7 +22,7 @@ class ForeignTask:
     data: DataConfig
     corruptions: tuple[str, ...] = ("gaussian_blur",)
     severities: tuple[int, ...] = (2, 4)
-    network_size = NetworkSize()
+    network_rules = NetworkRules()
     metric = ObjectiveMetric.dice
     rule = RobustnessRule()
 

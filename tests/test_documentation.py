@@ -31,11 +31,11 @@ def list_keys(*overrides: str) -> set[str]:
     compose_experiment(["study=any", *overrides])
     with initialize_config_module("paretoseg.search.conf", version_base="1.3"):
         config = compose("root", overrides=["study=any", *overrides])
-    return {
-        name if not hasattr(config[name], "keys") else f"{name}.{key}"
-        for name in config
-        for key in (config[name].keys() if hasattr(config[name], "keys") else [""])
-    }
+    found = set()
+    for name in config:
+        is_group = name in CHOICES or (hasattr(config[name], "keys") and config[name].keys())
+        found |= {f"{name}.{key}" for key in config[name]} if is_group else {str(name)}
+    return found
 
 
 @pytest.mark.parametrize(

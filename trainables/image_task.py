@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from paretoseg.spaces.network_size import NetworkSize
+from paretoseg.spaces.network_rules import NetworkRules
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import DataConfig, Dataset
 from paretoseg.trainables.scoring.battery import Battery
@@ -21,7 +21,7 @@ from paretoseg.trainables.trainable import Split, Task
 class ImageTask(Task, Protocol):
     """A task whose trials are networks that segment images, with accuracy and robustness as objectives.
 
-    The network of a trial is built from its candidate for the data, in the size given by `network_size`.
+    The network of a trial is built from its candidate for the data, by `network_rules`.
     """
 
     @property
@@ -30,8 +30,8 @@ class ImageTask(Task, Protocol):
         ...
 
     @property
-    def network_size(self) -> NetworkSize:
-        """The size that the widths of networks are chosen to match."""
+    def network_rules(self) -> NetworkRules:
+        """How candidates become networks."""
         ...
 
     @property

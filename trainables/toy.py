@@ -15,13 +15,16 @@ import json
 import math
 import os
 import time
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 
+from paretoseg.spaces.cost_objectives import COST_OBJECTIVES
 from paretoseg.spaces.objective import Direction, Measurement, Objective
+from paretoseg.spaces.objective_choice import ObjectiveChoice
 from paretoseg.spaces.search_space import Candidate, SearchSpace
 from paretoseg.trainables.data.datasets import DataConfig
 from paretoseg.trainables.task_config import TaskConfig
@@ -38,6 +41,12 @@ _PENALTY = {
 _OTHER_AUGMENTATION = 0.04
 _NAMED = (*_PENALTY, "depth", "width", "patch", "foreground_ratio", "learning_rate")
 """The dimensions with a term of their own; every other one adds a penalty if it is not at its default."""
+SCORES = (
+    Objective("accuracy", "1", Direction.MAXIMISE, 0.0, "closed form that falls with the foreground ratio"),
+    Objective("robustness", "1", Direction.MAXIMISE, 0.0, "closed form that rises with the foreground ratio"),
+)
+"""The objectives of a search that chooses none."""
+
 _CASES = ("toy-0", "toy-1", "toy-2", "toy-3")
 _CASE_OFFSETS = (-0.02, -0.01, 0.01, 0.02)
 _TEST_SHIFT = -0.01
@@ -65,7 +74,10 @@ class ToyConfig(TaskConfig):
     """Measurements per trial before the final one."""
 
     noise: float = 0.0
-    """Standard deviation of the noise that the trial's seed adds to both objectives."""
+    """Standard deviation of the noise that the trial's seed adds to both objectives, the same for all candidates."""
+
+    wobble: float = 0.0
+    """Standard deviation of the noise that the trial's seed adds to each candidate on its own."""
 
     failure: FailureMode = FailureMode.nothing
     """What the failing trials do, to test failures: nothing, error, diverge, memory, exit, hang."""
@@ -76,6 +88,8 @@ class ToyConfig(TaskConfig):
     def __post_init__(self) -> None:
         if self.num_steps < 1:
             raise ValueError(f"task.num_steps must be at least 1, got {self.num_steps}")
+        if not 0 <= self.wobble < math.inf:
+            raise ValueError(f"task.wobble must be finite and not negative, got {self.wobble}")
         if not (0 <= self.seconds < math.inf and 0 <= self.noise < math.inf):
             raise ValueError(
                 f"task.seconds and task.noise must be finite and not negative, got {self.seconds} and {self.noise}"
@@ -91,17 +105,31 @@ class ToyTask:
     """The toy problem as a `Task`."""
 
     settings: ToyConfig = field(default_factory=ToyConfig)
+    choice: ObjectiveChoice = field(default_factory=lambda: ObjectiveChoice(SCORES))
 
     def objectives(self) -> tuple[Objective, ...]:
-        """Accuracy and robustness, both closed forms in [0, 1], higher is better."""
-        return (
-            Objective("accuracy", "1", Direction.MAXIMISE, 0.0, "closed form that falls with the foreground ratio"),
-            Objective("robustness", "1", Direction.MAXIMISE, 0.0, "closed form that rises with the foreground ratio"),
-        )
+        """Accuracy and robustness, both closed forms in [0, 1], higher is better, or what was chosen."""
+        return self.choice.objectives
 
     def cost_names(self) -> tuple[str, ...]:
         """The costs of an evaluation."""
+        return self.choice.name_costs(("parameters",))
+
+    def measurable(self) -> tuple[Objective, ...]:
+        """Both scores, and the number of weights."""
+        return (*SCORES, COST_OBJECTIVES["parameters"])
+
+    def choose(self, choice: ObjectiveChoice) -> ToyTask:
+        """The same task with these objectives."""
+        return replace(self, choice=choice)
+
+    def predictable(self) -> tuple[str, ...]:
+        """The number of weights."""
         return ("parameters",)
+
+    def predict(self, candidate: Candidate, names: Collection[str]) -> dict[str, float]:
+        """The number of weights."""
+        return {name: float(count_parameters(candidate)) for name in names}
 
     def check(self) -> None:
         """Does nothing: the toy needs nothing."""
@@ -119,17 +147,20 @@ class ToyTask:
 
     def build(self, assignment: Assignment) -> ToyTrainable:
         """The candidate, ready to be stepped."""
-        return ToyTrainable(self.settings, assignment)
+        return ToyTrainable(self.settings, assignment, self.choice)
 
 
 class ToyTrainable:
     """A candidate with known objectives; steps and time are simulated."""
 
-    def __init__(self, settings: ToyConfig, assignment: Assignment) -> None:
+    def __init__(self, settings: ToyConfig, assignment: Assignment, choice: ObjectiveChoice | None = None) -> None:
         self._settings = settings
+        self._choice = choice or ObjectiveChoice(SCORES)
         self._assignment = assignment
         self._steps_done = 0
+        own_seed = [assignment.seed, int(assignment.candidate.short_hash, 16)]
         draws = np.random.default_rng(assignment.seed).normal(size=2) * settings.noise
+        draws += np.random.default_rng(own_seed).normal(size=2) * settings.wobble
         accuracy, robustness = closed_form(assignment.candidate)
         self._final = {"accuracy": accuracy + draws[0], "robustness": robustness + draws[1]}
 
@@ -149,7 +180,7 @@ class ToyTrainable:
         _keep_busy(self._settings.seconds / self.num_steps)
         self._steps_done += 1
         progress = 1 - 0.5**self._steps_done
-        return Measurement({name: value * progress for name, value in self._final.items()})
+        return self._choice.select({name: value * progress for name, value in self._final.items()} | self._costs)
 
     def evaluate(self, split: Split) -> Evaluation:
         """The closed form; on the test split 0.01 lower."""
@@ -161,8 +192,12 @@ class ToyTrainable:
             for name, value in values.items()
             for case, offset in zip(_CASES, _CASE_OFFSETS, strict=True)
         ]
-        costs = {"parameters": float(count_parameters(self._assignment.candidate))}
-        return Evaluation(Measurement(values), costs, cases)
+        costs = self._costs | {name: values[name] for name in self._choice.beside}
+        return Evaluation(self._choice.select(values | costs), costs, cases)
+
+    @property
+    def _costs(self) -> dict[str, float]:
+        return {"parameters": float(count_parameters(self._assignment.candidate))}
 
     def save(self, folder: Path) -> None:
         """Writes the number of steps."""

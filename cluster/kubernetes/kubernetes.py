@@ -97,6 +97,9 @@ class KubernetesConfig(BatchConfig):
     retries: int = 3
     """How often the operator restarts the job when the head dies; finished trials are kept."""
 
+    lock_wait_s: float = 120.0
+    """How long an attempt waits for the study's lock, in seconds; an earlier one that was killed held it."""
+
     keep_min: int = 10
     """How long the pods stay after the end, in minutes, so that their logs can be read."""
 
@@ -207,6 +210,7 @@ class KubernetesConfig(BatchConfig):
         attached = (
             "cluster=attached",
             f"cluster.wait_s={_WAIT_SECONDS}",
+            f"cluster.lock_wait_s={self.lock_wait_s:g}",
             f"cluster.max_nodes={self.max_workers}",
             f"cluster.cpus={self.cpus}",
             f"cluster.gpus={self.gpus}",

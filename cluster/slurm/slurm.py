@@ -24,7 +24,16 @@ _WAIT_SECONDS = 300
 _PRIVATE = 0o600
 """Permissions of the script: only its owner may read the overrides."""
 
-_LEAST = {"nodes": 1, "cpus": 1, "gpus": 0, "memory_gb": 0, "time_min": 0, "max_restarts": 0, "grace_s": 30}
+_LEAST = {
+    "nodes": 1,
+    "cpus": 1,
+    "gpus": 0,
+    "memory_gb": 0,
+    "time_min": 0,
+    "max_restarts": 0,
+    "lock_wait_s": 0,
+    "grace_s": 30,
+}
 _LEAST_SECONDS = 300
 """Shortest time in seconds beside the grace time: Ray needs half a minute, and Slurm may signal a minute early."""
 
@@ -77,6 +86,9 @@ class SlurmConfig(BatchConfig):
 
     max_restarts: int = 20
     """How often the job may requeue itself."""
+
+    lock_wait_s: float = 120.0
+    """How long a start of the job waits for the study's lock, in seconds, before the job requeues itself."""
 
     grace_s: int = 120
     """How long before the time limit the search is asked to stop, in seconds."""
@@ -155,7 +167,8 @@ class SlurmConfig(BatchConfig):
             "patience_s": self.grace_s - 20,
             **RAY_ENVIRONMENT,
         }
-        attached = ("cluster=attached", f"cluster.num_nodes={self.nodes}", f"cluster.wait_s={_WAIT_SECONDS}")
+        keys = {"num_nodes": self.nodes, "wait_s": _WAIT_SECONDS, "lock_wait_s": f"{self.lock_wait_s:g}"}
+        attached = ("cluster=attached", *(f"cluster.{name}={value}" for name, value in keys.items()))
         command = (self._find_python(), "-m", "paretoseg", "search", *submission.overrides, *attached)
         comment = f"Study {submission.study}: this job starts Ray, searches, and requeues itself while work is left."
         return write_script(comment, self._options(submission, run_dir), variables, command)
@@ -197,6 +210,8 @@ class SlurmConfig(BatchConfig):
             "--ntasks-per-node=1",
             f"--cpus-per-task={self.cpus}",
         ]
+        # The search goes on without a node that dies; the job's script looks after the death of the first one.
+        options += ["--no-kill"] if self.nodes > 1 else []
         options += [f"--gres=gpu:{self.gpus}"] if self.gpus else []
         # --mem=0 would mean all of the node's memory.
         options += [f"--mem={max(1, round(self.memory_gb * 1024))}M"] if self.memory_gb else []

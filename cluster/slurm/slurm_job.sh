@@ -2,7 +2,7 @@ set -uo pipefail
 say() { echo "[$(date '+%F %T')] job $SLURM_JOB_ID, restart ${SLURM_RESTART_COUNT:-0}: $*"; }
 
 # Set the traps before anything slow: a signal without a trap ends this script, and Slurm counts that as a failure.
-num_signals=0 is_cancelled="" is_headless="" driver="" killer=""
+num_signals=0 is_cancelled="" lost="" driver="" killer=""
 stop_driver() {
   num_signals=$((num_signals + 1))
   say "$1"
@@ -13,7 +13,7 @@ stop_driver() {
 }
 trap 'stop_driver "stopping: the time limit is near, or a job of higher priority needs the nodes"' USR1
 trap 'is_cancelled=yes; stop_driver "stopping: cancelled or requeued"' TERM
-trap 'is_headless=yes; stop_driver "stopping: the head of Ray ended; $run_dir/ray-head.log says why"' USR2
+trap 'lost=$(<"$run_dir/lost-$SLURM_JOB_ID"); stop_driver "stopping: $lost"' USR2
 
 if [ -n "$setup" ]; then
   set +u # modules and environments often read variables that are not set
@@ -32,7 +32,7 @@ requeues=$run_dir/requeues-$SLURM_JOB_ID
 [ "${SLURM_RESTART_COUNT:-0}" -gt 0 ] || rm -f "$requeues" # left by an earlier job with the same number
 export COLUMNS=${COLUMNS:-140} # of the tables in the log
 # Ray's settings from the top, and one that only this script needs.
-export "${!RAY_@}" RAY_gcs_rpc_server_reconnect_timeout_s=10
+export "${!RAY_@}" DASHBOARD_METRIC_PORT AUTOSCALER_METRIC_PORT RAY_gcs_rpc_server_reconnect_timeout_s=10
 
 # Explicit addresses: by default, Ray asks a public name server to find its own.
 my_address() {
@@ -42,38 +42,97 @@ my_address() {
   echo "$found"
 }
 start_ray() {
-  exec "$python" -m ray.scripts.scripts start --block --node-ip-address="$(my_address)" \
+  # Ports that the system chooses: another Ray on the same host has its own.
+  exec "$python" -m paretoseg.cluster.start_ray --block --node-ip-address="$(my_address)" \
+    --dashboard-agent-listen-port=0 --min-worker-port=0 --max-worker-port=0 \
     --num-cpus="$cpus" --num-gpus="$gpus" --object-store-memory="$object_store_bytes" "$@"
 }
+# Slurm's own word: a host that only this one cannot reach may be well.
+is_head_down() {
+  scontrol show node "$head_node" 2>/dev/null | grep -qE '^ *State=[^ ]*(DOWN|NOT_RESPONDING|\*)'
+}
+# On every other node, as long as the job lives: Ray that ends is started again.
 start_worker() {
+  local ray="" looks=0 code
+  trap '[ -z "$ray" ] || kill -TERM "$ray"; exit 0' TERM
   if [ ! -s "$RAY_AUTH_TOKEN_PATH" ]; then
     echo "$(hostname): $RAY_AUTH_TOKEN_PATH is missing; the study must be on a disk that all nodes share" >&2
     exit 1
   fi
-  until (exec 3<>"/dev/tcp/${RAY_ADDRESS%:*}/${RAY_ADDRESS##*:}") 2>/dev/null; do sleep 0.5; done
-  start_ray --address="$RAY_ADDRESS"
+  while :; do
+    until (exec 3<>"/dev/tcp/${RAY_ADDRESS%:*}/${RAY_ADDRESS##*:}") 2>/dev/null; do
+      looks=$((looks + 1))
+      # With the first node, the script is gone that would requeue the job. Slurm would let the job live on.
+      if [ $((looks % 20)) = 0 ] && is_head_down; then
+        echo "$(hostname): the node of the head, $head_node, is down; requeued"
+        scontrol requeue "$SLURM_JOB_ID"
+      fi
+      sleep 0.5
+    done
+    echo "$(hostname): Ray starts"
+    start_ray --address="$RAY_ADDRESS" &
+    ray=$!
+    wait "$ray"
+    code=$?
+    echo "$(hostname): Ray ended with exit code $code"
+    sleep 2
+  done
+}
+lose() { # the search cannot go on with this Ray; the reason
+  echo "$1" >"$run_dir/lost-$SLURM_JOB_ID" && kill -USR2 $$
+}
+# In the background: the head of Ray. It is tried again if it fails before it is up, as on a host that is very busy.
+run_head() {
+  local head="" tries log=$run_dir/ray-head.log
+  trap '[ -z "$head" ] || kill -TERM "$head"; exit 0' TERM
+  for tries in 1 2 3; do
+    (RAY_ADDRESS="" start_ray --head --port="$port" --include-dashboard=false --no-monitor) >"$log" 2>&1 &
+    head=$!
+    wait "$head"
+    ! grep -q "Ray runtime started" "$log" || break
+    [ "$tries" = 3 ] || sleep 1
+  done
+  lose "the head of Ray ended; $log says why"
+}
+# In the background: the step on the other nodes. It is tried again if it fails before Ray has started on any of them.
+run_workers() {
+  local step="" tries gres=()
+  trap '[ -z "$step" ] || kill -TERM "$step"; exit 0' TERM
+  [ "$gpus" = 0 ] || gres=(--gres="gpu:$gpus")
+  for tries in 1 2 3; do
+    srun --export=ALL --no-kill --kill-on-bad-exit=0 --exclude="$SLURMD_NODENAME" --nodes="$num_workers" \
+      --ntasks="$num_workers" --ntasks-per-node=1 --cpus-per-task="$cpus" "${gres[@]}" \
+      bash -c "$(declare -f my_address start_ray is_head_down start_worker); start_worker" \
+      >"$run_dir/ray-workers.log" 2>&1 &
+    step=$!
+    wait "$step"
+    if grep -q ': Ray starts$' "$run_dir/ray-workers.log"; then
+      say "the step on the other nodes has ended; the search goes on with what is left"
+      return
+    fi
+    say "the step on the other nodes failed: $(grep -v '^$' "$run_dir/ray-workers.log" | tail -n 1)"
+    [ "$tries" = 3 ] || sleep 3
+  done
+  lose "no Ray could be started on the other nodes; $run_dir/ray-workers.log says why"
 }
 
 # Head and driver run in this script, on the first node, not in a step: at a preemption Slurm ends steps immediately.
 head_address=$(my_address)
-# Below Linux's ephemeral ports and above those of Ray's workers. It changes with every restart, because the head of the
+# Below Linux's ephemeral ports. It changes with every restart, because the head of the
 # previous run may still hold its port.
 port=$((20000 + (SLURM_JOB_ID + 4001 * ${SLURM_RESTART_COUNT:-0}) % 12000))
+while (exec 3<>"/dev/tcp/$head_address/$port") 2>/dev/null; do
+  port=$((20000 + (port - 20000 + 1) % 12000)) # that of another job
+done
 export RAY_ADDRESS=$head_address:$port
-(RAY_ADDRESS="" start_ray --head --port="$port" --include-dashboard=false) >"$run_dir/ray-head.log" 2>&1 &
-ray_head=$!
 # Without a head, a search would wait forever; the next start of this job has another port, and maybe another node.
-(while kill -0 "$ray_head" && sleep 0.5; do :; done; kill -USR2 $$) >/dev/null 2>&1 &
-watch=$!
-ray_workers=""
-num_workers=$((SLURM_JOB_NUM_NODES - 1))
+rm -f "$run_dir/lost-$SLURM_JOB_ID"
+run_head &
+ray_head=$!
+ray_workers="" num_workers=$((SLURM_JOB_NUM_NODES - 1))
 if [ "$num_workers" -gt 0 ]; then
-  gres=()
-  [ "$gpus" = 0 ] || gres=(--gres="gpu:$gpus")
-  export python cpus gpus object_store_bytes
-  srun --export=ALL --no-kill --kill-on-bad-exit=0 --exclude="$SLURMD_NODENAME" --nodes="$num_workers" \
-    --ntasks="$num_workers" --ntasks-per-node=1 --cpus-per-task="$cpus" "${gres[@]}" \
-    bash -c "$(declare -f my_address start_ray start_worker); start_worker" >"$run_dir/ray-workers.log" 2>&1 &
+  export python cpus gpus object_store_bytes head_node=$SLURMD_NODENAME
+  run_workers &
   ray_workers=$!
 fi
 
@@ -98,10 +157,13 @@ if [ "$num_signals" = 0 ]; then
   # Ended by SIGUSR1 before it could handle it, or by SIGKILL because it did not stop: the study can be resumed.
   if [ "$num_signals" -gt 0 ] && { [ "$code" = 138 ] || [ "$code" = 137 ]; }; then code=75; fi
   # A search that lost its Ray may fail in any way: only its own results count.
-  [ -z "$is_headless" ] || case $code in 0 | 3 | 74) ;; *) code=75 ;; esac
+  [ -z "$lost" ] || case $code in 0 | 3 | 74) ;; *) code=75 ;; esac
+  # Where Ray could not be started on the other nodes, the next start would fail in the same way.
+  case $code-$lost in 75-"no Ray could"*) code=2 ;; esac
 fi
 say "the search ended with exit code $code"
-kill "$watch" ${killer:+"$killer"} 2>/dev/null
+rm -f "$run_dir/lost-$SLURM_JOB_ID"
+[ -z "$killer" ] || kill "$killer" 2>/dev/null
 kill -TERM "$ray_head" ${ray_workers:+"$ray_workers"} 2>/dev/null
 
 if [ "$code" = 75 ] && [ -z "$is_cancelled" ]; then

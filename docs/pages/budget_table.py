@@ -10,7 +10,6 @@ from pathlib import Path
 
 from docs.pages.generated_part import replace_part
 from paretoseg.spaces.domain import Int
-from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import DIMENSIONS
 from paretoseg.trainables.segmentation.budget import TOLERANCE, plan_recipe
 from paretoseg.trainables.segmentation.settings import BudgetBy, SegmentationSettings
@@ -42,7 +41,7 @@ def renew(page: str) -> str:
 def _describe(patch: int, spatial_dims: int, budget_by: BudgetBy) -> str:
     """What trainings with each factor use of their budget, bold if it is not equal; one number if all are the same."""
     settings = SegmentationSettings(budget_by=budget_by)
-    used = [plan_recipe(settings, Recipe(patch, batch_factor=factor), spatial_dims).budget_used for factor in FACTORS]
+    used = [plan_recipe(settings, (patch,) * spatial_dims, factor).budget_used for factor in FACTORS]
     shares = [f"{share:.{2 if share < 10 else 0}f}" for share in used]
     text = shares[0] if len(set(shares)) == 1 else " ".join(shares)
     return f"**{text}**" if any(abs(share - 1.0) > TOLERANCE for share in used) else text

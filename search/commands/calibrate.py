@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shlex
 import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.commands.reference_plan import (
     DEFAULT_CORRUPTIONS,
+    ReferencePlan,
     build_image_task,
     check_num_cases,
     locate_output,
-    name_work_folder,
     open_work_folder,
-    read_data_settings,
     read_words,
 )
-from paretoseg.search.config.config import compose
 from paretoseg.search.config.overrides import dict_of
+from paretoseg.search.config.planned_data import compose_planned
 from paretoseg.search.reports.text import describe_seconds
 from paretoseg.search.running.importing import importing
 from paretoseg.spaces.search_space import Candidate
-from paretoseg.trainables.data.datasets import Case, load_once
-from paretoseg.trainables.image_task import ImageTask
+from paretoseg.trainables.data.datasets import load_once
 from paretoseg.trainables.segmentation.settings import MEASURING
 from paretoseg.trainables.severities.calibrating import calibrate_corruption
 from paretoseg.trainables.severities.calibration import (
@@ -40,6 +35,7 @@ from paretoseg.trainables.severities.calibration import (
     CalibratedCorruption,
     Calibration,
     ReferenceRecord,
+    describe_weakness,
     hash_splits,
     read_calibration,
     write_calibration,
@@ -52,50 +48,21 @@ if TYPE_CHECKING:
     from paretoseg.trainables.segmentation.reference import ReferenceNetwork
 
 
-LEAST_DICE = 0.5
-"""What the reference network must reach on clean images to have anything to lose."""
-
-
 @dataclass(frozen=True)
-class CalibrationPlan:
+class CalibrationPlan(ReferencePlan):
     """A calibration that passed all checks and can start."""
-
-    task: ImageTask
-    assignment: Assignment
-    cases: tuple[Case, ...]
-    """Validation cases that are measured."""
-
-    data_sha256: str
-    measured_by: Mapping[str, Any]
-    """The values of the settings `MEASURING`."""
-
-    target: Path
-    """The file to write."""
-
-    @property
-    def work_folder(self) -> Path:
-        """Folder beside the target that keeps partial results until the calibration is complete."""
-        return name_work_folder(self.target)
 
     @property
     def settings_sha256(self) -> str:
         """Hash of everything that the measurements depend on, except the corruptions: each is measured on its own."""
-        task, size = self.task, self.task.network_size
-        settings = {
-            "data": self.data_sha256,
-            "data_settings": read_data_settings(self.task.data),
-            "cases": [case.name for case in self.cases],
-            "candidate": dict(self.assignment.candidate.as_dict()),
-            "seed": self.assignment.seed,
-            "training": list(task.training_settings()),
-            "match_parameters": size.parameters,
-            "match_flops": size.flops,
-            "battery_seed": task.battery().seed,
-            "targets": TARGETS,
-            "schema": CALIBRATION_SCHEMA,
-            "measured_by": dict(self.measured_by),
-        }
-        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+        return self.hash_with(
+            {
+                "seed": self.assignment.seed,
+                "targets": TARGETS,
+                "schema": CALIBRATION_SCHEMA,
+                "measured_by": dict(self.measured_by),
+            }
+        )
 
 
 def calibrate(overrides: Sequence[str], output: str | None, num_cases: int | None, console: Console) -> int:
@@ -132,11 +99,11 @@ def _check(overrides: Sequence[str], output: str | None, num_cases: int | None) 
     words = read_words(overrides, "a calibration trains one network")
     check_num_cases(num_cases)
     named = words if any(word.startswith("experiment=") for word in words) else [*words, "study=calibration"]
-    experiment = compose(named).experiment
+    experiment = compose_planned(named).experiment
     task = build_image_task(experiment.task.without_files(), experiment.data, "to calibrate")
     if "task.corruptions" not in dict_of(words):
         words_of_all = [*named, f"task.corruptions=[{','.join(DEFAULT_CORRUPTIONS)}]"]
-        every = compose(words_of_all).experiment
+        every = compose_planned(words_of_all).experiment
         task = build_image_task(every.task.without_files(), every.data, "to calibrate")
     task.check()
     dataset = load_once(task.data)
@@ -214,13 +181,11 @@ def _prepare(plan: CalibrationPlan, console: Console) -> ReferenceNetwork:
 
     checkpoint = train_reference(plan.task, plan.assignment, work_folder, observe)
     network = ReferenceNetwork(plan.task, plan.assignment, checkpoint, plan.cases)
-    dice = network.clean_dice
-    console.print(f"reference network: Dice {dice:.3f} on clean images", markup=False)
-    if network.degenerate or dice < LEAST_DICE:
-        why = network.degenerate or f"reaches a Dice of {dice:.2f} on clean images and needs {LEAST_DICE:g}"
+    console.print(f"reference network: Dice {network.clean_dice:.3f} on clean images", markup=False)
+    if weakness := describe_weakness(network.clean_dice, network.degenerate):
         shutil.rmtree(work_folder)
         raise ValueError(
-            f"the reference network {why}: it cannot lose {TARGETS[-1]:g} points; train it longer with "
+            f"the reference network {weakness}: it cannot lose {TARGETS[-1]:g} points; train it longer with "
             "task.num_steps=<more>"
         )
     return network

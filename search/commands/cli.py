@@ -14,21 +14,36 @@ from rich.text import Text
 
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.commands import help_texts
+from paretoseg.search.commands.about import add_about
+from paretoseg.search.commands.ending_options import add_confirm_options, add_finish_options, run_confirm, run_finish
+from paretoseg.search.commands.health import find_health
+from paretoseg.search.commands.known_commands import find_unknown_command
+from paretoseg.search.commands.measuring_options import add_measuring
+from paretoseg.search.commands.own_command import own_command
+from paretoseg.search.commands.predict_options import PREDICT_HELP, add_predict_options, run_predict
+from paretoseg.search.commands.rehearse_options import add_rehearse_options, run_rehearse
 from paretoseg.search.commands.stopping import INTERRUPTED, end_at_once, restore
-from paretoseg.search.commands.submission import describe_ticket
+from paretoseg.search.reports import reality_text
 from paretoseg.search.reports.certainty_text import describe_certainty
+from paretoseg.search.reports.constraint_text import describe_constraints
+from paretoseg.search.reports.health_text import health_lines, health_rows
 from paretoseg.search.reports.robustness_text import show_beside
 from paretoseg.search.reports.stability_text import CAPTION, stability_table
-from paretoseg.search.reports.text import front_table, status_view
+from paretoseg.search.reports.stopping_text import describe_guarded
+from paretoseg.search.reports.text import front_table, status_view, to_plain_status
+from paretoseg.search.reports.trade_off_text import describe_single
 from paretoseg.search.running.importing import importing
+from paretoseg.search.store.candidate_table import front_rows
+from paretoseg.search.store.certainty_file import read_certainty, read_reality
 from paretoseg.search.store.folder import StorageError
 from paretoseg.search.store.lock import LockedError, find_writer
+from paretoseg.search.store.reachable import check_reachable
 from paretoseg.search.store.study_folder import StudyFolder
-from paretoseg.search.store.tables import front_rows
 from paretoseg.search.study.record import StudyRecord
 
 if TYPE_CHECKING:
-    from paretoseg.search.fronts.certainty import Certainty
+    from paretoseg.search.certainty.certainty import Certainty
+    from paretoseg.search.certainty.reality import Reality
     from paretoseg.search.fronts.stability import Stability
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -50,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parse(arguments)
     console = _Console(highlight=False, soft_wrap=False)
     try:
+        check_reachable(getattr(parsed, "study", ""))
         return int(parsed.run(parsed, console))
     except (ValueError, LockedError) as error:
         return _refuse(str(error), ExitCode.REFUSED)
@@ -64,11 +80,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parses the command; overrides may stand before and after an option, which argparse alone does not accept."""
     parser = _build_parser()
+    if problem := find_unknown_command(sys.argv[1:] if arguments is None else arguments, parser):
+        parser.exit(ExitCode.REFUSED, f"{parser.prog}: {problem}\n")
     parsed, rest = parser.parse_known_args(arguments)
-    if rest and ("overrides" not in parsed or any(word.startswith("-") for word in rest)):
+    several = next((name for name in ("overrides", "images") if name in parsed), "")
+    if rest and (not several or any(word.startswith("-") for word in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
-        parsed.overrides = [*parsed.overrides, *rest]
+        setattr(parsed, several, [*getattr(parsed, several), *rest])
     return parsed
 
 
@@ -90,54 +109,97 @@ def _search(parsed: argparse.Namespace, console: Console) -> int:
 def _status(parsed: argparse.Namespace, console: Console) -> int:
     folder = StudyFolder(parsed.study)
     record = folder.read_record()
-    ticket = folder.read_ticket()
-    job = describe_ticket(ticket) if ticket else ""
+    if parsed.json:
+        plain = to_plain_status(record, find_writer(folder.folder), folder.journal.describe_left_out())
+        print(json.dumps(plain | {"health": health_rows(find_health(folder, record))}, indent=2))
+        return ExitCode.DONE
     console.print(
-        status_view(record, find_writer(folder.folder), folder.journal.describe_left_out(), job), soft_wrap=True
+        status_view(
+            record,
+            find_writer(folder.folder),
+            folder.journal.describe_left_out(),
+            _describe_job(folder),
+            read_reality(folder.folder, record),
+        ),
+        soft_wrap=True,
     )
+    for line in health_lines(find_health(folder, record)):
+        console.print(line, soft_wrap=True)
     return ExitCode.DONE
+
+
+def _describe_job(folder: StudyFolder) -> str:
+    """The job that was submitted last; '' if there is none."""
+    ticket = folder.read_ticket()
+    if not ticket:
+        return ""
+    from paretoseg.search.commands.submission import describe_ticket  # the launchers: most studies have no job
+
+    return describe_ticket(ticket)
 
 
 def _front(parsed: argparse.Namespace, console: Console) -> int:
     folder = StudyFolder(parsed.study)
     record = folder.read_record()
-    certainty = _read_certainty(folder, record) if parsed.intervals and record.front.trials else None
-    stability = _read_stability(folder, record) if parsed.stability and record.front.trials else None
+    certainty, gap = _find_certainty(folder, record, is_needed=parsed.intervals) if record.front.results else (None, "")
+    has_order = parsed.stability and record.front.results
+    stability, reality = _read_stability(folder, record) if has_order else (None, None)
     if parsed.json:
-        bounds, taus = certainty.bounds if certainty else {}, stability.columns if stability else {}
-        rows = [row | bounds.get(row["trial_id"], {}) | taus for row in front_rows(record)]
-        print(json.dumps(rows, indent=2))
-    elif record.front.trials:
-        console.print(front_table(record, certainty=certainty))
+        orders = (stability.columns if stability else {}) | (reality.columns if reality else {})
+        print(json.dumps([row | orders for row in front_rows(record, certainty)], indent=2))
+    elif record.front.results:
+        console.print(front_table(record, certainty=certainty, has_intervals=parsed.intervals))
         for shown in show_beside(record.front.trials):
             console.print(shown, soft_wrap=isinstance(shown, Text))
-        for line in describe_certainty(certainty) if certainty else ():
+        sure = describe_certainty(certainty, record.seconds_per_trial) if certainty else []
+        for line in (*describe_single(record), *sure):
             console.print(line, markup=False, soft_wrap=True)
         if stability:
             console.print(stability_table(stability))
             console.print(CAPTION, markup=False, soft_wrap=True)
+        if reality:
+            console.print(reality_text.reality_table(reality))
+            console.print(reality_text.CAPTION, markup=False, soft_wrap=True)
     else:
-        message = f"No trial has finished yet; `paretoseg status {parsed.study}` shows where the study stands."
-        console.print(message, markup=False, soft_wrap=True)
-    for note in folder.journal.describe_left_out():
+        console.print(_describe_empty(record, parsed.study), markup=False, soft_wrap=True)
+    if record.front.results and not parsed.json:
+        for line in describe_guarded(record):
+            console.print(line, markup=False, soft_wrap=True)
+    notes = [*([f"it is not known how sure the front is: {gap}"] if gap else []), *folder.journal.describe_left_out()]
+    for note in notes:
         print(f"Note: {note}.", file=sys.stderr if parsed.json else sys.stdout)
     return ExitCode.DONE
 
 
-def _read_certainty(folder: StudyFolder, record: StudyRecord) -> Certainty:
-    from paretoseg.search.commands.certainty import read_certainty  # Hydra: too slow to import for a look at the front
+def _describe_empty(record: StudyRecord, study: str) -> str:
+    """Why there is no front."""
+    reason = describe_constraints(record).removesuffix(".") if record.results else "No trial has finished yet"
+    return f"{reason}; `{own_command()} status {study}` shows where the study stands."
+
+
+def _find_certainty(folder: StudyFolder, record: StudyRecord, *, is_needed: bool) -> tuple[Certainty | None, str]:
+    """How sure the front is, as the search stored it, or else from the rows; or why that is not known.
+
+    Raises:
+        ValueError: if it is not known, but needed.
+    """
+    if stored := read_certainty(folder.folder, record):
+        return stored, ""
+    from paretoseg.search.commands import certainty  # Hydra: too slow to import for other commands
 
     try:
-        return read_certainty(folder, record)
+        return certainty.read_certainty(folder, record), ""
     except ValueError as error:
-        raise ValueError(f"{error}; without --intervals the front is shown as it is") from None
+        if is_needed:
+            raise ValueError(f"{error}; without --intervals the front is shown as it is") from None
+        return None, str(error)
 
 
-def _read_stability(folder: StudyFolder, record: StudyRecord) -> Stability:
-    from paretoseg.search.commands.stability import read_stability  # Hydra: too slow to import for a look at the front
+def _read_stability(folder: StudyFolder, record: StudyRecord) -> tuple[Stability, Reality | None]:
+    from paretoseg.search.commands.stability import read_order  # Hydra: too slow to import for a look at the front
 
     try:
-        return read_stability(folder, record)
+        return read_order(folder, record)
     except ValueError as error:
         raise ValueError(f"{error}; without --stability the front is shown as it is") from None
 
@@ -155,7 +217,7 @@ def _export(parsed: argparse.Namespace, console: Console) -> int:
         export,  # pymoo and Hydra, and later torch: too slow to import for the other commands
     )
 
-    return export(parsed.study, parsed.pick, parsed.format, parsed.output, console)
+    return export(parsed.study, parsed.pick, parsed.format, parsed.output, console, parsed.seeds)
 
 
 def _rescore(parsed: argparse.Namespace, console: Console) -> int:
@@ -166,28 +228,14 @@ def _rescore(parsed: argparse.Namespace, console: Console) -> int:
     return rescore(parsed.study, parsed.overrides, parsed.name, console)
 
 
-def _complexity(parsed: argparse.Namespace, console: Console) -> int:
-    from paretoseg.search.commands.complexity import (
-        complexity,  # Hydra and matplotlib: too slow to import for the other commands
-    )
+def _ablate(parsed: argparse.Namespace, console: Console) -> int:
+    from paretoseg.search.commands.ablate import ablate  # Ray, pymoo and Hydra: too slow for the other commands
+    from paretoseg.search.commands.ablate_plan import Wanted
 
-    return complexity(parsed.overrides, parsed.output, console, as_json=parsed.json)
-
-
-def _calibrate(parsed: argparse.Namespace, console: Console) -> int:
-    from paretoseg.search.commands.calibrate import (
-        calibrate,  # Hydra, and later torch: too slow to import for the other commands
-    )
-
-    return calibrate(parsed.overrides, parsed.output, parsed.cases, console)
-
-
-def _transfer(parsed: argparse.Namespace, console: Console) -> int:
-    from paretoseg.search.commands.transfer import (
-        transfer,  # Hydra, and later torch: too slow to import for the other commands
-    )
-
-    return transfer(parsed.overrides, parsed.output, parsed.seeds, parsed.cases, console)
+    dimensions = parsed.dimensions.replace(",", " ").split() if parsed.dimensions is not None else None
+    wanted = Wanted(parsed.candidate, parsed.seeds, parsed.most, tuple(dimensions) if dimensions is not None else None)
+    place = _Console(stderr=True, highlight=False) if parsed.json else console
+    return ablate(parsed.study, wanted, parsed.overrides, place, as_json=parsed.json)
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -198,25 +246,46 @@ def _build_parser() -> argparse.ArgumentParser:
         + help_texts.EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_searching(commands)
     _add_showing(commands)
     _add_using(commands)
-    _add_measuring(commands)
+    add_measuring(lambda *words: _add_command(commands, *words))
+    add_about(parser, lambda *words: _add_command(commands, *words))
     return parser
 
 
 def _add_searching(commands: _Commands) -> None:
     searching = _add_command(commands, "search", "start or resume a study", help_texts.SEARCH_HELP)
     searching.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="what to search, and how")
-    searching.add_argument("--dry-run", action="store_true", help="print the job that a cluster would get, and stop")
+    searching.add_argument("--dry-run", action="store_true", help="print plan, time and memory, or a cluster's job")
     searching.set_defaults(run=_search)
+    confirming = _add_command(
+        commands, "confirm", "train the front with more seeds and test it", help_texts.CONFIRM_HELP
+    )
+    add_confirm_options(confirming)
+    confirming.set_defaults(run=run_confirm)
+    finishing = _add_command(commands, "finish", "end a search now and show its answer", help_texts.FINISH_HELP)
+    add_finish_options(finishing)
+    finishing.set_defaults(
+        run=lambda parsed, console: run_finish(parsed, console, lambda: main(["front", parsed.study]))
+    )
+    ablating = _add_command(commands, "ablate", "find what each choice of a candidate is worth", help_texts.ABLATE_HELP)
+    ablating.add_argument("study", metavar="STUDY", help="folder or URI of the study")
+    ablating.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="where it runs, and where data lies")
+    ablating.add_argument("--candidate", type=int, required=True, metavar="N", help="number of the candidate")
+    ablating.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds of every network; 3 if left out")
+    ablating.add_argument("--most", type=int, default=12, metavar="N", help="neighbours at most; 12 if left out")
+    ablating.add_argument("--dimensions", metavar="NAME,...", help="which choices to change; all if left out")
+    ablating.add_argument("--json", action="store_true", help="a list of flat objects instead of a table")
+    ablating.set_defaults(run=_ablate)
 
 
 def _add_showing(commands: _Commands) -> None:
     """Adds the commands that show a study."""
     status = _add_command(commands, "status", "show where a study stands", help_texts.STATUS_HELP)
     status.add_argument("study", metavar="STUDY", help="folder or URI of the study")
+    status.add_argument("--json", action="store_true", help="an object with health and early stopping, instead of text")
     status.set_defaults(run=_status)
     front = _add_command(commands, "front", "show the Pareto front of a study", help_texts.FRONT_HELP)
     front.add_argument("study", metavar="STUDY", help="folder or URI of the study")
@@ -241,39 +310,35 @@ def _add_using(commands: _Commands) -> None:
         commands, "export", "write a network of the front as a folder to use elsewhere", help_texts.EXPORT_HELP
     )
     export.add_argument("study", metavar="STUDY", help="folder or URI of the study")
-    export.add_argument("--pick", required=True, metavar="PICK", help="which member of the front")
+    export.add_argument(
+        "--pick", required=True, metavar="PICK", help="which network: a rule, conditions, weights or a number"
+    )
     export.add_argument("--format", required=True, choices=("bundle", "onnx"), help="a MONAI Bundle, or an ONNX file")
     export.add_argument(
-        "--output", metavar="DIR", help="the new folder; <study>-trial-<number>-<format> here if left out"
+        "--seeds",
+        default="median",
+        choices=("median", "all"),
+        help="the network nearest to the median of its seeds, or all of them, averaged; median if left out",
+    )
+    export.add_argument(
+        "--output", metavar="DIR", help="the new folder; named here after study, number and format if left out"
     )
     export.set_defaults(run=_export)
+    predicting = _add_command(
+        commands, "predict", "segment images with a network of the front or a bundle", PREDICT_HELP
+    )
+    add_predict_options(predicting)
+    predicting.set_defaults(run=run_predict)
     rescoring = _add_command(commands, "rescore", "measure stored networks again", help_texts.RESCORE_HELP)
     rescoring.add_argument("study", metavar="STUDY", help="folder or URI of the study")
     rescoring.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="what to measure, and where")
     rescoring.add_argument("--name", metavar="NAME", help="its name; derived from its settings if left out")
     rescoring.set_defaults(run=_rescore)
-
-
-def _add_measuring(commands: _Commands) -> None:
-    """Adds the commands that measure a dataset before any search."""
-    measuring = _add_command(commands, "complexity", "measure how hard a dataset is", help_texts.COMPLEXITY_HELP)
-    measuring.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="which data, as for search")
-    measuring.add_argument("--output", metavar="DIR", help="where to write; complexity-<dataset> here if left out")
-    measuring.add_argument("--json", action="store_true", help="a list of flat objects instead of a table")
-    measuring.set_defaults(run=_complexity)
-    calibrating = _add_command(commands, "calibrate", "find how strong corruptions must be", help_texts.CALIBRATE_HELP)
-    calibrating.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="which data, task and corruptions")
-    calibrating.add_argument("--output", metavar="FILE", help="where to write; calibration.json with the data or here")
-    calibrating.add_argument("--cases", type=int, metavar="N", help="validation cases at most; all if left out")
-    calibrating.set_defaults(run=_calibrate)
-    transferring = _add_command(
-        commands, "transfer", "measure which corruptions augmentation helps against", help_texts.TRANSFER_HELP
+    rehearsing = _add_command(
+        commands, "rehearse", "try out ways to search, without training", help_texts.REHEARSE_HELP
     )
-    transferring.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="which data, task and corruptions")
-    transferring.add_argument("--output", metavar="FILE", help="where to write; transfer.json with the data or here")
-    transferring.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds, at least 2; 3 if left out")
-    transferring.add_argument("--cases", type=int, metavar="N", help="validation cases at most; all if left out")
-    transferring.set_defaults(run=_transfer)
+    add_rehearse_options(rehearsing)
+    rehearsing.set_defaults(run=run_rehearse)
 
 
 def _add_command(commands: _Commands, name: str, summary: str, text: str) -> argparse.ArgumentParser:

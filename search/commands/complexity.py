@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from paretoseg.cluster.exit_codes import ExitCode
-from paretoseg.search.config.config import compose
+from paretoseg.search.commands.outputs import check_output
+from paretoseg.search.config.planned_data import compose_planned
 from paretoseg.search.reports.complexity_picture import draw_complexity
 from paretoseg.search.reports.complexity_text import complexity_rows, complexity_table
 from paretoseg.search.store.complexity_table import complexity_to_csv, complexity_to_parquet
@@ -21,6 +20,7 @@ from paretoseg.trainables.complexity.summary import Summary, summarise
 from paretoseg.trainables.data.datasets import Dataset, load_once
 from paretoseg.trainables.data.model_record import to_safe_name
 
+_DEFAULT = "complexity-<dataset>"
 _UNNAMED = "study=complexity"
 """Goes before the user's overrides: a config needs a study name, this command does not."""
 
@@ -38,14 +38,14 @@ def complexity(overrides: Sequence[str], output: str | None, console: Console, *
         ValueError: for a mistake in the overrides, the data or the output, before anything is written.
         StorageError: if the output cannot be written.
     """
-    data = compose([_UNNAMED, *overrides]).experiment.data
+    data = compose_planned([_UNNAMED, *overrides]).experiment.data
     if output is not None:
-        _check_output(output)
+        check_output(output, _DEFAULT)
     data.check()
     dataset = load_once(data)
     labels = list_classes(dataset.class_names)
     place = output or f"complexity-{to_safe_name(dataset.name)}"
-    _check_output(place)
+    check_output(place, _DEFAULT)
     rows = _measure(dataset)
     sizes = [("", len(dataset.train) + len(dataset.validation) + len(dataset.test))]
     sizes += [(name, len(cases)) for name, cases in dataset.shift.items()]
@@ -74,26 +74,3 @@ def _write(folder: Folder, name: str, rows: Sequence[ComplexityRow], summaries: 
     folder.write("complexity.parquet", complexity_to_parquet(rows))
     folder.write("complexity.csv", complexity_to_csv(rows))
     folder.write("complexity.png", draw_complexity(name, rows, summaries))
-
-
-def _check_output(output: str) -> None:
-    """Refuses an output that cannot become a folder; a URI only has to open.
-
-    Raises:
-        ValueError: that names --output and says what to do.
-    """
-    if not output:
-        raise ValueError("--output must name a folder, got ''; leave it out for complexity-<dataset> here")
-    path = Folder(output).local_path
-    if path is None:
-        return
-    there = _find_existing(path)
-    if not there.is_dir():
-        raise ValueError(f"--output must be a folder, but '{there}' is a file; name another one")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise ValueError(f"--output '{output}' cannot be written: no permission in '{there}'; name another folder")
-
-
-def _find_existing(path: Path) -> Path:
-    """The path, or the nearest one above it that exists."""
-    return next(place for place in (path, *path.parents) if place.exists() or place.is_symlink())

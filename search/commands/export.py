@@ -1,4 +1,4 @@
-"""The command `paretoseg export`: one member of a study's front as a folder that others can use."""
+"""The command `paretoseg export`: a candidate of a study as a folder that others can use."""
 
 from __future__ import annotations
 
@@ -6,45 +6,64 @@ import itertools
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 from paretoseg.cluster.exit_codes import ExitCode
-from paretoseg.search.config.stored_task import rebuild_task
-from paretoseg.search.fronts.choice import choose
-from paretoseg.search.reports.model_card import describe_gaps, write_card
+from paretoseg.search.certainty.certainty import Certainty
+from paretoseg.search.commands.certainty import draw_study, read_certainty
+from paretoseg.search.commands.doctor_software import find_version
+from paretoseg.search.commands.exported_networks import (
+    ALL,
+    MEDIAN,
+    check_networks,
+    choose_networks,
+    describe_networks,
+    open_checkpoints,
+)
+from paretoseg.search.commands.pictured_cases import picture_cases
+from paretoseg.search.config.stored_task import compose_stored, rebuild_task
+from paretoseg.search.fronts.choice import Choice, Options, choose, describe_choice, share_of_draws
+from paretoseg.search.reports.model_card import Exported, describe_gaps, write_card
+from paretoseg.search.store.certainty_file import read_certainty as read_stored
 from paretoseg.search.store.lock import find_writer
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.trial import Trial
+from paretoseg.spaces.objective import to_losses
 from paretoseg.spaces.search_space import Candidate
-from paretoseg.trainables.data.datasets import Dataset, load_once
+from paretoseg.trainables.data.datasets import load_once
 from paretoseg.trainables.data.files_config import FilesConfig
 from paretoseg.trainables.data.model_record import MAX_NAME, ModelRecord, to_safe_name
 from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.scoring.measures import DICE
 from paretoseg.trainables.scoring.objectives import select_means
-from paretoseg.trainables.trainable import Split
+from paretoseg.trainables.trainable import CaseScore, Split
+
+_PROMISE = "It is kept only if a fresh process gets the same mask from it as the evaluation; this takes a while."
 
 
-def export(location: str, pick: str, form: str, output: str | None, console: Console) -> int:
-    """Exports the trial that is picked; returns the exit code: 0, or 1 if the export failed its proof.
+def export(location: str, pick: str, form: str, output: str | None, console: Console, seeds: str = MEDIAN) -> int:
+    """Exports the candidate that is picked; returns the exit code: 0, or 1 if the export failed its proof.
 
     Args:
         location: Folder or URI of the study.
-        pick: 'knee', 'most-accurate', 'most-robust', or a trial's number.
+        pick: Which candidate; the grammar is that of `search/fronts/picks.py`.
         form: 'bundle' or 'onnx'.
         output: The new folder; None for one in the working directory that is named after study and trial.
         console: Where progress is shown.
+        seeds: 'median' for one of its networks, 'all' for the average of all of them.
 
     Raises:
         ValueError: for a mistake of the user's, or a disk that is full; nothing is left behind.
     """
     try:
-        return _export(location, pick, form, output, console)
+        return _export(location, pick, form, output, console, seeds)
     except OSError as error:
         raise ValueError(
             f"cannot export: {error}; make sure that --output and the folder for temporary files (TMPDIR) are writable "
@@ -52,52 +71,119 @@ def export(location: str, pick: str, form: str, output: str | None, console: Con
         ) from None
 
 
-def _export(location: str, pick: str, form: str, output: str | None, console: Console) -> int:
+def _export(location: str, pick: str, form: str, output: str | None, console: Console, seeds: str) -> int:
     folder = StudyFolder(location)
     record = folder.read_record()
-    trial = choose(record.front, pick, record.objectives)
-    _check_settled(folder, trial)
-    task = _read_task(folder, record)
-    name = _name(record.created.study, trial)
+    options = list_options(record)
+    choice = choose(options, pick)
+    result = record.feasible[choice.index]
+    trials = choose_networks(result, seeds)
+    _check_settled(folder, record, trials[0], options, choice)
+    if seeds == ALL:
+        check_networks(folder, result, trials)
+    task = read_image_task(folder, record)
+    share = _find_share(folder, record, options, choice, pick)
+    name = name_export(record.created.study, result.number, trials)
     target = Path(f"{name}-{form}" if output is None else output)
     _check_free(target)
-    with folder.checkpoints.open(trial.trial_id) as checkpoint:
-        if checkpoint is None:
-            raise ValueError(
-                f"the checkpoint of trial {trial.trial_id} is missing; restore checkpoints/ from a backup, or pick "
-                "another trial"
-            )
-        console.print(f"Exporting {name} as {form}.", markup=False, soft_wrap=True)
-        for note in folder.journal.describe_left_out():
-            console.print(f"Note: {note}.", markup=False, soft_wrap=True)
-        if gaps := describe_gaps(record):
-            console.print(f"Note: {gaps} The model card says so.", markup=False, soft_wrap=True)
-        console.print(
-            "It is kept only if a fresh process gets the same mask from it as the evaluation; this takes a while.",
-            soft_wrap=True,
+    with open_checkpoints(folder, trials) as checkpoints:
+        picked = [*describe_choice(options, choice), *describe_networks(result, trials), *share]
+        for line in [*picked, f"Exporting {name} as {form}.", *_list_notes(folder, record), _PROMISE]:
+            console.print(line, markup=False, soft_wrap=True)
+        rows = [{split: folder.cases.read(one.trial_id, split) for split in Split} for one in trials]
+        cases, reason = picture_cases(task, trials[0], checkpoints[0], rows[0])
+        exported = Exported(
+            trial=trials[0] if len(trials) == 1 else result.as_trial,
+            networks=trials,
+            picked=picked,
+            number=result.number,
+            certainty=_find_certainty(folder, record),
+            made=_describe_making(record),
+            cases=cases,
+            no_pictures=reason,
         )
-        dataset = load_once(task.data)
-        model = _describe(name, folder, record, trial, task=task, dataset=dataset, form=form)
-        return _write(target, model, trial.candidate, task=task, checkpoint=checkpoint, form=form, console=console)
+        model = _describe(record, exported, rows, task=task, form=form)
+        return _write(target, model, result.candidate, task=task, checkpoints=checkpoints, form=form, console=console)
+
+
+def _list_notes(folder: StudyFolder, record: StudyRecord) -> list[str]:
+    gaps = describe_gaps(record)
+    notes = [f"Note: {note}." for note in folder.journal.describe_left_out()]
+    return [*notes, *([f"Note: {gaps} The model card says so."] if gaps else [])]
+
+
+def list_options(record: StudyRecord) -> Options:
+    """All candidates that may be on the front, by number: what can be picked."""
+    results = record.feasible
+    trials = [result.as_trial for result in results]
+    members = {result.number for result in record.front.results}
+    return Options(
+        losses=to_losses(record.objectives, [result.objectives for result in results]),
+        objectives=record.objectives,
+        numbers=tuple(result.number for result in results),
+        is_on_front=np.array([result.number in members for result in results], dtype=bool),
+        costs={
+            name: np.array([trial.costs.get(name, np.nan) for trial in trials], dtype=float)
+            for name in record.created.cost_names
+        },
+    )
+
+
+def _find_share(folder: StudyFolder, record: StudyRecord, options: Options, choice: Choice, pick: str) -> list[str]:
+    """How often the pick would take this candidate, as seeds and cases leave its value open; empty if not known."""
+    if pick.isdecimal():
+        return []
+    experiment = compose_stored(folder, record.created).experiment
+    try:
+        draws = draw_study(folder, record, experiment.build_task(), seed=experiment.seed)
+    except ValueError:
+        draws = None
+    if draws is None:
+        return ["How often the pick would take it with other seeds and cases is not known."]
+    share = share_of_draws(draws, options, pick)[choice.index]
+    return [f"With other seeds and cases, '{pick}' would take it in {share:.0%} of draws."]
+
+
+def _find_certainty(folder: StudyFolder, record: StudyRecord) -> Certainty | None:
+    """How sure the front is, as the search stored it, or else from the rows; None if that is not known."""
+    try:
+        return read_stored(folder.folder, record) or read_certainty(folder, record)
+    except ValueError:
+        return None
+
+
+def _describe_making(record: StudyRecord) -> str:
+    """When the network was searched and exported, and by which version."""
+    first, last, now = (
+        time.strftime("%Y-%m-%d", time.gmtime(moment))
+        for moment in (record.created.time, record.last_time, time.time())
+    )
+    searched = f"on {first}" if first == last else f"from {first} to {last}"
+    return f"Exported on {now} by paretoseg {find_version()}; searched {searched}."
 
 
 def _describe(
-    name: str,
-    folder: StudyFolder,
     record: StudyRecord,
-    trial: Trial,
+    exported: Exported,
+    rows: Sequence[Mapping[Split, Sequence[CaseScore]]],
     *,
     task: ImageTask,
-    dataset: Dataset,
     form: str,
 ) -> ModelRecord:
-    rows = {split: folder.cases.read(trial.trial_id, split) for split in Split}
+    trial, networks, study = exported.trial, exported.networks, record.created.study
+    what = f"Trial {trial.trial_id}"
+    if len(networks) > 1:
+        what = f"The average of {len(networks)} networks of candidate {exported.number}, measured each on its own,"
+    together = {split: [row for one in rows for row in one[split]] for split in Split}
     return ModelRecord(
-        name=name,
-        summary=f"Trial {trial.trial_id} of the study {record.created.study}, found by paretoseg.",
-        card=write_card(record, trial, rows, dataset=dataset, data=task.data, form=form),
+        name=name_export(study, exported.number, networks),
+        summary=f"{what} of the study {study}, found by paretoseg.",
+        card=write_card(record, exported, together, dataset=load_once(task.data), data=task.data, form=form),
         metrics=dict(trial.objectives) | {f"test_{name}": value for name, value in trial.test.items()},
-        scores={row.case: row.value for row in select_means(rows[Split.TEST], DICE.name) if row.is_clean},
+        scores=[
+            {row.case: row.value for row in select_means(one[Split.TEST], DICE.name) if row.is_clean} for one in rows
+        ],
+        pictures={case.file: case.content for case in exported.cases},
     )
 
 
@@ -107,7 +193,7 @@ def _write(
     candidate: Candidate,
     *,
     task: ImageTask,
-    checkpoint: Path,
+    checkpoints: Sequence[Path],
     form: str,
     console: Console,
 ) -> int:
@@ -122,7 +208,7 @@ def _write(
                 model,
                 task=task,
                 candidate=candidate,
-                checkpoint=checkpoint,
+                checkpoints=checkpoints,
                 form=form,
             )
     except ProofError as error:
@@ -137,19 +223,30 @@ def _write(
     return ExitCode.DONE
 
 
-def _name(study: str, trial: Trial) -> str:
+def name_export(study: str, candidate: int, trials: Sequence[Trial]) -> str:
     """The name of the export; the study's name is cut where the whole would be too long."""
-    number = f"-trial-{trial.trial_id:05d}"
+    number = f"-trial-{trials[0].trial_id:05d}" if len(trials) == 1 else f"-candidate-{candidate:05d}"
     return to_safe_name(study)[: MAX_NAME - len(number)] + number
 
 
-def _check_settled(folder: StudyFolder, trial: Trial) -> None:
-    """Refuses while the search is running, as a better trial may follow, and a trial without test scores."""
+def _check_settled(folder: StudyFolder, record: StudyRecord, trial: Trial, options: Options, choice: Choice) -> None:
+    """Refuses while the search is running, as a better trial may follow, and a trial whose network is not kept."""
     location = folder.folder.location
     if writer := find_writer(folder.folder):
         raise ValueError(
             f"the search is running ({writer}); wait for it or stop it; `paretoseg status {location}` shows where it "
             "stands"
+        )
+    if not choice.is_on_front and not folder.checkpoints.has(trial.trial_id):
+        raise ValueError(
+            " ".join(describe_choice(options, choice)) + " Only the networks of the front's members are kept; pick one "
+            "of these"
+        )
+    if not trial.test and record.confirming:
+        raise ValueError(
+            f"candidate {options.numbers[choice.index]} was not confirmed, so it is not measured on test cases; "
+            f"`paretoseg confirm {location} --candidates <more>` does that, or pick one of the confirmed: "
+            f"{', '.join(map(str, record.confirming.candidates))}"
         )
     if not trial.test:
         raise ValueError(
@@ -158,7 +255,12 @@ def _check_settled(folder: StudyFolder, trial: Trial) -> None:
         )
 
 
-def _read_task(folder: StudyFolder, record: StudyRecord) -> ImageTask:
+def read_image_task(folder: StudyFolder, record: StudyRecord) -> ImageTask:
+    """The task of a study whose networks segment images.
+
+    Raises:
+        ValueError: if it is another task, or its data is not there.
+    """
     task = rebuild_task(folder, record.created)
     if not isinstance(task, ImageTask):
         raise ValueError("only studies with task=segmentation have networks to export; this one has another task")

@@ -17,6 +17,7 @@ examples:
   paretoseg search study=mine                                        # resume a study, with all of its settings
   paretoseg search study=flat space.skip=none space.depth=[2,4]      # pin or narrow dimensions
   paretoseg search study=base strategy=random seed=1
+  paretoseg search study=small 'objectives=[accuracy,parameters]' 'constraints=["parameters<=1e6"]'
   paretoseg search experiment=rehearsal                              # no training: try the machine out
   paretoseg search study=big cluster=slurm cluster.nodes=4 --dry-run # print the job; without --dry-run submit it
   paretoseg search --dry-run study=big cluster=kubernetes cluster.image=registry/paretoseg:1 cluster.claim=studies
@@ -25,9 +26,13 @@ examples:
 keys (all of them with their defaults: docs/config.md):
   experiment=NAME      a named experiment to start from: quickstart, rehearsal
   study=NAME           name of the study;  storage=PATH|URI  where studies lie
-  task=segmentation|toy   data=textures|decathlon|folder|brain   data.root=PATH
-  strategy=nsga2|random   pruner=never|median   seed=N
-  budget.trials=N   budget.hours=H   budget.max_failures=N
+  task=segmentation|toy   data=textures|decathlon|folder|nnunet|brain   data.root=PATH
+  strategy=surrogate|nsga2|nsga3|random|grid|tpe|gp
+  pruner=never|median|asha   seed=N
+  budget.trials=N   budget.hours=H   budget.voxels=N   budget.max_failures=N
+  objectives=[NAME,...]   constraints=[NAME<=X,...]   reference={NAME: X}
+  strategy.known=[{DIMENSION: VALUE},...]   strategy.warm_start=[STUDY,...]
+  confirm.seeds=N   confirm.candidates=N   confirm.replicates=SHARE
   resources.cpus=X   resources.gpus=X   resources.max_concurrent=N   resources.timeout_min=M
   cluster=local|slurm|kubernetes|attached|serial
   tracking.mode=auto|online|offline|disabled   tracking.project=NAME   tracking.entity=NAME
@@ -38,25 +43,74 @@ keys (all of them with their defaults: docs/config.md):
 )
 
 STATUS_HELP = """\
-Show where a study stands: trials by state, budget, front, what failed, and whether a search is running.
+Show where a study stands: trials by state, budget, front, what failed, whether a search is running, and whether it is
+in good health: checks that pass, warn or fail, each with a remedy (docs/health.md).
+With pruner=asha also why trials were stopped early, and how often that was measured to be wrong. --json has all
+receipts.
 
 examples:
   paretoseg status studies/quickstart
+  paretoseg status studies/quickstart --json | python -m json.tool
   paretoseg status s3://bucket/studies/mine
 """
 
 FRONT_HELP = """\
-Show the Pareto front of a study, best first in the first objective. Objectives are measured on validation cases;
-test_... are those of untouched test cases, measured once the budget is spent. --intervals resamples the validation
-cases many times. It shows how far each objective moves, and whether the ends of the front differ by more than noise.
+Show the Pareto front of a study, best first in the first objective. Objectives are means over training seeds on
+validation cases; test_... are those of untouched test cases, measured for the candidates that were confirmed. P is the
+probability of being on the front. Below stand what is confirmed, whether the ends differ by more than noise, and what
+would settle the rest. --intervals shows 95 percent intervals over seeds and subjects in place of test values.
 --stability compares the order of all finished trials in robustness with their order when a family of corruptions is
-left out, or severities weigh otherwise.
+left out, or severities weigh otherwise. If the study has shift sets, it also shows whether robustness under corruptions
+predicts the scores on them.
 
 examples:
   paretoseg front studies/quickstart
   paretoseg front studies/quickstart --intervals
   paretoseg front studies/quickstart --stability
   paretoseg front studies/quickstart --json | python -m json.tool
+"""
+
+CONFIRM_HELP = """\
+Confirm the front of a study: every candidate that may well be on it is trained with all seeds and measured on the test
+cases with the whole battery. A search does this by itself when its budget is spent, unless confirm.seeds=1. This
+command does it earlier, for a study of an earlier version, or with more seeds. The same command resumes it.
+
+examples:
+  paretoseg confirm studies/quickstart
+  paretoseg confirm studies/quickstart --seeds 5                 # two more seeds for each
+  paretoseg confirm studies/mine --candidates 4 cluster=serial
+
+keys: those that may change when a search is resumed (docs/config.md)
+"""
+
+FINISH_HELP = """\
+Finish a search now, whether it runs on this machine, on another one, or was stopped. Running trials end at their next
+step, no further trial starts and no further seed is trained; the networks of the front are measured on the test cases,
+and the answer is shown. A search that runs reads the request in the study's folder; one that was stopped is finished by
+this command.
+
+examples:
+  paretoseg finish studies/quickstart
+  paretoseg finish s3://bucket/studies/mine
+  paretoseg finish studies/mine cluster=serial       # if it was stopped
+
+keys: those that may change when a search is resumed (docs/config.md)
+"""
+
+ABLATE_HELP = """\
+Find what each choice of a candidate is worth. Its neighbours have one choice changed: every other option, the next
+lower and higher number, or a quarter of the range down and up. The candidate and its neighbours are trained with the
+same seeds and measured on the same validation cases, so their differences are paired; the table shows each with an
+interval and a verdict. Trainings that the study has are not repeated, and test cases are not touched. The results go to
+ablations/N in the study's folder. The same command resumes it; other dimensions and more seeds are added to it.
+
+examples:
+  paretoseg ablate studies/quickstart --candidate 7
+  paretoseg ablate studies/quickstart --candidate 7 --dimensions skip,depth --seeds 5
+  paretoseg ablate studies/mine --candidate 12 --most 6 cluster=serial
+  paretoseg ablate studies/mine --candidate 12 --json | python -m json.tool
+
+keys: resources.*, cluster=local|serial|attached, data.root, data.cache (docs/ablation.md)
 """
 
 REPORT_HELP = """\
@@ -72,16 +126,35 @@ examples:
 
 EXPORT_HELP = """\
 Write one network of a study's front as a folder that others can use. The folder is kept only if a fresh process gets
-the same mask from it as the evaluation. An existing folder is not overwritten.
+the same mask from it as the evaluation. An existing folder is not overwritten. With --seeds all, the networks of all
+seeds become one that averages their probabilities; with three seeds, an image takes three times as long.
 
-picks:
-  knee            the best compromise: farthest from the line between the ends of the front
-  most-accurate   best in accuracy;   most-robust   best in robustness
-  NUMBER          the trial of this number
+picks, in quotes if they hold > or <:
+  knee                          the best compromise: farthest from the line between the ends of the front
+  most-accurate, most-robust    best in accuracy, or in robustness
+  NUMBER                        the candidate of this number
+  'accuracy>=0.9,memory_gb<=8'  conditions on objectives and costs, by their names in the tables
+  'lose<=0.005'                 the most robust that loses at most 0.005 in accuracy against the most accurate
+  accuracy=0.7,robustness=0.3   by weights; these and the rules may stand beside conditions
 
 examples:
   paretoseg export studies/quickstart --pick knee --format bundle
+  paretoseg export studies/quickstart --pick 'accuracy>=0.9,parameters<=1e6' --format bundle
+  paretoseg export studies/quickstart --pick knee --format bundle --seeds all
   paretoseg export studies/quickstart --pick most-robust --format onnx --output robust
+"""
+
+INSPECT_HELP = """\
+Show the fingerprint of a dataset's training cases (shapes, spacings, intensities inside foreground, classes), and the
+plan that nnU-Net's rules make of it: spacing, scaling of intensities, patch, strides and kernels by level, batch and
+memory, each with its reason. Writes plan.json. Files may differ in spacing. Nothing is trained.
+
+examples:
+  paretoseg inspect data=nnunet data.root=Dataset004_Hippocampus
+  paretoseg inspect data=decathlon data.root=/data/nuclei --output nuclei
+  paretoseg inspect data=decathlon data.root=/data/nuclei --json | python -m json.tool
+
+keys: those of the data, as for a search (docs/config.md); others are checked and have no effect here
 """
 
 COMPLEXITY_HELP = """\
@@ -112,6 +185,24 @@ keys (docs/rescore.md):
   corruptions=[NAME,...]   severities=[1,...,5]   data.shift=[NAME,...]   data.root=PATH
   task.robustness=KIND and the other keys of task that only affect measuring
   resources.cpus=X   resources.gpus=X   cluster=local|serial|attached
+"""
+
+REHEARSE_HELP = """\
+Try out strategies, pruners and numbers of workers before GPU-hours are spent on them. Searches are simulated: the code
+of a real search runs on a simulated clock, and recorded trainings are replayed with their seeds, reports and seconds. A
+candidate that was never trained has no value, so strategies can only propose recorded ones. Shows the
+mean hypervolume at 25, 50 and 100 percent of the GPU-hours and paired differences to the first option, with 95 percent
+intervals over repetitions, and writes rehearsal.csv, curves.csv and rehearsal.png. Studies of the same task and data
+are pooled. Nothing is trained and no study is changed; an interrupted rehearsal is started again.
+
+examples:
+  paretoseg rehearse studies/mine
+  paretoseg rehearse studies/mine --strategies random,nsga2 --workers 1,4,16
+  paretoseg rehearse studies/mine --pruners never,median --repetitions 50
+  paretoseg rehearse studies/mine studies/mine-2 --trials 40 --failures 0.05 --output rehearsal
+  paretoseg rehearse studies/mine --json | python -m json.tool
+
+names: those of strategy=NAME and pruner=NAME of a search (docs/config.md, docs/rehearse.md)
 """
 
 CALIBRATE_HELP = """\

@@ -8,18 +8,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
+import numpy as np
+
 from paretoseg.search.config.config import Composed, Experiment, compose
 from paretoseg.search.config.resuming import describe_earlier, merge_overrides
 from paretoseg.search.config.settling import settle
 from paretoseg.search.config.splits import check_splits
+from paretoseg.search.config.starting import find_start
 from paretoseg.search.config.stored_task import compose_stored
+from paretoseg.search.store.reachable import check_storage
 from paretoseg.search.store.study_folder import StudyFolder
+from paretoseg.search.strategies.known_first import put_first
 from paretoseg.search.strategies.pruner import Pruner
 from paretoseg.search.strategies.strategy import Strategy
 from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.study.voxels import TRAINED_VOXELS
 from paretoseg.search.tracking.plan import settle_mode
-from paretoseg.spaces.search_space import SearchSpace
+from paretoseg.spaces.constraint import Constraint
+from paretoseg.spaces.search_space import Candidate, SearchSpace
+from paretoseg.trainables.preferences import limit_space
 from paretoseg.trainables.trainable import Task
+
+_LIMIT_STREAM = 2
+"""Keeps the draws that look for a candidate within the constraints apart from those of trials and designs."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,15 @@ class Plan:
     notes: tuple[str, ...] = ()
     """What the user should know about the settings of the study."""
 
+    constraints: tuple[str, ...] = ()
+    """What candidates must meet."""
+
+    known: tuple[Candidate, ...] = ()
+    """The candidates that the user knew."""
+
+    warm: tuple[Candidate, ...] = ()
+    """Those of earlier studies."""
+
 
 def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
     """Checks all that can be checked before the search starts; returns the plan.
@@ -47,6 +67,7 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
     Raises:
         ValueError: that says what is wrong and what to do.
     """
+    check_storage(composed.experiment.storage, locate(composed.experiment))
     folder = StudyFolder(locate(composed.experiment))
     segments = folder.journal.list_segments()
     overrides = merge_overrides((), overrides)
@@ -59,18 +80,14 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
         folder.check_unused()
         composed = settle(composed)
     experiment = composed.experiment
-    space = experiment.build_space()
-    task = experiment.build_task()
+    space, task, constraints = _check_task(experiment, folder, record)
+    space = limit_space(space, task, constraints, np.random.default_rng([experiment.seed, _LIMIT_STREAM]))
     if record is not None:
-        _check_same_search(folder, record, space, task)
-    task.check()
-    check_splits(folder, task)
-    if record is not None:
-        notes = describe_earlier(composed, overrides)
+        known, warm, notes = record.created.known, record.created.warm, describe_earlier(composed, overrides)
     else:
-        notes = experiment.task.check_new(
-            experiment.data, space, task.split_rows(), calibrate=_calibrate_with(overrides)
-        )
+        known, warm, notes = find_start(experiment, space, task)
+        calibrate = _calibrate_with(overrides)
+        notes += experiment.task.check_new(experiment.data, space, task.split_rows(), calibrate=calibrate)
     experiment.cluster.check(experiment.resources)
     settle_mode(experiment.tracking)
     objectives = task.objectives()
@@ -81,11 +98,33 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
         folder=folder,
         space=space,
         task=task,
-        strategy=experiment.strategy.build(space, objectives, experiment.seed),
-        pruner=experiment.pruner.build(objectives),
+        strategy=put_first(experiment.strategy.build(space, objectives, experiment.seed), known, warm),
+        pruner=experiment.pruner.build(objectives, constraints),
         segments=segments,
         notes=tuple(notes),
+        constraints=tuple(map(str, constraints)),
+        known=known,
+        warm=warm,
     )
+
+
+def _check_task(
+    experiment: Experiment, folder: StudyFolder, record: StudyRecord | None
+) -> tuple[SearchSpace, Task, tuple[Constraint, ...]]:
+    """The space, task and constraints of a search, checked on their own and against the study that exists."""
+    space, (task, constraints) = experiment.build_space(), experiment.build_task_and_constraints()
+    if record is not None:
+        _check_same_search(folder, record, space, task)
+    _check_voxels(experiment, task)
+    task.check()
+    check_splits(folder, task)
+    return space, task, constraints
+
+
+def _check_voxels(experiment: Experiment, task: Task) -> None:
+    """Refuses a budget of voxels for a task that does not count them."""
+    if experiment.budget.voxels is not None and TRAINED_VOXELS not in task.cost_names():
+        raise ValueError("budget.voxels needs a task that counts them, as segmentation does; use budget.trials instead")
 
 
 def _calibrate_with(overrides: Sequence[str]) -> str:

@@ -1,18 +1,22 @@
-"""What commands that train reference networks have in common: their keys, their data, the file that they write."""
+"""What commands that train reference networks have in common: their plan, their keys, the file that they write."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from paretoseg.trainables.data.datasets import DataConfig
+from paretoseg.trainables.data.datasets import Case, DataConfig
 from paretoseg.trainables.data.model_record import to_safe_name
 from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.severities.levels import LEVELS
 from paretoseg.trainables.task_config import TaskConfig
+from paretoseg.trainables.trainable import Assignment
 
 GROUPS = ("corruptions", "data", "experiment", "resources", "seed", "task")
 """The keys that such a command uses; it searches nothing."""
@@ -24,6 +28,48 @@ DEFAULT_CORRUPTIONS = tuple(
 
 _PLACES = ("root", "cache", "cache_gb", "shift")
 """The keys of data that say where cases lie, or name others than those that are measured."""
+
+
+@dataclass(frozen=True)
+class ReferencePlan:
+    """What was asked for, after all checks: the work can start."""
+
+    task: ImageTask
+    assignment: Assignment
+    """Of the first network that is trained."""
+
+    cases: tuple[Case, ...]
+    """Validation cases that are measured."""
+
+    data_sha256: str
+    """Hash of all cases and splits."""
+
+    measured_by: Mapping[str, Any]
+    """The values of the settings `MEASURING`, by name."""
+
+    target: Path
+    """The file to write."""
+
+    @property
+    def work_folder(self) -> Path:
+        """The folder beside the target that keeps partial results until the target is complete."""
+        return self.target.with_name(f"{self.target.name}.unfinished")
+
+    def hash_with(self, own: Mapping[str, object]) -> str:
+        """SHA-256 of everything that a network and its scores depend on, and of what a command adds to that."""
+        size = self.task.network_rules.size
+        settings = {
+            "data": self.data_sha256,
+            "data_settings": read_data_settings(self.task.data),
+            "cases": [case.name for case in self.cases],
+            "candidate": dict(self.assignment.candidate.as_dict()),
+            "training": list(self.task.training_settings()),
+            "match_parameters": size.parameters,
+            "match_flops": size.flops,
+            "battery_seed": self.task.battery().seed,
+            **own,
+        }
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 def read_words(overrides: Sequence[str], what: str) -> list[str]:
@@ -100,11 +146,6 @@ def locate_output(output: str | None, root: str, dataset: str, name: str, read: 
         except ValueError as error:
             raise ValueError(f"{error}; it is not touched: move it away, or choose another --output") from None
     return target
-
-
-def name_work_folder(target: Path) -> Path:
-    """The folder beside a file that keeps partial results until the file is complete."""
-    return target.with_name(f"{target.name}.unfinished")
 
 
 def open_work_folder(folder: Path, settings_sha256: str) -> None:

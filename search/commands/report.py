@@ -12,14 +12,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from paretoseg.cluster.exit_codes import ExitCode
+from paretoseg.search.certainty.certainty import Certainty
+from paretoseg.search.certainty.reality import Reality
 from paretoseg.search.commands.certainty import read_certainty
-from paretoseg.search.commands.stability import read_stability
-from paretoseg.search.config.stored_task import rebuild_task
-from paretoseg.search.fronts.certainty import Certainty
+from paretoseg.search.commands.health import find_health
+from paretoseg.search.commands.stability import read_order
+from paretoseg.search.config.stored_task import compose_stored, rebuild_task
 from paretoseg.search.fronts.stability import Stability
+from paretoseg.search.reports.ablation_section import ShownAblation, render_ablations
 from paretoseg.search.reports.certainty_text import describe_certainty
-from paretoseg.search.reports.convergence import follow_front
+from paretoseg.search.reports.convergence import follow_front, name_compute
 from paretoseg.search.reports.fidelity import describe_fidelity
+from paretoseg.search.reports.health_text import render_health
 from paretoseg.search.reports.html import describe_seeds, render_report
 from paretoseg.search.reports.page_data import (
     count_empty,
@@ -33,11 +37,15 @@ from paretoseg.search.reports.page_data import (
     skips_absent_classes,
 )
 from paretoseg.search.reports.pictures import choose_cases, choose_conditions, describe_pictures, spread
+from paretoseg.search.reports.reality_text import render_reality
 from paretoseg.search.reports.rescore_section import ShownRescoring, render_rescorings
 from paretoseg.search.reports.robustness_data import describe_corruptions
 from paretoseg.search.reports.robustness_text import describe_profiles
 from paretoseg.search.reports.stability_picture import draw_stability
 from paretoseg.search.reports.stability_text import render_stability
+from paretoseg.search.reports.stopping_picture import draw_rung
+from paretoseg.search.reports.stopping_text import render_stopping
+from paretoseg.search.store.ablation_folder import AblationFolder, list_ablations
 from paretoseg.search.store.folder import Folder
 from paretoseg.search.store.rescore_folder import RescoreFolder, list_rescorings
 from paretoseg.search.store.study_folder import StudyFolder
@@ -89,29 +97,43 @@ def report(location: str, output: str | None, has_pictures: bool, console: Conso
             else _without_pictures("left out on request")
         )
     certainty, gap = _find_certainty(folder, record)
+    num_gpus = _find_gpus(folder, record)
     data = describe_study(record, certainty) | {
-        "milestones": [asdict(milestone) for milestone in follow_front(events)],
+        "milestones": [asdict(milestone) for milestone in follow_front(events, num_gpus)],
+        "computeName": name_compute(num_gpus),
         **_describe_scores(scores),
         "pictures": pictures,
     }
     written_at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    rescorings, damaged = _read_rescorings(folder, record)
-    stability, unstable = _find_stability(folder, record, scores)
-    sections = render_stability(stability, draw_stability(stability) if stability else None)
-    sections += render_rescorings(rescorings)
+    sections, left_out = _render_sections(folder, record, scores)
     page = render_report(record, data, _notes(record, certainty), written_at, sections=sections)
     content = page.encode(errors="replace")
     target.write(name, content)
-    size = f"{len(content) / 1e6:.1f} MB" if len(content) > 1e6 else f"{len(content) / 1e3:.0f} kB"
-    place = output or folder.folder.child(name).location
+    notes = [f"it has no pictures: {pictures['reason']}"] if pictures["reason"] else []
+    notes += [*folder.journal.describe_left_out(), *gap, *pictures["gaps"], *left_out]
+    _announce(output or folder.folder.child(name).location, len(content), notes, console)
+    return ExitCode.DONE
+
+
+def _render_sections(folder: StudyFolder, record: StudyRecord, scores: Scores) -> tuple[str, list[str]]:
+    """The sections on early stopping, stability, shift sets, ablations and rescorings as HTML, and what they lack."""
+    stability, reality, unstable = _find_stability(folder, record, scores)
+    ablations, unreadable = _read_ablations(folder)
+    rescorings, damaged = _read_rescorings(folder, record)
+    sections = render_stopping(record, draw_rung(record))
+    sections += render_stability(stability, draw_stability(stability) if stability else None)
+    sections += render_reality(reality) + render_ablations(ablations) + render_rescorings(rescorings)
+    sections += render_health(find_health(folder, record))
+    return sections, [*unstable, *unreadable, *damaged]
+
+
+def _announce(place: str, num_bytes: int, notes: Sequence[str], console: Console) -> None:
+    size = f"{num_bytes / 1e6:.1f} MB" if num_bytes > 1e6 else f"{num_bytes / 1e3:.0f} kB"
     console.print(
         f"Report: {place} ({size}); open it in any browser, it needs no network.", markup=False, soft_wrap=True
     )
-    if pictures["reason"]:
-        console.print(f"Note: it has no pictures: {pictures['reason']}", markup=False, soft_wrap=True)
-    for note in (*folder.journal.describe_left_out(), *gap, *unstable, *pictures["gaps"], *damaged):
+    for note in notes:
         console.print(f"Note: {note}", markup=False, soft_wrap=True)
-    return ExitCode.DONE
 
 
 def _locate(output: str) -> tuple[Folder, str]:
@@ -142,6 +164,14 @@ def _read_scores(folder: StudyFolder, record: StudyRecord, progress: Progress) -
     return Scores(validation, test, metric)
 
 
+def _find_gpus(folder: StudyFolder, record: StudyRecord) -> float:
+    """How many GPUs a trial of the study has, as it was started; 0 if that is not known."""
+    try:
+        return compose_stored(folder, record.created).experiment.resources.gpus
+    except ValueError:
+        return 0.0
+
+
 def _find_certainty(folder: StudyFolder, record: StudyRecord) -> tuple[Certainty | None, list[str]]:
     """How certain the front is, or why that is not known."""
     if not any(folder.cases.has(trial.trial_id, Split.VALIDATION) for trial in record.front.trials):
@@ -149,17 +179,19 @@ def _find_certainty(folder: StudyFolder, record: StudyRecord) -> tuple[Certainty
     try:
         return read_certainty(folder, record), []
     except ValueError as error:
-        return None, [f"the front has no intervals: {error}"]
+        return None, [f"it is not known how sure the front is: {error}"]
 
 
-def _find_stability(folder: StudyFolder, record: StudyRecord, scores: Scores) -> tuple[Stability | None, list[str]]:
-    """Whether the order of the trials holds, or why that is not known."""
+def _find_stability(
+    folder: StudyFolder, record: StudyRecord, scores: Scores
+) -> tuple[Stability | None, Reality | None, list[str]]:
+    """Whether the order of the trials holds, and what it says about shift sets; or why that is not known."""
     if not any(scores.validation.values()):
-        return None, []
+        return None, None, []
     try:
-        return read_stability(folder, record, scores.validation), []
+        return *read_order(folder, record, scores.validation), []
     except ValueError as error:
-        return None, [f"the stability of the order is left out: {error}"]
+        return None, None, [f"the stability of the order is left out: {error}"]
 
 
 def _read_rescorings(folder: StudyFolder, record: StudyRecord) -> tuple[list[ShownRescoring], list[str]]:
@@ -175,6 +207,21 @@ def _read_rescorings(folder: StudyFolder, record: StudyRecord) -> tuple[list[Sho
         if found is not None:
             words, drift = " ".join(found.overrides), read_drift(record, found)
             shown.append(ShownRescoring(name, words, drift, found.objectives, stored.read_picture()))
+    return shown, gaps
+
+
+def _read_ablations(folder: StudyFolder) -> tuple[list[ShownAblation], list[str]]:
+    """The ablations that can be shown, and why others cannot."""
+    shown, gaps = [], []
+    for number in list_ablations(folder.folder):
+        stored = AblationFolder(folder.folder, number)
+        try:
+            found = stored.read_ablation()
+        except ValueError as error:
+            gaps.append(f"the ablation of candidate {number} is left out: {error}")
+            continue
+        if found is not None:
+            shown.append(ShownAblation(found, stored.read_picture()))
     return shown, gaps
 
 
@@ -275,7 +322,11 @@ def _notes(record: StudyRecord, certainty: Certainty | None) -> list[str]:
         describe_seeds(record),
         "Validation cases chose the front; test cases were measured once, at the end, for its members only.",
     ]
-    if any(not trial.test for trial in record.front.trials):
+    if record.confirming:
+        notes[1] = "Validation cases chose the front; test cases were measured for the candidates that were confirmed."
+        if record.were_test_cases_seen:
+            notes[1] += " The search went on after they had been measured, so they are no longer untouched."
+    elif any(not trial.test for trial in record.front.trials):
         notes[1] = "Validation cases chose the front; not all of its members are measured on test cases yet."
     notes += describe_profiles(record.front.trials)
     notes += describe_certainty(certainty) if certainty else []

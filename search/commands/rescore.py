@@ -17,7 +17,13 @@ from paretoseg.search.reports.drift_text import describe_drift, drift_table, dri
 from paretoseg.search.reports.robustness_text import show_beside
 from paretoseg.search.reports.text import describe_seconds
 from paretoseg.search.rescoring.code_version import name_version
-from paretoseg.search.rescoring.config import compose_rescoring, name_settings, read_settings, share_of_one
+from paretoseg.search.rescoring.config import (
+    check_differences,
+    compose_rescoring,
+    name_settings,
+    read_settings,
+    share_of_one,
+)
 from paretoseg.search.rescoring.data import check_cases
 from paretoseg.search.rescoring.jobs import Rescoring, choose_trials, is_done, list_jobs
 from paretoseg.search.rescoring.rules import complete_settings
@@ -98,6 +104,8 @@ def _make_plan(location: str, overrides: Sequence[str], name: str | None) -> _Pl
     composed, rules = compose_rescoring(folder, study.created, overrides, before.settings if before else None)
     experiment = composed.experiment
     task = _check_task(experiment.build_task())
+    if before is None and not rules:
+        check_differences(location, overrides)
     notes = [*check_cases(folder, task), *task.describe_left_out()]
     trials = choose_trials(folder, study)
     resources = share_of_one(experiment.resources)
@@ -197,9 +205,9 @@ def _run(plan: _Plan, queue: Rescoring, console: Console) -> None:
     """Runs the queue until it is empty, a signal arrives, the storage fails or Ray is lost."""
     end_in_order("the same command", plan.cluster.abandon)
     try:
-        with connect(plan.cluster, leave_ray) as (nodes, is_serial):
+        with connect(plan.cluster, leave_ray, plan.target.folder.local_path) as (nodes, is_serial):
             slots = 0 if is_serial else min(plan.resources.count_slots(nodes), len(queue.waiting))
-            work_off(queue, slots=slots, resources=plan.resources, start_s=plan.cluster.start_s)
+            work_off(queue, slots=slots, resources=plan.resources, cluster=plan.cluster)
     except KeyboardInterrupt:
         console.print("Interrupted.")
     except RayLostError as error:

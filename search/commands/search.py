@@ -8,17 +8,27 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from rich.console import Console
 from rich.text import Text
 
 from paretoseg.cluster.cluster import BatchConfig, DirectConfig
 from paretoseg.cluster.exit_codes import ExitCode
-from paretoseg.search.commands.certainty import measure_certainty
+from paretoseg.search.certainty.certainty import Certainty
+from paretoseg.search.certainty.confirming import Chosen
+from paretoseg.search.certainty.reality import Reality
+from paretoseg.search.commands.budget_text import continue_with, describe_finish, describe_left
+from paretoseg.search.commands.certainty import choose_candidates, measure_certainty
+from paretoseg.search.commands.dry_run import describe_dry_run
+from paretoseg.search.commands.next_steps import list_next
+from paretoseg.search.commands.own_command import own_command
 from paretoseg.search.commands.plan import Plan, compose_new_or_stored, locate, make_plan
 from paretoseg.search.commands.progress import Progress
+from paretoseg.search.commands.stability import read_reality
 from paretoseg.search.commands.stopping import end_in_order, leave_ray, restore
 from paretoseg.search.commands.submission import make_order, send, submit
+from paretoseg.search.commands.turn import StillLockedError, hold_in_turn
 from paretoseg.search.commands.used_test_cases import (
     USED_UP,
     describe_continuation,
@@ -26,23 +36,31 @@ from paretoseg.search.commands.used_test_cases import (
     has_used_test_cases,
 )
 from paretoseg.search.config.config import Experiment
+from paretoseg.search.config.kept_plan import keep_plan
 from paretoseg.search.config.overrides import quote
 from paretoseg.search.config.resuming import merge_overrides
 from paretoseg.search.config.splits import keep_splits
-from paretoseg.search.fronts.certainty import Certainty
-from paretoseg.search.reports.certainty_text import describe_ends
+from paretoseg.search.reports.certainty_text import describe_certainty
+from paretoseg.search.reports.constraint_text import describe_constraints
+from paretoseg.search.reports.failure_text import describe_failures
 from paretoseg.search.reports.robustness_text import show_beside
+from paretoseg.search.reports.stopping_text import describe_stopping
 from paretoseg.search.reports.text import describe_seconds, front_table
+from paretoseg.search.reports.trade_off_text import describe_single
 from paretoseg.search.running.runner import connect, work_off
 from paretoseg.search.running.session import JobSettings, Session
 from paretoseg.search.running.watchdog import RayLostError
+from paretoseg.search.store.candidate_table import candidate_rows
+from paretoseg.search.store.certainty_file import write_certainty
+from paretoseg.search.store.finish_request import make_watch, take_back
 from paretoseg.search.store.folder import StorageError, hide_secrets
-from paretoseg.search.store.lock import LockedError, hold_lock
+from paretoseg.search.store.lock import LockedError
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.study.study import Study
-from paretoseg.search.tracking.feed import follow
+from paretoseg.search.tracking.feed import Tracker, follow
 from paretoseg.search.tracking.plan import Mode
 from paretoseg.search.trials.events import Created
+from paretoseg.search.trials.trial import State
 
 
 def search(overrides: Sequence[str], console: Console, *, dry_run: bool = False) -> int:
@@ -60,6 +78,9 @@ def search(overrides: Sequence[str], console: Console, *, dry_run: bool = False)
     """
     try:
         return _search(overrides, console, dry_run=dry_run)
+    except StillLockedError as error:
+        console.print(f"{error}. Work is left; the same command resumes.", markup=False, soft_wrap=True)
+        return ExitCode.WORK_LEFT
     finally:
         restore()
 
@@ -76,12 +97,15 @@ def _search(overrides: Sequence[str], console: Console, *, dry_run: bool) -> int
         end_in_order(_resume_with(plan.experiment))
         return _submit(plan, cluster, merge_overrides((), overrides), console, dry_run=dry_run)
     if dry_run:
-        raise ValueError(
-            "--dry-run shows the job that would be submitted, but this cluster takes none; use cluster=slurm"
-        )
+        describe_dry_run(plan, console)
+        return ExitCode.DONE
     assert isinstance(cluster, DirectConfig), "every other place takes jobs"
     end_in_order(_resume_with(plan.experiment), cluster.abandon)
-    with hold_lock(plan.folder.folder):
+    with hold_in_turn(plan.folder.folder, cluster.lock_wait_s, console):
+        if cluster.lock_wait_s and plan.folder.journal.list_segments() != plan.segments:
+            fence = plan.folder.folder.fence
+            plan = make_plan(compose_new_or_stored(overrides), overrides)  # another process has worked on it meanwhile
+            plan.folder.folder.fence = fence  # of the lock that is held here
         study = _open_study(plan, console)
         if study.is_complete():
             console.print(describe_end(study), markup=False, soft_wrap=True)
@@ -128,9 +152,19 @@ def _start_study(plan: Plan) -> None:
     folder.write_experiment(plan.text)
     keep_splits(folder, plan.task)
     if not folder.exists():
+        keep_plan(folder, plan.task)
         kept = tuple(override for override in plan.overrides if not override.startswith("storage="))
         folder.journal.append(
-            Created(time.time(), plan.experiment.study, plan.task.objectives(), plan.task.cost_names(), kept)
+            Created(
+                time.time(),
+                plan.experiment.study,
+                plan.task.objectives(),
+                plan.task.cost_names(),
+                kept,
+                plan.constraints,
+                plan.known,
+                plan.warm,
+            )
         )
 
 
@@ -146,16 +180,17 @@ def _open_study(plan: Plan, console: Console) -> Study:
         plan.pruner,
         budget=experiment.budget,
         seed=experiment.seed,
+        confirm=experiment.confirm,
     )
     for note in folder.journal.describe_left_out():
         console.print(f"Note: {note}; the search continues without it.", markup=False, soft_wrap=True)
     if study.trials:
         console.print(
             f"Resuming {folder.folder.location}: {len(study.trials) - study.num_running} trials done, "
-            f"{study.num_running} interrupted ones run again.",
+            f"{study.num_running} interrupted ones {'are ended' if make_watch(folder.folder)() else 'run again'}.",
             markup=False,
         )
-    for note in describe_continuation(study):
+    for note in (*describe_continuation(study), *plan.pruner.list_news()):
         console.print(f"Note: {note}.", markup=False, soft_wrap=True)
     study.open(time.time(), host=socket.gethostname(), pid=os.getpid())
     return study
@@ -164,11 +199,22 @@ def _open_study(plan: Plan, console: Console) -> Study:
 def _work(plan: Plan, study: Study, console: Console) -> ExitCode:
     resources = plan.experiment.resources
     settings = JobSettings(resources.num_threads, "cuda" if resources.gpus else "cpu", resources.timeout_min)
-    session = Session(study, plan.folder, plan.task, settings, time.time)
-    with follow(plan.experiment.tracking, session, console) as track:
+    session = Session(
+        study,
+        plan.folder,
+        plan.task,
+        settings,
+        time.time,
+        choose=lambda record: _choose(plan, record),
+        is_asked_to_finish=make_watch(plan.folder.folder),
+    )
+    session.refresh()
+    if study.is_finishing:
+        console.print("Note: the search finishes, as `paretoseg finish` asked it to.", soft_wrap=True)
+    with follow(plan.experiment.tracking, session, console) as tracker:
         if not session.is_over():
-            _run(plan, session, console, track)
-        return _conclude(plan, session, console)
+            _run(plan, session, console, tracker.update)
+        return _conclude(plan, session, console, tracker)
 
 
 def _run(plan: Plan, session: Session, console: Console, track: Callable[[Session], None]) -> None:
@@ -183,15 +229,16 @@ def _run(plan: Plan, session: Session, console: Console, track: Callable[[Sessio
         f"Study {plan.folder.folder.location}: starting. Ctrl-C stops; the same command resumes.", markup=False
     )
     try:
-        with connect(cluster, leave_ray) as (nodes, is_serial):
+        with connect(cluster, leave_ray, plan.folder.folder.local_path) as (nodes, is_serial):
             slots = 1 if is_serial else resources.count_slots(nodes)
-            progress = Progress(console, slots)
-            session.observe = _observe_with(progress.update, track)
-            number = session.study.budget.trials
-            console.print(f"{number} trial{'s' * (number != 1)}, {slots} at a time.")
+            progress = Progress(console, getattr(plan.experiment.task, "num_steps", 0))
+            session.observe = _observe_with(progress.update, _show_news(plan, console), track)
+            console.print(f"{session.study.budget.describe()}, {slots} at a time.")
             with progress.show():
-                work_off(session, slots=0 if is_serial else slots, resources=resources, start_s=cluster.start_s)
+                say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+                work_off(session, slots=0 if is_serial else slots, resources=resources, cluster=cluster, say=say)
     except KeyboardInterrupt:
+        session.study.reread()
         console.print("Interrupted.")
     except RayLostError as error:
         console.print(f"Stopped: Ray is lost ({error}).", markup=False, soft_wrap=True)
@@ -208,7 +255,17 @@ def _observe_with(*observers: Callable[[Session], None]) -> Callable[[Session], 
     return observe
 
 
-def _conclude(plan: Plan, session: Session, console: Console) -> ExitCode:
+def _show_news(plan: Plan, console: Console) -> Callable[[Session], None]:
+    """Prints when the pruner decides by other objectives than before."""
+
+    def show(session: Session) -> None:
+        for line in plan.pruner.list_news():
+            console.print(f"Note: {line}.", markup=False, soft_wrap=True)
+
+    return show
+
+
+def _conclude(plan: Plan, session: Session, console: Console, tracker: Tracker) -> ExitCode:
     """Writes and shows the results so far, and prints the commands to run next."""
     for warning in session.warnings:
         console.print(f"Note: {warning}", markup=False)
@@ -217,43 +274,61 @@ def _conclude(plan: Plan, session: Session, console: Console) -> ExitCode:
         return ExitCode.STORAGE
     session.write_tables()
     if session.study.record.front.trials:
-        _show_front(plan, session.study.record, console)
+        certainty = _show_front(plan, session.study.record, console)
+        tracker.conclude(candidate_rows(session.study.record, session.study.record.results, certainty))
     resume = _resume_with(plan.experiment)
-    if session.study.gave_up:
+    record = session.study.record
+    if record.results and not record.feasible:
+        console.print(describe_constraints(record), markup=False, soft_wrap=True)
+    has_only_failed = record.count(State.FAILED) > 0 and not record.count(State.FINISHED)
+    if session.study.gave_up or (session.is_done() and has_only_failed):
         _show_failures(plan, session.study, resume, console)
         return ExitCode.GAVE_UP
     if session.is_done():
+        if session.study.is_finishing:
+            console.print(describe_finish(session.study, plan.folder.folder.location), markup=False, soft_wrap=True)
+            take_back(plan.folder.folder)
         _show_next_steps(plan, session.study, resume, console)
         return ExitCode.DONE
     console.print(f"Work is left; resume with: {resume}", markup=False, soft_wrap=True)
     return ExitCode.WORK_LEFT
 
 
-def _show_front(plan: Plan, record: StudyRecord, console: Console) -> None:
-    """Draws the front into the study's folder, and shows it as a table with the certainty of its ends."""
+def _show_front(plan: Plan, record: StudyRecord, console: Console) -> Certainty | None:
+    """Draws the front into the study's folder, and shows it as a table; returns how sure it is."""
     from paretoseg.search.reports.picture import draw_front  # matplotlib: late, so that the first trial starts early
 
     certainty = _find_certainty(plan, record)
+    write_certainty(plan.folder.folder, record, certainty, _find_reality(plan, record))
+    plan.folder.write_candidates(record, certainty)
+    plan.folder.write_front(record, certainty)
     picture = plan.folder.write_picture("front.png", draw_front(record, certainty))
-    console.print(front_table(record))
+    console.print(front_table(record, certainty=certainty))
     for shown in show_beside(record.front.trials):
         console.print(shown, soft_wrap=isinstance(shown, Text))
-    if certainty and certainty.ends:
-        console.print(describe_ends(certainty.ends), markup=False, soft_wrap=True)
+    certain = describe_certainty(certainty, record.seconds_per_trial) if certainty else []
+    for line in (*describe_single(record), *certain, *describe_stopping(record)):
+        console.print(line, markup=False, soft_wrap=True)
+    for note in plan.pruner.notes():
+        console.print(f"Note: {note}.", markup=False, soft_wrap=True)
     table = plan.folder.folder.child("front.csv").location
     console.print(f"Picture: {picture}\nTable:   {table}", markup=False, soft_wrap=True)
+    return certainty
 
 
 def _show_failures(plan: Plan, study: Study, resume: str, console: Console) -> None:
-    """Prints the last failure of a search that gave up, and the way out."""
-    if study.is_complete() and not has_used_test_cases(study):  # the same command alone would find nothing to do
-        resume = f"{resume} budget.trials={study.budget.trials * 2}"
-    last = next(trial for trial in reversed(study.record.in_order_of_end()) if trial.failure)
-    assert last.failure is not None
+    """Prints why the trials of a search that gave up, or in which none finished, failed, and the way out."""
+    record, status = study.record, f"{own_command()} status {shlex.quote(plan.folder.folder.location)}"
+    if not study.is_searching(time.time()) and not has_used_test_cases(study):
+        resume = continue_with(study, resume)  # the same command alone would find nothing to do
+    how = f"no trial finished; {record.count(State.FAILED)} of {record.num_ended} failed"
+    if study.gave_up:
+        none = "" if record.count(State.FINISHED) else ", and none finished"
+        how = f"{study.max_failures} trial{'s' * (study.max_failures != 1)} failed in a row{none}"
+    for line in (f"Stopped: {how}.", *describe_failures(record), *describe_left(study)):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(
-        f"Stopped: {study.budget.max_failures} trials failed in a row, the last one (trial {last.trial_id}) with "
-        f"{last.failure.kind}: {last.failure.reason}. `paretoseg status {shlex.quote(plan.folder.folder.location)}` "
-        f"lists them; fix the cause, then resume with: {resume}",
+        f"`{status}` lists them; fix the cause, then resume with: {resume}",
         markup=False,
         soft_wrap=True,
     )
@@ -261,19 +336,21 @@ def _show_failures(plan: Plan, study: Study, resume: str, console: Console) -> N
 
 def _show_next_steps(plan: Plan, study: Study, resume: str, console: Console) -> None:
     """Prints what can be done with a study whose budget is spent."""
-    more = f"{resume} budget.trials={study.budget.trials * 2}"
-    hours, num_left = study.budget.hours, study.budget.trials - len(study.trials)
-    if hours is not None and num_left > 0:
-        console.print(
-            f"The budget of {hours:g} hours is spent; {num_left} of {study.budget.trials} trials were not started.",
-            soft_wrap=True,
-        )
-        more = f"{resume} budget.hours={study.record.hours_used + hours:.3g}"
+    for line in describe_left(study):
+        console.print(line, soft_wrap=True)
     place, is_used = shlex.quote(plan.folder.folder.location), has_used_test_cases(study)
-    steps = (f"paretoseg front {place}", f"paretoseg status {place}", *(() if is_used else (more,)))
+    more = () if is_used else (continue_with(study, resume),)
+    steps = (*list_next(plan.task, study.record, place), *more)
     console.print("Next: " + "\n      ".join(steps), markup=False, soft_wrap=True)
     if is_used:
         console.print(USED_UP, markup=False, soft_wrap=True)
+
+
+def _choose(plan: Plan, record: StudyRecord) -> list[Chosen]:
+    """The candidates to confirm."""
+    experiment = plan.experiment
+    least = experiment.confirm.least_probability
+    return choose_candidates(plan.folder, record, plan.task, seed=experiment.seed, least_probability=least)
 
 
 def _find_certainty(plan: Plan, record: StudyRecord) -> Certainty | None:
@@ -284,10 +361,18 @@ def _find_certainty(plan: Plan, record: StudyRecord) -> Certainty | None:
         return None
 
 
+def _find_reality(plan: Plan, record: StudyRecord) -> Reality | None:
+    """What predicts the scores on shift sets, or None if there are none, or rows are missing or do not fit."""
+    try:
+        return read_reality(plan.folder, record, plan.task)
+    except ValueError:
+        return None
+
+
 def _resume_with(experiment: Experiment) -> str:
     """The command that resumes a study; all other settings are in its folder."""
     storage = hide_secrets(experiment.storage)
     if storage.startswith(("'", '"')):
         storage = quote(storage)  # bare, these would be read as quotes
     place = [f"storage={storage}"] if storage != "studies" else []
-    return shlex.join(("paretoseg", "search", f"study={experiment.study}", *place))
+    return f"{own_command()} {shlex.join(('search', f'study={experiment.study}', *place))}"

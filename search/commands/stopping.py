@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 from paretoseg.cluster.exit_codes import ExitCode
 
 INTERRUPTED_EARLY = "interrupted before the search started; the same command starts it"
+STOPPING = "stopping: running trials go on from their last step when you resume; once more stops at once"
 INTERRUPTED = "interrupted; the same command resumes"
 
 # Ctrl-C; what a machine, a container or `kill` sends; and Slurm's warning before a job's time is over.
@@ -80,8 +82,17 @@ def leave(reason: str) -> None:
         _last.act()
     finally:  # whatever fails there, the process ends
         # Not print: the signal may have come in the middle of one. A live table has hidden the cursor.
-        os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + f"paretoseg: {reason}\n".encode())
+        error = _find_stderr()
+        os.write(error, (_SHOW_CURSOR if os.isatty(error) else b"") + f"paretoseg: {reason}\n".encode())
         os._exit(ExitCode.WORK_LEFT)
+
+
+def _find_stderr() -> int:
+    """The descriptor of Python's stderr; number 2 may be that of the file for what Ray prints."""
+    try:
+        return sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):
+        return 2
 
 
 def leave_ray(loss: str) -> None:
@@ -97,4 +108,5 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     if _last.is_interrupted:
         leave(f"stopped at once. Work is left; resume with: {_last.resume}")
     _last.is_interrupted = True
+    os.write(2, f"\nparetoseg: {STOPPING}\n".encode())  # at once: until workers have stopped, nothing else is said
     raise KeyboardInterrupt

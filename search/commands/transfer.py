@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from rich.console import Console
 
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.commands.reference_plan import (
     DEFAULT_CORRUPTIONS,
+    ReferencePlan,
     build_image_task,
     check_num_cases,
     locate_output,
-    name_work_folder,
     open_work_folder,
-    read_data_settings,
     read_words,
 )
-from paretoseg.search.config.config import compose
 from paretoseg.search.config.overrides import dict_of
+from paretoseg.search.config.planned_data import compose_planned
 from paretoseg.search.reports.text import describe_seconds
 from paretoseg.search.running.importing import importing
 from paretoseg.spaces.atomic_file import write_atomically
 from paretoseg.spaces.json_text import to_readable_json
 from paretoseg.spaces.records import decode, encode, parse_json
-from paretoseg.trainables.data.datasets import Case, load_once
-from paretoseg.trainables.image_task import ImageTask
+from paretoseg.trainables.data.datasets import load_once
 from paretoseg.trainables.segmentation.settings import MEASURING
 from paretoseg.trainables.severities.calibration import hash_splits
 from paretoseg.trainables.trainable import Assignment
@@ -53,56 +48,27 @@ _DEFAULTS = {
     "task.severities": "[3,5]",
 }
 
-
 _QUIET_SECONDS = 60.0
 """A training that takes longer than this shows its steps."""
 
 
 @dataclass(frozen=True)
-class TransferPlan:
-    """A measurement that passed all checks and can start."""
-
-    task: ImageTask
-    assignment: Assignment
-    """Of the first network: without augmentation, with the first seed."""
+class TransferPlan(ReferencePlan):
+    """A measurement that passed all checks and can start; its first network is without augmentation."""
 
     num_seeds: int
-    cases: tuple[Case, ...]
-    """Validation cases that are measured."""
-
-    data_sha256: str
-    data_settings: Mapping[str, str]
-    """How files become cases, by key."""
-
-    measuring: Mapping[str, str]
-    """Settings of measuring, by name."""
-
-    target: Path
-    """The file to write."""
-
-    @property
-    def work_folder(self) -> Path:
-        """Folder beside the target that keeps the networks until the matrix is complete."""
-        return name_work_folder(self.target)
 
     @property
     def settings_sha256(self) -> str:
         """Hash of everything that the scores of a network depend on besides its kind and seed."""
-        task, size, battery = self.task, self.task.network_size, self.task.battery()
-        settings = {
-            "data": self.data_sha256,
-            "data_settings": dict(self.data_settings),
-            "cases": [case.name for case in self.cases],
-            "candidate": dict(self.assignment.candidate.as_dict()),
-            "training": list(task.training_settings()),
-            "match_parameters": size.parameters,
-            "match_flops": size.flops,
-            "battery_seed": battery.seed,
-            "conditions": [[condition.corruption, condition.severity] for condition in battery.conditions],
-            "strengths": {name: battery.strengths[name] for name in battery.corruptions},
-            "measuring": dict(self.measuring),
-        }
-        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+        battery = self.task.battery()
+        return self.hash_with(
+            {
+                "conditions": [[condition.corruption, condition.severity] for condition in battery.conditions],
+                "strengths": {name: battery.strengths[name] for name in battery.corruptions},
+                "measuring": dict(self.measured_by),
+            }
+        )
 
     def list_assignments(self) -> Iterator[tuple[str, Assignment]]:
         """Yields every network with its kind, seed by seed: the first is without augmentation."""
@@ -152,10 +118,10 @@ def _check(overrides: Sequence[str], output: str | None, num_seeds: int, num_cas
             f"--seeds must be at least {LEAST_SEEDS}, or chance in the training is unknown, got {num_seeds}"
         )
     named = words if any(word.startswith("experiment=") for word in words) else [*words, "study=transfer"]
-    experiment = compose(named).experiment
+    experiment = compose_planned(named).experiment
     task, asked = build_image_task(experiment.task, experiment.data, "to measure"), dict_of(words)
     if defaults := [f"{key}={value}" for key, value in _DEFAULTS.items() if key not in asked]:
-        experiment = compose([*defaults, *named]).experiment
+        experiment = compose_planned([*defaults, *named]).experiment
         task = build_image_task(experiment.task, experiment.data, "to measure")
     task.check()
     dataset = load_once(task.data)
@@ -173,8 +139,7 @@ def _check(overrides: Sequence[str], output: str | None, num_seeds: int, num_cas
         num_seeds=num_seeds,
         cases=cases,
         data_sha256=hash_splits(task.split_rows()),
-        data_settings=read_data_settings(task.data),
-        measuring={name: str(getattr(experiment.task, name)) for name in MEASURING},
+        measured_by={name: str(getattr(experiment.task, name)) for name in MEASURING},
         target=locate_output(output, experiment.data.root, dataset.name, SHIPPED_MATRICES.name, read_matrix),
     )
 
@@ -267,7 +232,7 @@ def _to_matrix(plan: TransferPlan, networks: Sequence[TransferNetwork]) -> Trans
         num_iterations=task.count_iterations(candidate, dataset),
         severities=tuple(sorted({condition.severity for condition in battery.conditions} - {0})),
         strengths={name: battery.strengths[name] for name in battery.corruptions},
-        measuring=plan.measuring,
+        measuring=plan.measured_by,
         subjects={case.name: case.subject for case in plan.cases},
         networks=tuple(networks),
     )

@@ -6,9 +6,11 @@ outside this folder sees Hydra or OmegaConf: `compose` returns an `Experiment` o
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -29,23 +31,33 @@ from paretoseg.cluster.local import LocalConfig
 from paretoseg.cluster.resources import Resources
 from paretoseg.cluster.serial import SerialConfig
 from paretoseg.cluster.slurm.slurm import SlurmConfig
+from paretoseg.search.config.known_points import check_lists
 from paretoseg.search.config.mappings import SETTLED, put, read_mapping
 from paretoseg.search.config.overrides import one_line, quote, take_literally
 from paretoseg.search.config.space_config import Space, build_space, fill_defaults, read_restrictions
 from paretoseg.search.config.unknown import check_key
-from paretoseg.search.strategies.evolution import EvolutionConfig
+from paretoseg.search.strategies.asha import AshaConfig
+from paretoseg.search.strategies.evolution import EvolutionConfig, ManyObjectivesConfig
+from paretoseg.search.strategies.grid import GridConfig
+from paretoseg.search.strategies.optuna_samplers import GpConfig, TpeConfig
 from paretoseg.search.strategies.pruner import MedianConfig, NeverConfig, PrunerConfig
 from paretoseg.search.strategies.random import RandomConfig
 from paretoseg.search.strategies.strategy import StrategyConfig
-from paretoseg.search.study.study import Budget
+from paretoseg.search.strategies.surrogate_config import SurrogateConfig
+from paretoseg.search.study.budget import Budget
+from paretoseg.search.study.confirmation import Confirmation
 from paretoseg.search.tracking.plan import TrackingConfig
+from paretoseg.spaces.constraint import Constraint
+from paretoseg.spaces.objective_choice import USUAL
 from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.spaces.suggestion import suggest
 from paretoseg.trainables.data.brain import BrainConfig
 from paretoseg.trainables.data.datasets import DataConfig
 from paretoseg.trainables.data.decathlon import DecathlonConfig
 from paretoseg.trainables.data.folder import FolderConfig
+from paretoseg.trainables.data.nnunet import NnunetConfig
 from paretoseg.trainables.data.textures import TexturesConfig
+from paretoseg.trainables.preferences import apply_preferences
 from paretoseg.trainables.segmentation.config import SegmentationConfig
 from paretoseg.trainables.task_config import TaskConfig
 from paretoseg.trainables.toy import ToyConfig
@@ -57,10 +69,19 @@ CHOICES: Mapping[str, Mapping[str, type]] = {
         "textures": TexturesConfig,
         "decathlon": DecathlonConfig,
         "folder": FolderConfig,
+        "nnunet": NnunetConfig,
         "brain": BrainConfig,
     },
-    "strategy": {"nsga2": EvolutionConfig, "random": RandomConfig},
-    "pruner": {"never": NeverConfig, "median": MedianConfig},
+    "strategy": {
+        "surrogate": SurrogateConfig,
+        "nsga2": EvolutionConfig,
+        "nsga3": ManyObjectivesConfig,
+        "random": RandomConfig,
+        "grid": GridConfig,
+        "tpe": TpeConfig,
+        "gp": GpConfig,
+    },
+    "pruner": {"never": NeverConfig, "median": MedianConfig, "asha": AshaConfig},
     "cluster": {
         "local": LocalConfig,
         "slurm": SlurmConfig,
@@ -72,13 +93,18 @@ CHOICES: Mapping[str, Mapping[str, type]] = {
 """Every group of the config with its options; adding one is a module and a line here."""
 
 CHANGEABLE = (
-    *("budget", "resources", "cluster", "storage", "tracking"),
+    *("budget", "confirm", "resources", "cluster", "storage", "tracking"),
     *("data.root", "data.shift", "data.cache", "data.cache_gb"),
 )
 """What may change when a study is resumed; any other change would make its trials incomparable.
 
 Data may have moved, and so may the folders of shift sets: the study checks by hashes that they hold the same data.
 """
+
+
+def name_option(group: str, chosen: object) -> str:
+    """What the user writes for a part of a config, such as 'nsga2' for its settings."""
+    return next(name for name, kind in CHOICES[group].items() if type(chosen) is kind)
 
 
 @dataclass
@@ -103,6 +129,15 @@ class Experiment:
     space: Space = field(default_factory=Space)  # type: ignore[valid-type]
     """What is searched."""
 
+    objectives: list[str] = field(default_factory=lambda: list(USUAL))
+    """What is optimised: two or more names."""
+
+    constraints: list[str] = field(default_factory=list)
+    """What candidates must meet, such as parameters<=5e6."""
+
+    reference: dict[str, float] = field(default_factory=dict)
+    """By objective, the worst value that still counts in the hypervolume, where it is not the usual one."""
+
     strategy: StrategyConfig = MISSING
     """Who proposes trials."""
 
@@ -111,6 +146,9 @@ class Experiment:
 
     budget: Budget = field(default_factory=Budget)
     """When the search ends."""
+
+    confirm: Confirmation = field(default_factory=Confirmation)
+    """How many seeds candidates get, and which are confirmed when the search is over."""
 
     resources: Resources = field(default_factory=Resources)
     """What one trial gets."""
@@ -147,7 +185,16 @@ class Experiment:
         Raises:
             ValueError: if the settings do not fit each other.
         """
-        return self.task.build(self.data, self.build_space())
+        return self.build_task_and_constraints()[0]
+
+    def build_task_and_constraints(self) -> tuple[Task, tuple[Constraint, ...]]:
+        """What a trial does, and what candidates must meet.
+
+        Raises:
+            ValueError: as `build_task` does.
+        """
+        task = self.task.build(self.data, self.build_space())
+        return apply_preferences(task, self.objectives, self.reference, self.constraints)
 
 
 @dataclass(frozen=True)
@@ -189,6 +236,7 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
     for item in parsed:
         if item not in groups:
             check_key(item.key_or_group, known, {*CHOICES, "experiment"}, _keys_of_options())
+            check_lists(item.key_or_group, item.value())
     config = _hydra([item.input_line or "" for item in parsed if item.key_or_group not in SETTLED])
     for item in parsed:
         if item.key_or_group in SETTLED:
@@ -203,11 +251,18 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
         raise ValueError(
             f"study must be at most 100 letters, digits, '.', '_' or '-' and start with a letter or digit, got {name!r}"
+            + ("; where studies lie is storage=<path>" if "/" in name else "")
         )
     return config
 
 
 def _hydra(overrides: Sequence[str]) -> DictConfig:
+    """The caller's own copy: Hydra takes a quarter of a second, and commands compose the same overrides many times."""
+    return copy.deepcopy(_compose_once(tuple(overrides)))
+
+
+@lru_cache(maxsize=64)
+def _compose_once(overrides: tuple[str, ...]) -> DictConfig:
     _register_choices()
     try:
         with initialize_config_module("paretoseg.search.conf", version_base="1.3"):
@@ -217,6 +272,7 @@ def _hydra(overrides: Sequence[str]) -> DictConfig:
         raise ValueError(one_line(error)) from None
 
 
+@cache
 def _register_choices() -> None:
     store = ConfigStore.instance()
     store.store(name="schema", node=Experiment)

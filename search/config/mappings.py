@@ -1,4 +1,4 @@
-"""Keys of the task that hold mappings, filled in when a study starts. Older studies hold lines of text: both are read.
+"""Keys that hold mappings, filled in when a study starts. Older studies hold lines of text: both are read.
 
 Such a study has lines in `experiment.yaml`, and its commands may have them: `task.strengths=["motion: 1 2 3 4 5"]`.
 They become mappings before any other code reads them.
@@ -76,9 +76,16 @@ def _read_bounds(lines: list[str]) -> dict[str, Any]:
     return {}
 
 
+def _read_reference(lines: list[str]) -> dict[str, Any]:
+    if lines:
+        raise ValueError("must be a mapping, such as {accuracy: 0.5, robustness: 0.3}")
+    return {}
+
+
 SETTLED: Mapping[str, tuple[Callable[[list[str]], dict[str, Any]], str]] = {
     "task.strengths": (_read_strengths, "{gaussian_blur: [0.5, 1, 2, 3, 4]}"),
     "task.transfer_bounds": (_read_bounds, "{noise_blur: {motion: 0.5}}"),
+    "reference": (_read_reference, "{accuracy: 0.5, robustness: 0.3}"),
     "task.reference_errors": (_read_errors, "{corruptions: {gaussian_blur: {2: 0.125}}, shifts: {fluo_520: 0.31}}"),
 }
 """The keys that are filled in when a study starts, each with a reader of older lines and an example of the mapping.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from paretoseg.search.config.wrong_values import say_plainly
+
 
 def dict_of(overrides: Sequence[str]) -> dict[str, str]:
     """Overrides by key."""
@@ -33,4 +35,4 @@ def one_line(error: Exception) -> str:
     text = str(root)
     first = text.strip().splitlines()[0].strip() if text.strip() else type(error).__name__
     key = re.search(r"full_key: (\S+)", str(error) + text)
-    return f"{key.group(1)}: {first}" if key else first
+    return say_plainly(key.group(1), first) if key else first

@@ -23,6 +23,16 @@ from paretoseg.search.config.config import (
 from paretoseg.search.config.mappings import SETTLED, put, read_mapping
 from paretoseg.search.config.overrides import dict_of, one_line
 from paretoseg.spaces.earlier import BEFORE
+from paretoseg.spaces.objective_choice import USUAL
+
+_LATER_GROUPS = ("confirm",)
+"""Groups that studies of earlier versions lack."""
+
+LATER_KEYS: Mapping[str, Any] = {"objectives": list(USUAL), "constraints": [], "reference": {}}
+"""Keys outside of groups that studies of earlier versions lack, and what these have in their place."""
+
+EARLIER_DEFAULTS: Mapping[str, tuple[str, tuple[str, ...]]] = {"strategy": ("nsga2", ("population", "random_share"))}
+"""By group, the option that was the default in earlier versions, and its keys, which the present default lacks."""
 
 _GROUPS = frozenset({*CHOICES, "experiment"})
 DAMAGED = "experiment.yaml is damaged; restore it from a backup"
@@ -37,17 +47,19 @@ def compose_again(
         stored: The overrides that the study was started with.
         stored_text: The composed config that the study keeps. It wins over defaults that have changed since, also for
             keys that may change but are not asked for.
-        overrides: What is asked for now.
+        overrides: Those of the present command.
         changeable: Keys and groups that may change.
 
     Raises:
         ValueError: if the overrides ask for something that would make the study's trials incomparable, or the text is
             not a config.
     """
+    kept = flatten(_read_config(stored_text))
+    stored = [*find_earlier_options(stored, kept), *stored]
     merged = merge_overrides(stored, overrides)
     _check_same_options(_compose_options(stored), _compose_options(merged))
     config = compose_config(merged)
-    kept, now = flatten(_read_config(stored_text)), flatten(config)
+    now = flatten(config)
     before, asked = dict_of(stored), dict_of(overrides)
     switched = {key for key in asked.keys() & _GROUPS.difference(CHANGEABLE) if asked[key] != before.get(key)}
     # If the search last ran on another cluster than now, as inside a job, that cluster's keys do not apply here.
@@ -74,13 +86,31 @@ def compose_again(
     return to_composed(config)
 
 
+def find_earlier_options(stored: Sequence[str], kept: Collection[str]) -> list[str]:
+    """Overrides for the options of groups whose default has changed since a study began.
+
+    A study keeps the name of an option only if the user gave it. Without a name, a key that only the earlier default
+    has shows that it was this one.
+
+    Args:
+        stored: The overrides that the study was started with.
+        kept: The dotted keys that it keeps or that were given.
+    """
+    asked = dict_of(stored)
+    return [
+        f"{group}={option}"
+        for group, (option, names) in EARLIER_DEFAULTS.items()
+        if group not in asked and any(f"{group}.{name}" in kept for name in names)
+    ]
+
+
 def find_earlier_values(config: DictConfig) -> dict[str, Any]:
     """The values of keys in studies of earlier versions, which lack the key or keep null, by dotted key.
 
     For the options of groups that the config has.
     """
-    values = {}
-    for group in (*CHOICES, "space"):
+    values = dict(LATER_KEYS)
+    for group in (*CHOICES, "space", *_LATER_GROUPS):
         for item in fields(OmegaConf.get_type(config[group])):  # type: ignore[arg-type]
             if BEFORE in item.metadata:
                 before = item.metadata[BEFORE]
@@ -104,9 +134,9 @@ def find_earlier_rules(composed: Composed, overrides: Sequence[str]) -> dict[str
 
     Args:
         composed: The config of the study.
-        overrides: What it was started with, and what is asked for now.
+        overrides: Those of the study and of the present command together.
     """
-    config, defaults = OmegaConf.create(composed.text), compose_config(overrides)
+    config, defaults = OmegaConf.create(composed.text), compose_config(merge_overrides(overrides, ()))
     now, usual = flatten(config), flatten(defaults)
     earlier = find_earlier_values(defaults)
     return {key: value for key, value in earlier.items() if now.get(key) == value != usual[key]}
@@ -117,7 +147,7 @@ def describe_earlier(composed: Composed, overrides: Sequence[str]) -> list[str]:
 
     Args:
         composed: The config of the study.
-        overrides: What it was started with, and what is asked for now.
+        overrides: Those of the study and of the present command together.
     """
     found = find_earlier_rules(composed, overrides)
     if not found:
@@ -135,8 +165,9 @@ def show_value(value: object) -> str:
 
 
 def _refuse_change(study: str, key: str, before: object, now: object) -> str:
+    began = f"without {key}" if before is None else f"with {key}={before}"
     return (
-        f"study '{study}' was started with {key}={before} and cannot be resumed with {key}={now}; "
+        f"study '{study}' was started {began} and cannot be resumed with {key}={now}; "
         f"leave it out to resume, or start another study with study=<name>"
     )
 
@@ -151,7 +182,12 @@ def _read_config(text: str) -> DictConfig:
         config = OmegaConf.create(text) if isinstance(yaml.safe_load(text), dict) else None
     except (yaml.YAMLError, OmegaConfBaseException):
         config = None
-    if not isinstance(config, DictConfig) or not {item.name for item in fields(Experiment)} <= {"storage", *config}:
+    if not isinstance(config, DictConfig) or not {item.name for item in fields(Experiment)} <= {
+        "storage",
+        *_LATER_GROUPS,
+        *LATER_KEYS,
+        *config,
+    }:
         raise ValueError(DAMAGED)
     for key in SETTLED:
         if (kept := OmegaConf.select(config, key)) is not None:
@@ -197,7 +233,7 @@ def merge_overrides(stored: Sequence[str], overrides: Sequence[str]) -> list[str
 
     When another cluster is chosen, the keys of the stored one are dropped.
     """
-    before, asked = dict_of(stored), dict_of(overrides)
+    before, asked = dict_of([*find_earlier_options(stored, dict_of(stored)), *stored]), dict_of(overrides)
     switched = {key for key in asked if key in CHOICES and key in CHANGEABLE and asked[key] != before.get(key)}
     kept = {key: value for key, value in before.items() if key.split(".")[0] not in switched}
     return [f"{key}={value}" for key, value in (kept | asked).items()]

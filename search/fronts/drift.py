@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from paretoseg.search.fronts.front import Front, read_front
 from paretoseg.search.fronts.order import measure_agreement
 from paretoseg.search.trials.trial import Trial
+from paretoseg.spaces.constraint import Constraint
 from paretoseg.spaces.objective import Objective
 
 
@@ -55,6 +56,7 @@ def measure_drift(
     *,
     objectives_before: Sequence[Objective],
     objectives_after: Sequence[Objective],
+    constraints: Sequence[Constraint] = (),
 ) -> Drift:
     """The drift between two measurements of the same trials.
 
@@ -63,11 +65,15 @@ def measure_drift(
         after: The same trials by id, with the new measurements; those that are missing are left out of both fronts.
         objectives_before: What the study measured.
         objectives_after: What was measured again, under the same names.
+        constraints: Of the study; what breaks one is on neither front.
     """
     known = [trial for trial in before if trial.trial_id in after]
     measured = [after[trial.trial_id] for trial in known]
-    fronts = read_front(known, objectives_before), read_front(measured, objectives_after)
-    was, now = ({trial.trial_id for trial in front.trials} for front in fronts)
+    fronts = (
+        read_front(known, objectives_before, constraints),
+        read_front(measured, objectives_after, constraints),
+    )
+    was, now = ({trial.trial_id for trial in front.all_trials} for front in fronts)
     moves = [Move(old, new, old.trial_id in was, new.trial_id in now) for old, new in zip(known, measured, strict=True)]
     first = objectives_before[0]
     moves.sort(key=lambda move: (first.to_loss(move.before.objectives[first.name]), move.before.trial_id))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scipy.stats import kendalltau
+import numpy as np
+
+from paretoseg.search.fronts.ranks import measure_kendall
 
 _DECIMALS = 12
 """Values that agree to as many decimals are tied: rounding orders nothing."""
@@ -15,7 +17,7 @@ def measure_agreement(first: Sequence[float], second: Sequence[float]) -> float 
 
     None with fewer than two values, or if all are equal on one side.
     """
-    one, other = ([round(value, _DECIMALS) for value in values] for values in (first, second))
-    if min(len(set(one)), len(set(other))) < 2:
+    one, other = (np.round(np.asarray(values, dtype=float), _DECIMALS) for values in (first, second))
+    if min(len(np.unique(one)), len(np.unique(other))) < 2:
         return None
-    return round(float(kendalltau(one, other).statistic), _DECIMALS)
+    return round(measure_kendall(one, other), _DECIMALS)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from paretoseg.search.reports.fitting_table import FittingTable
 from paretoseg.trainables.complexity.complexity import COMPLEXITY, RING_PIXELS, Harder
 from paretoseg.trainables.complexity.summary import Summary
 from paretoseg.trainables.scoring.resampling import COVERAGE
@@ -24,15 +24,7 @@ def complexity_table(name: str, summaries: Sequence[Summary]) -> Table:
         name: Name of the dataset.
         summaries: The summaries, in the order in which they are shown.
     """
-    table = Table(
-        title=escape(f"Complexity of {name}"),
-        box=SIMPLE_HEAD,
-        title_justify="left",
-        caption_justify="left",
-        padding=(0, 0),
-        collapse_padding=True,
-        pad_edge=False,
-    )
+    table = FittingTable(title=escape(f"Complexity of {name}"), padding=(0, 0), collapse_padding=True)
     table.add_column("class and measure", overflow="fold")
     for title in ("mean", f"{COVERAGE:.0%} interval", "median", "quartiles", "cases"):
         table.add_column(title, justify="right", no_wrap=True)

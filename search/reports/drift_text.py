@@ -7,18 +7,18 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
 from paretoseg.search.fronts.drift import Drift, Move
+from paretoseg.search.reports.fitting_table import FittingTable
 from paretoseg.search.trials.profile_columns import profile_columns
 from paretoseg.spaces.objective import Direction, Objective
 
 
 def drift_table(title: str, drift: Drift, objectives: Sequence[Objective]) -> Table:
     """A row a trial: every objective on validation cases, then on test cases, before -> after, and its place."""
-    table = Table(title=escape(title), box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table = FittingTable(title=escape(title))
     table.add_column("trial", justify="right", no_wrap=True)
     for objective in objectives:
         table.add_column(objective.name, justify="right", style="bold", no_wrap=True)

@@ -6,6 +6,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from paretoseg.search.fronts.ranks import measure_kendall, measure_spearman
 from paretoseg.search.trials.trial import Trial
 from paretoseg.spaces.objective import Objective
 
@@ -46,16 +49,13 @@ def measure_fidelity(trials: Sequence[Trial], objectives: Sequence[Objective]) -
     measured = [trial for trial in trials if trial.is_eligible and trial.reports]
     if len(measured) < MIN_TRIALS:
         return []
-    # Late, as loading it takes longer than everything else in `paretoseg status`.
-    from scipy import stats
-
     found = []
     for name in (objective.name for objective in objectives):
-        quick = [trial.reports[max(trial.reports)][name] for trial in measured]
-        complete = [trial.objectives[name] for trial in measured]
-        if len(set(quick)) > 1 and len(set(complete)) > 1:
-            spearman, kendall = stats.spearmanr(quick, complete), stats.kendalltau(quick, complete)
-            found.append(Fidelity(name, float(spearman.statistic), float(kendall.statistic), len(measured)))
+        quick = np.array([trial.reports[max(trial.reports)][name] for trial in measured], dtype=float)
+        complete = np.array([trial.objectives[name] for trial in measured], dtype=float)
+        if len(np.unique(quick)) > 1 and len(np.unique(complete)) > 1:
+            spearman, kendall = measure_spearman(quick, complete), measure_kendall(quick, complete)
+            found.append(Fidelity(name, spearman, kendall, len(measured)))
     return found
 
 

@@ -16,8 +16,9 @@ from importlib import resources
 from string import Template
 from typing import Any
 
+from paretoseg.search.reports.constraint_text import describe_constraints
 from paretoseg.search.reports.page_data import explain
-from paretoseg.search.reports.text import count_states, describe_seconds
+from paretoseg.search.reports.text import count_states, describe_confirming, describe_seconds
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.trial import State, Trial
 
@@ -72,7 +73,11 @@ def describe_seeds(record: StudyRecord) -> str:
         return "No network was trained yet."
     if len(seeds) == 1:
         return f"Every network was trained with one seed ({seeds[0]}): neighbours on the front may differ by chance."
-    return f"Networks were trained with the seeds {', '.join(map(str, seeds))}; a point is one network with one seed."
+    several = sum(len(result.seeds) > 1 for result in record.results)
+    return (
+        f"Networks were trained with the seeds {', '.join(map(str, seeds))}; {several} candidates have several. The "
+        " values of a candidate are means over its seeds."
+    )
 
 
 def _policy(script: str) -> str:
@@ -84,10 +89,11 @@ def _policy(script: str) -> str:
 def _facts(record: StudyRecord, written_at: str) -> list[str]:
     opened = record.opened[-1] if record.opened else None
     num_sessions = len(record.opened)
-    budget = f" of {opened.budget_trials}" if opened else ""
+    budget = f" of {opened.budget_trials}" if opened and opened.budget_trials is not None else ""
     return [
-        f"{len(record.trials)}{budget} trials: {count_states(record)}",
+        f"{record.num_searched}{budget} trials{describe_confirming(record)}: {count_states(record)}",
         f"{len(record.front.trials)} on the front, hypervolume {record.front.hypervolume:.4f}",
+        *([bounds] if (bounds := describe_constraints(record)) else []),
         f"{describe_seconds(record.hours_used * 3600)} of search in {num_sessions} session{'s' * (num_sessions != 1)}",
         f"written {written_at}",
     ]
@@ -95,19 +101,26 @@ def _facts(record: StudyRecord, written_at: str) -> list[str]:
 
 def _list_others(record: StudyRecord) -> str:
     """The trials that the front is not read from, each with the reason; those still running come last."""
-    others = [trial for trial in record.trials if explain(trial)]
+    others = [trial for trial in record.trials if _find_reason(trial, record)]
     if not others:
         return "<p>None: every trial finished, and no network is broken.</p>"
     others.sort(key=lambda trial: (trial.state is State.RUNNING, trial.trial_id))
-    rows = "".join(_to_row(trial) for trial in others)
+    rows = "".join(_to_row(trial, _find_reason(trial, record)) for trial in others)
     return (
         '<div class="scroll"><table id="others"><thead><tr><th scope="col">trial</th><th scope="col">state</th>'
         f'<th scope="col">why</th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
 
-def _to_row(trial: Trial) -> str:
-    return f"<tr><td>{trial.trial_id}</td><td>{trial.state.value}</td><td>{escape(explain(trial))}</td></tr>"
+def _find_reason(trial: Trial, record: StudyRecord) -> str:
+    """Why a trial cannot be on the front, or ''."""
+    result = record.ledger.find(trial.candidate) if record.constraints else None
+    broken = f"breaks {', '.join(result.broken)}" if result and result.broken else ""
+    return explain(trial) or broken
+
+
+def _to_row(trial: Trial, reason: str) -> str:
+    return f"<tr><td>{trial.trial_id}</td><td>{trial.state.value}</td><td>{escape(reason)}</td></tr>"
 
 
 def _list_overrides(record: StudyRecord) -> list[str]:

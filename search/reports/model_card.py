@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from paretoseg.search.reports.card_pictures import PicturedCase, describe_cases
+from paretoseg.search.reports.card_sureness import describe_for_readers, describe_sureness
+from paretoseg.search.reports.ensemble_text import describe_networks
+from paretoseg.search.reports.markdown import escape, make_table
 from paretoseg.search.reports.page_data import (
     count_empty,
     describe_cost,
@@ -26,6 +31,9 @@ from paretoseg.trainables.data.datasets import DataConfig, Dataset, describe_shi
 from paretoseg.trainables.data.files_config import FilesConfig
 from paretoseg.trainables.scoring.measures import MEASURES
 from paretoseg.trainables.trainable import CLEAN, CaseScore, Split
+
+if TYPE_CHECKING:
+    from paretoseg.search.certainty.certainty import Certainty
 
 _USAGE = {
     "bundle": """\
@@ -52,30 +60,66 @@ An image is an array (channel, {axes}) with intensities in [0, 1]. `model.json` 
 }
 
 
+@dataclass(frozen=True)
+class Exported:
+    """What is exported, and how it was picked."""
+
+    trial: Trial
+    """The trial; for several networks, the candidate in the shape of a trial."""
+
+    networks: Sequence[Trial] = ()
+    """The trials whose networks are averaged; empty, or one, for a single network."""
+
+    picked: Sequence[str] = ()
+    """How it was picked, a sentence each."""
+
+    number: int = 0
+    """The candidate."""
+
+    certainty: Certainty | None = None
+    """How sure the front is; None if that is not known."""
+
+    made: str = ""
+    """When and with what it was exported, in a sentence."""
+
+    cases: Sequence[PicturedCase] = ()
+    """Cases with pictures, the worst first."""
+
+    no_pictures: str = ""
+    """Why there are none."""
+
+
 def write_card(
     record: StudyRecord,
-    trial: Trial,
+    exported: Exported,
     rows: Mapping[Split, Sequence[CaseScore]],
     *,
     dataset: Dataset,
     data: DataConfig,
     form: str,
 ) -> str:
-    """The card of a trial.
+    """The card of a network, or of several whose probabilities are averaged.
 
     Args:
         record: The study.
-        trial: The member of its front that is exported.
-        rows: The trial's scores by split, as kept in `cases/`; may be empty.
+        exported: What is exported, and how it was picked.
+        rows: Its scores by split, as kept in `cases/`, those of several networks in one list; may be empty.
         dataset: What it was trained and measured on.
         data: The settings that the dataset was loaded with.
         form: 'bundle' or 'onnx'.
     """
-    title = f"{escape(record.created.study)}, trial {trial.trial_id}"
+    trial, networks, several = exported.trial, exported.networks, len(exported.networks) > 1
+    split = _choose_split(rows)
+    title = f"{escape(record.created.study)}, {'candidate' if several else 'trial'} {trial.trial_id}"
     sections = {
         "How to use it": _describe_use(form, dataset, data),
         "What it is": _describe_candidate(trial),
+        **({"The networks": describe_networks(networks, trial, form)} if several else {}),
+        **({"How it was picked": escape(" ".join(exported.picked))} if exported.picked else {}),
         "What it reached": _describe_objectives(record, trial),
+        "How sure that is": describe_sureness(record, exported.number, exported.certainty),
+        "In percent and millimetres": describe_for_readers(rows.get(split, ()), split),
+        "Its worst and best cases": describe_cases(exported.cases, split, exported.no_pictures),
         "On clean images, by class": _describe_classes(rows),
         "Under corruption": _describe_corruptions(rows, record),
         "On shift sets": _describe_shifts(rows, record),
@@ -83,12 +127,12 @@ def write_card(
         "Intended use and limits": _describe_limits(dataset, data, form),
     }
     intro = (
-        f"A segmentation network found by [paretoseg](https://github.com/paretoseg/paretoseg) in the study "
-        f"'{escape(record.created.study)}', as one of {len(record.front.trials)} on the Pareto front of "
+        f"{'Segmentation networks' if several else 'A segmentation network'} found by "
+        "[paretoseg](https://github.com/paretoseg/paretoseg) in the study "
+        f"'{escape(record.created.study)}', as one of {len(record.front.results)} on the Pareto front of "
         f"{' and '.join(objective.name for objective in record.objectives)} after {len(record.trials)} trials."
     )
-    if gaps := describe_gaps(record):
-        intro = f"{intro}\n\n{gaps}"
+    intro = "\n\n".join(filter(None, (intro, escape(exported.made), describe_gaps(record))))
     body = "\n\n".join(f"## {heading}\n\n{text.strip()}" for heading, text in sections.items())
     return f"# {title}\n\n{intro}\n\n{body}\n"
 
@@ -96,18 +140,11 @@ def write_card(
 def describe_gaps(record: StudyRecord) -> str:
     """What the search has not finished, and so may have missed, in a sentence; empty if it is finished."""
     num_running = sum(trial.state is State.RUNNING for trial in record.trials)
-    num_untested = sum(not trial.test for trial in record.front.trials)
+    num_untested = 0 if record.confirming else sum(not trial.test for trial in record.front.trials)
     found = [f"{num_running} trials were interrupted"] if num_running else []
     if num_untested:
         found.append(f"{num_untested} members of the front are not measured on test cases")
     return f"The search is not finished: {' and '.join(found)}." if found else ""
-
-
-def escape(text: object) -> str:
-    """The text on one line, with everything that Markdown or HTML would read as markup escaped."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)).split())
-    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_{}\[\]()#+!|~$])", r"\\\1", line)
 
 
 def _describe_use(form: str, dataset: Dataset, data: DataConfig) -> str:
@@ -121,7 +158,7 @@ def _describe_candidate(trial: Trial) -> str:
     rows = [[name, escape(value)] for name, value in trial.candidate.as_dict().items()]
     costs = [_describe_cost(name, value) for name, value in trial.costs.items()]
     device = f"\n\nLatency, memory and training time on {escape(trial.device)}." if trial.device else ""
-    return _table(["dimension", "value"], rows) + "\n\n" + _table(["cost", "value", "unit"], costs) + device
+    return make_table(["dimension", "value"], rows) + "\n\n" + make_table(["cost", "value", "unit"], costs) + device
 
 
 def _describe_cost(name: str, value: float) -> list[str]:
@@ -141,7 +178,7 @@ def _describe_objectives(record: StudyRecord, trial: Trial) -> str:
         for objective in record.objectives
     ]
     note = "The search chose on validation cases; test cases were measured once, at its end."
-    table = _table(["objective", "unit", "validation", "test", "is"], rows + _describe_profile(record, trial))
+    table = make_table(["objective", "unit", "validation", "test", "is"], rows + _describe_profile(record, trial))
     return "\n\n".join((table, note, *map(escape, describe_profiles([trial]))))
 
 
@@ -185,7 +222,7 @@ def _describe_classes(rows: Mapping[Split, Sequence[CaseScore]]) -> str:
     return (
         f"Means over the {split.value} cases. Missed: cases of the class in which nothing of it is predicted; made up: "
         f"cases without it in which it is predicted; absent: cases without it, rightly so{left_out}.\n\n"
-        + _table(head, lines)
+        + make_table(head, lines)
     )
 
 
@@ -211,7 +248,7 @@ def _tabulate_corruptions(rows: Sequence[CaseScore], metric: str, split: Split) 
         if name != CLEAN
     ]
     heading = f"Mean {_name_metric(metric)} over the {split.value} cases; on clean images {clean:.4f}."
-    return heading + "\n\n" + _table(["corruption", *(f"severity {severity}" for severity in severities)], lines)
+    return heading + "\n\n" + make_table(["corruption", *(f"severity {severity}" for severity in severities)], lines)
 
 
 def _name_metric(name: str) -> str:
@@ -233,7 +270,7 @@ def _describe_shifts(rows: Mapping[Split, Sequence[CaseScore]], record: StudyRec
     lines = [
         [escape(name) or "as in training", str(found["cases"]), f"{found['mean']:.4f}"] for name, found in means.items()
     ]
-    return f"Mean {title} on clean {split.value} images of another kind than those in training.\n\n" + _table(
+    return f"Mean {title} on clean {split.value} images of another kind than those in training.\n\n" + make_table(
         ["shift set", "cases", f"mean {title}"], lines
     )
 
@@ -248,7 +285,7 @@ def _describe_data(dataset: Dataset, data: DataConfig) -> str:
     spacing = " x ".join(f"{edge:g}" for edge in dataset.spacing_mm)
     return (
         f"{escape(dataset.name)}: {counts}, {dataset.num_channels} channel(s), spacing {spacing} mm. "
-        f"Classes: {classes}.{shifts}\n\n" + _table(["setting", "value"], settings)
+        f"Classes: {classes}.{shifts}\n\n" + make_table(["setting", "value"], settings)
     )
 
 
@@ -268,8 +305,3 @@ def _describe_limits(dataset: Dataset, data: DataConfig, form: str) -> str:
         "how it performs on other scanners, populations or artefacts is not known. It expects images as they were in "
         f"training: {preparation}. The licence and the consent of the data also apply to its weights."
     )
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

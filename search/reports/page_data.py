@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from paretoseg.search.fronts.certainty import Certainty
+from paretoseg.search.certainty.certainty import Certainty
 from paretoseg.search.reports.robustness_data import describe_drop
+from paretoseg.search.reports.stopping_text import describe_receipt
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.trial import State, Trial
 from paretoseg.spaces.architecture import Architecture
@@ -20,7 +21,11 @@ from paretoseg.trainables.scoring.objectives import select_means
 from paretoseg.trainables.trainable import BOTH, CLEAN, MEAN, CaseScore
 
 _OPERATIONS = {"flops": "operations per window", "train_flops": "operations of training"}
-_BETTER = {"budget_used": "1 is equal to the budget"}
+_BETTER = {
+    "budget_used": "1 is equal to the budget",
+    **dict.fromkeys(("accuracy", "worst_group", "nsd"), "higher is better"),
+    "robustness": "reported beside the objectives",
+}
 _UNITS = {"_ms": "ms", "_seconds": "s", "_min": "min", "_gb": "GB", "_mm": "mm"}
 _ARCHITECTURE = {field.name for field in fields(Architecture)}
 
@@ -28,8 +33,11 @@ _ARCHITECTURE = {field.name for field in fields(Architecture)}
 def describe_study(record: StudyRecord, certainty: Certainty | None = None) -> dict[str, Any]:
     """Names, units, directions and every trial; the ids of the front's members best first.
 
-    If the front's certainty is known, its members have `intervals`: by objective, [low, high].
+    If the front's certainty is known, its members have `intervals`: by objective, [low, high]. The trial with the
+    number of a candidate of several seeds stands for it: it has the candidate's means, and `seeds`.
     """
+    several = {result.number: result for result in record.results if len(result.trials) > 1}
+    shown = [several[one.trial_id].as_trial if one.trial_id in several else one for one in record.trials]
     members = {trial.trial_id for trial in record.front.trials}
     return {
         "study": record.created.study,
@@ -37,7 +45,8 @@ def describe_study(record: StudyRecord, certainty: Certainty | None = None) -> d
             {
                 "name": item.name,
                 "unit": item.unit,
-                "isMaximised": item.to_loss(1.0) < 0,
+                "isMaximised": item.sign < 0,
+                "isLog": item.ideal is not None,
                 "description": item.description,
             }
             for item in record.objectives
@@ -49,14 +58,17 @@ def describe_study(record: StudyRecord, certainty: Certainty | None = None) -> d
             _describe_trial(trial, trial.trial_id in members)
             | describe_drop(trial, record.objectives)
             | {"intervals": _describe_intervals(trial, certainty)}
-            for trial in record.trials
+            | _describe_membership(trial, certainty)
+            | ({"seeds": list(several[trial.trial_id].seeds)} if trial.trial_id in several else {})
+            | _describe_bounds(trial, record)
+            for trial in shown
         ],
     }
 
 
 def find_metric(objectives: Sequence[Objective], rows: Iterable[CaseScore]) -> str:
     """The metric that the objectives are computed from: that of their unit, else the first among the rows, or ''."""
-    measure = measure_of_unit(objectives[0].unit)
+    measure = next((found for item in objectives if (found := measure_of_unit(item.unit))), None)
     return measure.name if measure else next((row.metric for row in rows), "")
 
 
@@ -154,6 +166,8 @@ def explain(trial: Trial) -> str:
             assert trial.failure is not None
             return f"failed ({trial.failure.kind}): {trial.failure.reason}"
         case State.STOPPED:
+            if trial.receipt is not None:
+                return f"stopped early: {describe_receipt(trial.receipt)}"
             return f"stopped early after step {max(trial.reports, default=0)}: others were clearly better"
         case State.RUNNING:
             return "running, or interrupted"
@@ -195,13 +209,27 @@ def _describe_trial(trial: Trial, is_on_front: bool) -> dict[str, Any]:
         "costs": _finite(trial.costs),
         "device": trial.device,
         "test": _finite(trial.test),
-        "seconds": trial.seconds,
+        "seconds": trial.total_seconds,
     }
 
 
+def _describe_membership(trial: Trial, certainty: Certainty | None) -> dict[str, Any]:
+    """The probability of the candidate that the trial stands for; empty if it is not known."""
+    probability = certainty.find_probability(trial.trial_id) if certainty else None
+    if certainty is None or probability is None:
+        return {}
+    return {"probability": probability, "isConfirmed": trial.trial_id in certainty.confirmed}
+
+
+def _describe_bounds(trial: Trial, record: StudyRecord) -> dict[str, Any]:
+    """The constraints that the candidate breaks; empty if it breaks none."""
+    result = record.ledger.find(trial.candidate) if record.constraints else None
+    return {"broken": list(result.broken)} if result and result.broken else {}
+
+
 def _describe_intervals(trial: Trial, certainty: Certainty | None) -> dict[str, list[float]]:
-    known = certainty.intervals.get(trial.trial_id, {}) if certainty else {}
-    return {name: list(interval) for name, interval in known.items() if interval}
+    known = certainty.selection.estimates.get(trial.trial_id, {}) if certainty else {}
+    return {name: [one.low, one.high] for name, one in known.items() if one}
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float]:

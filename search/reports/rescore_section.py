@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 from paretoseg.search.fronts.drift import Drift
 from paretoseg.search.reports.drift_text import describe_drift, drift_rows
+from paretoseg.search.reports.html_table import embed_picture, render_table, to_html
 from paretoseg.search.reports.robustness_text import describe_profiles
 from paretoseg.spaces.objective import Objective
 
@@ -39,26 +39,10 @@ def render_rescorings(rescorings: Sequence[ShownRescoring]) -> str:
 
 
 def _render(item: ShownRescoring) -> str:
-    rows = drift_rows(item.drift, item.objectives)
-    titles = [title for title in rows[0] if any(row[title] != "-" for row in rows)]
-    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
-    body = "".join("<tr>" + "".join(f"<td>{_cell(row[title])}</td>" for title in titles) + "</tr>" for row in rows)
     profiles = describe_profiles([move.after for move in item.drift.moves])
-    sentences = "".join(f"<p>{_cell(line)}</p>" for line in (*describe_drift(item.drift), *profiles))
+    sentences = "".join(f"<p>{to_html(line)}</p>" for line in (*describe_drift(item.drift), *profiles))
+    alt = f"How the front drifts in {item.name}: an arrow a trial from before to after"
     return (
         f"<h3>{escape(item.name)}</h3><p><code>{escape(item.words or 'as in the study')}</code></p>"
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{sentences}'
-        f"{_render_picture(item)}"
+        f"{render_table(drift_rows(item.drift, item.objectives))}{sentences}{embed_picture(item.picture, alt)}"
     )
-
-
-def _render_picture(item: ShownRescoring) -> str:
-    if item.picture is None:
-        return ""
-    data = base64.b64encode(item.picture).decode()
-    alt = escape(f"How the front drifts in {item.name}: an arrow a trial from before to after")
-    return f'<img class="drift" alt="{alt}" src="data:image/png;base64,{data}">'
-
-
-def _cell(text: str) -> str:
-    return escape(text.replace(" -> ", " → "))

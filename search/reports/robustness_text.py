@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from paretoseg.search.reports.fitting_table import FittingTable
 from paretoseg.search.trials.trial import Trial
 from paretoseg.trainables.trainable import RobustnessProfile
 
@@ -74,7 +74,7 @@ def summarise_families(trials: Sequence[Trial]) -> str:
 def _draw_table(trials: Sequence[Trial]) -> Table:
     has_test = any(trial.test_profile for trial in trials)
     title = "Beside robustness" + (" (in brackets: on test cases)" if has_test else "")
-    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table = FittingTable(title=title)
     table.add_column("trial", justify="right", no_wrap=True)
     for name in ("held out", "worst family"):
         table.add_column(name, overflow="fold")

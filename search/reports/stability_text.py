@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from html import escape
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
 from rich.markup import escape as escape_markup
 from rich.table import Table
+
+from paretoseg.search.reports.fitting_table import FittingTable
+from paretoseg.search.reports.html_table import embed_picture
 
 if TYPE_CHECKING:  # a caller that has one has paid for the import
     from paretoseg.search.fronts.stability import Stability
@@ -30,7 +31,7 @@ def list_variants(stability: Stability) -> dict[str, float | None]:
 
 def stability_table(stability: Stability) -> Table:
     """The taus as a table for the terminal."""
-    table = Table(title=_title(stability), box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table = FittingTable(title=_title(stability))
     table.add_column("if robustness were computed", overflow="fold")
     table.add_column("tau", justify="right", no_wrap=True)
     for words, tau in list_variants(stability).items():
@@ -46,11 +47,7 @@ def render_stability(stability: Stability | None, picture: bytes | None) -> str:
         f'<tr><td>{escape(words)}</td><td class="number">{_format(tau)}</td></tr>'
         for words, tau in list_variants(stability).items()
     )
-    image = ""
-    if picture is not None:
-        data = base64.b64encode(picture).decode()
-        alt = escape("Kendall's tau of every variant as a dot, from the reverse order to the same order")
-        image = f'<img class="drift" alt="{alt}" src="data:image/png;base64,{data}">'
+    image = embed_picture(picture, "Kendall's tau of every variant as a dot, from the reverse order to the same order")
     return (
         f'<section id="stability"><h2>Does the order hold?</h2><p class="hint">{escape(_title(stability))}. '
         f'{escape(CAPTION)}</p><div class="scroll"><table><thead><tr><th scope="col">if robustness were computed</th>'

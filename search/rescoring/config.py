@@ -84,6 +84,20 @@ def compose_rescoring(
     return settle_reference(composed), describe_rules(rules, is_new=made_with is None)
 
 
+def check_differences(location: str, overrides: Sequence[str]) -> None:
+    """Refuses a new rescoring that would measure what the study has measured already.
+
+    Raises:
+        ValueError: if no override says what to measure differently.
+    """
+    keys = [override.partition("=")[0] for override in overrides]
+    if all({key, key.split(".")[0]} & {*PLACE} for key in keys):
+        raise ValueError(
+            "a rescoring needs to know what to measure differently; add corruptions=[NAME,...], severities=[1,...,5], "
+            f"data.shift=[NAME,...] or a key of task; `paretoseg front {location}` shows what the study measured itself"
+        )
+
+
 def read_settings(composed: Composed, task: ImageTask) -> dict[str, Any]:
     """What the scores depend on, as plain values: the settings of measuring, and those of the data without its place.
 

@@ -14,6 +14,7 @@ from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.study.rescore_record import Rescored, RescoreRecord
 from paretoseg.search.trials.trial import Failure, FailureKind, Trial
+from paretoseg.spaces.objective_choice import SCORE_NAMES
 from paretoseg.trainables.trainable import Assignment, Split, Task
 
 
@@ -23,7 +24,7 @@ def choose_trials(folder: StudyFolder, record: StudyRecord) -> list[Trial]:
     Raises:
         ValueError: if there is none, or the checkpoint of a member is gone.
     """
-    members = {trial.trial_id for trial in record.front.trials}
+    members = {trial.trial_id for trial in record.front.all_trials}
     if not members:
         raise ValueError("no trial is on the front yet, so there is nothing to measure; resume the search first")
     there = [trial for trial in record.trials if trial.is_eligible and folder.checkpoints.has(trial.trial_id)]
@@ -107,6 +108,7 @@ class Rescoring:
                 found = dataclasses.replace(
                     self._result(job),
                     objectives=values,
+                    beside={name: value for name, value in evaluation.costs.items() if name in SCORE_NAMES},
                     degenerate=evaluation.degenerate,
                     note=evaluation.note,
                     profile=evaluation.profile,

@@ -11,7 +11,7 @@ from typing import Any
 
 from paretoseg.search.config.config import Composed, compose_config, flatten
 from paretoseg.search.config.overrides import dict_of
-from paretoseg.search.config.resuming import find_earlier_rules, find_earlier_values, show_value
+from paretoseg.search.config.resuming import find_earlier_rules, find_earlier_values, merge_overrides, show_value
 
 Settings = Mapping[str, Any]
 """The settings of a rescoring, as `rescore.json` keeps them: by group, then by key."""
@@ -31,12 +31,12 @@ def choose_rules(
     Args:
         composed: The config of the study.
         started: What the study was started with.
-        overrides: What is asked for now; these keys are left alone.
+        overrides: Those of the present command; their keys are left alone.
         changeable: Keys that a rescoring may change.
         read_once: Keys that name files, with the key that keeps their content; a rescoring keeps the content alone.
         made_with: The settings of the rescoring that goes on; None for a new one.
     """
-    usual, asked = flatten(compose_config(started)), dict_of(overrides)
+    usual, asked = flatten(compose_config(merge_overrides(started, ()))), dict_of(overrides)
     rules = {}
     for key, before in find_earlier_rules(composed, started).items():
         if key not in changeable or key in asked:
@@ -69,7 +69,7 @@ def complete_settings(settings: Settings, wanted: Settings, started: Sequence[st
         wanted: Those of this version, whose keys are filled in.
         started: What the study was started with.
     """
-    config = compose_config(started)
+    config = compose_config(merge_overrides(started, ()))
     known = flatten(config) | find_earlier_values(config)
     return dict(settings) | {
         group: {name: known[f"{group}.{name}"] for name in values if f"{group}.{name}" in known}

@@ -26,8 +26,9 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError
 
-from paretoseg.search.running.placement_keeper import open_keeper
+from paretoseg.search.running.placement_keeper import open_keeper, stay_here
 from paretoseg.search.running.rank_mailbox import Answers, Instruction, RankMailbox
+from paretoseg.search.running.room import list_waiting_groups
 from paretoseg.search.running.worker import Broken, Job, Outcome, Work, time_out
 from paretoseg.search.store.scratch import scratch_folder
 from paretoseg.search.trials.trial import Failure, FailureKind
@@ -48,6 +49,12 @@ _LEAVE_SECONDS = 3.0
 """How long a rank may take to leave; one that hangs in a collective never does, so its process is killed."""
 
 _CLOSE_SECONDS = 30.0
+_LOOK_SECONDS = 1.0
+_IDLE_SECONDS = 3.0
+"""How long processes stay after a job when others wait for a place."""
+
+_ORDER_SECONDS = 20.0
+"""The same between two orders of a job: the search takes less time to decide, unless it has ended the trial."""
 
 
 @dataclass(frozen=True)
@@ -78,30 +85,65 @@ class WorkerGroup:
         self._job: Job | None = None
         self._has_started = False
         self._deadline = 0.0
+        self._busy = threading.Lock()
+        self._idle_since, self._has_work = time.monotonic(), False
+        self._gave_way = False
+        self._is_over = threading.Event()
+        threading.Thread(target=self._give_way, name="give way", daemon=True).start()
 
     def start(self, job: Job) -> None:
         """Makes this the current job and drops the previous one."""
-        self._job, self._has_started = job, False
+        with self._busy:
+            self._job, self._has_started, self._gave_way = job, False, False
 
     def advance(self) -> Outcome:
         """Does the next share of the job on all ranks; never raises for what a trial does.
 
         If a process died, the outcome is a failure of kind `lost`: another group may resume the trial.
         """
+        with self._busy:
+            outcome = self._advance()
+            self._idle_since, self._has_work = time.monotonic(), not outcome.is_last
+        return outcome
+
+    def close(self) -> None:
+        """Ends the processes and frees their resources."""
+        self._is_over.set()
+        with self._busy:
+            self._leave()
+
+    def _advance(self) -> Outcome:
         assert self._job is not None
         began_at, start = time.time(), time.monotonic()
+        if self._gave_way:
+            failure = Failure(FailureKind.LOST, "the processes of the trial gave way to those of another")
+            return Outcome(Broken(failure), began_at, 0.0, socket.gethostname())
         try:
             answers = self._ask(self._job)
         except GetTimeoutError:
             answers = Answers((), is_complete=False, end=time_out(self._job.timeout_min))
         if not answers.is_sound():
-            self.close()
+            self._leave()
         if answers.end is not None and not answers.is_complete:
             return Outcome(Broken(answers.end), began_at, time.monotonic() - start, socket.gethostname())
         return answers.choose()
 
-    def close(self) -> None:
-        """Ends the processes and frees their resources; the next job starts new ones."""
+    def _give_way(self) -> None:
+        """Ends the processes while they have nothing to do and others wait for a place; until the group is closed.
+
+        A trial that waits for its processes holds its slot already. So no job would come that these could work on.
+        """
+        while not self._is_over.wait(_LOOK_SECONDS):
+            with self._busy, contextlib.suppress(RayError):  # without its Ray the trial ends anyway
+                # A job that was stopped early looks like one that waits for its next order.
+                patience = _ORDER_SECONDS if self._has_work else _IDLE_SECONDS
+                is_idle = self._mailbox is not None and time.monotonic() - self._idle_since > patience
+                if is_idle and list_waiting_groups():
+                    self._gave_way = self._has_work
+                    self._leave()
+
+    def _leave(self) -> None:
+        """Ends the processes; the next order starts new ones."""
         if self._mailbox is None:
             return
         assert self._trainer is not None
@@ -115,7 +157,7 @@ class WorkerGroup:
         patience = job.timeout_min * 60
         if self._mailbox is None:
             self._mailbox = self._open()
-            end: Failure | None = ray.get(self._mailbox.gather.remote(), timeout=patience)
+            end = _gather(self._mailbox, patience)
             if end is not None:
                 return Answers((), is_complete=False, end=end)
         if not self._has_started:
@@ -129,12 +171,29 @@ class WorkerGroup:
 
     def _open(self) -> Any:
         """Starts the processes in the background; returns the mailbox from which they take orders."""
-        mailbox = ray.remote(RankMailbox).options(num_cpus=0).remote(self._team.num_workers)
+        mailbox = ray.remote(RankMailbox).options(num_cpus=0, **stay_here()).remote(self._team.num_workers)
         keeper = open_keeper(f"paretoseg-placement-{uuid.uuid4().hex}")
         keeper.watch.remote(mailbox)
         self._trainer = threading.Thread(target=_train, args=(self._team, mailbox, keeper), daemon=True)
         self._trainer.start()
         return mailbox
+
+
+def _gather(mailbox: Any, patience: float) -> Failure | None:
+    """Waits until all ranks have come; returns why they have ended, if they have.
+
+    Raises:
+        GetTimeoutError: if they have not come within `patience` seconds, not counting those in which there is no room.
+    """
+    arrival = mailbox.gather.remote()
+    while True:
+        try:
+            end: Failure | None = ray.get(arrival, timeout=patience)
+        except GetTimeoutError:
+            if not list_waiting_groups():
+                raise
+        else:
+            return end
 
 
 def _train(team: Team, mailbox: Any, keeper: Any) -> None:

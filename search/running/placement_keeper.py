@@ -6,6 +6,7 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 
 class PlacementKeeper:
@@ -39,5 +40,11 @@ def open_keeper(name: str) -> Any:
     Args:
         name: Unique in the cluster.
     """
-    options = {"num_cpus": 0, "lifetime": "detached", "name": name, "max_concurrency": 2}
+    options = {"num_cpus": 0, "lifetime": "detached", "name": name, "max_concurrency": 2, **stay_here()}
     return ray.remote(PlacementKeeper).options(**options).remote()
+
+
+def stay_here() -> dict[str, Any]:
+    """Options of an actor that must not be lost with another node: it runs on the node of this process."""
+    here = ray.get_runtime_context().get_node_id()
+    return {"scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False)}

@@ -6,16 +6,18 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from math import inf
+from pathlib import Path
 
 from ray.exceptions import RayError
 
 from paretoseg.cluster.cluster import DirectConfig
+from paretoseg.cluster.quiet import keep_apart
 from paretoseg.cluster.resources import Node, Resources
 from paretoseg.cluster.serial import SerialConfig
 from paretoseg.search.running.importing import import_ahead, importing
 from paretoseg.search.running.job_queue import JobQueue
 from paretoseg.search.running.serial import run_serially
+from paretoseg.search.running.start_errors import StartErrors
 from paretoseg.search.running.watchdog import RayLostError, guard
 
 _UNDO_SECONDS = 0.05
@@ -23,12 +25,15 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 @contextmanager
-def connect(cluster: DirectConfig, leave: Callable[[str], None]) -> Iterator[tuple[Sequence[Node], bool]]:
+def connect(
+    cluster: DirectConfig, leave: Callable[[str], None], folder: Path | None = None
+) -> Iterator[tuple[Sequence[Node], bool]]:
     """Starts Ray, or connects to it, as the cluster says; meanwhile imports Ray Tune, which takes about a second.
 
     Args:
         cluster: Where to run.
         leave: Ends this process at once, with a reason for the user; called if Ray is lost and blocks this process.
+        folder: Where `ray.log` is, which holds what Ray prints; None for one in the folder for temporary files.
 
     Returns:
         The nodes, and whether there is no Ray, so that all jobs run in this process.
@@ -43,7 +48,7 @@ def connect(cluster: DirectConfig, leave: Callable[[str], None]) -> Iterator[tup
             yield nodes, True
         return
     import_ahead("paretoseg.search.running.tuning")
-    with guard(leave) as watchdog, _bring_up(cluster) as nodes:
+    with keep_apart(folder), guard(leave) as watchdog, _bring_up(cluster) as nodes:
         watchdog.watch(cluster.make_probe)
         try:
             yield nodes, False
@@ -62,7 +67,7 @@ def _bring_up(cluster: DirectConfig) -> Iterator[Sequence[Node]]:
     """The cluster's connection, without the signal handlers that Ray sets when it starts and stops."""
     connection = cluster.connect()
     try:
-        with _own_signals():
+        with _own_signals(), StartErrors():
             nodes = connection.__enter__()
     except SystemExit:  # raised by Ray's handler of SIGTERM
         raise KeyboardInterrupt from None
@@ -102,35 +107,38 @@ def _own_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def work_off(queue: JobQueue, *, slots: int, resources: Resources, start_s: float = inf) -> None:
+def work_off(
+    queue: JobQueue,
+    *,
+    slots: int,
+    resources: Resources,
+    cluster: DirectConfig,
+    say: Callable[[str], None] = lambda line: None,
+) -> None:
     """Runs jobs until the queue is over: on Ray, or in this process if there are no slots.
 
     Args:
         queue: The jobs.
-        slots: How many jobs run at a time on Ray; 0 for this process.
+        slots: How many jobs run at a time on Ray, as long as no node leaves or comes; 0 for this process.
         resources: Resources of each job.
-        start_s: How long a worker may take to start, in seconds.
+        cluster: Where they run; connected.
+        say: Called with a line for the user when nodes leave or come, or jobs wait long for room.
 
     Raises:
-        RayLostError: if no worker starts.
+        RayLostError: if no worker starts, or no node has room for a job any more.
         StorageError: if a folder cannot be written.
         KeyboardInterrupt: on Ctrl-C.
     """
     try:
         if slots:
             with importing():
+                from paretoseg.search.running.room import Room
                 from paretoseg.search.running.tuning import (
                     run_on_ray,  # Tune: late, so that serial searches go without it
                 )
 
-            run_on_ray(
-                queue,
-                slots=slots,
-                cpus=resources.cpus,
-                gpus=resources.gpus,
-                workers=resources.num_workers,
-                start_s=start_s,
-            )
+            room = Room(resources, slots, cluster.list_nodes, say, cluster.gone_s)
+            run_on_ray(queue, room=room, start_s=cluster.start_s)
         else:
             run_serially(queue)
     except ValueError as error:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
+from paretoseg.search.certainty.confirming import Chosen, choose_front
 from paretoseg.search.running.worker import Broken, Halted, Job, JobKind, Measured, Outcome, Stepped
 from paretoseg.search.store.study_folder import StudyFolder
+from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.study.study import Study
 from paretoseg.search.trials.events import Failed, Finished, Stopped
 from paretoseg.search.trials.memory_factors import MemoryFactors
@@ -25,6 +27,9 @@ MAX_LOSSES = 2
 
 TABLE_SECONDS = 5.0
 """Fewest seconds between two writes of the tables: they hold every trial, which is too much to write after each."""
+
+ASK_SECONDS = 2.0
+"""Fewest seconds between two looks whether somebody has asked to finish."""
 
 TABLE_SHARE = 0.002
 """Largest share of the time for writing them: the tables of a large study lag further behind the journal."""
@@ -55,6 +60,7 @@ class Session:
         settings: Of every job.
         now: The clock, in seconds since the epoch.
         observe: Called after every change, with this session.
+        choose: Chooses the candidates to confirm.
     """
 
     study: Study
@@ -63,6 +69,15 @@ class Session:
     settings: JobSettings
     now: Callable[[], float]
     observe: Callable[[Session], None] = lambda session: None
+    choose: Callable[[StudyRecord], Sequence[Chosen]] = lambda record: choose_front(record.front)
+    """Chooses the candidates to confirm when the search is over, best first."""
+
+    is_asked_to_finish: Callable[[], bool] | None = None
+    """Whether somebody wants the search to end now, asked from time to time; None if nobody can."""
+
+    keeps_networks: bool = True
+    """Whether the networks of the front are kept and measured on test cases; False if rows are all that is needed."""
+
     halt_reason: str = ""
     """Why the storage stopped the search, or ''."""
 
@@ -79,6 +94,9 @@ class Session:
     _num_written: int | None = None
     """How many changes of the study the tables hold; None before they are first written in this session."""
 
+    _asked_at: float = -inf
+    """When it was last asked whether to finish."""
+
     _written_at: float = -inf
     _next_write: float = -inf
     """When the tables were last written, and when they may be again."""
@@ -87,11 +105,17 @@ class Session:
         for trial in self.study.record.in_order_of_end():
             self._memory_factors.add(trial)
 
+    @property
+    def active_trials(self) -> tuple[int, ...]:
+        """The trials that workers train; not those that are only measured on test cases."""
+        return tuple(trial_id for kind, trial_id in self._active if kind is JobKind.TRIAL)
+
     def next_job(self) -> Job | None:
         """A job for a free slot, or None if there is none now (`is_over` says whether one may come)."""
         if self.halt_reason:
             return None
         self.refresh()
+        self._confirm()
         trial = self.study.ask(self.now())
         kind = JobKind.TRIAL
         if trial is None:
@@ -111,8 +135,9 @@ class Session:
             return True
         if self.study.num_running:
             return False
-        has_trials = len(self.study.trials) < self.study.budget.trials
-        return not (has_trials and self.study.has_time(self.now())) and self._next_to_test() is None
+        now = self.now()
+        has_work = self.study.is_searching(now) or self.study.needs_confirmation(now) or self.study.num_to_confirm > 0
+        return not has_work and self._next_to_test() is None
 
     def is_done(self) -> bool:
         """True if the session is over and resuming would find nothing to do."""
@@ -123,6 +148,8 @@ class Session:
         if outcome.note:
             self.warnings.append(outcome.note)
         match outcome.result:
+            case Stepped() if job.kind is JobKind.TEST:
+                is_over = False  # it is trained again, as its checkpoint is gone
             case Stepped(step, measurement):
                 is_over = self.study.report(job.trial_id, step, measurement.values, self.now())
                 if is_over:
@@ -167,8 +194,19 @@ class Session:
         Raises:
             StorageError: if they cannot be written.
         """
+        if self.is_asked_to_finish is not None and not self.halt_reason:
+            self._look_for_end(self.is_asked_to_finish)
         if not self.halt_reason and self._num_written != self.study.record.num_changes and self._is_time():
             self.write_tables()
+
+    def _look_for_end(self, is_asked: Callable[[], bool]) -> None:
+        """Ends the search if somebody has asked for it."""
+        now = self.now()
+        if self.study.is_finishing or self._asked_at <= now < self._asked_at + ASK_SECONDS:
+            return
+        self._asked_at = now
+        if is_asked():
+            self.study.end_search(now)
 
     def write_tables(self) -> None:
         """Updates the tables from the journal, and deletes checkpoints that a killed process left behind.
@@ -178,8 +216,9 @@ class Session:
         """
         record, start, is_first = self.study.record, self.now(), self._num_written is None
         self.folder.write_trials(record)
+        self.folder.write_candidates(record)
         self.folder.write_front(record)
-        self._checkpoints = {trial.trial_id for trial in (*record.running, *record.front.trials)}
+        self._checkpoints = self._find_needed()
         self.folder.checkpoints.keep_only(self._checkpoints)
         self._num_written, self._written_at = record.num_changes, self.now()
         # The first write builds all rows, later ones only those that changed: its time does not predict the next.
@@ -189,6 +228,12 @@ class Session:
     def _is_time(self) -> bool:
         """True if the tables may be written again; a clock that was set back delays nothing."""
         return not self._written_at <= self.now() < self._next_write
+
+    def _confirm(self) -> None:
+        """Starts the confirmation when the search is over."""
+        if not self._active and self.study.needs_confirmation(self.now()):
+            chosen = self.choose(self.study.record)
+            self.study.confirm([one.number for one in chosen], [one.probability for one in chosen], self.now())
 
     def _take_evaluation(self, job: Job, outcome: Outcome, evaluation: Evaluation) -> None:
         values = _select(self.study.objectives, evaluation)
@@ -228,14 +273,19 @@ class Session:
         self._active.pop((job.kind, job.trial_id), None)
         if self.halt_reason:
             return
-        record = self.study.record
-        needed = {trial.trial_id for trial in (*record.running, *record.front.trials)}
+        needed = self._find_needed()
         self.folder.checkpoints.delete((self._checkpoints | {job.trial_id}) - needed)
         self._checkpoints = needed
 
+    def _find_needed(self) -> set[int]:
+        """The trials whose checkpoints are kept: those that run or may go on, and the front with what may join it."""
+        study = self.study
+        kept = [*study.front.all_trials, *study.contenders, *study.confirmed_trials] if self.keeps_networks else []
+        return {trial.trial_id for trial in (*study.record.running, *study.waiting, *kept)}
+
     def _next_to_test(self) -> Trial | None:
         """The next member of the final front to measure on the test cases; the front is final when no trial runs."""
-        if self.study.gave_up or any(kind is JobKind.TRIAL for kind, _ in self._active):
+        if not self.keeps_networks or self.study.gave_up or any(kind is JobKind.TRIAL for kind, _ in self._active):
             return None
         taken = self._untestable | {trial_id for _, trial_id in self._active}
         return next((trial for trial in self.study.untested() if trial.trial_id not in taken), None)

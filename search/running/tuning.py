@@ -23,8 +23,9 @@ from ray.tune.search import Searcher
 from paretoseg.search.running.data_parallel import Team, WorkerGroup
 from paretoseg.search.running.importing import importing
 from paretoseg.search.running.job_queue import JobQueue
+from paretoseg.search.running.room import Room, watch_room
 from paretoseg.search.running.watchdog import RayLostError
-from paretoseg.search.running.worker import Broken, Job, Outcome, Work, time_out
+from paretoseg.search.running.worker import Broken, Job, NoWork, Outcome, Work, find_obstacle, time_out
 from paretoseg.search.store.folder import StorageError
 from paretoseg.search.store.scratch import scratch_folder
 from paretoseg.search.trials.trial import Failure, FailureKind
@@ -37,6 +38,8 @@ _TUNE_SETTINGS = {
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_RESULT_BUFFER_LENGTH": "1",
+    # The searcher itself hands out as many as there is room for.
+    "TUNE_MAX_PENDING_TRIALS_PG": "1000000",
     # The older console output can be silenced altogether.
     "RAY_AIR_NEW_OUTPUT": "0",
 }
@@ -49,36 +52,35 @@ _FINISHED: str = Searcher.FINISHED
 T = TypeVar("T")
 
 
-def run_on_ray(
-    queue: JobQueue, *, slots: int, cpus: float, gpus: float, workers: int = 1, start_s: float = inf
-) -> None:
+def run_on_ray(queue: JobQueue, *, room: Room, start_s: float = inf) -> None:
     """Runs jobs on a running Ray until the queue is over. The signal handlers stay those of the caller, not Tune's.
 
     Args:
         queue: The jobs.
-        slots: How many trials run at a time.
-        cpus: CPUs per trial.
-        gpus: GPUs per trial.
-        workers: Processes per trial; with several, each gets an even share of the trial's CPUs and GPUs.
+        room: How many trials run at a time, and what each gets: with several processes, each an even share of it.
         start_s: How long a worker may take to start, in seconds.
 
     Raises:
-        RayLostError: if no worker starts: if each dies at once, Ray itself would start new ones for ever.
+        RayLostError: if no worker starts: if each dies at once, Ray itself would start new ones for ever. Also if no
+            node has room for a trial any more.
     """
-    os.environ.update(_TUNE_SETTINGS | {"TUNE_MAX_PENDING_TRIALS_PG": str(slots)})
+    os.environ.update(_TUNE_SETTINGS)
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     jobs: dict[str, Job] = {}
     scheduler = JobScheduler(queue, jobs, start_s)
-    team = Team.share_out(workers, cpus, gpus) if workers > 1 else None
-    needs: Any = {"cpu": cpus, "gpu": gpus}
+    resources = room.resources
+    is_team = resources.num_workers > 1
+    team = Team.share_out(resources.num_workers, resources.cpus, resources.gpus) if is_team else None
+    needs: Any = {"cpu": resources.cpus, "gpu": resources.gpus}
     if team is not None:
         # Ray Train reserves what the processes need; the trial's own actor only waits, on the search's node.
         needs = tune.PlacementGroupFactory([{_HEAD_NODE: 0.001}])
-    with scratch_folder() as scratch:
+    with scratch_folder() as scratch, watch_room(room) as watch:
+        searcher = JobSearcher(queue, jobs, lambda: watch.read(scheduler.num_losses), team)
         tuner = tune.Tuner(
             tune.with_resources(TrialActor, needs),
             tune_config=tune.TuneConfig(
-                search_alg=JobSearcher(queue, jobs, slots, team),
+                search_alg=searcher,
                 scheduler=scheduler,
                 num_samples=-1,
                 reuse_actors=True,
@@ -89,7 +91,11 @@ def run_on_ray(
                 name="search",
                 storage_path=str(scratch),
                 verbose=0,
-                callbacks=[StartClock(scheduler.record_start, scheduler.check_starts), OwnSignals(), Refresher(queue)],
+                callbacks=[
+                    StartClock(scheduler.record_start, scheduler.check_starts),
+                    OwnSignals(),
+                    Refresher(queue),
+                ],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
@@ -106,9 +112,11 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     def setup(self, config: dict[str, Any]) -> None:
         """Imports everything, then starts the first job."""
         self._group = WorkerGroup(config[_TEAM]) if config[_TEAM] else None
+        self._failure: Failure | None = None
         if self._group is None:
+            # An error raised here would reach the search as a process that died.
             with importing():
-                config[_JOB].task.warm_up()
+                self._failure = find_obstacle(config[_JOB].task)
         self._start(config[_JOB])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -137,7 +145,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             self._advance = self._group.advance
             self._group.start(job)
             return
-        self._advance = Work(job).advance
+        self._advance = NoWork(self._failure).advance if self._failure else Work(job).advance
         # Python cannot interrupt a step that hangs; only ending the process is sure to work.
         self._watchdog.daemon = True
         self._watchdog.start()
@@ -151,13 +159,23 @@ class _Forgotten:
 
 
 class JobSearcher(_Forgotten, Searcher):  # type: ignore[misc]
-    """Hands the queue's jobs to Tune, as many at a time as there are slots."""
+    """Hands the queue's jobs to Tune, as many at a time as there are slots.
 
-    def __init__(self, queue: JobQueue, jobs: dict[str, Job], slots: int, team: Team | None = None) -> None:
+    Args:
+        queue: The jobs.
+        jobs: Those that run, by Tune's name of the trial; filled here.
+        count_slots: How many jobs may run now. It is asked for every job: while no trial runs, Tune asks for one again
+            and again within one of its steps.
+        team: The processes of a trial, if there are several.
+    """
+
+    def __init__(
+        self, queue: JobQueue, jobs: dict[str, Job], count_slots: Callable[[], int], team: Team | None = None
+    ) -> None:
         super().__init__(metric="training_iteration", mode="max")
         self._queue = queue
         self._jobs = jobs
-        self._slots = slots
+        self._count_slots = count_slots
         self._team = team
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -177,7 +195,7 @@ class JobSearcher(_Forgotten, Searcher):  # type: ignore[misc]
     def _suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         if self._queue.halt_reason or self._queue.is_over():
             return _FINISHED
-        job = self._queue.next_job() if len(self._jobs) < self._slots else None
+        job = self._queue.next_job() if len(self._jobs) < self._count_slots() else None
         if job is None:
             return None
         self._jobs[trial_id] = job
@@ -194,6 +212,9 @@ class JobScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
         self._waiting_since: float | None = None
         self._queue = queue
         self._jobs = jobs
+        self.num_losses = 0
+        """How many trials have lost their processes: a node may be gone."""
+
         self._began_at: dict[str, float] = {}
         self._chosen: set[str] = set()
 
@@ -235,6 +256,7 @@ class JobScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
     def on_trial_error(self, controller: Any, trial: RayTrial) -> None:
         """Records that the worker died."""
         job = self._jobs.pop(trial.trial_id, None)
+        self.num_losses += 1
         if job is not None:
             now = self._queue.now()
             failure = _explain_loss(_read_error(trial), job, now - self._began_at.get(trial.trial_id, now))
@@ -270,6 +292,7 @@ class JobScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
         assert isinstance(outcome, Outcome)
         if isinstance(outcome.result, Broken) and outcome.result.failure.kind is FailureKind.LOST:
             # Processes of the trial died, but not the actor that reports for them.
+            self.num_losses += 1
             self._queue.lose(job, outcome.result.failure)
             return True
         if self._queue.take(job, outcome) or self._queue.halt_reason:
@@ -342,6 +365,9 @@ def _explain_loss(error: Exception | None, job: Job, seconds: float) -> Failure:
         return time_out(job.timeout_min)
     if isinstance(error, OutOfMemoryError):
         return Failure(FailureKind.MEMORY, "the machine ran out of memory and the worker was killed", str(error))
+    if isinstance(error, RayActorError) and error.actor_init_failed:
+        # Its error message ends with that of the error in the worker, behind Ray's own stack.
+        return Failure(FailureKind.ERROR, str(error).rstrip().splitlines()[-1].strip(), str(error))
     if isinstance(error, RayActorError):
         return Failure(FailureKind.LOST, "the worker process died (killed, crashed or out of memory)", str(error))
     return Failure(FailureKind.ERROR, (str(error).splitlines() or ["unknown"])[0], str(error))

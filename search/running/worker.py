@@ -147,7 +147,7 @@ class Work:
         except Exception as error:
             if isinstance(error, OSError) and error.errno in DISK_ERRORS:
                 return Halted(str(as_storage_error(error, "the disk of the worker")))
-            failure = _describe(error)
+            failure = describe_error(error)
             # Reading a damaged file can raise any kind of error.
             if self._is_reading and failure.kind is not FailureKind.MEMORY:
                 return self._go_on_without_checkpoint(failure)
@@ -161,7 +161,7 @@ class Work:
                 # The crash may have come between the checkpoint and its report, or before the pruner's decision on it
                 # was recorded. So the restored step is reported again, and the search decides as without the crash.
                 return Stepped(self._trainable.steps_done, self._restored)
-        if self.job.kind is not JobKind.TRIAL or self._trainable.steps_done == self._trainable.num_steps:
+        if self.job.kind is JobKind.RESCORE or self._trainable.steps_done == self._trainable.num_steps:
             return self._evaluate()
         measurement = self._trainable.step()
         if not self.is_leader:
@@ -174,7 +174,7 @@ class Work:
         """The trial in the state of its checkpoint; at its beginning if there is none, or if it is damaged.
 
         Raises:
-            FileNotFoundError: if the trial is to be measured, and has none.
+            FileNotFoundError: if the trial is to be measured again, and has none.
         """
         trial_id = self.job.trial_id
         trainable = self.job.task.build(self.job.assignment)
@@ -187,21 +187,24 @@ class Work:
                 if self.job.kind is JobKind.TRIAL:
                     self._restored = Measurement(folder.checkpoints.read_values(trial_id))
         self._is_reading = False
-        if path is None and self.job.kind is not JobKind.TRIAL:
+        if path is None and self.job.kind is JobKind.RESCORE:
             raise FileNotFoundError(f"the checkpoint of trial {trial_id} is gone, so it cannot be measured")
         if path is None and self.job.num_reported:
-            self._note = f"trial {trial_id} started from its beginning, because its checkpoint is gone"
+            self._note = f"trial {trial_id} {self._describe_start()}, because its checkpoint is gone"
         return trainable
 
     def _go_on_without_checkpoint(self, failure: Failure) -> Stepped | Measured | Broken | Halted:
-        """Starts a trial from its beginning, with a note; a job that only measures fails without its checkpoint."""
+        """Trains from the beginning, with a note; a rescoring fails without its checkpoint."""
         self._is_reading, self._is_damaged, self._restored = False, True, None
         name = f"trial {self.job.trial_id}"
-        if self.job.kind is not JobKind.TRIAL:
+        if self.job.kind is JobKind.RESCORE:
             reason = f"the checkpoint of {name} is damaged ({failure.reason}), so it cannot be measured"
             return Broken(replace(failure, reason=reason))
-        self._note = f"{name} started from its beginning, because its checkpoint is damaged: {failure.reason}"
+        self._note = f"{name} {self._describe_start()}, because its checkpoint is damaged: {failure.reason}"
         return self._try()
+
+    def _describe_start(self) -> str:
+        return "was trained again for the test cases" if self.job.kind is JobKind.TEST else "started from its beginning"
 
     def _evaluate(self) -> Measured:
         assert self._trainable is not None
@@ -214,12 +217,36 @@ class Work:
         return Measured(evaluation)
 
 
+@dataclass(frozen=True)
+class NoWork:
+    """A job that no worker process can do, as it failed to import what its task needs."""
+
+    failure: Failure
+
+    def advance(self) -> Outcome:
+        """The failure."""
+        return Outcome(Broken(self.failure), time.time(), 0.0, socket.gethostname())
+
+
+def find_obstacle(task: Task) -> Failure | None:
+    """Imports what a task needs; why that failed, or None.
+
+    The first error counts for all jobs of a process, as a second import can fail with another one.
+    """
+    try:
+        task.warm_up()
+    except Exception as error:
+        return describe_error(error)
+    return None
+
+
 def time_out(timeout_min: float) -> Failure:
     """The failure of a trial that took too long."""
     return Failure(FailureKind.TIMEOUT, f"took longer than resources.timeout_min={timeout_min:g}")
 
 
-def _describe(error: Exception) -> Failure:
+def describe_error(error: Exception) -> Failure:
+    """The failure of a trial that raised an error; call it where the error was caught."""
     name, lines = type(error).__name__, str(error).splitlines()
     reason = f"{name}: {lines[0]}" if lines else name
     if isinstance(error, MemoryError) or "OutOfMemory" in name or "out of memory" in reason.lower():

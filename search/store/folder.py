@@ -24,6 +24,8 @@ from paretoseg.search.store.object_store import ObjectFiles
 from paretoseg.search.store.object_uris import OBJECT_SCHEMES, open_store, spell_for_pyarrow
 from paretoseg.spaces.atomic_file import DISK_ERRORS, write_atomically
 
+_KNOWN = "s3://, gs://, az://, abfs://, hdfs:// or file://"
+
 _NUM_TRIES = 5
 """How often a write is tried when other processes write the same file at the same moment."""
 
@@ -88,7 +90,8 @@ class Folder:
                 self._files, self._path, self._is_local = _open(location)
             except (ArrowException, OSError, ValueError) as error:
                 cause = _first_line(error).replace(location, hide_secrets(location))
-                raise ValueError(f"storage '{hide_secrets(location)}' cannot be opened: {cause}") from None
+                known = f"; use a path, or a URI with {_KNOWN}" if "Unrecognized filesystem" in cause else ""
+                raise ValueError(f"storage '{hide_secrets(location)}' cannot be opened: {cause}{known}") from None
         else:
             self._files, self._is_local = FileSystemFiles(LocalFileSystem()), True
             self._path = PurePosixPath(os.path.abspath(location))

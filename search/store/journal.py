@@ -4,6 +4,10 @@ The journal is a folder of numbered segments with one JSON record per line. On a
 segment of its own and syncs every record. A record has its number in the study and a checksum, so that a record torn by
 a power cut is recognised and left out.
 
+On a disk that machines share, the server of the disk may give the lock away while its holder is cut off and does not
+know. The next owner opens a segment of its own, and the holder sees that at its next record and stops. What it wrote
+into its own segment in between has numbers that the next owner's segment holds too: `read` leaves it out and names it.
+
 An object store cannot append, so every record there is a segment, named by its number. It is created and never
 replaced, so a record that was read once stays. If two processes write a record of the same number, the second is
 refused. A process that is cut off may lose the lock (see `lease.py`) without knowing it, and a record that it sent may
@@ -26,7 +30,9 @@ import hashlib
 import json
 import os
 import zlib
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from paretoseg.search.store.folder import Folder, StorageError, TakenOverError, as_storage_error
@@ -57,6 +63,7 @@ class Journal:
         self._folder = folder
         self._next_number: int | None = None
         self._descriptor: int | None = None
+        self._segment = ""
         self._failure: StorageError | None = None
         self._decoded: dict[bytes, tuple[list[tuple[int | None, Event]], bool]] = {}
         """The events of segments by digest, so that a segment that has not changed is decoded only once."""
@@ -72,10 +79,13 @@ class Journal:
         `torn` then names the segments whose last record was torn and left out. `overtaken` names those with a record
         that was left out because its writer had lost the study.
         """
-        events: list[Event] = []
+        events: list[tuple[int, str, Event]] = []
         number = self._highest_token = 0
         self.torn, self.overtaken = [], []
         for name in self.list_segments():
+            number = min(number, _first_number(name))
+            while events and events[-1][0] >= number:
+                self.overtaken.append(events.pop()[1])
             found, is_torn = self._decode(name, self._folder.read(name), number)
             if is_torn:
                 self.torn.append(name)
@@ -83,16 +93,19 @@ class Journal:
                 if self._is_overtaken(token):
                     self.overtaken.append(name)
                 else:
-                    events.append(event)
-            number += len(found)
+                    events.append((number, name, event))
+                number += 1
         self._next_number = number
-        return events
+        return [event for _, _, event in events]
 
     def describe_left_out(self) -> list[str]:
         """The records that the last `read` left out and why, one phrase each."""
         torn = [f"the last record of {name} was torn and left out" for name in self.torn]
-        late = [f"a record in {name}, by a process that had lost the study, was left out" for name in self.overtaken]
-        return [*torn, *late]
+        late = (
+            (f"a record in {name}", "was") if count == 1 else (f"{count} records in {name}", "were")
+            for name, count in Counter(self.overtaken).items()
+        )
+        return [*torn, *(f"{what}, by a process that had lost the study, {were} left out" for what, were in late)]
 
     def _decode(self, name: str, content: bytes, first: int) -> tuple[list[tuple[int | None, Event]], bool]:
         """The events of a segment, each with its writer's token, and whether the last record is torn."""
@@ -164,12 +177,13 @@ class Journal:
         try:
             if self._descriptor is None:
                 self._folder.local_path.mkdir(parents=True, exist_ok=True)
-                path = self._folder.local_path / _segment_name(self._next_number or 0)
-                # A segment of this name can exist if its only record was torn; it holds no event, so overwrite it.
-                self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+                self._segment = _segment_name(self._next_number or 0)
+                path = self._folder.local_path / self._segment
+                self._descriptor = self._open_segment(path)
                 # The folders of the journal, of the study and of all studies may be as new as the segment.
                 for folder in (path.parent, *path.parents[1:3]):
                     sync_folder(folder)
+            self._check_latest()
             written = os.write(self._descriptor, line)
             while written < len(line):
                 written += os.write(self._descriptor, line[written:])
@@ -177,6 +191,37 @@ class Journal:
         except OSError as error:
             self._failure = as_storage_error(error, self._folder.location)
             raise self._failure from error
+
+    def _open_segment(self, path: Path) -> int:
+        """A new segment; one of this name can exist if its only record was torn, and is then replaced.
+
+        It is another file then, so that its writer, if there is one that has lost the study, sees that.
+
+        Raises:
+            TakenOverError: if another process has written a record to it.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL
+        try:
+            return os.open(path, flags, 0o644)
+        except FileExistsError:
+            if _read_segment(path.read_bytes(), str(path), 0)[0]:
+                self._failure = TakenOverError(f"{path} exists already")
+                raise self._failure from None
+            path.unlink(missing_ok=True)
+            return os.open(path, flags, 0o644)
+
+    def _check_latest(self) -> None:
+        """Returns if no later owner of the lock has opened a segment, as after a server lost this process' lock.
+
+        Raises:
+            TakenOverError: if one has.
+        """
+        assert self._folder.local_path is not None
+        assert self._descriptor is not None
+        latest = max(self._folder.local_path.glob(f"*{_SUFFIX}"), key=lambda path: path.name)
+        if latest.name > self._segment or not os.path.samestat(latest.stat(), os.fstat(self._descriptor)):
+            self._failure = TakenOverError(f"{latest} exists already")
+            raise self._failure
 
     def _append_remotely(self, event: Event, number: int) -> None:
         try:
@@ -220,6 +265,14 @@ class Journal:
 
 def _segment_name(first_number: int) -> str:
     return f"{first_number:08d}{_SUFFIX}"
+
+
+def _first_number(name: str) -> int:
+    """The number of a segment's first record, by its name."""
+    number = name.removesuffix(_SUFFIX)
+    if not number.isdecimal():
+        raise ValueError(f"the journal holds {name}, which is no segment of numbered records; {RESTORE}")
+    return int(number)
 
 
 def _to_line(event: Event, number: int, token: int | None = None) -> bytes:

@@ -25,8 +25,12 @@ class LockedError(Exception):
     """Another live process is writing to the study."""
 
 
-_OTHER_NAME = {"study": "study=<name>", "rescoring": "--name NAME"}
-"""The argument that chooses another folder, by kind."""
+_WAYS_OUT = {
+    "study": "choose another name with study=<name>",
+    "rescoring": "choose another name with --name NAME",
+    "ablation": "take another candidate",
+}
+"""What else than waiting can be done, by kind."""
 
 
 @contextmanager
@@ -41,7 +45,7 @@ def hold_lock(
 
     Args:
         folder: What to lock; created if it does not exist.
-        kind: What it contains, for the message: 'study' or 'rescoring'.
+        kind: What it contains, for the message: 'study', 'rescoring' or 'ablation'.
         now: The clock, in seconds since the epoch.
         pause: Waits for a number of seconds, as while an expired lease is watched.
 
@@ -147,5 +151,5 @@ def _hold_remotely(
 def _refusal(folder: Folder, holder: Holder, kind: str) -> str:
     return (
         f"{kind} '{folder.location}' is being written by {holder.describe()}; "
-        f"wait for it, stop it, or choose another name with {_OTHER_NAME[kind]}"
+        f"wait for it, stop it, or {_WAYS_OUT[kind]}"
     )

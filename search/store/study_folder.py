@@ -4,12 +4,16 @@ experiment.yaml      the composed config
 splits.json          every case with its split and its hashes
 journal/             the append-only log of the search
 trials.parquet       one row per trial, rewritten from the journal
+candidates.parquet   one row per candidate, with the means over its seeds
 cases/               a Parquet file for every trial and split: the rows from which all results are computed
-checkpoints/         weights of running trials and of those on the front
+checkpoints/         weights of running trials, of those on the front and of confirmed ones
 front.csv, front.png the front
+certainty.json       how sure the front is, as the search found at its end; see `certainty_file.py`
 report.html          the front as a page, written by `paretoseg report`
 rescores/            the results of `paretoseg rescore`, a folder for each rescoring; see `rescore_folder.py`
+ablations/           the trainings of `paretoseg ablate`, a folder for each candidate; see `ablation_folder.py`
 job.json             the job that was last submitted to Slurm
+ray.log              what Ray printed, see `cluster/quiet.py`
 writer.lock          held by the process that writes
 """
 
@@ -19,29 +23,43 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from paretoseg.cluster.cluster import Ticket
+from paretoseg.search.store.candidate_table import candidates_to_parquet, front_to_csv
 from paretoseg.search.store.case_files import CaseFiles
 from paretoseg.search.store.checkpoints import Checkpoints
 from paretoseg.search.store.folder import Folder
 from paretoseg.search.store.journal import RESTORE, Journal
 from paretoseg.search.store.lease import open_for_worker
 from paretoseg.search.store.scratch import remove_stale_scratch, remove_unfinished
-from paretoseg.search.store.tables import TrialTable, check_columns, front_to_csv
+from paretoseg.search.store.tables import TrialTable, check_columns, count_rows
 from paretoseg.search.study.record import StudyRecord
-from paretoseg.search.trials.events import Event
+from paretoseg.search.trials.events import Event, Started
 from paretoseg.search.trials.transitions import check_events
 from paretoseg.spaces.domain import Int
 from paretoseg.spaces.records import decode, encode, parse_json
+from paretoseg.spaces.suggestion import suggest
 from paretoseg.trainables.trainable import SplitRow
 
-_EXPERIMENT, _TICKET, _SPLITS = "experiment.yaml", "job.json", "splits.json"
+if TYPE_CHECKING:  # a caller that has one has paid for the import
+    from paretoseg.search.certainty.certainty import Certainty
 
-_LOCKED = frozenset({_EXPERIMENT, _TICKET, _SPLITS, "trials.parquet", "front.csv", "front.png"})
+_EXPERIMENT, _TICKET, _SPLITS = "experiment.yaml", "job.json", "splits.json"
+CERTAINTY_FILE = "certainty.json"
+
+_LOCKED = frozenset(
+    {
+        *(_EXPERIMENT, _TICKET, _SPLITS, CERTAINTY_FILE),
+        *("trials.parquet", "candidates.parquet", "front.csv", "front.png"),
+    }
+)
 """The files directly in the folder that are written only under its lock; `paretoseg report` needs no lock."""
 
 SPLITS_SCHEMA = 2
+
+_MAX_NAMED = 8
+"""Studies that a message names where there is none."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +111,23 @@ class StudyFolder:
                 f"{self.journal.location} holds no whole record, so the study never started; `paretoseg search` starts "
                 "it"
             )
+        num_known = self._count_trials()  # first: a search may go on meanwhile
         events = self.journal.read()
         try:
             check_events(events)
             check_columns(events)
+            if not self.journal.overtaken:  # a process that had lost the study may have written the table
+                _check_whole(events, num_known)
         except ValueError as error:
             raise ValueError(f"{self.journal.location}: {error}; {RESTORE}") from None
         return events
+
+    def _count_trials(self) -> int:
+        """How many trials the table of trials has; 0 if there is none, or it is damaged or not on this machine."""
+        try:
+            return count_rows(self.folder.read("trials.parquet")) if self.folder.local_path else 0
+        except FileNotFoundError:
+            return 0
 
     def check_unused(self) -> None:
         """Checks that a study may start here, if the journal is empty.
@@ -185,14 +213,25 @@ class StudyFolder:
         """Rewrites `trials.parquet` from the journal."""
         self.folder.write("trials.parquet", self._trial_table.to_parquet(record))
 
-    def write_front(self, record: StudyRecord) -> None:
-        """Rewrites `front.csv` from the journal."""
-        self.folder.write("front.csv", front_to_csv(record))
+    def write_candidates(self, record: StudyRecord, certainty: Certainty | None = None) -> None:
+        """Rewrites `candidates.parquet` from the journal; columns on certainty are null if it is not given."""
+        self.folder.write("candidates.parquet", candidates_to_parquet(record, certainty))
+
+    def write_front(self, record: StudyRecord, certainty: Certainty | None = None) -> None:
+        """Rewrites `front.csv` from the journal; columns on certainty are empty if it is not given."""
+        self.folder.write("front.csv", front_to_csv(record, certainty))
 
     def write_picture(self, name: str, content: bytes) -> str:
         """Writes a picture; returns its location."""
         self.folder.write(name, content)
         return self.folder.child(name).location
+
+
+def _check_whole(events: Sequence[Event], num_known: int) -> None:
+    """Refuses a journal that has lost its end: a trial is in the table only after it is in the journal."""
+    num_started = sum(isinstance(event, Started) for event in events)
+    if num_started < num_known:
+        raise ValueError(f"its end is lost: it has {num_started} trials, but trials.parquet has {num_known}")
 
 
 def _no_study(folder: Folder) -> str:
@@ -203,5 +242,7 @@ def _no_study(folder: Folder) -> str:
     for place in (folder.local_path, folder.local_path.parent, Path("studies")):
         found = sorted(str(path.parent) for path in place.glob("*/journal"))
         if found:
-            return f"{message}; known: {', '.join(found)}"
+            more = f" and {len(found) - _MAX_NAMED} more" if len(found) > _MAX_NAMED else ""
+            near = suggest(folder.local_path.name, [Path(one).name for one in found], before=f"{place}/")
+            return f"{message}; {near}known: {', '.join(found[:_MAX_NAMED])}{more}"
     return f"{message}; `paretoseg search study=<name>` starts one"

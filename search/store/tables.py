@@ -8,8 +8,9 @@ from dataclasses import fields
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import compute, csv, parquet
+from pyarrow import parquet
 
+from paretoseg.search.candidates.result import Result
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Event
 from paretoseg.search.trials.profile_columns import list_profile_columns, profile_columns
@@ -24,7 +25,7 @@ from paretoseg.trainables.trainable import MEAN, CaseScore, Split
 TABLE_SCHEMA = 4
 """Version of the tables' columns; in every Parquet file's metadata as `paretoseg_schema`."""
 
-_METADATA = {"paretoseg_schema": str(TABLE_SCHEMA)}
+METADATA = {"paretoseg_schema": str(TABLE_SCHEMA)}
 
 CASE_SCHEMA = pa.schema(
     [
@@ -43,17 +44,20 @@ CASE_SCHEMA = pa.schema(
         ("value", pa.float64()),
         ("objective", pa.string()),
     ],
-    metadata=_METADATA,
+    metadata=METADATA,
 )
 """Columns of `cases/`: a row per trial x seed x case x domain x shift x corruption x severity x metric x class."""
 
-_REPORTED: Mapping[str, pa.DataType] = {
+REPORTED: Mapping[str, pa.DataType] = {
     **{name: pa.string() if kind is str else pa.float64() for name, kind in list_profile_columns().items()},
     "drop": pa.float64(),
     "retention": pa.float64(),
     "trained_on": pa.string(),
 }
 """Columns of a trial that are reported and never optimised."""
+
+FEASIBILITY: Mapping[str, pa.DataType] = {"feasible": pa.bool_(), "broken": pa.string()}
+"""Columns of studies with constraints: whether the mean over seeds meets them, and those that it breaks."""
 
 _BATCH = 256
 """How many rows are built again if one of them has changed."""
@@ -81,10 +85,26 @@ class TrialTable:
             self._batches[number : number + 1] = [pa.Table.from_pylist(rows, schema=schema)]
         self._num_changes = record.num_changes
         table = pa.concat_tables([schema.empty_table(), *self._batches])
-        front = {trial.trial_id for trial in record.front.trials}
+        front = {trial.trial_id for trial in record.front.all_trials}
         is_on_front = pa.array([trial.trial_id in front for trial in record.trials], pa.bool_())
         place = schema.get_field_index("is_on_front")
-        return _to_parquet(table.set_column(place, schema.field(place), is_on_front))
+        table = table.set_column(place, schema.field(place), is_on_front)
+        return to_parquet(_with_feasibility(table, record) if record.constraints else table)
+
+
+def describe_feasibility(result: Result | None) -> dict[str, Any]:
+    """Whether a candidate meets the constraints of its study, and which it breaks; None where nothing counts."""
+    if result is None:
+        return dict.fromkeys(FEASIBILITY)
+    return {"feasible": result.is_feasible, "broken": ", ".join(result.broken)}
+
+
+def _with_feasibility(table: pa.Table, record: StudyRecord) -> pa.Table:
+    """The table with what is known now of every trial's candidate: a further seed of it changes all of its rows."""
+    rows = [describe_feasibility(record.ledger.find(trial.candidate)) for trial in record.trials]
+    for name, kind in FEASIBILITY.items():
+        table = table.append_column(pa.field(name, kind), pa.array([row[name] for row in rows], kind))
+    return table
 
 
 def cases_to_parquet(trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> bytes:
@@ -96,7 +116,7 @@ def cases_to_parquet(trial_id: int, seed: int, split: Split, scores: Sequence[Ca
         | {"family": name_family(score.condition)}
         for score in scores
     ]
-    return _to_parquet(pa.Table.from_pylist(rows, schema=CASE_SCHEMA))
+    return to_parquet(pa.Table.from_pylist(rows, schema=CASE_SCHEMA))
 
 
 def cases_from_parquet(content: bytes, metric: str = "") -> list[CaseScore]:
@@ -123,25 +143,12 @@ def cases_from_parquet(content: bytes, metric: str = "") -> list[CaseScore]:
 def _select_means(table: pa.Table, metric: str) -> pa.Table:
     if not metric:
         return table
+    from pyarrow import compute  # late: most commands do without it
+
     is_kept = compute.equal(table["metric"], metric)
     if "class" in table.column_names:
         is_kept = compute.and_(is_kept, compute.equal(table["class"], MEAN))
     return table.filter(is_kept)
-
-
-def front_to_csv(record: StudyRecord) -> bytes:
-    """The front as CSV, best first in the first objective, with the columns of `front_rows`."""
-    table = pa.Table.from_pylist(front_rows(record), schema=_front_schema(record))
-    buffer = io.BytesIO()
-    csv.write_csv(table, buffer)
-    return buffer.getvalue()
-
-
-def front_rows(record: StudyRecord) -> list[dict[str, Any]]:
-    """The front as flat rows, with the columns of `trials.parquet` that describe a trial and its results."""
-    names = _front_schema(record).names
-    rows = [_trial_row(trial, record, is_on_front=True) for trial in record.front.trials]
-    return [{name: row[name] for name in names} for row in rows]
 
 
 def check_columns(events: Sequence[Event]) -> None:
@@ -155,16 +162,19 @@ def check_columns(events: Sequence[Event]) -> None:
         raise ValueError(f"record 0 ('created') is not valid: the tables have a column {twice[0]} already")
 
 
-def _to_parquet(table: pa.Table) -> bytes:
+def count_rows(content: bytes) -> int:
+    """How many rows a Parquet file has; 0 if it is damaged."""
+    try:
+        return int(parquet.ParquetFile(io.BytesIO(content)).metadata.num_rows)
+    except (pa.ArrowException, OSError):
+        return 0
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    """The table as a Parquet file."""
     buffer = io.BytesIO()
     parquet.write_table(table, buffer)
     return buffer.getvalue()
-
-
-def _front_schema(record: StudyRecord) -> pa.Schema:
-    chosen = ["trial_id", "candidate", "seed", "state", *DIMENSIONS, *_names(record), *_REPORTED, "device"]
-    schema = _trial_schema(record)
-    return pa.schema([schema.field(name) for name in chosen])
 
 
 def _names(record: StudyRecord) -> list[str]:
@@ -180,9 +190,9 @@ def _trial_schema(record: StudyRecord) -> pa.Schema:
         ("state", pa.string()),
         ("origin", pa.string()),
         ("parents", pa.list_(pa.int64())),
-        *((name, _column_type(domain)) for name, domain in DIMENSIONS.items()),
+        *((name, column_type(domain)) for name, domain in DIMENSIONS.items()),
         *((name, pa.int64() if name == "parameters" else pa.float64()) for name in _names(record)),
-        *_REPORTED.items(),
+        *REPORTED.items(),
         ("is_on_front", pa.bool_()),
         ("degenerate", pa.string()),
         ("note", pa.string()),
@@ -194,13 +204,15 @@ def _trial_schema(record: StudyRecord) -> pa.Schema:
         ("began_at", pa.timestamp("ms", tz="UTC")),
         ("ended_at", pa.timestamp("ms", tz="UTC")),
         ("seconds", pa.float64()),
+        ("total_seconds", pa.float64()),
         ("host", pa.string()),
         ("device", pa.string()),
     ]
-    return pa.schema(fields, metadata=_METADATA)
+    return pa.schema(fields, metadata=METADATA)
 
 
-def _column_type(domain: Domain) -> pa.DataType:
+def column_type(domain: Domain) -> pa.DataType:
+    """The type of a dimension's column."""
     match domain:
         case Float():
             return pa.float64()
@@ -223,7 +235,7 @@ def _trial_row(trial: Trial, record: StudyRecord, is_on_front: bool) -> dict[str
         "parents": list(trial.parents),
         **trial.candidate.as_dict(),
         **{name: measured.get(name) for name in _names(record)},
-        **_report(trial, record),
+        **report(trial, record),
         "is_on_front": is_on_front,
         "degenerate": trial.degenerate,
         "note": trial.note,
@@ -235,6 +247,7 @@ def _trial_row(trial: Trial, record: StudyRecord, is_on_front: bool) -> dict[str
         "began_at": _milliseconds(trial.began_at),
         "ended_at": _milliseconds(trial.ended_at),
         "seconds": trial.seconds,
+        "total_seconds": trial.total_seconds,
         "host": trial.host,
         "device": trial.device,
     }
@@ -243,7 +256,7 @@ def _trial_row(trial: Trial, record: StudyRecord, is_on_front: bool) -> dict[str
     return row
 
 
-def _report(trial: Trial, record: StudyRecord) -> dict[str, Any]:
+def report(trial: Trial, record: StudyRecord) -> dict[str, Any]:
     """The values of a trial that are reported and never optimised."""
     found = measure_drop(trial, record.objectives)
     return {

@@ -1,4 +1,4 @@
-"""Settings of the evolution; the algorithm, and pymoo with it, is imported only when a search uses it."""
+"""Settings of the evolutions; the algorithm, and pymoo with it, is imported only when a search uses it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,45 @@ class EvolutionConfig(StrategyConfig):
         if not 0 <= self.random_share <= 1:
             raise ValueError(f"strategy.random_share must lie in 0..1, got {self.random_share}")
 
+    @property
+    def num_first(self) -> int:
+        """The size of the initial design."""
+        return self.population
+
     def build(self, space: SearchSpace, objectives: Sequence[Objective], seed: int) -> Strategy:
         """The strategy over a space."""
         from paretoseg.search.strategies.steady_state import Evolution  # pymoo: a search without it starts faster
 
         return Evolution(space, objectives, population=self.population, random_share=self.random_share, seed=seed)
+
+
+@dataclass(unsafe_hash=True)
+class ManyObjectivesConfig(EvolutionConfig):
+    """Settings of the steady-state NSGA-III, for three and more objectives."""
+
+    population: int = 28
+    """How many trials are kept as parents, and how many trials the initial design has; at least one a direction."""
+
+    def build(self, space: SearchSpace, objectives: Sequence[Objective], seed: int) -> Strategy:
+        """The strategy over a space."""
+        if len(objectives) < 3:
+            raise ValueError(
+                f"strategy=nsga3 needs three or more objectives, got {len(objectives)}; use strategy=nsga2, or name "
+                "more in objectives"
+            )
+        if self.population < len(objectives):
+            raise ValueError(
+                f"strategy.population must be at least {len(objectives)}, one for the best of every objective, got "
+                f"{self.population}"
+            )
+        from paretoseg.search.strategies.steady_state import Evolution, make_reference_survival
+
+        survival = make_reference_survival(len(objectives), self.population)
+        return Evolution(
+            space,
+            objectives,
+            population=self.population,
+            random_share=self.random_share,
+            seed=seed,
+            survival=survival,
+        )

@@ -6,25 +6,62 @@ from abc import ABC, abstractmethod
 from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
+from paretoseg.search.trials.receipt import Receipt
 from paretoseg.search.trials.trial import Trial
+from paretoseg.spaces.constraint import Constraint
 from paretoseg.spaces.objective import Objective
 
 
-class Pruner(Protocol):
+@dataclass(frozen=True)
+class Judgement:
+    """Whether a trial is to be stopped, and why."""
+
+    is_stopped: bool
+    receipt: Receipt | None = None
+    """The reasons; None if it is not stopped, or if the pruner gives none."""
+
+
+class Pruner(ABC):
     """Decides after every quick measurement whether a trial continues. It sees only what the journal holds."""
 
-    def tell(self, trial: Trial) -> None:
-        """Records what a trial has reported, in place of what it had reported before."""
-        ...
+    control_share: float = 0.0
+    """Share of the trials that it would stop that go on nevertheless, to measure how often it is wrong."""
 
+    num_waiting: int = 0
+    """How many of the trials that it stopped last keep their checkpoints, so that they may go on."""
+
+    @abstractmethod
+    def tell(self, trial: Trial) -> None:
+        """Records what a trial has reported, or how it ended, in place of what was known of it before."""
+
+    @abstractmethod
     def should_stop(self, trial: Trial) -> bool:
         """True if a trial is not worth continuing, judged by its last report and those of the others at that step.
 
         Call `tell` with this trial first.
         """
-        ...
+
+    def explain(self, trial: Trial) -> Receipt | None:
+        """Why `should_stop` is true; None if it is false, or if the pruner gives no reasons."""
+        return None
+
+    def judge(self, trial: Trial) -> Judgement:
+        """`should_stop` and `explain` at once."""
+        is_stopped = self.should_stop(trial)
+        return Judgement(is_stopped, self.explain(trial) if is_stopped else None)
+
+    def choose_promoted(self, waiting: Sequence[Trial]) -> Trial | None:
+        """Of the trials that it stopped last, the one that goes on now; None if none is worth it."""
+        return None
+
+    def notes(self) -> list[str]:
+        """What the user should know about how it decides at present; one line each."""
+        return []
+
+    def list_news(self) -> list[str]:
+        """What of that has changed since this was last asked, one line each: all of it at first."""
+        return []
 
 
 @dataclass(unsafe_hash=True)
@@ -32,20 +69,20 @@ class PrunerConfig(ABC):
     """Settings of a pruner; every pruner's config derives from it and is in the same module as the pruner."""
 
     @abstractmethod
-    def build(self, objectives: Sequence[Objective]) -> Pruner:
-        """The pruner for these objectives."""
+    def build(self, objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()) -> Pruner:
+        """The pruner for these objectives; what breaks a constraint is no reason to stop another trial."""
 
 
 @dataclass(unsafe_hash=True)
 class NeverConfig(PrunerConfig):
     """Every trial runs to its end."""
 
-    def build(self, objectives: Sequence[Objective]) -> Pruner:
+    def build(self, objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()) -> Pruner:
         """The pruner."""
         return Never()
 
 
-class Never:
+class Never(Pruner):
     """Lets every trial run to its end."""
 
     def tell(self, trial: Trial) -> None:
@@ -73,12 +110,12 @@ class MedianConfig(PrunerConfig):
                 f"got {self.min_trials} and {self.min_steps}"
             )
 
-    def build(self, objectives: Sequence[Objective]) -> Pruner:
+    def build(self, objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()) -> Pruner:
         """The pruner."""
         return Median(objectives, self)
 
 
-class Median:
+class Median(Pruner):
     """Stops a trial that is worse than the median of the others in every objective at once.
 
     The median stopping rule (Golovin et al., Vizier, KDD 2017) for several objectives: a trial that is better than the

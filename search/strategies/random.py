@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from paretoseg.search.candidates.result import Result
 from paretoseg.search.strategies.strategy import Archive, Proposal, Strategy, StrategyConfig
 from paretoseg.search.trials.trial import Trial
 from paretoseg.spaces.objective import Objective
@@ -27,7 +28,7 @@ class RandomSearch:
 
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
-        self._archive = Archive()
+        self._archive = Archive(space)
 
     def ask(self, number: int, generator: np.random.Generator, active: Sequence[Trial]) -> Proposal:
         """An unseen candidate; if the space is exhausted, a known one with another seed."""
@@ -37,6 +38,6 @@ class RandomSearch:
             or self._archive.propose_replicate(generator, active)
         )
 
-    def tell(self, trial: Trial) -> None:
+    def tell(self, trial: Trial, result: Result | None) -> None:
         """Records the candidate as known."""
         self._archive.add(trial)

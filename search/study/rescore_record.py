@@ -28,6 +28,9 @@ class Rescored:
     objectives: Mapping[str, float] = field(default_factory=dict)
     """A value for every objective; empty if it could not be measured."""
 
+    beside: Mapping[str, float] = field(default_factory=dict)
+    """The scores that are no objective: the usual ones, and those with a constraint; empty in earlier records."""
+
     degenerate: str = ""
     """Why the network counts as broken on these cases, or ''."""
 
@@ -96,7 +99,17 @@ def read_drift(study: StudyRecord, record: RescoreRecord) -> Drift:
             renewed = with_measurements(trial, found.objectives, found.degenerate, test)
             test_profile = tested.profile if tested else None
             after[trial.trial_id] = dataclasses.replace(
-                renewed, note=found.note, profile=found.profile, test_profile=test_profile
+                renewed,
+                costs={**trial.costs, **found.beside},
+                note=found.note,
+                profile=found.profile,
+                test_profile=test_profile,
             )
     before = [trial for trial in study.trials if trial.trial_id in after]
-    return measure_drift(before, after, objectives_before=study.objectives, objectives_after=record.objectives)
+    return measure_drift(
+        before,
+        after,
+        objectives_before=study.objectives,
+        objectives_after=record.objectives,
+        constraints=study.constraints,
+    )

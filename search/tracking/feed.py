@@ -18,10 +18,10 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 
@@ -35,16 +35,36 @@ _OF_ONE_RUN = ("WANDB_RUN_ID", "WANDB_RESUME", "WANDB_NAME", "WANDB_SWEEP_ID", "
 _SECONDS_TO_DIE = 5.0
 
 
+class Tracker(Protocol):
+    """What a search tells of itself."""
+
+    def update(self, session: Session) -> None:
+        """Call it after every change."""
+        ...
+
+    def conclude(self, candidates: Sequence[Mapping[str, Any]]) -> None:
+        """Call it at the end, with the rows of `candidates.parquet`."""
+        ...
+
+
+class _NoTracker:
+    def update(self, session: Session) -> None:
+        """Does nothing."""
+
+    def conclude(self, candidates: Sequence[Mapping[str, Any]]) -> None:
+        """Does nothing."""
+
+
 @contextmanager
-def follow(config: TrackingConfig, session: Session, console: Console) -> Iterator[Callable[[Session], None]]:
-    """Tracks a session while the block runs; yields a function to call after every change.
+def follow(config: TrackingConfig, session: Session, console: Console) -> Iterator[Tracker]:
+    """Tracks a session while the block runs.
 
     Leaving the block waits for W&B and says so, but not longer than the config allows. Errors of W&B are never raised
     here.
     """
     mode, why = settle_mode(config)
     if mode is Mode.disabled:
-        yield lambda session: None
+        yield _NoTracker()
         return
     try:
         folder = choose_folder(config, session.folder.folder)
@@ -52,13 +72,13 @@ def follow(config: TrackingConfig, session: Session, console: Console) -> Iterat
         feed = TrackingFeed(plan, lambda text: console.print(f"W&B: {text}", markup=False, soft_wrap=True))
     except OSError as error:
         console.print(f"W&B: left out, as it cannot be started: {error}", markup=False, soft_wrap=True)
-        yield lambda session: None
+        yield _NoTracker()
         return
     place = f"project {plan.project}" if mode is Mode.online else f"runs are kept in {_show_place(plan)}"
     console.print(f"W&B: {mode}, as {why}; {place}.", markup=False, soft_wrap=True)
     feed.update(session)
     try:
-        yield feed.update
+        yield feed
     finally:
         feed.close(config.wait_seconds, console)
 
@@ -82,6 +102,7 @@ class TrackingFeed:
         self._num_changes = 0
         self._seen: dict[int, Trial] = {}
         self._waiting: dict[int, Trial] = {}
+        self._candidates: tuple[Mapping[str, Any], ...] = ()
         self._sent: deque[int] = deque()
         self._changed = threading.Condition()
         self._is_closing = self._is_whole = self._was_ended = False
@@ -108,6 +129,11 @@ class TrackingFeed:
                 self._seen |= changed
                 self._waiting |= changed
                 self._changed.notify_all()
+
+    def conclude(self, candidates: Sequence[Mapping[str, Any]]) -> None:
+        """Records the rows of all candidates, which go to the run of the search when everything else is sent."""
+        with self._changed:
+            self._candidates = tuple(candidates)
 
     def close(self, wait_seconds: float, console: Console) -> None:
         """Waits until W&B has everything, `wait_seconds` at most; Ctrl-C ends the wait. Then kills the process."""
@@ -201,6 +227,8 @@ class TrackingFeed:
                 while trials := self._next_batch(process):
                     pickle.dump(trials, pipe)
                     pipe.flush()
+                if self._is_closing and self._candidates:
+                    pickle.dump(self._candidates, pipe)
         except OSError:
             pass  # the process ended, which `_serve_process` notices as well
 

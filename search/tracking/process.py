@@ -27,12 +27,13 @@ from typing import Any, TypeAlias
 
 import wandb
 
-from paretoseg.search.fronts.front import Front, empty_front, extend_front
+from paretoseg.search.fronts.front import Front, GrowingFront
 from paretoseg.search.tracking.ledger import Ledger
 from paretoseg.search.tracking.plan import Mode, TrackingPlan
 from paretoseg.search.tracking.summary import mark_of, summarise
 from paretoseg.search.trials.profile_columns import list_profile_columns
 from paretoseg.search.trials.trial import State, Trial
+from paretoseg.spaces.constraint import read_kept
 
 Send: TypeAlias = Callable[[Mapping[str, object]], object]
 
@@ -61,8 +62,14 @@ class Tracking:
         self._trials: dict[int, Trial] = {}
         self._refused: set[int] = set()
         self._num_refusals = 0
-        self._num_logged = 0
-        self._front: Front = empty_front(plan.created.objectives)
+        self._logged: set[int] = set()
+        """The trials that have a point on the curves."""
+
+        self._growing = GrowingFront(plan.created.objectives, read_kept(plan.created.constraints))
+        self.candidates: Sequence[Mapping[str, Any]] = ()
+        """The rows of all candidates; empty while the search runs."""
+
+        self._has_candidates = False
         self._shown = ""
         self._shown_at = -_SECONDS_BETWEEN_TABLES
 
@@ -130,30 +137,43 @@ class Tracking:
         )
         marks = [(trial.trial_id, mark_of(trial)) for trial in ended]
         mark = hashlib.sha256(repr(marks).encode()).hexdigest()[:16]
-        if not ended or mark == self._shown or self._ledger.is_sent(self._plan.search_id, mark):
+        is_shown = mark == self._shown and bool(self.candidates) == self._has_candidates
+        if not ended or is_shown or self._ledger.is_sent(self._plan.search_id, mark):
             return
         run = self._open(self._plan.search_id, f"{self._plan.created.study} search", "search", self._describe_search())
         self._log_growth(run, ended)
         if is_last or time.monotonic() - self._shown_at > _SECONDS_BETWEEN_TABLES:
             self._shown, self._shown_at = mark, time.monotonic()
+            for trial in ended:  # what was measured on test cases since it ended
+                self._growing.add(trial)
+            self._growing.update()
+            self._has_candidates = bool(self.candidates)
             run.log(self._draw(ended))
             run.summary["front_trials"] = [trial.trial_id for trial in self._front.trials]
+
+    @property
+    def _front(self) -> Front:
+        return self._growing.front
 
     def _log_growth(self, run: Any, ended: Sequence[Trial]) -> None:
         """A point of the search's curves for every trial that ended; those that the server has are skipped.
 
+        A trial that was stopped, went on and ended again keeps its first point.
+
         Points are at multiples of a stride and tables in between, so that a later session may send both again.
         """
         first = self._first_step(self._plan.search_id)
-        for number in range(self._num_logged, len(ended)):
+        for trial in [trial for trial in ended if trial.trial_id not in self._logged]:
+            number = len(self._logged)
             if number == 0:
-                self._front = empty_front(self._plan.created.objectives)
-            self._front = extend_front(self._front, [ended[number]], self._plan.created.objectives)
+                self._growing = GrowingFront(self._plan.created.objectives, read_kept(self._plan.created.constraints))
+            self._logged.add(trial.trial_id)
+            self._growing.add(trial)
+            self._growing.update()
             step = _STRIDE * (number + 1)
             if step >= first:
                 counts = {"trials_ended": number + 1, "front_size": len(self._front.trials)}
                 run.log(counts | {"hypervolume": self._front.hypervolume}, step=step, commit=True)
-        self._num_logged = len(ended)
 
     def _describe_search(self) -> dict[str, Any]:
         """The config of the search's own run."""
@@ -167,14 +187,25 @@ class Tracking:
 
     def _draw(self, ended: Sequence[Trial]) -> dict[str, Any]:
         """The front as a table, and all candidates for it as a table and an interactive scatter plot."""
-        front = [self._trials[trial.trial_id] for trial in self._front.trials]
+        front = self._front.trials
         drawn: dict[str, Any] = {"front": self._to_table(front)}
+        if self.candidates:
+            columns = list(self.candidates[0])
+            data = [[_to_cell(row[name]) for name in columns] for row in self.candidates]
+            drawn["candidates"] = wandb.Table(columns=columns, data=data)
         objectives = [objective.name for objective in self._plan.created.objectives]
         if len(objectives) > 1:
             table = self._to_table([trial for trial in ended if trial.is_eligible])
             x, y = objectives[:2]
-            drawn["trials"] = wandb.plot.scatter(table, x, y, title=f"{y} over {x}, every trial")
-            drawn["front_scatter"] = wandb.plot.scatter(self._to_table(front), x, y, title=f"{y} over {x}, the front")
+            of_costs = "".join(
+                f"; {item.name} in {item.unit}, lower is better"
+                for item in self._plan.created.objectives[:2]
+                if item.ideal is not None
+            )
+            drawn["trials"] = wandb.plot.scatter(table, x, y, title=f"{y} over {x}, every trial{of_costs}")
+            drawn["front_scatter"] = wandb.plot.scatter(
+                self._to_table(front), x, y, title=f"{y} over {x}, the front{of_costs}"
+            )
         return drawn
 
     def _to_table(self, trials: Sequence[Trial]) -> Any:
@@ -208,7 +239,7 @@ class Tracking:
             if kind == "search":
                 run.define_metric("trials_ended")
                 run.define_metric("*", step_metric="trials_ended")
-                self._num_logged = 0
+                self._logged.clear()
                 if run.url:
                     self._send({"url": run.url})
         return self._runs[run_id]
@@ -221,6 +252,11 @@ class Tracking:
         first_step = self._first_step(run_id)
         self._runs.pop(run_id).finish(exit_code=exit_code)
         self._ledger.record(run_id, mark, first_step)
+
+
+def _to_cell(value: Any) -> Any:
+    """Lists as texts: a column of lists cannot be sorted."""
+    return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _first_line(error: Exception) -> str:
@@ -269,12 +305,14 @@ def _follow(send: Send) -> None:
     tracking = Tracking(pickle.load(sys.stdin.buffer), send)
     while True:
         try:
-            trials: Sequence[Trial] = pickle.load(sys.stdin.buffer)
+            batch: Sequence[Trial | Mapping[str, Any]] = pickle.load(sys.stdin.buffer)
         except (EOFError, pickle.UnpicklingError):
             break
+        trials = [item for item in batch if isinstance(item, Trial)]
         for trial in trials:
             tracking.take(trial)
             send({"taken": trial.trial_id})
+        tracking.candidates = [item for item in batch if not isinstance(item, Trial)]
         tracking.show()
     tracking.close()
     send({"closed": True})

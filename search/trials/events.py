@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any, get_args
 
+from paretoseg.search.trials.receipt import Receipt
 from paretoseg.search.trials.trial import Failure, State, Trial
 from paretoseg.spaces.domain import Float, Int
 from paretoseg.spaces.objective import Objective
@@ -20,7 +21,7 @@ JOURNAL_SCHEMA = 1
 ENVELOPE = frozenset({"number", "token", "checksum"})
 """The fields that a record of the journal has besides those of its event."""
 
-_LEFT_OUT = frozenset({"profile", "note"})
+_LEFT_OUT = frozenset({"profile", "note", "constraints", "known", "warm", "receipt", "budget_voxels"})
 """The fields that a record lacks if they hold nothing."""
 
 _Count = Annotated[int, Int(0, 2**63 - 1)]
@@ -37,6 +38,15 @@ class Created:
     objectives: tuple[Objective, ...]
     cost_names: tuple[str, ...]
     overrides: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    """What candidates must meet, such as 'parameters<=5e+06'; empty in earlier studies."""
+
+    known: tuple[Candidate, ...] = ()
+    """The candidates that the user knew, which are proposed first."""
+
+    warm: tuple[Candidate, ...] = ()
+    """Those of earlier studies, which are proposed next."""
+
     schema: Annotated[int, Int(1, JOURNAL_SCHEMA)] = JOURNAL_SCHEMA
 
 
@@ -48,8 +58,11 @@ class Opened:
     time: _Time
     host: str
     pid: _Count
-    budget_trials: _Count
+    budget_trials: _Count | None
+    """None if hours or voxels alone end the search."""
+
     budget_hours: float | None
+    budget_voxels: float | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +116,10 @@ class Finished:
     note: str = ""
 
 
+FINISH = "finish"
+"""Why a trial was stopped, if the search was asked to finish."""
+
+
 @dataclass(frozen=True)
 class Stopped:
     """A trial was ended early because others are clearly better."""
@@ -113,6 +130,30 @@ class Stopped:
     began_at: _Time
     seconds: float
     host: str = ""
+    receipt: Receipt | None = None
+    """Why; None in journals of earlier versions, and from pruners that give no reasons."""
+
+    cause: str = ""
+    """`FINISH` if it was ended because the search was asked to finish; '' if others are better."""
+
+
+@dataclass(frozen=True)
+class Spared:
+    """A trial that would have been stopped goes on as a control, to measure how often such a stop is wrong."""
+
+    kind = "spared"
+    time: _Time
+    trial_id: _Count
+    receipt: Receipt
+
+
+@dataclass(frozen=True)
+class Promoted:
+    """A trial that was stopped goes on from its checkpoint, as it belongs to the share of its rung that is kept."""
+
+    kind = "promoted"
+    time: _Time
+    trial_id: _Count
 
 
 @dataclass(frozen=True)
@@ -139,17 +180,71 @@ class Tested:
     profile: RobustnessProfile | None = None
 
 
-Event = Created | Opened | Started | Resumed | Reported | Finished | Stopped | Failed | Tested
-_KINDS: Mapping[str, type[Event]] = {
-    event.kind: event for event in (Created, Opened, Started, Resumed, Reported, Finished, Stopped, Failed, Tested)
-}
+@dataclass(frozen=True)
+class Confirming:
+    """The search is over: these candidates get all their seeds, and are measured on the test cases."""
+
+    kind = "confirming"
+    time: _Time
+    candidates: tuple[_Count, ...]
+    """Their numbers, in the order in which they are confirmed."""
+
+    probabilities: tuple[float | None, ...]
+    """Of each, the probability of being on the front that it was chosen by; None if it was not known."""
+
+    seeds: _Count
+    """How many seeds each of them gets."""
+
+    limit: _Count = 0
+    """How many candidates were to be confirmed at most."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A strategy fitted its models to the trials that had ended.
+
+    Another machine may find other numbers, so a resumed search takes these.
+    """
+
+    kind = "fitted"
+    time: _Time
+    numbers: tuple[float, ...]
+    """In an order that only the strategy knows."""
+
+    explained: Mapping[str, float] = field(default_factory=dict)
+    """Of every objective, the share of its variance that the models predict of a candidate from all others."""
+
+
+Event = (
+    Created
+    | Opened
+    | Started
+    | Resumed
+    | Reported
+    | Finished
+    | Stopped
+    | Spared
+    | Promoted
+    | Failed
+    | Tested
+    | Confirming
+    | Fitted
+)
+_KINDS: Mapping[str, type[Event]] = {event.kind: event for event in get_args(Event)}
 
 
 def to_record(event: Event) -> dict[str, Any]:
     """The event as plain JSON values, its kind first; without fields of later versions that are empty."""
     fields: dict[str, Any] = encode(event)
-    known = {name: value for name, value in fields.items() if name not in _LEFT_OUT or value not in (None, "")}
+    if isinstance(event, Created):
+        fields["objectives"] = [_leave_out_ideal(one) for one in fields["objectives"]]
+    known = {name: value for name, value in fields.items() if name not in _LEFT_OUT or value not in (None, "", [], ())}
     return {"kind": event.kind} | known
+
+
+def _leave_out_ideal(objective: Mapping[str, Any]) -> dict[str, Any]:
+    """An objective on a linear scale has no ideal, and earlier versions did not write one."""
+    return {name: value for name, value in objective.items() if name != "ideal" or value is not None}
 
 
 def from_record(record: Mapping[str, Any]) -> Event:
@@ -178,16 +273,12 @@ def apply(trial: Trial | None, event: Event) -> Trial:
     """The trial after an event; `trial` is None for the event that starts it."""
     match event:
         case Started():
-            return Trial(event.trial_id, event.candidate, event.seed, event.origin, event.parents, asked_at=event.time)
-        case Created() | Opened():
+            trial = Trial(event.trial_id, event.candidate, event.seed, event.origin, event.parents, asked_at=event.time)
+            return dataclasses.replace(trial, attempted_at=event.time)
+        case Created() | Opened() | Confirming() | Fitted():
             raise AssertionError("this event belongs to no trial")
     assert trial is not None, f"trial {event.trial_id} was never started"
     match event:
-        case Resumed():
-            return dataclasses.replace(trial, num_attempts=trial.num_attempts + 1)
-        case Reported():
-            earlier = {step: values for step, values in trial.reports.items() if step < event.step}
-            return dataclasses.replace(trial, reports={**earlier, event.step: event.values})
         case Finished():
             return dataclasses.replace(
                 trial,
@@ -211,6 +302,8 @@ def apply(trial: Trial | None, event: Event) -> Trial:
                 began_at=event.began_at,
                 seconds=event.seconds,
                 host=event.host,
+                receipt=event.receipt,
+                is_cut_off=event.cause == FINISH,
             )
         case Failed():
             return dataclasses.replace(
@@ -224,3 +317,31 @@ def apply(trial: Trial | None, event: Event) -> Trial:
             )
         case Tested():
             return dataclasses.replace(trial, test=event.objectives, test_profile=event.profile)
+    return _continue(trial, event)
+
+
+def _continue(trial: Trial, event: Resumed | Reported | Spared | Promoted) -> Trial:
+    """The trial after an event that lets it run."""
+    match event:
+        case Resumed():
+            return _attempt_again(trial, event.time)
+        case Reported():
+            earlier = {step: values for step, values in trial.reports.items() if step < event.step}
+            return dataclasses.replace(trial, reports={**earlier, event.step: event.values}, reported_at=event.time)
+        case Spared():
+            return dataclasses.replace(trial, receipt=event.receipt, is_control=True)
+        case Promoted():
+            again = _attempt_again(trial, event.time)
+            return dataclasses.replace(again, state=State.RUNNING, ended_at=None, host="")
+
+
+def _attempt_again(trial: Trial, time: float) -> Trial:
+    """The trial at the start of another attempt."""
+    return dataclasses.replace(
+        trial,
+        num_attempts=trial.num_attempts + 1,
+        earlier_seconds=trial.total_seconds or 0.0,
+        seconds=None,
+        attempted_at=time,
+        reported_at=None,
+    )

@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from paretoseg.search.trials.events import Created, Event, Finished, Opened, Reported, Resumed, Started, Tested
+from paretoseg.search.trials.events import (
+    Confirming,
+    Created,
+    Event,
+    Failed,
+    Finished,
+    Fitted,
+    Opened,
+    Promoted,
+    Reported,
+    Resumed,
+    Spared,
+    Started,
+    Stopped,
+    Tested,
+)
+from paretoseg.search.trials.receipt import Receipt
 from paretoseg.spaces.records import shorten
 
 
@@ -20,6 +36,10 @@ def check_events(events: Sequence[Event]) -> None:
             study.add(event)
         except ValueError as error:
             raise ValueError(f"record {number} ('{event.kind}') is not valid: {error}") from None
+
+
+OfTrial = Resumed | Reported | Finished | Stopped | Spared | Promoted | Failed | Tested
+"""What can happen to a trial that was started."""
 
 
 class _StudySoFar:
@@ -41,10 +61,19 @@ class _StudySoFar:
         match event:
             case Created():
                 raise ValueError("only the first record may create the study")
-            case Opened():
+            case Opened() | Fitted():
                 return
             case Started():
                 self._start(event)
+            case Confirming():
+                self._confirm(event)
+            case _:
+                self._check_started(event.trial_id)
+                self._go_on(event)
+
+    def _go_on(self, event: OfTrial) -> None:
+        """Adds an event of a trial that was started."""
+        match event:
             case Resumed():
                 self._check_running(event.trial_id)
                 self._last_steps[event.trial_id] = 0
@@ -52,12 +81,21 @@ class _StudySoFar:
                 self._report(event)
             case Tested():
                 self._test(event)
+            case Spared():
+                self._check_running(event.trial_id)
+                self._check_receipt(event.receipt)
+            case Promoted():
+                self._promote(event)
             case _:
-                self._check_started(event.trial_id)
-                if isinstance(event, Finished):
-                    self._check_values("objectives", event.objectives)
-                # Old journals can record an end twice; the first counts.
-                self._ends[event.trial_id] = self._ends[event.trial_id] or event.kind
+                self._end(event)
+
+    def _end(self, event: Finished | Stopped | Failed) -> None:
+        if isinstance(event, Finished):
+            self._check_values("objectives", event.objectives)
+        if isinstance(event, Stopped) and event.receipt is not None:
+            self._check_receipt(event.receipt)
+        # Old journals can record an end twice; the first counts.
+        self._ends[event.trial_id] = self._ends[event.trial_id] or event.kind
 
     def _create(self, event: Event) -> None:
         if not isinstance(event, Created):
@@ -91,10 +129,26 @@ class _StudySoFar:
         self._last_steps[event.trial_id] = event.step
 
     def _test(self, event: Tested) -> None:
-        self._check_started(event.trial_id)
         if self._ends[event.trial_id] != Finished.kind:
             raise ValueError(f"trial {event.trial_id} must have finished before it is tested")
         self._check_values("objectives", event.objectives)
+
+    def _promote(self, event: Promoted) -> None:
+        if self._ends[event.trial_id] != Stopped.kind:
+            raise ValueError(f"trial {event.trial_id} must have stopped first")
+        self._ends[event.trial_id], self._last_steps[event.trial_id] = "", 0
+
+    def _check_receipt(self, receipt: Receipt) -> None:
+        for dominator in receipt.dominators:
+            self._check_started(dominator.trial_id)
+
+    def _confirm(self, event: Confirming) -> None:
+        if len(event.probabilities) != len(event.candidates):
+            raise ValueError("every candidate needs a probability or null")
+        for number in event.candidates:
+            self._check_started(number)
+            if self._ends[number] != Finished.kind:
+                raise ValueError(f"trial {number} must have finished before its candidate is confirmed")
 
     def _check_started(self, trial_id: int) -> None:
         if trial_id >= len(self._ends):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from paretoseg.search.trials.receipt import Receipt
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.trainable import RobustnessProfile
 
@@ -49,6 +50,19 @@ class Failure:
             object.__setattr__(self, name, text)
 
 
+REPLICATE = "replicate"
+"""The origin of a trial that gives a known candidate a further seed, within the search."""
+
+CONFIRMATION = "confirmation"
+"""The origin of a trial that gives a candidate a further seed after the search."""
+
+KNOWN, WARM_START = "known", "warm_start"
+"""The origins of candidates that the user knew, and of those that an earlier study found; they are proposed first."""
+
+ABLATION = "ablation"
+"""The origin of a trial that trains a candidate or a neighbour of it, to find what its choices are worth."""
+
+
 @dataclass(frozen=True)
 class Trial:
     """One candidate with one seed, from its proposal to its end. Changes make a new record."""
@@ -63,7 +77,8 @@ class Trial:
     """Seed of everything random in it; equal seeds are paired across candidates."""
 
     origin: str
-    """How the strategy found it: default, initial, mating, random, replicate."""
+    """How it was found: known, warm_start, default, initial, surrogate, mating, random, grid, tpe, gp, replicate,
+    confirmation, ablation."""
 
     parents: tuple[int, ...] = ()
     """Trials it was mated from."""
@@ -84,7 +99,16 @@ class Trial:
     """When a worker started the last attempt, in seconds since the epoch, by the worker's clock."""
 
     seconds: float | None = None
-    """How long the worker worked in the last attempt."""
+    """How long the worker worked in the last attempt; None while it runs, or if its worker died."""
+
+    earlier_seconds: float = 0.0
+    """How long workers worked in earlier attempts; in one that was interrupted, until its last report."""
+
+    attempted_at: float = 0.0
+    """When the last attempt was asked for, in seconds since the epoch."""
+
+    reported_at: float | None = None
+    """When the last attempt reported last, in seconds since the epoch; None if it has not."""
 
     host: str = ""
     """The machine whose worker ended it; empty while it runs, or if its worker died."""
@@ -114,11 +138,34 @@ class Trial:
     failure: Failure | None = None
     """What went wrong, if FAILED."""
 
+    is_cut_off: bool = False
+    """Whether it was ended because the search was asked to finish."""
+
+    receipt: Receipt | None = None
+    """Why it was stopped early last, or would have been if it were no control; None if it never was."""
+
+    is_control: bool = False
+    """True if it would have been stopped and went on, to measure how often such a stop is wrong."""
+
     test: Mapping[str, float] = field(default_factory=dict)
     """The objectives on untouched test cases; empty unless the trial was on the final front."""
 
     test_profile: RobustnessProfile | None = None
     """As `profile`, on test cases."""
+
+    @property
+    def measured(self) -> dict[str, float]:
+        """Costs and objectives by name: which of the two a number is depends on the study."""
+        return {**self.costs, **self.objectives}
+
+    @property
+    def total_seconds(self) -> float | None:
+        """How long workers worked on it in all of its attempts, as far as that is known; None if nothing is."""
+        if self.seconds is not None:
+            return self.earlier_seconds + self.seconds
+        if self.reported_at is not None:
+            return self.earlier_seconds + max(self.reported_at - self.attempted_at, 0.0)
+        return self.earlier_seconds or None
 
     @property
     def is_eligible(self) -> bool:

@@ -86,3 +86,25 @@ def test_a_ray_that_does_not_answer_is_named_in_one_line():
     with pytest.raises(ValueError, match=rf"no Ray answers at 127\.0\.0\.1:{port} \(Connection refused\)") as error:
         config.connect().__enter__()
     assert "\n" not in str(error.value)
+
+
+def test_a_ray_whose_port_is_open_before_its_node_is_up_is_joined_later(monkeypatch):
+    tries = []
+
+    def init(**settings):
+        tries.append(settings["address"])
+        if len(tries) < 3:
+            raise ConnectionError("Failed to connect to Ray cluster\nmore")
+
+    monkeypatch.setattr("ray.init", init)
+    monkeypatch.setattr("ray.shutdown", lambda: None)
+    monkeypatch.setattr("ray.nodes", lambda: [{"Alive": True, "Resources": {"CPU": 4.0}}])
+    monkeypatch.setattr("paretoseg.cluster.attached._POLL_SECONDS", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        with AttachedConfig(address=address).connect() as found:
+            assert found == [Node(4.0)]
+        assert tries == [address] * 3
+        tries.clear()
+        with pytest.raises(ValueError, match=r"cannot join the Ray at [0-9.:]+: Failed to connect to Ray cluster$"):
+            AttachedConfig(address=address, wait_s=0).connect().__enter__()

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 TWO_WORKERS = ("resources.workers=2", "resources.cpus=2", "tracking.mode=disabled")
 TINY = (
     "task=segmentation",
+    "confirm.seeds=1",
     "task.num_steps=2",
     "task.iterations_per_step=3",
     "task.pixels_per_batch=5120",
@@ -44,9 +45,14 @@ def find(pid: int, titles: tuple[str, ...]) -> list[psutil.Process]:
     return [child for child in children if " ".join(child.cmdline()).startswith(titles)]
 
 
-def is_between_steps(records: list[dict[str, object]]) -> bool:
-    """Whether the trial has reported its first step of two, and nothing happened since."""
-    return bool(records) and records[-1]["kind"] == "reported" and records[-1]["step"] == 1
+def is_between_steps(records: list[dict[str, object]], but_not_in: list[object]) -> bool:
+    """Whether another trial has reported its first step of two, and nothing happened since."""
+    return (
+        bool(records)
+        and records[-1]["kind"] == "reported"
+        and records[-1]["step"] == 1
+        and records[-1]["trial_id"] not in but_not_in
+    )
 
 
 def test_two_workers_search_the_same_candidates_and_measure_the_same_as_one(command: Command) -> None:
@@ -66,31 +72,51 @@ def test_two_workers_search_the_same_candidates_and_measure_the_same_as_one(comm
     assert rows["one"][keys].equals(rows["two"][keys])
 
 
-@pytest.mark.parametrize("killed", ["rank", "trial", "trial and ranks"])
-def test_a_process_that_is_killed_costs_no_trial_and_holds_no_resources(command: Command, killed: str) -> None:
-    words = ("search", "study=killed", "task=toy", "task.seconds=2", "task.num_steps=2", "budget.trials=2")
+def test_processes_that_are_killed_cost_no_trial_and_hold_no_resources(command: Command) -> None:
+    """One search, as each of its trials loses other processes: a rank, the trial itself, the trial and its ranks."""
+    words = (
+        "search",
+        "study=killed",
+        "task=toy",
+        "task.seconds=2",
+        "task.num_steps=2",
+        "budget.trials=3",
+        "confirm.seeds=1",
+    )
     process = command.start(*words, *TWO_WORKERS)
-    command.stop_when(process, lambda: is_between_steps(command.records("killed")))
-    trial_id = command.records("killed")[-1]["trial_id"]
-    ranks = find(process.pid, RANK)
-    assert len(ranks) == 2
-    # A rank that is killed with the trial cannot free anything any more.
-    doomed = [*([find(process.pid, TRIAL)[-1]] if "trial" in killed else []), *(ranks if "ranks" in killed else [])]
-    for victim in doomed or ranks[-1:]:
-        victim.send_signal(signal.SIGKILL)
-    process.send_signal(signal.SIGCONT)
-    # The machine has room for one trial of two processes: nothing would go on if the old ones kept theirs.
+    hit: list[object] = []
+    all_ranks: list[psutil.Process] = []
+    for killed in ("rank", "trial", "trial and ranks"):
+        command.stop_when(process, lambda: is_between_steps(command.records("killed"), hit))
+        hit.append(command.records("killed")[-1]["trial_id"])
+        ranks = find(process.pid, RANK)
+        assert len(ranks) == 2
+        all_ranks += ranks
+        # A rank that is killed with the trial cannot free anything any more.
+        doomed = [*([find(process.pid, TRIAL)[-1]] if "trial" in killed else []), *(ranks if "ranks" in killed else [])]
+        for victim in doomed or ranks[-1:]:
+            victim.send_signal(signal.SIGKILL)
+        process.send_signal(signal.SIGCONT)
+        # The machine has room for one trial of two processes: nothing would go on if the old ones kept theirs.
     output, _ = process.communicate()
 
     assert process.returncode == 0, output
     records = command.records("killed")
-    assert [record["trial_id"] for record in records if record["kind"] == "resumed"] == [trial_id]
+    assert [record["trial_id"] for record in records if record["kind"] == "resumed"] == hit
+    assert len(set(hit)) == 3
     assert set(read_trials(command, "killed").state) == {"FINISHED"}
-    assert not [rank for rank in ranks if rank.is_running()]
+    assert not [rank for rank in all_ranks if rank.is_running()]
 
 
 def test_a_failure_that_all_processes_share_fails_the_trial_alone(command: Command) -> None:
-    words = ("study=failing", "task=toy", "task.failure=diverge", "task.fails_below=0.3", "budget.trials=6")
+    words = (
+        "study=failing",
+        "task=toy",
+        "task.failure=diverge",
+        "task.fails_below=0.3",
+        "budget.trials=6",
+        "confirm.seeds=1",
+    )
     code, output = command.run("search", *words, "budget.max_failures=6", *TWO_WORKERS)
     assert code == 0, output
     trials = read_trials(command, "failing")

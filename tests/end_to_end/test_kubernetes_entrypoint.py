@@ -172,7 +172,15 @@ def render(command: Command, *words: str) -> dict[str, Any]:
 def test_the_entrypoint_searches_on_the_workers_and_leaves_the_study_on_the_volume(
     command: Command, pods: RayPods
 ) -> None:
-    manifest = render(command, "study=mine", "task=toy", "budget.trials=5", "strategy.population=4")
+    manifest = render(
+        command,
+        "study=mine",
+        "task=toy",
+        "budget.trials=5",
+        "strategy=nsga2",
+        "strategy.population=4",
+        "confirm.seeds=1",
+    )
     assert not (command.folder / "studies").exists()
     cluster = manifest["spec"]["rayClusterSpec"]
     pods.start_head(cluster["headGroupSpec"])
@@ -185,7 +193,15 @@ def test_the_entrypoint_searches_on_the_workers_and_leaves_the_study_on_the_volu
     assert len(trials) == 5
 
     # As the operator does when the head died, or the user when the budget grows.
-    manifest = render(command, "study=mine", "task=toy", "budget.trials=7", "strategy.population=4")
+    manifest = render(
+        command,
+        "study=mine",
+        "task=toy",
+        "budget.trials=7",
+        "strategy=nsga2",
+        "strategy.population=4",
+        "confirm.seeds=1",
+    )
     state, message = pods.post(manifest["spec"]["entrypoint"])
     assert state == "SUCCEEDED", message
     more = pd.read_parquet(command.folder / "volume" / "mine" / "trials.parquet")

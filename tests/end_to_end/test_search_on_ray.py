@@ -14,21 +14,33 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 
-def test_a_search_on_two_slots_ends_with_a_tested_front(command: Command) -> None:
-    words = ("task.seconds=0.2", "strategy.population=8", "budget.trials=24", "seed=1")
+def test_a_search_on_two_slots_ends_with_a_front_that_is_confirmed(command: Command) -> None:
+    words = (
+        "task.seconds=0.2",
+        "task.wobble=0.02",
+        "strategy=nsga2",
+        "strategy.population=8",
+        "budget.trials=24",
+        "seed=1",
+    )
     code, output = command.run("search", "study=toy", "task=toy", *words)
 
     assert code == 0, output
     assert "2 at a time" in output
     folder = command.folder / "studies" / "toy"
     trials = pd.read_parquet(folder / "trials.parquet")
-    assert list(trials.trial_id) == list(range(24))
     assert set(trials.state) == {"FINISHED"}
-    front = trials[trials.is_on_front]
-    assert len(front) >= 2
-    assert front[["test_accuracy", "test_robustness"]].notna().all(axis=None)
-    assert trials[~trials.is_on_front].test_accuracy.isna().all()
-    assert {path.name for path in (folder / "checkpoints").iterdir()} == {f"trial-{i:05d}" for i in front.trial_id}
+    assert sum(trials.origin != "confirmation") == 24 < len(trials)
+    candidates = pd.read_parquet(folder / "candidates.parquet").set_index("trial_id")
+    confirmed = candidates[candidates.is_confirmed]
+    assert len(confirmed) >= 1
+    assert set(confirmed.num_tested) == {3}
+    assert candidates[candidates.num_tested == 0].test_accuracy.isna().all()
+    tested = {number for numbers in confirmed.trials for number in numbers}
+    assert set(trials[trials.test_accuracy.notna()].trial_id) == tested
+    assert {f"trial-{number:05d}" for number in tested} <= {path.name for path in (folder / "checkpoints").iterdir()}
+    assert "Confirmed with further seeds and on test cases: " in output
+    front = candidates[candidates.is_on_front]
     assert (folder / "front.png").read_bytes().startswith(b"\x89PNG")
     cases = pd.read_parquet(folder / "cases")
     means = cases[cases.split == "validation"].groupby(["trial_id", "corruption"]).value.mean().unstack()
@@ -37,14 +49,20 @@ def test_a_search_on_two_slots_ends_with_a_tested_front(command: Command) -> Non
 
     code, output = command.run("front", "studies/toy", "--json")
     assert code == 0
-    assert [row["trial_id"] for row in json.loads(output)] == list(
-        front.sort_values(["accuracy", "trial_id"], ascending=[False, True]).trial_id
-    )
+    ordered = front.reset_index().sort_values(["accuracy", "trial_id"], ascending=[False, True])
+    assert [row["trial_id"] for row in json.loads(output)] == list(ordered.trial_id)
 
 
 def test_a_worker_that_dies_or_raises_fails_its_trial_alone(command: Command) -> None:
     for failure, kind in (("error", "error"), ("exit", "lost")):
-        words = ("search", f"study={failure}", "task=toy", f"task.failure={failure}", "task.fails_below=0.3")
+        words = (
+            "search",
+            f"study={failure}",
+            "task=toy",
+            f"task.failure={failure}",
+            "task.fails_below=0.3",
+            "confirm.seeds=1",
+        )
         code, output = command.run(*words, "budget.trials=8", "budget.max_failures=8")
         assert code == 0, output
         trials = pd.read_parquet(command.folder / "studies" / failure / "trials.parquet")
@@ -73,7 +91,15 @@ def test_a_search_that_only_fails_gives_up_and_says_why(command: Command) -> Non
 
 
 def test_a_trial_that_hangs_is_ended_after_its_time(command: Command) -> None:
-    words = ("search", "study=hang", "task=toy", "task.failure=hang", "task.fails_below=0.4", "budget.trials=3")
+    words = (
+        "search",
+        "study=hang",
+        "task=toy",
+        "task.failure=hang",
+        "task.fails_below=0.4",
+        "budget.trials=3",
+        "confirm.seeds=1",
+    )
     code, output = command.run(*words, "resources.timeout_min=0.02", "space.foreground_ratio=[0.1,0.5]")
 
     assert code == 0, output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,15 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import psutil
 import pytest
+
+from tests.end_to_end.open_ports import find_answer, list_ports
 
 if TYPE_CHECKING:
     from conftest import Command
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
+by_hand = pytest.mark.skipif(not os.environ.get("PARETOSEG_SLURM_ALL"), reason="long; run with PARETOSEG_SLURM_ALL=1")
+
 ON_SLURM = (
-    "search", "task=toy", "tracking.mode=disabled", "strategy.population=4",
+    "search", "task=toy", "tracking.mode=disabled", "strategy=nsga2", "strategy.population=4", "confirm.seeds=1",
     "cluster=slurm", "cluster.nodes=2", "cluster.cpus=2", "cluster.time_min=10",
 )  # fmt: skip
 HOSTS = {"slt-n1", "slt-n2"}
@@ -98,13 +104,20 @@ def count(command: Command, study: str, kind: str) -> Counter[object]:
     return Counter(record["trial_id"] for record in command.records(study) if record["kind"] == kind)
 
 
-def test_a_search_uses_both_hosts_and_status_tells_of_its_job(
+def test_a_search_uses_both_hosts_and_answers_no_stranger_and_status_tells_of_its_job(
     slurm: Slurm, command: Command, submit: Callable[..., str]
 ) -> None:
     job = submit("study=both", "task.seconds=1", "budget.trials=16")
     code, output = command.run(*ON_SLURM, "study=both")
     assert code == 2
     assert f"is already job {job} on slurm" in output
+    slurm.wait_for(lambda: len(count(command, "both", "finished")) >= 3 or slurm.is_over(job))
+    ports = {host: list_ports(host, address_of(host)) for host in sorted(HOSTS)}
+    assert {"gcs_server", "raylet"} <= {port.program for port in ports["slt-n1"]}
+    assert "raylet" in {port.program for port in ports["slt-n2"]}
+    assert {port.number for port in ports["slt-n1"]}.isdisjoint({10001, 8265, 44217, 44227, 52365})
+    answers = {(host, port): find_answer(address_of(host), port) for host, found in ports.items() for port in found}
+    assert {place: answer for place, answer in answers.items() if answer} == {}
     slurm.wait_for(lambda: slurm.is_over(job))
 
     assert slurm.state(job) == "COMPLETED", log_of(command, "both")
@@ -118,6 +131,7 @@ def test_a_search_uses_both_hosts_and_status_tells_of_its_job(
     assert f"job     {job} on slurm: COMPLETED on slt-n[1-2], 0 restart(s)" in status
 
 
+@by_hand
 @pytest.mark.parametrize("way", ["requeue", "signal"])
 def test_a_job_that_starts_again_loses_no_trial_and_repeats_none(
     slurm: Slurm, command: Command, submit: Callable[..., str], way: str
@@ -145,3 +159,111 @@ def test_a_job_that_starts_again_loses_no_trial_and_repeats_none(
     assert "1 restart(s)" in status
     if way == "signal":
         assert "work is left: requeued" in log_of(command, way)
+
+
+def address_of(host: str) -> str:
+    return f"{os.environ.get('SLURM_TEST_NET', '10.213.77')}.{10 + int(host[-1])}"
+
+
+def kill_raylet(host: str) -> None:
+    """Kills the Ray node of a host; the processes of all hosts are seen from this machine."""
+    address = address_of(host)
+    (raylet,) = [
+        process
+        for process in psutil.process_iter(["name", "cmdline"])
+        if process.info["name"] == "raylet" and f"--node_ip_address={address}" in process.info["cmdline"]
+    ]
+    raylet.kill()
+
+
+def check_all_finished_once(command: Command, study: str, number: int) -> None:
+    finished = count(command, study, "finished")
+    assert len(finished) == number
+    assert set(finished.values()) == {1}
+    assert not count(command, study, "failed")
+
+
+def test_trials_of_two_processes_outlive_a_dead_raylet_and_its_node_comes_back(
+    slurm: Slurm, command: Command, submit: Callable[..., str]
+) -> None:
+    team = ("cluster.cpus=3", "cluster.time_min=60", "resources.cpus=2", "resources.workers=2")
+    job = submit("study=raylet", "task.seconds=1", "task.num_steps=2", "budget.trials=8", *team)
+    slurm.wait_for(lambda: len(count(command, "raylet", "reported")) >= 2 or slurm.is_over(job))
+    kill_raylet("slt-n2")
+    slurm.wait_for(lambda: slurm.is_over(job))
+
+    log = log_of(command, "raylet")
+    assert slurm.state(job) == "COMPLETED", log
+    check_all_finished_once(command, "raylet", 8)
+    assert "nodes have left, 1 for trials: 1 at a time." in log
+    assert "slt-n2: Ray ended with exit code" in log
+    assert log.count("slt-n2: Ray starts") == 2
+
+
+HOLD = """
+import sys
+from paretoseg.search.store.folder import Folder
+from paretoseg.search.store.lock import hold_lock
+
+with hold_lock(Folder(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_job_whose_study_is_locked_waits_and_starts_again(
+    slurm: Slurm, command: Command, submit: Callable[..., str]
+) -> None:
+    options = "cluster.options=['--hold']"
+    job = submit("study=held", "budget.trials=2", "cluster.nodes=1", "cluster.lock_wait_s=3", options)
+    words = [sys.executable, "-c", HOLD, str(command.folder / "studies" / "held")]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        slurm.call("scontrol", "release", job)
+        slurm.wait_for(lambda: "work is left: requeued" in log_of(command, "held") or slurm.is_over(job))
+    slurm.wait_for(lambda: slurm.is_over(job))
+
+    log = log_of(command, "held")
+    assert slurm.state(job) == "COMPLETED", log
+    assert "Waiting up to 3 s: study" in log
+    check_all_finished_once(command, "held", 2)
+
+
+@by_hand
+@pytest.mark.parametrize("host", ["slt-n2", "slt-n1"])
+def test_a_search_outlives_a_host_that_dies(
+    slurm: Slurm, command: Command, submit: Callable[..., str], host: str
+) -> None:
+    """The second host is a worker; the first one is that of the head and the script, so the job starts again."""
+    job = submit(f"study=dead-{host}", "task.seconds=2", "budget.trials=12")
+    slurm.wait_for(lambda: len(count(command, f"dead-{host}", "finished")) >= 3 or slurm.is_over(job))
+    node = str(Path(os.environ["PARETOSEG_SLURM"]) / "node.sh")
+    slurm.call(node, "kill", host)
+    try:
+        if host == "slt-n1":
+            slurm.wait_for(lambda: slurm.state(job) == "PENDING" or slurm.is_over(job))
+            slurm.call(node, "up", host)
+        slurm.wait_for(lambda: slurm.is_over(job))
+    finally:
+        slurm.call(node, "up", host)
+
+    log = log_of(command, f"dead-{host}")
+    assert slurm.state(job) == "COMPLETED", log
+    check_all_finished_once(command, f"dead-{host}", 12)
+    opened = [record for record in command.records(f"dead-{host}") if record["kind"] == "opened"]
+    assert len(opened) == (1 if host == "slt-n2" else 2)
+
+
+@by_hand
+def test_a_step_that_slurm_refuses_is_noticed_within_seconds(
+    slurm: Slurm, command: Command, submit: Callable[..., str]
+) -> None:
+    setup = command.folder / "setup.sh"
+    setup.write_text("export SLURM_MPI_TYPE=none_such\n")
+    job = submit("study=refused", "budget.trials=2", f"cluster.setup={setup}")
+    slurm.wait_for(lambda: slurm.is_over(job))
+    log = log_of(command, "refused")
+    assert slurm.state(job) == "FAILED", log
+    assert "the step on the other nodes failed: srun: error: " in log
+    assert "the search ended with exit code 2" in log

@@ -22,7 +22,16 @@ from paretoseg.spaces.search_space import DIMENSIONS
 if TYPE_CHECKING:
     from conftest import Command
 
-TOY = ("search", "study=mine", "task=toy", "cluster=serial", "strategy.population=4", "budget.trials=6")
+TOY = (
+    "search",
+    "study=mine",
+    "task=toy",
+    "cluster=serial",
+    "strategy=nsga2",
+    "strategy.population=4",
+    "budget.trials=6",
+    "confirm.seeds=1",
+)
 OFFLINE = (*TOY, "tracking.mode=offline", "tracking.wait_seconds=3600")
 ONLINE = (*TOY, "tracking.mode=online", "tracking.wait_seconds=3600")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from paretoseg.search.strategies.evolution import EvolutionConfig
-from paretoseg.search.study.study import Budget
+from paretoseg.search.study.budget import Budget
 from tests.builders import MemoryLog, build_study, run_study
 
 SEEDS = (0, 1, 2)

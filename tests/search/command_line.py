@@ -5,7 +5,10 @@ import shlex
 from paretoseg.search.commands.cli import main
 from paretoseg.search.store.study_folder import StudyFolder
 
-TOY = ["search", "study=mine", "task=toy", "cluster=serial", "strategy.population=4", "budget.trials=6"]
+TOY = [
+    "search", "study=mine", "task=toy", "cluster=serial", "strategy=nsga2", "strategy.population=4", "confirm.seeds=1",
+    "budget.trials=6",
+]  # fmt: skip
 
 FAILING = ["task.failure=error", "task.fails_below=1.0", "space.foreground_ratio=[0.1,0.5]", "budget.max_failures=99"]
 """Added to `TOY`, no trial finishes, so that the test cases are measured for none."""
@@ -14,9 +17,9 @@ TINY = [
     "search", "study=tiny", "cluster=serial", "strategy=random", "task.num_steps=1",
     "task.iterations_per_step=16", "task.corruptions=[gaussian_blur]", "task.severities=[2,4]", "data.image_size=32",
     "data.num_train=4", "data.num_validation=4", "data.num_test=3", "space.depth=2", "space.width=4", "space.patch=32",
-    "space.learning_rate=0.02", "space.foreground_ratio=0.8",
+    "space.learning_rate=0.02", "space.foreground_ratio=0.8", "confirm.seeds=1",
 ]  # fmt: skip
-"""Networks that train for a moment; the budget is to be added."""
+"""Networks that train for a moment, with one seed; the budget is to be added."""
 
 
 def run(*arguments):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from paretoseg.search.fronts.certainty import Certainty
+from paretoseg.search.certainty.certainty import Certainty
 from paretoseg.search.reports.html import render_report
 from paretoseg.search.reports.page_data import describe_study
 from paretoseg.search.reports.pictures import describe_pictures
@@ -85,10 +85,11 @@ def write_page(
     pictures = build_pictures(text, ids, classes) | {"reason": ""} if ids else {"reason": f"why {text}", "gaps": []}
     data = describe_study(record, certainty) | {
         "milestones": [
-            {"trial_id": 0, "num_ended": 1, "hours": 0.5, "hypervolume": 0.24},
-            {"trial_id": 1, "num_ended": 2, "hours": 0.8, "hypervolume": 0.36},
+            {"trial_id": 0, "num_ended": 1, "hours": 0.5, "compute_hours": 1.5, "hypervolume": 0.24},
+            {"trial_id": 1, "num_ended": 2, "hours": 0.8, "compute_hours": 4.0, "hypervolume": 0.36},
         ]
         * bool(ids),
+        "computeName": "GPU-hours",
         "metric": "dice" if text == "blur" else text,
         "metrics": [
             {"name": "dice", "label": "Dice", "unit": "", "isMaximised": True},

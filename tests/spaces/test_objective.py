@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -36,3 +37,10 @@ def test_a_measurement_that_is_not_finite_is_refused_by_name(value):
 def test_a_better_value_is_a_lower_loss(first, second):
     assert (HIGHER.to_loss(first) < HIGHER.to_loss(second)) == (first > second)
     assert (LOWER.to_loss(first) < LOWER.to_loss(second)) == (first < second)
+
+
+@pytest.mark.parametrize("value", [0.5, 2.0, 40.0])
+@pytest.mark.parametrize("objective", [HIGHER, LOWER, dataclasses.replace(LOWER, ideal=0.1)])
+def test_the_slope_is_the_derivative_of_the_loss(objective, value):
+    change = objective.to_loss(value * (1 + 1e-6)) - objective.to_loss(value)
+    assert objective.find_slope(value) == pytest.approx(change / (value * 1e-6), rel=1e-4)

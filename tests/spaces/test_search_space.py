@@ -1,8 +1,10 @@
+import copy
 import dataclasses
 import hashlib
 import json
 import math
 import os
+import pickle
 import subprocess
 import sys
 
@@ -230,3 +232,17 @@ def test_the_short_hash_is_the_same_in_every_process():
     }
     assert hashes == {Candidate().short_hash}
     assert len(Candidate().short_hash) == 8
+
+
+def test_a_candidate_from_another_process_is_found_again():
+    """Strings hash differently in every process, so the hash that a candidate keeps must not travel with it."""
+    code = (
+        "import pickle, sys; from paretoseg.spaces.search_space import SearchSpace; one = SearchSpace().default(); "
+        "hash(one); sys.stdout.buffer.write(pickle.dumps(one))"
+    )
+    environment = os.environ | {"PYTHONHASHSEED": "1"}
+    content = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True).stdout
+    sent = pickle.loads(content)
+    assert {sent: "found"}[SearchSpace().default()] == "found"
+    assert hash(copy.copy(sent)) == hash(sent) == hash(SearchSpace().default())
+    assert "_hash" not in pickle.loads(pickle.dumps(sent)).__dict__

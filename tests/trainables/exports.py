@@ -13,15 +13,23 @@ from paretoseg.trainables.data.raw_images import Preparation
 from paretoseg.trainables.export.trained_model import TrainedModel
 from paretoseg.trainables.networks.blueprint import Blueprint
 from paretoseg.trainables.networks.encoder_decoder import initialise_weights
+from paretoseg.trainables.networks.geometry import choose_window
 
 CLASS_LABELS = {"0": "background", "1": "left", "2": "right"}
 
 HOSTILE = "$(__import__('os').system('touch pwned'))"
 
 
-def draw(spatial_dims: int = 2, in_channels: int = 1, window: int = 32) -> Blueprint:
+def draw(spatial_dims: int = 2, in_channels: int = 1, window: int = 32, spacing: tuple[float, ...] = ()) -> Blueprint:
     architecture = Architecture(depth=3, width=4, skip="attention_gate", attention="cbam")
-    return Blueprint(architecture, spatial_dims=spatial_dims, in_channels=in_channels, num_classes=3, window=window)
+    return Blueprint(
+        architecture,
+        spatial_dims=spatial_dims,
+        in_channels=in_channels,
+        num_classes=3,
+        window=choose_window(architecture, window, spatial_dims, spacing),
+        spacing=spacing,
+    )
 
 
 def build_network(blueprint: Blueprint, seed: int = 0) -> nn.Module:
@@ -48,7 +56,7 @@ def build_case(*extents: int, in_channels: int = 1) -> Case:
 
 
 def build_record(text: str = "Trial 6 of a study.") -> ModelRecord:
-    return ModelRecord("mine-trial-00006", text, f"# {text}\n", {"accuracy": 0.7}, {})
+    return ModelRecord("mine-trial-00006", text, f"# {text}\n", {"accuracy": 0.7}, [{}])
 
 
 def answer(network: nn.Module, *shape: int) -> torch.Tensor:

@@ -100,7 +100,7 @@ def test_loading_keeps_image_and_label_together(dataset: Dataset) -> None:
 def test_training_patches_are_cut_out_of_image_and_label_alike(dataset: Dataset, store: Any) -> None:
     case = dataset.train[0]
     start = [3] * dataset.spatial_dims
-    images, labels = store([case]).cut(torch.tensor([0]), torch.tensor([start]), 12)
+    images, labels = store([case]).cut(torch.tensor([0]), torch.tensor([start]), (12,) * len(start))
     window = tuple(slice(3, 15) for _ in start)
     assert np.array_equal(images[0, 0].numpy(), case.image[0][window])
     assert np.array_equal(labels[0].numpy(), case.label[window])
@@ -108,14 +108,16 @@ def test_training_patches_are_cut_out_of_image_and_label_alike(dataset: Dataset,
 
 def test_inference_answers_in_the_axes_of_the_label(dataset: Dataset) -> None:
     case = dataset.test[0]
-    mask = predict(Threshold(threshold_of(case)), torch.from_numpy(case.image)[None], 16).argmax(dim=1)[0]
+    mask = predict(Threshold(threshold_of(case)), torch.from_numpy(case.image)[None], (16,) * case.label.ndim).argmax(
+        dim=1
+    )[0]
     assert np.array_equal(mask.numpy(), case.label)
 
 
 def test_an_export_reads_what_the_network_was_trained_on(dataset: Dataset, tmp_path: Path) -> None:
     case = dataset.test[0]
     dims = dataset.spatial_dims
-    blueprint = Blueprint(Architecture(depth=2), spatial_dims=dims, in_channels=1, num_classes=2, window=16)
+    blueprint = Blueprint(Architecture(depth=2), spatial_dims=dims, in_channels=1, num_classes=2, window=(16,) * dims)
     parser = ConfigParser({key: configure(blueprint)[key] for key in ("imports", "intensity_range", "preprocessing")})
     read = parser.get_parsed_content("preprocessing")
     path = tmp_path / "case.nii.gz"

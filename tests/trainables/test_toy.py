@@ -100,7 +100,17 @@ def test_noise_depends_on_the_seed_alone() -> None:
     assert accuracy(BEST, 1) - closed_form(BEST)[0] == pytest.approx(accuracy(other, 1) - closed_form(other)[0])
 
 
-@pytest.mark.parametrize("settings", [{"num_steps": 0}, {"seconds": -1.0}, {"noise": -0.1}])
+def test_the_wobble_of_a_seed_is_another_for_every_candidate() -> None:
+    def error(candidate: Candidate, seed: int) -> float:
+        found = build(candidate, seed, wobble=0.1).evaluate(Split.VALIDATION).objectives.values["accuracy"]
+        return found - closed_form(candidate)[0]
+
+    assert error(BEST, 1) == error(BEST, 1)
+    assert error(BEST, 1) != error(BEST, 2)
+    assert error(BEST, 1) != pytest.approx(error(with_ratio(0.1), 1))
+
+
+@pytest.mark.parametrize("settings", [{"num_steps": 0}, {"seconds": -1.0}, {"noise": -0.1}, {"wobble": -0.1}])
 def test_settings_out_of_range_are_refused_by_name(settings: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=f"task.{next(iter(settings))}"):
         ToyConfig(**settings)

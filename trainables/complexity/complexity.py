@@ -29,6 +29,8 @@ from paretoseg.trainables.complexity.local_patterns import (
     to_grey,
 )
 from paretoseg.trainables.data.datasets import Case, Dataset
+from paretoseg.trainables.data.ignored import IGNORED
+from paretoseg.trainables.data.regions import Regions, select_class
 
 RING_PIXELS = 10
 """Width of the ring around a mask, in multiples of the shortest edge of a pixel or voxel."""
@@ -216,7 +218,7 @@ def measure_case(case: Case, dataset: Dataset, shift: str = "") -> list[Complexi
     grey = to_grey(case.image)
     codes = code_patterns(grey, dataset.spacing_mm)
     rows = []
-    for name, mask in _list_masks(label, dataset.class_names):
+    for name, mask in _list_masks(label, dataset.class_names, dataset.regions):
         for measure, value in measure_region(Region(grey, codes, mask, dataset.spacing_mm)).items():
             about = (case.name, case.subject, case.domain, case.split, shift)
             rows.append(ComplexityRow(*about, label=name, measure=measure, value=value))
@@ -252,7 +254,15 @@ def list_classes(class_names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _list_masks(
-    label: UInt8[np.ndarray, "..."], class_names: tuple[str, ...]
+    label: UInt8[np.ndarray, "..."], class_names: tuple[str, ...], regions: Regions | None
 ) -> Iterator[tuple[str, Bool[np.ndarray, "..."]]]:
+    is_any = (label > 0) & (label != IGNORED)
     for name in list_classes(class_names):
-        yield name, (label > 0 if name == WHOLE and name not in class_names else label == class_names.index(name))
+        yield (
+            name,
+            (
+                is_any
+                if name == WHOLE and name not in class_names
+                else select_class(label, class_names.index(name), regions)
+            ),
+        )

@@ -4,7 +4,9 @@ The conventions of every dataset:
 
 - An image is float32 with axes (channel, height, width), or (channel, depth, height, width) in three dimensions. Its
   values are in [0, 1].
-- A label is uint8 with the axes of the image without the channel. 0 is background, k is `class_names[k]`.
+- A label is uint8 with the axes of the image without the channel. 0 is background, k is `class_names[k]`, and
+  `IGNORED` a pixel about which nothing is known, if the dataset has such. If classes overlap, `regions` says what
+  they consist of.
 - Spacing is `spacing_mm`, one number per spatial axis in the order of the axes.
 - A subject (patient, specimen, composed picture) belongs to one split only, however many cases it has.
 - A shift set has cases unlike those in training: another site, another size of objects, a harder blend. Its cases
@@ -24,8 +26,10 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from paretoseg.trainables.data.ignored import IGNORED
 from paretoseg.trainables.data.placement import measure_round_trip
 from paretoseg.trainables.data.preprocessing import Original
+from paretoseg.trainables.data.regions import Regions
 from paretoseg.trainables.trainable import MEAN, Split, SplitRow
 
 MAX_GRID_CASES = 8
@@ -115,6 +119,12 @@ class Dataset:
     simulated_families: frozenset[str] = frozenset()
     """The families of image changes, named as in `spaces.recipe.FAMILIES`, that make simulated shift sets."""
 
+    has_ignored: bool = False
+    """Whether labels may have pixels about which nothing is known."""
+
+    regions: Regions | None = None
+    """What the classes consist of, if they overlap; then class k holds all values of region k, not k alone."""
+
     def __post_init__(self) -> None:
         findings = [*self._split_findings(), *self._case_findings()]
         if findings:
@@ -126,9 +136,19 @@ class Dataset:
         return len(self.class_names)
 
     @property
+    def num_outputs(self) -> int:
+        """Output channels of a network: one per class, background included; without it if classes overlap."""
+        return self.num_classes if self.regions is None else len(self.regions.values)
+
+    @property
     def spatial_dims(self) -> int:
         """2 for pictures, 3 for volumes."""
         return len(self.spacing_mm)
+
+    @property
+    def largest_extents(self) -> tuple[int, ...]:
+        """The largest extent along each axis of a case that networks are trained on, in pixels or voxels."""
+        return tuple(max(extents) for extents in zip(*(case.label.shape for case in self.train), strict=True))
 
     def cases(self, split: Split) -> Sequence[Case]:
         """The cases of a split."""
@@ -185,9 +205,13 @@ class Dataset:
                     f"case '{case.name}' must have {self.num_channels} channels and {self.spatial_dims} spatial axes, "
                     f"got shape {case.image.shape}"
                 )
-            if not isinstance(case.label, np.memmap) and case.label.max() >= self.num_classes:
-                findings.append(f"case '{case.name}' has label {case.label.max()}, known: 0..{self.num_classes - 1}")
+            if not isinstance(case.label, np.memmap) and (highest := self._find_highest(case)) >= self.num_classes:
+                findings.append(f"case '{case.name}' has label {highest}, known: 0..{self.num_classes - 1}")
         return findings
+
+    def _find_highest(self, case: Case) -> int:
+        known = case.label[case.label != IGNORED] if self.has_ignored else case.label
+        return int(known.max(initial=0))
 
 
 @dataclass(unsafe_hash=True)

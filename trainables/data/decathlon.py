@@ -12,20 +12,19 @@ which are left out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from paretoseg.spaces.suggestion import suggest
+from paretoseg.trainables.data.description import read_description
 from paretoseg.trainables.data.files_config import FilesConfig
 from paretoseg.trainables.data.findings import Finding
 from paretoseg.trainables.data.listing import SPLITS, Entry, Listing, locate, name_of
 
 LIST_FILE = "dataset.json"
 _LISTS = {"training": "", "validation": "validation", "test": "test"}
-_COLOURS = 3
 
 
 @dataclass(unsafe_hash=True)
@@ -42,8 +41,9 @@ class DecathlonConfig(FilesConfig):
             return Listing("", findings=(Finding("lists", str(path), str(error)),))
         entries, findings = _read_entries(content, path)
         name = str(content.get("name") or Path(self.root).name)
-        channels = count_declared_channels(content.get("modality"))
-        return Listing(name, class_names, channels, tuple(entries), tuple(findings))
+        modality = content.get("modality")
+        channels, channel_names = count_declared_channels(modality), name_channels(modality)
+        return Listing(name, class_names, channels, tuple(entries), tuple(findings), channel_names=channel_names)
 
 
 def read_class_names(labels: object, path: Path) -> tuple[str, ...]:
@@ -66,21 +66,24 @@ def read_class_names(labels: object, path: Path) -> tuple[str, ...]:
     return tuple(names[number] for number in wanted)
 
 
+def name_channels(modality: object) -> tuple[str, ...]:
+    """Names of the channels of an image, three of an entry with RGB; empty if not given."""
+    names = modality.values() if isinstance(modality, Mapping) else modality if isinstance(modality, list) else ()
+    colours = [["red", "green", "blue"] if "RGB" in str(name).upper().split() else [str(name)] for name in names]
+    return tuple(name for group in colours for name in group)
+
+
 def count_declared_channels(modality: object) -> int:
     """Channels of an image: one per modality, three for RGB; 0 if not given."""
-    names = modality.values() if isinstance(modality, Mapping) else modality if isinstance(modality, list) else ()
-    return sum(_COLOURS if "RGB" in str(name).upper().split() else 1 for name in names)
+    return len(name_channels(modality))
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise ValueError(f"'{path}' is missing; put it there, or take data=folder for images/ and masks/") from None
-    except (OSError, ValueError) as error:
-        raise ValueError(f"'{path}' cannot be read as JSON ({error}); fix it") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"'{path}' must hold an object with labels and training, got a {type(content).__name__}")
+    content = read_description(
+        path,
+        holds="an object with labels and training",
+        if_missing="put it there, or take data=folder for images/ and masks/",
+    )
     missing = [key for key in ("labels", "training") if key not in content]
     if missing:
         known = ", ".join(content) or "none"

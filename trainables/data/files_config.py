@@ -10,13 +10,23 @@ import re
 import sys
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import TypeVar
 
 from paretoseg.trainables.data.datasets import TRAIN, Case, DataConfig, Dataset
 from paretoseg.trainables.data.findings import Finding, to_lines
-from paretoseg.trainables.data.inspection import Inspector, Rules, count_channels
+from paretoseg.trainables.data.ignored import IGNORED, find_foreground_share
+from paretoseg.trainables.data.inspection import (
+    EMPTY_LABELS,
+    Inspector,
+    RawCase,
+    Rules,
+    count_channels,
+    read_pair,
+    to_raw_case,
+)
 from paretoseg.trainables.data.label_map import read_label_map
 from paretoseg.trainables.data.listing import (
     Entry,
@@ -30,7 +40,6 @@ from paretoseg.trainables.data.prepared_cases import CaseCache, FileHashes, defa
 from paretoseg.trainables.data.preprocessing import Prepared, Preprocessing, find_other_spacings
 from paretoseg.trainables.data.shift_sets import (
     HeldOut,
-    find_foreground_share,
     find_strata,
     hold_out_domains,
     hold_out_strata,
@@ -40,6 +49,8 @@ from paretoseg.trainables.data.shift_sets import (
 )
 from paretoseg.trainables.data.splits import assign_splits
 from paretoseg.trainables.trainable import SplitRow
+
+Visited = TypeVar("Visited")
 
 PROGRESS_SECONDS = 5.0
 """Seconds between two lines of progress of a check."""
@@ -67,6 +78,9 @@ class FilesConfig(Preprocessing, DataConfig):
     train_domains: list[str] = field(default_factory=list, hash=False)
     """Domains of training, validation and test, without the shift sets; empty for all."""
 
+    from_plan: bool = False
+    """Whether a new study takes spacing and scaling of intensities from its plan, where they are not set."""
+
     allow_empty_labels: bool = False
     """Whether cases without foreground are allowed."""
 
@@ -85,6 +99,14 @@ class FilesConfig(Preprocessing, DataConfig):
     def list_cases(self) -> Listing:
         """The cases of the source, and everything wrong with its own files, as findings; raises nothing."""
 
+    def at_another(self, root: str) -> FilesConfig:
+        """The same source at another root, which is a shift set."""
+        return replace(self, root=root, shift=[])
+
+    def count_files_per_image(self) -> int:
+        """Files of an image: more than one if every channel is in a file of its own."""
+        return 1
+
     @property
     def preprocessing(self) -> Preprocessing:
         """The preprocessing of every case."""
@@ -102,13 +124,17 @@ class FilesConfig(Preprocessing, DataConfig):
         inspector = self._inspector(listing, hashes, cache)
         spacings: dict[str, tuple[float, ...]] = {}
         shares: dict[str, float] = {}
+        num_before, has_foreground = len(findings), False
         for entry in _show_progress(listing.entries):
             case, found = inspector.prepare(entry)
             findings += found
+            has_foreground = has_foreground or (case is not None and bool(case.label.any()))
             if case is not None:
                 spacings[entry.name] = case.spacing_mm
                 shares |= self._read_share(entry, case)
-        digests = {entry.name: hashes.digest(entry.image) or entry.name for entry in listing.entries}
+        if not has_foreground and all(finding.kind == EMPTY_LABELS for finding in findings[num_before:]):
+            findings[num_before:] = [_refuse_all_empty(listing)]
+        digests = {entry.name: hashes.digest(*entry.images) or entry.name for entry in listing.entries}
         hashes.keep()
         findings += self._place(listing, shares).findings
         cache.shrink(self._most_cache_bytes)
@@ -150,7 +176,38 @@ class FilesConfig(Preprocessing, DataConfig):
             spacing_mm=next(iter(spacings.values())),
             num_channels=next(iter(prepared.values())).image.shape[0],
             class_names=listing.class_names,
+            regions=listing.regions,
+            has_ignored=any(number == IGNORED for _, number in self._read_label_map(listing)),
         )
+
+    def visit_training_cases(self, visit: Callable[[RawCase], Visited]) -> tuple[Listing, list[Visited]]:
+        """Reads every training case as its files hold it, and nothing of the others; spacings may differ.
+
+        Strata are not held out, because they are known only after preprocessing.
+
+        Args:
+            visit: Is given one case after the other.
+
+        Returns:
+            The list of all cases, and what `visit` returned for each.
+
+        Raises:
+            ValueError: with everything that is wrong with settings, lists and the files read.
+        """
+        if settings := [*self.preprocessing.findings(), *self._setting_findings()]:
+            raise ValueError("\n".join(settings))
+        listing, findings = self._gather()
+        if not listing.entries:
+            _refuse(findings)
+        placed = self._place(listing, {})
+        rules, visited = self._rules(listing), []
+        for entry in _show_progress([entry for entry in placed.entries if entry.split == TRAIN]):
+            pair, found = read_pair(entry, rules)
+            findings += found
+            if pair is not None:
+                visited.append(visit(to_raw_case(entry.name, *pair, self.preprocessing)))
+        _refuse([*findings, *placed.findings])
+        return listing, visited
 
     def split_rows(self) -> list[SplitRow]:
         """Every case with its split and the hashes of its files."""
@@ -163,13 +220,13 @@ class FilesConfig(Preprocessing, DataConfig):
                 shares |= self._read_share(entry, _prepare(entry, inspector))
         rows = []
         for entry in self._place(listing, shares).entries:
-            digests = hashes.digest(entry.image), hashes.digest(entry.label)
+            digests = hashes.digest(*entry.images), hashes.digest(entry.label)
             rows.append(SplitRow(entry.name, entry.split, entry.subject, entry.domain, *digests, entry.shift))
         hashes.keep()
         return rows
 
     def find_image(self, name: str) -> Path:
-        """The image file of a case."""
+        """The image file of a case, the first one if every channel has its own."""
         listing, _ = self._gather()
         return next(entry.image for entry in listing.entries if entry.name == name)
 
@@ -186,7 +243,7 @@ class FilesConfig(Preprocessing, DataConfig):
         sites = read_sites(
             self.shift,
             listing,
-            list_root=lambda root: replace(self, root=root, shift=[]).list_cases(),
+            list_root=lambda root: self.at_another(root).list_cases(),
             root=self.root,
             subject_pattern=self.subject_pattern,
         )
@@ -240,15 +297,24 @@ class FilesConfig(Preprocessing, DataConfig):
         return findings
 
     def _inspector(self, listing: Listing, hashes: FileHashes, cache: CaseCache) -> Inspector:
-        label_map, _ = read_label_map(self.label_map, listing.class_names)
-        rules = Rules(
+        return Inspector(self._rules(listing), cache, hashes)
+
+    def _rules(self, listing: Listing) -> Rules:
+        return Rules(
             num_channels=self.channels or listing.num_channels or count_channels(listing.entries),
             num_classes=len(listing.class_names),
-            label_map=label_map,
+            label_map=self._read_label_map(listing),
             allows_empty_labels=self.allow_empty_labels,
             preprocessing=self.preprocessing,
         )
-        return Inspector(rules, cache, hashes)
+
+    def _read_label_map(self, listing: Listing) -> tuple[tuple[int, int], ...]:
+        """Pairs of value in the files and class, with the value of ignored pixels."""
+        label_map, _ = read_label_map(self.label_map, listing.class_names)
+        known = {value for value, _ in label_map}
+        if listing.ignored_value is None or listing.ignored_value in known:
+            return label_map
+        return (*label_map, (listing.ignored_value, IGNORED))
 
     def _hashes(self) -> FileHashes:
         return FileHashes(self.cache_folder, key_of(self.root))
@@ -273,6 +339,16 @@ def _prepare(entry: Entry, inspector: Inspector) -> Prepared:
 def _refuse(findings: Sequence[Finding]) -> None:
     if findings:
         raise ValueError("\n".join(to_lines(findings)))
+
+
+def _refuse_all_empty(listing: Listing) -> Finding:
+    """The finding for a dataset that nothing can be learned from."""
+    first, num = listing.entries[0], len(listing.entries)
+    text = (
+        f"all {num} labels are empty, as '{first.label}': they hold 0 alone, so there is nothing to learn; write class "
+        "numbers from 1 into the files, or name the folder with the real masks"
+    )
+    return Finding(EMPTY_LABELS, str(first.label), text)
 
 
 def _show_progress(entries: Sequence[Entry]) -> Iterator[Entry]:

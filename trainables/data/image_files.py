@@ -1,11 +1,13 @@
 """Reads a picture or volume from its file, with the channel first. Free of torch.
 
 The axes are those of the file: (channel, height, width) for a picture (PNG, TIFF, JPEG, BMP), and (channel, x, y, z)
-for a NIfTI volume, whose affine gives the directions of x, y and z. Unlike this one, MONAI's reader of pictures returns
-the width first.
+for a volume (NIfTI, NRRD, MetaImage), whose affine gives the directions of x, y and z. A stack of pictures in a TIFF
+file is a volume with axes (channel, z, y, x) and without directions. Unlike this one, MONAI's reader of pictures
+returns the width first.
 
-A file is read once, as bytes, so that its hash is that of the decoded content. A compressed file is checked against its
-own checksum, which a reader that stops at the end of the data would skip.
+A file is read once, as bytes, so that its hash is that of the decoded content; only SimpleITK, for NRRD and MetaImage,
+opens it again. A compressed NIfTI is checked against its own checksum, which a reader that stops at the end of the data
+would skip.
 """
 
 from __future__ import annotations
@@ -15,21 +17,28 @@ import hashlib
 import io
 import struct
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from paretoseg.trainables.data.itk_files import ITK_SUFFIXES, decode_itk, find_data_file
+from paretoseg.trainables.data.tiff_files import TIFF_SUFFIXES, decode_tiff, find_sidecar, read_spacing
+
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
-VOLUME_SUFFIXES = (".nii.gz", ".nii")
+VOLUME_SUFFIXES = (".nii.gz", ".nii", *ITK_SUFFIXES)
+
+FIRST_CHANNEL = "_0000"
+"""End of the name of an image's first file, where every channel has one."""
 
 COLOURS = 3
 """Channels of a colour picture."""
 
 _NIFTI2_HEADER_BYTES = 540
 _SPATIAL_DIMS_OF_VOLUME = 3
+_AXES_OF_PICTURE = 3
 _OPAQUE_MODES = {"1": "L", "CMYK": "RGB", "YCbCr": "RGB", "LA": "RGBA", "PA": "RGBA"}
 """Pillow's modes that are converted first; the others are read unchanged."""
 
@@ -50,6 +59,9 @@ class Raw:
     digest: str
     """SHA-256 of the file, in hexadecimal digits."""
 
+    spacing_mm: tuple[float, ...] | None = None
+    """Edges of a voxel in the order of the axes, if there is no affine but the spacing is known; else None."""
+
     @property
     def spatial_shape(self) -> tuple[int, ...]:
         """The shape without the channel."""
@@ -69,14 +81,29 @@ def stem_of(name: str) -> str:
 
 
 def is_volume(path: Path) -> bool:
-    """True for NIfTI."""
+    """True for a kind of file that only holds volumes; a TIFF may hold either."""
     return suffix_of(path.name) in VOLUME_SUFFIXES
 
 
+def find_companions(path: Path) -> list[Path]:
+    """The files without which an image cannot be read: the voxels of an `.mhd` header, the spacing of a TIFF stack."""
+    suffix = suffix_of(path.name)
+    found = find_data_file(path) if suffix == ".mhd" else find_sidecar(path) if suffix in TIFF_SUFFIXES else None
+    return [] if found is None else [found]
+
+
 def digest_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a file and its companions, in hexadecimal digits."""
+    digests = []
+    for part in (path, *find_companions(path)):
+        with part.open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return join_digests(digests)
+
+
+def join_digests(digests: Sequence[str]) -> str:
+    """One digest for several files, in their order; that of the file itself if it is alone."""
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def read_image(path: Path) -> Raw:
@@ -106,7 +133,52 @@ def read_label(path: Path) -> Raw:
             f"file '{path}': a label must have one value per pixel, got {array.shape[0]} channels; save class numbers, "
             "not colours or one channel per class"
         )
-    return Raw(array, raw.affine, raw.digest)
+    return replace(raw, array=array)
+
+
+def list_channel_files(path: Path, number: int) -> list[Path]:
+    """The files of an image whose first is `CASE_0000`, one per channel; the file alone if it is the only one.
+
+    Raises:
+        ValueError: if there are several, and the name of the first does not end in `_0000`.
+    """
+    if number == 1:
+        return [path]
+    stem, case = stem_of(path.name), stem_of(name_case(path.name))
+    suffix = path.name[len(stem) :]
+    if stem == case:
+        raise ValueError(f"file '{path}' must be the first of {number} channels, as CASE{FIRST_CHANNEL}{suffix}")
+    return [path.with_name(f"{case}_{channel:04d}{suffix}") for channel in range(number)]
+
+
+def name_case(file: str) -> str:
+    """The path of an image's first file without `_0000`."""
+    stem = stem_of(file)
+    return stem.removesuffix(FIRST_CHANNEL) + file[len(stem) :]
+
+
+def read_channels(paths: Sequence[Path]) -> Raw:
+    """An image whose channels are in files of their own, in their order; like `read_image` for a single file.
+
+    Raises:
+        ValueError: as in `read_image`, and if the files differ in shape.
+    """
+    raws = [read_image(path) for path in paths]
+    for path, raw in zip(paths, raws, strict=True):
+        if raw.spatial_shape != raws[0].spatial_shape:
+            raise ValueError(
+                f"file '{path}' has shape {raw.spatial_shape}, but '{paths[0]}' {raws[0].spatial_shape}; resample one, "
+                "as channels of an image must have one shape"
+            )
+    return join_channels(raws)
+
+
+def join_channels(raws: Sequence[Raw]) -> Raw:
+    """Images of one shape as the channels of one, on the grid of the first."""
+    if len(raws) == 1:
+        return raws[0]
+    array = np.concatenate([raw.array for raw in raws])
+    return replace(raws[0], array=array, digest=join_digests([raw.digest for raw in raws]))
 
 
 def is_grey(array: np.ndarray) -> bool:
@@ -121,18 +193,28 @@ def fit_channels(image: Raw, num_channels: int) -> Raw:
         array = array[:1]
     elif num_channels == COLOURS and array.shape[0] == 1 and image.affine is None:
         array = np.repeat(array, COLOURS, axis=0)
-    return Raw(array, image.affine, image.digest)
+    return replace(image, array=array)
 
 
 def _read(path: Path, decode: Callable[[bytes], tuple[np.ndarray, np.ndarray | None]]) -> Raw:
     if not suffix_of(path.name):
         known = ", ".join((*VOLUME_SUFFIXES, *PICTURE_SUFFIXES))
         raise ValueError(f"file '{path}' is of an unknown kind; known endings: {known}; convert it")
+    spacing_mm: tuple[float, ...] | None = None
+    affine: np.ndarray | None
     try:
-        content = path.read_bytes()
-        array, affine = decode(content)
-    except FileNotFoundError:
-        raise ValueError(f"file '{path}' is missing; put it there, or take its case out") from None
+        if suffix_of(path.name) in ITK_SUFFIXES:
+            digest = digest_of(path)
+            array, affine = decode_itk(path)
+        else:
+            content = path.read_bytes()
+            array, affine = decode(content)
+            digest = hashlib.sha256(content).hexdigest()
+        if array.ndim > _AXES_OF_PICTURE and affine is None and (sidecar := find_sidecar(path)):
+            spacing_mm, digest = read_spacing(sidecar), digest_of(path)
+    except FileNotFoundError as error:
+        missing = error.filename or path  # perhaps the file with the voxels of a header
+        raise ValueError(f"file '{missing}' is missing; put it there, or take its case out") from None
     except _UNREADABLE as error:
         cause = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise ValueError(
@@ -140,7 +222,7 @@ def _read(path: Path, decode: Callable[[bytes], tuple[np.ndarray, np.ndarray | N
         ) from None
     if array.dtype.kind not in "buif" or array.size == 0:
         raise ValueError(f"file '{path}' must hold real numbers, got {array.dtype} of shape {array.shape}; convert it")
-    return Raw(array, affine, hashlib.sha256(content).hexdigest())
+    return Raw(array, affine, digest, spacing_mm)
 
 
 def _decode_volume(content: bytes) -> tuple[np.ndarray, np.ndarray | None]:
@@ -181,7 +263,7 @@ def _decode_mask(content: bytes) -> tuple[np.ndarray, np.ndarray | None]:
 
 def _decode_pixels(content: bytes, *, keep_palette: bool) -> np.ndarray:
     if content[:4] in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"):
-        return _decode_tiff(content)
+        return decode_tiff(content)
     from PIL import Image
 
     with Image.open(io.BytesIO(content)) as picture:
@@ -192,16 +274,3 @@ def _decode_pixels(content: bytes, *, keep_palette: bool) -> np.ndarray:
             mode = "RGBA" if "transparency" in picture.info else "RGB"
         array = np.asarray(picture.convert(mode) if mode != picture.mode else picture)
     return np.moveaxis(array, -1, 0) if array.ndim == 3 else array[np.newaxis]
-
-
-def _decode_tiff(content: bytes) -> np.ndarray:
-    import tifffile
-
-    with tifffile.TiffFile(io.BytesIO(content)) as file:
-        series = file.series[0]
-        array, axes = series.asarray(), series.axes
-    if array.ndim == 2:
-        return np.asarray(array[np.newaxis])
-    if array.ndim == 3 and (axes.startswith(("S", "C")) or axes.endswith(("S", "C"))):
-        return np.asarray(array if axes[0] in "SC" else np.moveaxis(array, -1, 0))
-    raise ValueError(f"it must hold one picture, got axes {axes} of shape {array.shape}")

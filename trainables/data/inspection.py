@@ -6,13 +6,22 @@ Free of torch. A case without findings is cached, and not checked again until a 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from jaxtyping import UInt8
 
 from paretoseg.trainables.data.findings import Finding, to_lines
-from paretoseg.trainables.data.image_files import COLOURS, Raw, fit_channels, read_image, read_label
+from paretoseg.trainables.data.ignored import IGNORED, has_foreground
+from paretoseg.trainables.data.image_files import (
+    COLOURS,
+    Raw,
+    fit_channels,
+    join_channels,
+    read_channels,
+    read_image,
+    read_label,
+)
 from paretoseg.trainables.data.listing import Entry
 from paretoseg.trainables.data.prepared_cases import CaseCache, FileHashes, key_of
 from paretoseg.trainables.data.preprocessing import (
@@ -22,7 +31,11 @@ from paretoseg.trainables.data.preprocessing import (
     Preprocessing,
     find_original,
     prepare,
+    turn,
 )
+
+EMPTY_LABELS = "empty labels"
+"""The kind of the finding for a label of background only."""
 
 _MAX_VALUES_NAMED = 6
 
@@ -44,6 +57,27 @@ class Rules:
     preprocessing: Preprocessing
 
 
+@dataclass(frozen=True, eq=False)
+class RawCase:
+    """A case as its files hold it, but for the order of its axes."""
+
+    name: str
+    image: np.ndarray
+    """In the type and unit of the file, axes (channel, *spatial)."""
+
+    label: UInt8[np.ndarray, "..."]
+    """Class of every pixel or voxel."""
+
+    spacing_mm: tuple[float, ...]
+    """In the order of the axes."""
+
+
+def to_raw_case(name: str, image: Raw, label: UInt8[np.ndarray, "..."], settings: Preprocessing) -> RawCase:
+    """The case with its axes turned as the settings say, and nothing else changed."""
+    array, turned, placement = turn(image, label, replace(settings, spacing_mm=[]))
+    return RawCase(name, array, turned, placement.spacing_mm)
+
+
 class Inspector:
     """Checks the cases of one dataset, and caches those without faults.
 
@@ -63,7 +97,7 @@ class Inspector:
         Raises:
             ValueError: if the cache cannot be written.
         """
-        digests = self._hashes.digest(entry.image), self._hashes.digest(entry.label)
+        digests = self._hashes.digest(*entry.images), self._hashes.digest(entry.label)
         if not all(digests):
             return inspect(entry, self._rules)
         key = key_of(*digests, self._settings)
@@ -78,7 +112,7 @@ class Inspector:
         Raises:
             ValueError: if the case has faults, or the cache cannot be written.
         """
-        digests = self._hashes.digest(entry.image), self._hashes.digest(entry.label)
+        digests = self._hashes.digest(*entry.images), self._hashes.digest(entry.label)
         key = key_of(*digests, self._settings, "original") if all(digests) else ""
         if key and (known := self._cache.find_original(key)) is not None:
             return known
@@ -99,7 +133,7 @@ def inspect(entry: Entry, rules: Rules) -> tuple[Prepared | None, list[Finding]]
         case = prepare(image, classes, rules.preprocessing)
     except ValueError as error:
         return None, [Finding("images that cannot be prepared", entry.image.name, f"image '{entry.image}': {error}")]
-    if classes.any() and not case.label.any():
+    if has_foreground(classes) and not has_foreground(case.label):
         text = f"label '{entry.label}' is empty after preprocessing; look at data.spacing_mm and data.crop_foreground"
         return None, [Finding("labels empty after preprocessing", str(entry.label), text)]
     return case, []
@@ -109,15 +143,17 @@ def read_pair(entry: Entry, rules: Rules) -> tuple[tuple[Raw, UInt8[np.ndarray, 
     """The image of a case and its label as classes, or None and what is wrong with the files."""
     findings: list[Finding] = []
     raws: list[Raw] = []
-    for path, read in ((entry.image, read_image), (entry.label, read_label)):
+    for path, read in (*((path, read_image) for path in entry.images), (entry.label, read_label)):
         try:
             raws.append(read(path))
         except ValueError as error:
             kind = "files missing" if "is missing" in str(error) else "files unreadable"
             findings.append(Finding(kind, str(path), str(error)))
+    if not findings:
+        findings = _compare_channels(entry, raws[:-1])
     if findings:
         return None, findings
-    image, label = raws
+    image, label = join_channels(raws[:-1]), raws[-1]
     image, image_findings = _inspect_image(entry, image, rules)
     classes, label_findings = _inspect_label(entry, label, rules)
     findings = [*_compare_places(entry, image, label), *image_findings, *label_findings]
@@ -128,7 +164,7 @@ def count_channels(entries: Sequence[Entry]) -> int:
     """Channels of the first image that can be read; 0 if none can."""
     for entry in entries:
         try:
-            return int(read_image(entry.image).array.shape[0])
+            return int(read_channels(entry.images).array.shape[0])
         except ValueError:
             continue
     return 0
@@ -151,6 +187,12 @@ def _inspect_image(entry: Entry, image: Raw, rules: Rules) -> tuple[Raw, list[Fi
         count = int((~np.isfinite(array)).sum())
         text = f"image '{place}' has {count} voxels that are NaN or infinite; replace them, or take its case out"
         findings.append(Finding("images with NaN or infinite voxels", place, text))
+    elif 1 in image.spatial_shape:
+        text = (
+            f"image '{place}' has shape {image.spatial_shape}: a single slice is no volume; save it as PNG or TIFF "
+            "in two dimensions"
+        )
+        findings.append(Finding("slices declared as volumes", place, text))
     elif array.min() == array.max():
         text = f"image '{place}' is constant, {array.flat[0]} everywhere; take its case out"
         findings.append(Finding("constant images", place, text))
@@ -166,7 +208,8 @@ def _inspect_label(entry: Entry, label: Raw, rules: Rules) -> tuple[UInt8[np.nda
     mapping: Mapping[int, int] = dict(rules.label_map)
     values, classes = find_values(array), _blank(array)
     known = {value: mapping.get(int(value), int(value)) for value in values if value == int(value)}
-    unknown = [value for value in values if not 0 <= known.get(value, -1) < rules.num_classes]
+    classes_known = {*range(rules.num_classes), IGNORED if IGNORED in mapping.values() else 0}
+    unknown = [value for value in values if known.get(value, -1) not in classes_known]
     if unknown:
         text = (
             f"label '{place}' has values {_name_values(unknown)} outside the classes 0..{rules.num_classes - 1}; say "
@@ -176,12 +219,12 @@ def _inspect_label(entry: Entry, label: Raw, rules: Rules) -> tuple[UInt8[np.nda
     for value, number in known.items():
         if number:
             classes[array == value] = number
-    if not classes.any() and not rules.allows_empty_labels:
+    if not has_foreground(classes) and not rules.allows_empty_labels:
         text = (
             f"label '{place}' is empty: background only; set data.allow_empty_labels=true if that is right, or take "
             "its case out"
         )
-        return classes, [Finding("empty labels", place, text)]
+        return classes, [Finding(EMPTY_LABELS, place, text)]
     return classes, []
 
 
@@ -218,6 +261,26 @@ def _compare_places(entry: Entry, image: Raw, label: Raw) -> list[Finding]:
         "differ; resample the label onto the image, or correct the header that is wrong"
     )
     return [Finding("labels in another place", str(entry.label), text)]
+
+
+def _compare_channels(entry: Entry, channels: Sequence[Raw]) -> list[Finding]:
+    """Findings for channels in files of their own that are not on the grid of the first."""
+    findings = []
+    for path, raw in zip(entry.more_images, channels[1:], strict=True):
+        if what := _describe_gap(channels[0], raw):
+            text = f"channel '{path}' {what} than the first one, '{entry.image}'; resample it onto the first"
+            findings.append(Finding("channels on another grid", str(path), text))
+    return findings
+
+
+def _describe_gap(first: Raw, other: Raw) -> str:
+    """In what way another channel is not on the grid of the first, in words; '' if it is."""
+    if other.spatial_shape != first.spatial_shape:
+        return f"has another shape, {other.spatial_shape} and not {first.spatial_shape},"
+    if first.affine is None or other.affine is None:
+        return "has another spacing" if first.spacing_mm != other.spacing_mm else ""
+    distance = find_distance(first.affine, other.affine, first.spatial_shape)
+    return f"lies elsewhere in space, {distance:.2g} voxels away," if distance > AFFINE_TOLERANCE else ""
 
 
 def find_distance(first: np.ndarray, second: np.ndarray, shape: tuple[int, ...]) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from paretoseg.spaces.suggestion import suggest
 from paretoseg.trainables.data.findings import Finding
+from paretoseg.trainables.data.ignored import IGNORE_NAME, IGNORED
 
 
 def read_label_map(
@@ -14,7 +15,7 @@ def read_label_map(
     """Pairs of value and class, and findings for entries that cannot be read.
 
     Args:
-        words: Entries such as '255:1' or '255:nucleus'.
+        words: Entries such as '255:1', '255:nucleus' or '255:ignore'.
         class_names: Names by class, the background first.
     """
     pairs: dict[int, int] = {}
@@ -31,6 +32,8 @@ def read_label_map(
 
 def _find_class(name: str, class_names: Sequence[str]) -> int:
     known = ", ".join(f"{label} {known_name}" for label, known_name in enumerate(class_names))
+    if name == IGNORE_NAME and name not in class_names:
+        return IGNORED
     if name.isdigit() and int(name) < len(class_names):
         return int(name)
     if name in class_names:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from paretoseg.trainables.data.findings import Finding
 from paretoseg.trainables.data.image_files import is_volume, stem_of
+from paretoseg.trainables.data.regions import Regions
 
 SPLITS = ("train", "validation", "test")
 
@@ -37,6 +38,14 @@ class Entry:
     shift: str = ""
     """Name of its shift set, or ''."""
 
+    more_images: tuple[Path, ...] = ()
+    """Files of the further channels, if every channel is in a file of its own."""
+
+    @property
+    def images(self) -> tuple[Path, ...]:
+        """All files of the image, in the order of its channels."""
+        return (self.image, *self.more_images)
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -54,6 +63,15 @@ class Listing:
     entries: tuple[Entry, ...] = ()
     findings: tuple[Finding, ...] = ()
     """Faults of the list itself."""
+
+    ignored_value: int | None = None
+    """The value of pixels in label files about whose class nothing is known; None if there is none."""
+
+    channel_names: tuple[str, ...] = ()
+    """Names of the channels, such as CT or T1; empty if the source does not give them."""
+
+    regions: Regions | None = None
+    """What the classes consist of, if they overlap."""
 
 
 def locate(root: Path, words: str, place: str) -> Path:
@@ -125,7 +143,7 @@ def find_mixture(entries: Sequence[Entry]) -> list[Finding]:
     findings = []
     first = entries[0]
     for entry in entries:
-        for path in (entry.image, entry.label):
+        for path in (*entry.images, entry.label):
             if is_volume(path) != is_volume(first.image):
                 kinds = ("volume", "picture") if is_volume(path) else ("picture", "volume")
                 text = f"file '{path}' is a {kinds[0]}, but '{first.image}' is a {kinds[1]}; keep them in two datasets"

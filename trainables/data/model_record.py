@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 HOUSE_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
@@ -27,8 +27,11 @@ class ModelRecord:
     metrics: Mapping[str, float]
     """Its objectives on validation cases, and with the prefix 'test_' on test cases."""
 
-    scores: Mapping[str, float]
-    """Clean Dice by test case, as recorded by the study."""
+    scores: Sequence[Mapping[str, float]]
+    """For every network, its clean Dice by test case, as recorded by the study."""
+
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    """What the card shows, by file name; the files lie beside it."""
 
     def __post_init__(self) -> None:
         assert self.name == to_safe_name(self.name), f"'{self.name}' is not safe as a name"

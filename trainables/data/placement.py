@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Real, UInt8
 
+from paretoseg.trainables.data.ignored import IGNORED
+
 SPACING_TOLERANCE = 1e-3
 """Largest relative difference of spacings without resampling."""
 
@@ -38,6 +40,11 @@ class Placement:
 
     window: tuple[tuple[int, int], ...]
     """Start and end of what is left after cropping, on the resampled grid."""
+
+    @property
+    def resampled_mm(self) -> tuple[float, ...]:
+        """Edges of a resampled voxel."""
+        return tuple(edge / step for edge, step in zip(self.spacing_mm, self.steps, strict=True))
 
     @property
     def is_resampled(self) -> bool:
@@ -126,6 +133,7 @@ def measure_round_trip(label: UInt8[np.ndarray, "*file"], placement: Placement, 
         share = _restore(placement.resample_image((label == index)[None].astype(np.float32))[0], placement)
         is_better = share > best
         mask[is_better], best[is_better] = index, share[is_better]
+    mask[label == IGNORED] = IGNORED
     scores = [_overlap(mask == index, label == index) for index in range(1, num_classes) if (label == index).any()]
     return math.fsum(scores) / len(scores) if scores else 1.0
 

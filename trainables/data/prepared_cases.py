@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from paretoseg.spaces.atomic_file import write_atomically
-from paretoseg.trainables.data.image_files import digest_of
+from paretoseg.trainables.data.image_files import digest_of, find_companions, join_digests
 from paretoseg.trainables.data.placement import Placement
 from paretoseg.trainables.data.preprocessing import Original, Prepared, Rescaling
 
@@ -231,12 +231,16 @@ class FileHashes:
             self._known = {}
         self._is_changed = False
 
-    def digest(self, path: Path) -> str:
-        """SHA-256 of a file, or '' if it cannot be read."""
+    def digest(self, *paths: Path) -> str:
+        """SHA-256 of a file, or of all files of an image together; '' if one of them cannot be read."""
+        digests = [self._digest(path) for path in paths]
+        return join_digests(digests) if all(digests) else ""
+
+    def _digest(self, path: Path) -> str:
         try:
-            stat = path.stat()
+            stats = [part.stat() for part in (path, *find_companions(path))]
             found = self._known.get(str(path))
-            state = [stat.st_size, stat.st_mtime_ns]
+            state = [sum(stat.st_size for stat in stats), max(stat.st_mtime_ns for stat in stats)]
             if isinstance(found, list) and found[:2] == state:
                 return str(found[2])
             digest = digest_of(path)

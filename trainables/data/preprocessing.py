@@ -58,18 +58,18 @@ class Preprocessing:
     """Spacing that all cases are resampled to, in the order of the axes; empty for that of the files."""
 
     pixel_mm: float = 1.0
-    """Edge length of a pixel of pictures, whose files do not give it."""
+    """Edge length of a pixel of pictures, and of a voxel of TIFF stacks, whose files do not give it."""
 
     intensity: str = "auto"
     """An option of `Intensity`."""
 
     low_percentile: float = 0.5
     high_percentile: float = 99.5
-    resampling: str = field(default=EXACT, metadata={BEFORE: STRETCHED})
-    """`exact` resamples before scaling and keeps the spacing; `stretched` is how earlier versions did it."""
-
     window: list[float] = field(default_factory=list, hash=False)
     """Intensities that become 0 and 1 with `intensity=window`."""
+
+    resampling: str = field(default=EXACT, metadata={BEFORE: STRETCHED})
+    """`exact` resamples before scaling and keeps the spacing; `stretched` is how earlier versions did it."""
 
     crop_foreground: bool = False
     """Whether to cut off margins in which every channel of the scaled image is 0."""
@@ -188,7 +188,7 @@ def find_original(image: Raw, label: UInt8[np.ndarray, "..."], settings: Preproc
     if settings.resampling == STRETCHED:
         units = placement.resample_image(scaling.to_units(array))
     else:
-        units = scaling.to_units(placement.resample_image(array) if placement.is_resampled else array)
+        units = scaling.to_units(_resample(array, placement))
     if settings.crop_foreground:
         scaled = scale_and_resample(array, placement, scaling, settings.resampling)
         placement = placement.cropped_to(find_foreground(scaled))
@@ -210,7 +210,7 @@ def turn(
     Raises:
         ValueError: if the number of axes does not fit the spacing.
     """
-    array, spacing_mm = image.array, (settings.pixel_mm,) * label.ndim
+    array, spacing_mm = image.array, image.spacing_mm or (settings.pixel_mm,) * label.ndim
     if image.affine is not None:
         array, spacing_mm = reorient(array, image.affine, settings.orientation)
         label = reorient(label[np.newaxis], image.affine, settings.orientation)[0][0]
@@ -226,7 +226,12 @@ def scale_and_resample(
     """The image in [0, 1] on the resampled grid: resampled first, or scaled first with `stretched` resampling."""
     if resampling == STRETCHED:
         return placement.resample_image(scaling.scale(array))
-    return scaling.scale(placement.resample_image(array) if placement.is_resampled else array)
+    return scaling.scale(_resample(array, placement))
+
+
+def _resample(array: np.ndarray, placement: Placement) -> np.ndarray:
+    """The image on the resampled grid; in the type of the file if that is its own grid."""
+    return placement.resample_image(array) if placement.is_resampled else array
 
 
 def reorient(array: np.ndarray, affine: np.ndarray, orientation: str) -> tuple[np.ndarray, tuple[float, ...]]:
@@ -378,6 +383,9 @@ def find_other_spacings(spacings_mm: Mapping[str, tuple[float, ...]]) -> list[Fi
         )
         if not is_same:
             got = ",".join(f"{edge:g}" for edge in spacing_mm)
-            text = f"case '{name}' has spacing [{got}] mm, most have [{shown}]; set data.spacing_mm=[{shown}] for all"
+            text = (
+                f"case '{name}' has spacing [{got}] mm, most have [{shown}]; set data.spacing_mm=[{shown}] for all, or "
+                "data.from_plan=true"
+            )
             findings.append(Finding("cases with another spacing", name, text))
     return findings

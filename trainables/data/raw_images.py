@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Shaped
 
-from paretoseg.trainables.data.image_files import Raw, fit_channels, read_image
+from paretoseg.trainables.data.image_files import Raw, fit_channels, list_channel_files, read_channels
 from paretoseg.trainables.data.placement import SPACING_TOLERANCE, Placement
 from paretoseg.trainables.data.preprocessing import (
     Preprocessing,
@@ -31,6 +31,9 @@ class Preparation:
 
     spacing_mm: tuple[float, ...]
     """Spacing of all prepared cases, in the order of the axes."""
+
+    files_per_image: int = 1
+    """Files of an image, if every channel has its own: `CASE_0000`, `CASE_0001` and so on, as in nnU-Net."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +73,7 @@ def prepare_file(
     Raises:
         ValueError: if the file cannot be read, contains NaN, or is not like those of the dataset; the message names it.
     """
-    raw = fit_channels(read_image(path), num_channels)
+    raw = fit_channels(read_channels(list_channel_files(path, preparation.files_per_image)), num_channels)
     if raw.array.shape[0] != num_channels:
         raise ValueError(f"'{path}': must have {num_channels} channel(s), got {raw.array.shape[0]}; convert the image")
     if len(raw.spatial_shape) != len(preparation.spacing_mm):
@@ -94,7 +97,7 @@ def prepare_file(
 
 def _choose_spacing(raw: Raw, preparation: Preparation) -> Preprocessing:
     settings = preparation.settings
-    spacing_mm = (settings.pixel_mm,) * len(raw.spatial_shape)
+    spacing_mm = raw.spacing_mm or (settings.pixel_mm,) * len(raw.spatial_shape)
     if raw.affine is not None:
         spacing_mm = reorient(raw.array, raw.affine, settings.orientation)[1]
     # The same tolerance as for the cases of a dataset.

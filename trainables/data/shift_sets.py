@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
 
 from paretoseg.spaces.suggestion import suggest
 from paretoseg.trainables.data.findings import Finding
@@ -158,11 +157,6 @@ def hold_out_strata(entries: Sequence[Entry], names: Sequence[str], *, shares: M
         )
     marked = [entry if entry.shift else replace(entry, shift=homes.get(entry.subject, "")) for entry in entries]
     return HeldOut(tuple(marked), notes)
-
-
-def find_foreground_share(label: UInt8[np.ndarray, "..."]) -> float:
-    """Share of the pixels or voxels of any foreground class, in [0, 1]."""
-    return float(np.count_nonzero(label) / label.size)
 
 
 def _find_problem(path: str, site: str, root: str, homes: Mapping[str, str]) -> str:

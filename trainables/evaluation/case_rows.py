@@ -35,14 +35,18 @@ def to_rows(
         masks: Prediction and reference.
         dice_scores: Per foreground class.
     """
-    empty = describe_emptiness(*masks, scoring.num_classes)
+    empty = describe_emptiness(*masks, scoring.num_classes, scoring.regions)
     is_kept = [_counts(what, scoring.absent_classes) for what in empty]
     left_out = "" if all(is_kept) else SOME if any(is_kept) else BOTH
     values: dict[Measure, Sequence[float]] = {DICE: dice_scores}
     measures = scoring.measures(is_clean=condition.corruption == CLEAN)
     if NSD in measures:
         values[NSD], values[HD95] = compare_surfaces(
-            *masks, scoring.num_classes, spacing_mm=spacing_mm, tolerance_mm=scoring.nsd_tolerance_mm
+            *masks,
+            scoring.num_classes,
+            spacing_mm=spacing_mm,
+            tolerance_mm=scoring.nsd_tolerance_mm,
+            regions=scoring.regions,
         )
     for measure in measures:
         of_classes = values[measure]

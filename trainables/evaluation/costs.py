@@ -6,7 +6,7 @@ import platform
 import statistics
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ NUM_TIMINGS = 5
 
 
 def measure_costs(
-    network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int, placement: Placement | None = None
+    network: nn.Module, image: Float[Tensor, "c *spatial"], window: Sequence[int], placement: Placement | None = None
 ) -> dict[str, float]:
     """The costs of inference by name: parameters, flops, latency_ms, memory_gb.
 
@@ -36,31 +36,31 @@ def measure_costs(
     Args:
         network: On the device on which it is measured.
         image: A whole image on the same device.
-        patch: Edge of the sliding window.
+        window: Extents of the sliding window, in pixels or voxels.
         placement: Where the image lies on the grid of its file, if masks are brought back to that.
     """
     with in_evaluation(network):
         return {
             "parameters": float(count_parameters(network)),
-            "flops": float(count_flops(network, image, patch)),
-            "latency_ms": measure_latency_ms(network, image, patch),
-            "memory_gb": measure_memory_gb(network, image, patch, placement),
+            "flops": float(count_flops(network, image, window)),
+            "latency_ms": measure_latency_ms(network, image, window),
+            "memory_gb": measure_memory_gb(network, image, window, placement),
         }
 
 
-def measure_latency_ms(network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int) -> float:
+def measure_latency_ms(network: nn.Module, image: Float[Tensor, "c *spatial"], window: Sequence[int]) -> float:
     """Median time from a whole image to its logits, sliding window included, in milliseconds.
 
     It is valid for the device of the image and the network: one GPU, or a CPU with the trial's number of threads.
     Compare numbers of one machine only.
     """
     with in_evaluation(network):
-        timings = [_time_once(network, image[None], patch) for _ in range(NUM_TIMINGS + 1)][1:]
+        timings = [_time_once(network, image[None], window) for _ in range(NUM_TIMINGS + 1)][1:]
     return 1e3 * statistics.median(timings)
 
 
 def measure_memory_gb(
-    network: nn.Module, image: Float[Tensor, "c *spatial"], patch: int, placement: Placement | None = None
+    network: nn.Module, image: Float[Tensor, "c *spatial"], window: Sequence[int], placement: Placement | None = None
 ) -> float:
     """Peak memory of weights and tensors during the prediction of a whole image, in gigabytes (10^9 bytes).
 
@@ -72,7 +72,7 @@ def measure_memory_gb(
     weights = sum(tensor.nbytes for tensor in (*network.parameters(), *network.buffers()))
 
     def segment() -> None:
-        logits = predict(network, image[None], patch)[0]
+        logits = predict(network, image[None], window)[0]
         if placement is not None:
             restore_mask(logits, placement)
 
@@ -87,10 +87,10 @@ def name_device(device: str, num_threads: int) -> str:
     return f"{_read_processor()}, {num_threads} thread{'s' * (num_threads != 1)}"
 
 
-def _time_once(network: nn.Module, images: Tensor, patch: int) -> float:
+def _time_once(network: nn.Module, images: Tensor, window: Sequence[int]) -> float:
     _wait_for(images.device)
     start = time.perf_counter()
-    predict(network, images, patch)
+    predict(network, images, window)
     _wait_for(images.device)
     return time.perf_counter() - start
 

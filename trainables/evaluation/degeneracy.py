@@ -14,6 +14,8 @@ from jaxtyping import Bool, Integer
 from torch import Tensor
 from torch.nn import functional
 
+from paretoseg.trainables.data.regions import Regions, select_class
+
 MIN_SHARE = 0.02
 """Smallest predicted foreground (background), as a share of the reference's, that does not count as almost none."""
 
@@ -46,6 +48,7 @@ def find_degeneracy(
     predictions: Sequence[Integer[Tensor, "..."]],
     labels: Sequence[Integer[Tensor, "..."]],
     class_names: Sequence[str] = (),
+    regions: Regions | None = None,
 ) -> Verdict:
     """Whether predictions on clean images show a degenerate network.
 
@@ -54,6 +57,7 @@ def find_degeneracy(
         labels: The references, in the same order.
         class_names: Names by label, the background first. With several foreground classes, each must be predicted on at
             least one of the cases that have it. Without names, classes are not distinguished.
+        regions: What the classes consist of, if they overlap.
     """
     predicted, actual = [mask > 0 for mask in predictions], [mask > 0 for mask in labels]
     whole = _find_full(predicted, actual) or _find_sameness(predicted, actual)
@@ -61,7 +65,7 @@ def find_degeneracy(
         return Verdict(whole)
     if lost := _find_lost(predicted, actual):
         return _weigh(lost, sum(bool(mask.any()) for mask in actual))
-    return _find_missed(predictions, labels, class_names)
+    return _find_missed(predictions, labels, class_names, regions)
 
 
 def find_ignored_images(
@@ -134,14 +138,18 @@ def _find_lost(predicted: Sequence[Tensor], actual: Sequence[Tensor]) -> str:
     return f"predicts almost no foreground ({shares})"
 
 
-def _find_missed(predictions: Sequence[Tensor], labels: Sequence[Tensor], class_names: Sequence[str]) -> Verdict:
+def _find_missed(
+    predictions: Sequence[Tensor], labels: Sequence[Tensor], class_names: Sequence[str], regions: Regions | None
+) -> Verdict:
     """Whether there are foreground classes that are predicted on none of the cases that have them."""
     if len(class_names) <= 2:  # a single class was already judged as foreground
         return Verdict()
     missed = []
     for index, name in enumerate(class_names[1:], start=1):
-        holders = [mask for mask, label in zip(predictions, labels, strict=True) if (label == index).any()]
-        if holders and not any((mask == index).any() for mask in holders):
+        holders = [
+            mask for mask, label in zip(predictions, labels, strict=True) if select_class(label, index, regions).any()
+        ]
+        if holders and not any(select_class(mask, index, regions).any() for mask in holders):
             cases = "the only case that holds" if len(holders) == 1 else f"any of the {len(holders)} cases that hold"
             missed.append((f"'{name}' on {cases} it", len(holders)))
     enough = [words for words, num in missed if num >= MIN_HOLDERS]

@@ -17,6 +17,7 @@ from torch import Tensor
 from paretoseg.trainables.corruptions.grids import Grids
 from paretoseg.trainables.corruptions.table import case_generator, corrupt, corruption_generator
 from paretoseg.trainables.data.datasets import Case
+from paretoseg.trainables.data.ignored import IGNORED
 from paretoseg.trainables.data.placement import Placement, place
 from paretoseg.trainables.data.preprocessing import ZSCORE_RANGE, Original, Rescaling, find_foreground
 from paretoseg.trainables.scoring.battery import Battery, MeasuringRules
@@ -36,6 +37,15 @@ class Seen:
 
     placement: Placement
     """Where the image lies on that grid."""
+
+    @property
+    def whole_image(self) -> Float[Tensor, "c *resampled"]:
+        """The image before it was cropped, 0 where it was cut off, so that all images of a case are alike."""
+        if not self.placement.is_cropped:
+            return self.image
+        whole = self.image.new_zeros(len(self.image), *self.placement.resampled_shape)
+        whole[(slice(None), *self.placement.slices)] = self.image
+        return whole
 
 
 def original_of(case: Case, spacing_mm: Sequence[float]) -> Original:
@@ -70,8 +80,8 @@ class CaseBatch:
         ]
         self.labels = torch.stack([to_tensor(label) for label in label_arrays]).to(device)
         self._places = [self._place(case, original) for case, original in zip(cases, self._originals, strict=True)]
-        edges_mm = tuple(edge / step for edge, step in zip(placement.spacing_mm, placement.steps, strict=True))
-        edges, label_edges = edges_mm, placement.spacing_mm if rules.is_native else edges_mm
+        edges = placement.resampled_mm
+        label_edges = placement.spacing_mm if rules.is_native else edges
         if rules.corruption_version == 1:
             label_edges = tuple(label / edge for label, edge in zip(label_edges, edges, strict=True))
             edges = (1.0,) * len(edges)
@@ -110,7 +120,7 @@ class CaseBatch:
         ]
         blank = torch.zeros(len(shapes), 1, *shapes[0], device=self._device)
         _, labels = self._corrupt(blank, condition)
-        return find_lost(self.labels, labels)
+        return describe_lost(self.labels, labels)
 
     def _corrupt(self, images: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
         """Images and the references, corrupted."""
@@ -160,14 +170,14 @@ class CaseBatch:
         rules, placement = self._battery.rules, original.placement
         if rules.is_native:
             return placement
-        edges = tuple(edge / step for edge, step in zip(placement.spacing_mm, placement.steps, strict=True))
+        edges = placement.resampled_mm
         if rules.corrupts_before_scaling:
             return place(placement.resampled_shape, edges, edges).cropped_to(placement.slices)
         return place(case.label.shape, edges, edges)
 
     def _check(self, images: Tensor, labels: Tensor, condition: Condition) -> None:
         is_finite = images.isfinite().flatten(start_dim=1).all(dim=1).tolist()
-        lost_of = find_lost(self.labels, labels)
+        lost_of = describe_lost(self.labels, labels)
         for case, finite, lost in zip(self._cases, is_finite, lost_of, strict=True):
             if lost or not finite:
                 what = lost or "an image with numbers that are not finite"
@@ -205,7 +215,7 @@ def _find_percentile(values: Float[Tensor, " n"], percent: float) -> Float[Tenso
     return found
 
 
-def find_lost(labels: UInt8[Tensor, "b *spatial"], moved: UInt8[Tensor, "b *spatial"]) -> list[str]:
+def describe_lost(labels: UInt8[Tensor, "b *spatial"], moved: UInt8[Tensor, "b *spatial"]) -> list[str]:
     """Per case, a description of a label that lost a whole class; '' if none did.
 
     Where a class is missing, a network that never predicts it would be right.
@@ -222,8 +232,8 @@ def find_lost(labels: UInt8[Tensor, "b *spatial"], moved: UInt8[Tensor, "b *spat
 
 
 def _find_classes(label: UInt8[Tensor, "*spatial"]) -> set[int]:
-    """The classes of a label without the background; counted, which takes a fraction of the time of sorting."""
-    return {*label.flatten().bincount().nonzero()[:, 0].tolist()} - {0}
+    """The known classes of a label without the background; counted, which takes a fraction of the time of sorting."""
+    return {*label.flatten().bincount().nonzero()[:, 0].tolist()} - {0, IGNORED}
 
 
 def to_tensor(array: np.ndarray) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from paretoseg.trainables.data.datasets import Case
+from paretoseg.trainables.data.regions import Regions
 from paretoseg.trainables.evaluation.degeneracy import Verdict, find_degeneracy, find_ignored_images
 from paretoseg.trainables.seeds import derive_seed
 
@@ -30,6 +31,7 @@ def judge(
     *,
     class_names: Sequence[str],
     predict_masks: PredictMasks,
+    regions: Regions | None = None,
 ) -> Verdict:
     """Whether a network is degenerate; it does not depend on the order of cases.
 
@@ -39,9 +41,11 @@ def judge(
         actual: The references, by name of the case.
         class_names: Names by label, the background first.
         predict_masks: Predicts with this network; it gets some of the cases, their images shuffled.
+        regions: What the classes consist of, if they overlap.
     """
     names = [case.name for case in cases]
-    found = find_degeneracy([predicted[name] for name in names], [actual[name] for name in names], class_names)
+    masks, labels = ([of[name] for name in names] for of in (predicted, actual))
+    found = find_degeneracy(masks, labels, class_names, regions)
     if found.reason:
         return found
     return dataclasses.replace(found, reason=_probe(choose_probed(cases, predicted), predicted, predict_masks))

@@ -6,8 +6,10 @@ in training.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float, UInt8
@@ -15,10 +17,12 @@ from monai.inferers.utils import sliding_window_inference
 from torch import Tensor, nn
 
 from paretoseg.trainables.data.datasets import Case
+from paretoseg.trainables.data.regions import Regions, find_order
 from paretoseg.trainables.evaluation.case_rows import to_rows
 from paretoseg.trainables.evaluation.degeneracy import Verdict
 from paretoseg.trainables.evaluation.degrading import CaseBatch, Seen, count_pixels, original_of
-from paretoseg.trainables.evaluation.gate import judge
+from paretoseg.trainables.evaluation.gate import PredictMasks, judge
+from paretoseg.trainables.evaluation.known_pixels import clear_ignored
 from paretoseg.trainables.evaluation.metrics import dice
 from paretoseg.trainables.evaluation.restoring import restore_mask
 from paretoseg.trainables.scoring.battery import Battery, MeasuringRules
@@ -55,17 +59,16 @@ class NetworkScores:
 
 
 def predict(
-    network: nn.Module, images: Float[Tensor, "b c *spatial"], patch: int
+    network: nn.Module, images: Float[Tensor, "b c *spatial"], window: Sequence[int]
 ) -> Float[Tensor, "b classes *spatial"]:
-    """Logits of whole images; the logits of overlapping windows of edge `patch` are averaged.
+    """Logits of whole images; the logits of overlapping windows of these extents are averaged.
 
     Images smaller than the window are padded with zeros, as in training.
     """
-    spatial_dims = images.ndim - 2
-    windows_per_pass = max(PIXELS_PER_PASS // patch**spatial_dims, LEAST_WINDOWS[spatial_dims])
+    windows_per_pass = max(PIXELS_PER_PASS // math.prod(window), LEAST_WINDOWS[len(window)])
     with torch.inference_mode():
         logits = sliding_window_inference(
-            images, (patch,) * spatial_dims, windows_per_pass, network, overlap=WINDOW_OVERLAP, mode="constant"
+            images, tuple(window), windows_per_pass, network, overlap=WINDOW_OVERLAP, mode="constant"
         )
     assert isinstance(logits, Tensor)
     return logits
@@ -76,7 +79,7 @@ def measure(
     cases: Sequence[Case],
     battery: Battery,
     *,
-    patch: int,
+    window: Sequence[int],
     scoring: Scoring,
     device: str = "cpu",
     shift: Mapping[str, Sequence[Case]] | None = None,
@@ -90,7 +93,7 @@ def measure(
         network: Maps images to logits.
         cases: In-distribution cases; measured under all conditions without a shift set.
         battery: The conditions to measure.
-        patch: Edge of the window.
+        window: Extents of the sliding window, in pixels or voxels.
         scoring: The measures.
         device: Device of the network.
         shift: The cases of every shift set in the battery, by name.
@@ -105,26 +108,30 @@ def measure(
     for part, conditions in _share_out(cases, battery, shift or {}):
         for batch in _to_batches(part, scoring.spacing_mm, battery.rules):
             seen = CaseBatch(batch, battery, scoring.spacing_mm, device)
-            for condition, number, masks, dice_scores in _answer(network, seen, conditions, patch, scoring.num_classes):
+            for condition, number, masks, dice_scores in _answer(network, seen, conditions, window, scoring):
                 case, spacing_mm = batch[number], seen.spacing_mm
                 of_case = to_rows(case, condition, scoring, spacing_mm, masks=masks, dice_scores=dice_scores)
                 rows[condition][case.name] = list(of_case)
                 if condition == CLEAN_CONDITION and battery.has_gate:
                     clean[case.name] = masks
-    verdict = Verdict()
-    if clean:
-        predicted, actual = ({name: pair[place] for name, pair in clean.items()} for place in (0, 1))
-        verdict = judge(
-            cases,
-            predicted,
-            actual,
-            class_names=scoring.class_names,
-            predict_masks=lambda probes: _predict_probes(network, probes, battery, patch, scoring.spacing_mm, device),
-        )
+    probe = partial(_predict_probes, network, battery=battery, window=window, scoring=scoring, device=device)
+    verdict = _judge(cases, clean, scoring, probe) if clean else Verdict()
     network.train(was_training)
     all_cases = {"": cases, **(shift or {})}
     ordered = (of_case.get(case.name, []) for condition, of_case in rows.items() for case in all_cases[condition.shift])
     return NetworkScores(tuple(row for of_case in ordered for row in of_case), verdict.reason, verdict.warning)
+
+
+def _judge(
+    cases: Sequence[Case],
+    clean: Mapping[str, tuple[Tensor, Tensor]],
+    scoring: Scoring,
+    predict_masks: PredictMasks,
+) -> Verdict:
+    """What the predictions on clean images, each with its reference, say about the network."""
+    predicted, actual = ({name: pair[place] for name, pair in clean.items()} for place in (0, 1))
+    names, regions = scoring.class_names, scoring.regions
+    return judge(cases, predicted, actual, class_names=names, predict_masks=predict_masks, regions=regions)
 
 
 def _share_out(
@@ -145,7 +152,7 @@ def _share_out(
 
 
 def _answer(
-    network: nn.Module, batch: CaseBatch, conditions: Sequence[Condition], patch: int, num_classes: int
+    network: nn.Module, batch: CaseBatch, conditions: Sequence[Condition], window: Sequence[int], scoring: Scoring
 ) -> Iterator[tuple[Condition, int, tuple[Tensor, Tensor], list[float]]]:
     """Yields condition, number of the case in the batch, prediction and reference on the CPU, and Dice by class.
 
@@ -158,15 +165,15 @@ def _answer(
             for condition in conditions[start : start + num_at_once]
             for item in enumerate(batch.degrade(condition))
         ]
-        masks = predict_masks(network, [item for _, _, item in seen], patch)
-        labels = [item.label for _, _, item in seen]
-        scores = dice(torch.stack(masks), torch.stack(labels), num_classes).tolist()
+        masks = predict_masks(network, [item for _, _, item in seen], window, scoring.regions)
+        labels = [clear_ignored(item.label, item.label) for _, _, item in seen]
+        scores = dice(torch.stack(masks), torch.stack(labels), scoring.num_classes, scoring.regions).tolist()
         for (condition, number, _), mask, label, values in zip(seen, masks, labels, scores, strict=True):
             yield condition, number, (mask.cpu(), label.cpu()), values
 
 
 def predict_each(
-    network: nn.Module, images: Sequence[Float[Tensor, "c *spatial"]], patch: int
+    network: nn.Module, images: Sequence[Float[Tensor, "c *spatial"]], window: Sequence[int]
 ) -> list[Float[Tensor, "classes *spatial"]]:
     """The logits of images that may differ in shape; those of one shape are one batch."""
     logits: dict[int, Tensor] = {}
@@ -174,25 +181,30 @@ def predict_each(
     for number, image in enumerate(images):
         by_shape.setdefault(image.shape, []).append(number)
     for numbers in by_shape.values():
-        of_shape = predict(network, torch.stack([images[number] for number in numbers]), patch)
+        of_shape = predict(network, torch.stack([images[number] for number in numbers]), window)
         logits |= dict(zip(numbers, of_shape, strict=True))
     return [logits[number] for number in range(len(images))]
 
 
-def predict_masks(network: nn.Module, seen: Sequence[Seen], patch: int) -> list[UInt8[Tensor, "*scored"]]:
-    """The predicted classes of images, on the grids on which they are scored."""
-    logits = predict_each(network, [item.image for item in seen], patch)
-    return [restore_mask(of_image, item.placement) for of_image, item in zip(logits, seen, strict=True)]
+def predict_masks(
+    network: nn.Module, seen: Sequence[Seen], window: Sequence[int], regions: Regions | None = None
+) -> list[UInt8[Tensor, "*scored"]]:
+    """The predicted classes of images, on the grids on which they are scored; background where nothing is known."""
+    logits = predict_each(network, [item.image for item in seen], window)
+    order = find_order(regions)
+    masks = [restore_mask(of_image, item.placement, order=order) for of_image, item in zip(logits, seen, strict=True)]
+    return [clear_ignored(mask, item.label) for mask, item in zip(masks, seen, strict=True)]
 
 
 def _predict_probes(
-    network: nn.Module, probes: Sequence[Case], battery: Battery, patch: int, spacing_mm: Sequence[float], device: str
+    network: nn.Module, probes: Sequence[Case], battery: Battery, window: Sequence[int], scoring: Scoring, device: str
 ) -> dict[str, Tensor]:
     """The predicted classes of cases whose images were changed, by name, on the CPU."""
     masks: dict[str, Tensor] = {}
-    for batch in _to_batches(probes, spacing_mm, battery.rules):
-        seen = CaseBatch(batch, battery, spacing_mm, device).degrade(CLEAN_CONDITION)
-        masks |= {case.name: mask.cpu() for case, mask in zip(batch, predict_masks(network, seen, patch), strict=True)}
+    for batch in _to_batches(probes, scoring.spacing_mm, battery.rules):
+        seen = CaseBatch(batch, battery, scoring.spacing_mm, device).degrade(CLEAN_CONDITION)
+        found = predict_masks(network, seen, window, scoring.regions)
+        masks |= {case.name: mask.cpu() for case, mask in zip(batch, found, strict=True)}
     return masks
 
 

@@ -17,21 +17,27 @@ from jaxtyping import Bool, Float, Integer
 from monai.metrics.utils import get_mask_edges, get_surface_distance
 from torch import Tensor
 
+from paretoseg.trainables.data.regions import Regions, select_class
+
 PERCENTILE = 95
 
 
 def dice(
-    predictions: Integer[Tensor, "b *spatial"], labels: Integer[Tensor, "b *spatial"], num_classes: int
+    predictions: Integer[Tensor, "b *spatial"],
+    labels: Integer[Tensor, "b *spatial"],
+    num_classes: int,
+    regions: Regions | None = None,
 ) -> Float[Tensor, "b classes"]:
     """Dice per case and foreground class, 2 |A and B| / (|A| + |B|), in [0, 1], higher is better.
 
-    Empty masks: see the module's docstring; never NaN.
+    Empty masks: see the module's docstring; never NaN. Classes that overlap are compared one by one, as all others.
 
     Returns:
         Shape (b, num_classes - 1): the background is left out.
     """
     # Class by class: all classes at once would need as many times the memory.
-    scores = [_dice_of_masks(predictions == index, labels == index) for index in range(1, num_classes)]
+    pairs = ([select_class(mask, index, regions) for mask in (predictions, labels)] for index in range(1, num_classes))
+    scores = [_dice_of_masks(*pair) for pair in pairs]
     return torch.stack(scores, dim=1)
 
 
@@ -42,6 +48,7 @@ def compare_surfaces(
     *,
     spacing_mm: Sequence[float],
     tolerance_mm: float,
+    regions: Regions | None = None,
 ) -> tuple[list[float], list[float]]:
     """NSD and HD95 of one case, one number per foreground class.
 
@@ -57,22 +64,25 @@ def compare_surfaces(
         num_classes: Background included.
         spacing_mm: Edge lengths of a pixel or voxel, in the order of the axes.
         tolerance_mm: The largest distance that counts as equal in NSD.
+        regions: What the classes consist of, if they overlap.
 
     Returns:
         NSD and HD95, each of length num_classes - 1. Empty masks: see the module's docstring; never NaN.
     """
     prediction, label = prediction.cpu(), label.cpu()
-    pairs = [
-        _compare_masks(prediction == index, label == index, spacing_mm, tolerance_mm) for index in range(1, num_classes)
-    ]
+    masks = ([select_class(mask, index, regions) for mask in (prediction, label)] for index in range(1, num_classes))
+    pairs = [_compare_masks(predicted, actual, spacing_mm, tolerance_mm) for predicted, actual in masks]
     return [nsd for nsd, _ in pairs], [hd95_mm for _, hd95_mm in pairs]
 
 
 def describe_emptiness(
-    prediction: Integer[Tensor, "*spatial"], label: Integer[Tensor, "*spatial"], num_classes: int
+    prediction: Integer[Tensor, "*spatial"],
+    label: Integer[Tensor, "*spatial"],
+    num_classes: int,
+    regions: Regions | None = None,
 ) -> list[str]:
     """Per foreground class of one case, where it is empty: '' (nowhere), 'prediction', 'reference' or 'both'."""
-    predicted, actual = (_count(mask, num_classes) for mask in (prediction, label))
+    predicted, actual = (_count(mask, num_classes, regions) for mask in (prediction, label))
     words = {(False, False): "both", (False, True): "prediction", (True, False): "reference", (True, True): ""}
     return [words[some > 0, others > 0] for some, others in zip(predicted, actual, strict=True)]
 
@@ -107,6 +117,8 @@ def _compare_masks(
     return num_near / sum(len(some) for some in distances), hd95_mm
 
 
-def _count(mask: Tensor, num_classes: int) -> list[int]:
-    counts: list[int] = torch.bincount(mask.flatten(), minlength=num_classes)[1:num_classes].tolist()
-    return counts
+def _count(mask: Tensor, num_classes: int, regions: Regions | None) -> list[int]:
+    counts: list[int] = torch.bincount(mask.flatten(), minlength=num_classes)[:num_classes].tolist()
+    if regions is None:
+        return counts[1:]
+    return [sum(counts[value] for value in values) for values in regions.values]

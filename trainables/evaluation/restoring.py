@@ -7,9 +7,10 @@ would lose up to half a voxel at every border; interpolated probabilities do not
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from paretoseg.trainables.data.placement import Placement
@@ -29,36 +30,43 @@ _BYTES_OF_ARGMAX = 9
 
 
 def restore_mask(
-    logits: Float[Tensor, "classes *prepared"], placement: Placement, voxels_per_slab: int = VOXELS_PER_SLAB
+    logits: Float[Tensor, "classes *prepared"],
+    placement: Placement,
+    voxels_per_slab: int = VOXELS_PER_SLAB,
+    order: Sequence[int] | None = None,
 ) -> UInt8[Tensor, "*file"]:
     """The class of every voxel of the file's grid, turned as the prepared image is.
 
     The probabilities (softmax over classes) are interpolated linearly, one class after the other, in slabs along the
     first axis; of two equal ones, the lower class wins. What was cropped is background.
 
+    If classes overlap, each has a probability of its own (sigmoid). Those above .5 are painted one over the other.
+
     Args:
-        logits: Of the prepared image, at most 256 classes.
+        logits: Of the prepared image, at most 256 classes; of the foreground classes alone if they overlap.
         placement: Where the prepared image lies.
         voxels_per_slab: How many voxels are restored at once; the result does not depend on it.
+        order: The classes in the order in which they are painted, if they overlap; else None.
     """
     if not placement.is_resampled:
-        return _paste(logits.argmax(dim=0).to(torch.uint8), placement)
-    whole = _add_margins(logits, placement)
+        mask = logits.argmax(dim=0).to(torch.uint8) if order is None else _paint(logits > 0.0, order)
+        return _paste(mask, placement)
+    whole = _add_margins(logits, placement, order)
     places = [torch.from_numpy(placement.find_places(axis)).to(logits.device) for axis in range(len(placement.shape))]
     rows = max(1, voxels_per_slab // math.prod(placement.shape[1:]))
     slabs = [
-        _restore_slab(whole, [places[0][start : start + rows], *places[1:]])
+        _restore_slab(whole, [places[0][start : start + rows], *places[1:]], order)
         for start in range(0, placement.shape[0], rows)
     ]
     return torch.cat(slabs)
 
 
 def restore_probabilities(
-    logits: Float[Tensor, "classes *prepared"], placement: Placement
+    logits: Float[Tensor, "classes *prepared"], placement: Placement, order: Sequence[int] | None = None
 ) -> Float[Tensor, "classes *file"]:
-    """The probabilities from which `restore_mask` takes the largest; needs memory for all classes at once."""
+    """The probabilities of which `restore_mask` makes a mask; needs memory for all classes at once."""
     places = [torch.from_numpy(placement.find_places(axis)).to(logits.device) for axis in range(len(placement.shape))]
-    shares = _add_margins(logits, placement).float().softmax(dim=0)
+    shares = _to_probabilities(_add_margins(logits, placement, order), order)
     return torch.stack([_interpolate(share, places) for share in shares])
 
 
@@ -80,21 +88,36 @@ def _paste(mask: UInt8[Tensor, "*prepared"], placement: Placement) -> UInt8[Tens
     return whole
 
 
-def _add_margins(logits: Tensor, placement: Placement) -> Tensor:
+def _paint(is_inside: Bool[Tensor, "classes *spatial"], order: Sequence[int]) -> UInt8[Tensor, "*spatial"]:
+    """The mask in which overlapping classes are painted one over the other."""
+    mask = torch.zeros(is_inside.shape[1:], dtype=torch.uint8, device=is_inside.device)
+    for index in order:
+        mask[is_inside[index - 1]] = index
+    return mask
+
+
+def _to_probabilities(logits: Tensor, order: Sequence[int] | None) -> Tensor:
+    return logits.float().softmax(dim=0) if order is None else logits.float().sigmoid()
+
+
+def _add_margins(logits: Tensor, placement: Placement, order: Sequence[int] | None) -> Tensor:
     """The logits before cropping: background where the image was cut off."""
     if not placement.is_cropped:
         return logits
     whole = torch.full((len(logits), *placement.resampled_shape), _NEVER, dtype=logits.dtype, device=logits.device)
-    whole[0] = 0.0
+    if order is None:
+        whole[0] = 0.0
     whole[(slice(None), *placement.slices)] = logits
     return whole
 
 
-def _restore_slab(logits: Tensor, places: list[Tensor]) -> UInt8[Tensor, "*slab"]:
+def _restore_slab(logits: Tensor, places: list[Tensor], order: Sequence[int] | None) -> UInt8[Tensor, "*slab"]:
     first = int(places[0].min())
     last = min(int(places[0].max()) + 1, logits.shape[1] - 1)
-    shares = logits[:, first : last + 1].float().softmax(dim=0)
+    shares = _to_probabilities(logits[:, first : last + 1], order)
     near = [places[0] - first, *places[1:]]
+    if order is not None:
+        return _paint(torch.stack([_interpolate(share, near) > 0.5 for share in shares]), order)
     best = _interpolate(shares[0], near)
     mask = torch.zeros(best.shape, dtype=torch.uint8, device=logits.device)
     for index in range(1, len(shares)):

@@ -5,12 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
-
 from paretoseg.trainables.data.datasets import Case
-from paretoseg.trainables.evaluation.degrading import CaseBatch, Seen
+from paretoseg.trainables.evaluation.degrading import CaseBatch
 from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.trainable import CLEAN_CONDITION, Condition
 
@@ -34,16 +30,7 @@ def measure_similarity(
     values = []
     for case in battery.choose_cases(cases, condition):
         batch = CaseBatch([case], battery, spacing_mm, "cpu")
-        clean, corrupted = (_to_whole(batch.degrade(one)[0]).numpy() for one in (CLEAN_CONDITION, condition))
+        clean, corrupted = (batch.degrade(one)[0].whole_image.numpy() for one in (CLEAN_CONDITION, condition))
         how = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
         values.append(float(structural_similarity(clean, corrupted, data_range=1.0, channel_axis=0, **how)))
     return statistics.fmean(values)
-
-
-def _to_whole(seen: Seen) -> Float[Tensor, "c *resampled"]:
-    """An image on the grid before cropping, so that images which are cropped differently can be compared."""
-    if not seen.placement.is_cropped:
-        return seen.image
-    whole = torch.zeros(len(seen.image), *seen.placement.resampled_shape)
-    whole[(slice(None), *seen.placement.slices)] = seen.image
-    return whole

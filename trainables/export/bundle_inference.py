@@ -55,7 +55,7 @@ def segment(
     for file in files:
         item = preprocessing({"image": file})
         image = item["image"]
-        _check(image, file, inferer, num_channels)
+        check_image(image, file, inferer, num_channels)
         with torch.inference_mode():
             logits = inferer(image.as_tensor()[None].to(device), network)
         # A mask's file has no channel axis, even if the image's file has one.
@@ -65,7 +65,8 @@ def segment(
     return list(files)
 
 
-def _check(image: torch.Tensor, file: str, inferer: Any, num_channels: int) -> None:
+def check_image(image: torch.Tensor, file: str, inferer: Any, num_channels: int) -> None:
+    """Raises SystemExit with one line if an image is not like those of the training."""
     if image.ndim - 1 != len(inferer.roi_size):
         raise SystemExit(
             f"'{file}': must have {len(inferer.roi_size)} spatial axes, got shape {tuple(image.shape[1:])}"

@@ -16,7 +16,7 @@ _OURS = "paretoseg"
 _FOREIGN = ("torch", "monai", "numpy")
 """Packages that the code of a network may import besides Python's standard library."""
 
-READERS = ("nibabel", "scipy", "PIL", "tifffile")
+READERS = ("nibabel", "scipy", "PIL", "SimpleITK", "tifffile")
 """Packages that the code for reading and preparing files may also import."""
 
 _LEFT_OUT = "jaxtyping"

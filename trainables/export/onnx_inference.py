@@ -3,7 +3,8 @@
 python segment.py IMAGE.npy MASK.npy
 
 The image is an array with the axes and intensities given in model.json. A window slides over it, and the logits of
-overlapping windows are averaged, as in the evaluation of the search. Copied into the export by paretoseg.
+overlapping windows are averaged, as in the evaluation of the search. If there are several networks, each does so by
+itself, and their probabilities are averaged. Copied into the export by paretoseg.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ def main(image_file: str, mask_file: str) -> None:
     folder = Path(__file__).parent
     settings = json.loads((folder / "model.json").read_text())
     image = read_image(image_file, settings)
-    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
-    logits = slide(session, image, settings["window"], settings["overlap"], settings["windows_per_pass"])
-    np.save(mask_file, logits.argmax(axis=0).astype(np.uint8))
+    answers = []
+    for name in settings["models"]:
+        session = onnxruntime.InferenceSession(str(folder / name), providers=["CPUExecutionProvider"])
+        answers.append(slide(session, image, settings["window"], settings["overlap"], settings["windows_per_pass"]))
+    np.save(mask_file, average(answers).argmax(axis=0).astype(np.uint8))
 
 
 def read_image(file: str, settings: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -55,18 +58,21 @@ def read_image(file: str, settings: dict[str, Any]) -> np.ndarray[Any, np.dtype[
 
 
 def slide(
-    session: Any, image: np.ndarray, window: int, overlap: float, windows_per_pass: int
+    session: Any, image: np.ndarray, window: list[int], overlap: float, windows_per_pass: int
 ) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Logits (classes, ...spatial) of an image (channels, ...spatial), averaged over overlapping windows.
 
     An image smaller than the window is padded with zeros on both sides.
     """
     extents = image.shape[1:]
-    margins = [max(window - extent, 0) for extent in extents]
+    margins = [max(edge - extent, 0) for edge, extent in zip(window, extents, strict=True)]
     padding = [(0, 0), *((margin // 2, margin - margin // 2) for margin in margins)]
     padded = np.pad(image, padding)
-    starts = [window_starts(extent, window, overlap) for extent in padded.shape[1:]]
-    places = [tuple(slice(start, start + window) for start in corner) for corner in itertools.product(*starts)]
+    starts = [window_starts(extent, edge, overlap) for extent, edge in zip(padded.shape[1:], window, strict=True)]
+    places = [
+        tuple(slice(start, start + edge) for start, edge in zip(corner, window, strict=True))
+        for corner in itertools.product(*starts)
+    ]
     total: Any = 0.0
     counts = np.zeros(padded.shape[1:], np.float32)
     name = session.get_inputs()[0].name
@@ -80,6 +86,19 @@ def slide(
             counts[place] += 1.0
     inner = tuple(slice(left, left + extent) for (left, _), extent in zip(padding[1:], extents, strict=True))
     mean: np.ndarray[Any, np.dtype[np.float32]] = (total / counts)[(slice(None), *inner)]
+    return mean
+
+
+def average(answers: list[np.ndarray[Any, np.dtype[np.float32]]]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Logits (classes, ...spatial) whose softmax is the mean of the probabilities of all networks."""
+    if len(answers) == 1:
+        return answers[0]
+    total: Any = 0.0
+    for logits in answers:
+        shares = np.exp(logits - logits.max(axis=0))
+        total = total + shares / shares.sum(axis=0)
+    # The logarithm of 0 would be a warning.
+    mean: np.ndarray[Any, np.dtype[np.float32]] = np.log(np.maximum(total / len(answers), np.finfo(np.float32).tiny))
     return mean
 
 

@@ -14,7 +14,8 @@ import torch
 from torch import nn
 from torch.export import Dim
 
-from paretoseg.trainables.export.bundle import windows_per_pass
+from paretoseg.trainables.export.bundle import windows_per_pass, write_card
+from paretoseg.trainables.export.ensemble import Ensemble
 from paretoseg.trainables.export.network_source import read_source
 from paretoseg.trainables.export.trained_model import TrainedModel
 from paretoseg.trainables.networks.blueprint import ARCHITECTURE_FILE, Blueprint
@@ -35,28 +36,32 @@ def check_onnx() -> None:
 
 
 def write_onnx(folder: Path, model: TrainedModel) -> None:
-    """Writes the model, its description and the script into an existing, empty folder.
+    """Writes the model, its description and the script into an existing, empty folder; a file for every network.
 
     The preprocessing of the training files is described, and the application must do it.
     """
-    convert(model.build_network(), model.blueprint, folder / "model.onnx")
-    settings = describe(model)
+    settings, network = describe(model), model.build_network()
+    members = network.members if isinstance(network, Ensemble) else [network]
+    for name, member in zip(settings["models"], members, strict=True):
+        convert(member, model.blueprint, folder / name)
     (folder / "model.json").write_text(json.dumps(settings, indent=2) + "\n")
     (folder / "segment.py").write_text(read_source("paretoseg.trainables.export.onnx_inference"))
-    (folder / "README.md").write_text(model.record.card)
+    write_card(folder, model)
     (folder / ARCHITECTURE_FILE).write_text(model.blueprint.to_yaml())
 
 
 def convert(network: nn.Module, blueprint: Blueprint, path: Path) -> None:
-    """Writes the network as ONNX: any batch size, any spatial extents that the total stride divides.
+    """Writes the network as ONNX: any batch size, any spatial extents that the total strides divide.
 
     Families in `FIXED_EXTENTS` accept only the window's extents, which is enough for a sliding window.
     """
-    stride, extent = blueprint.architecture.total_stride, blueprint.window
     axes: dict[int, Any] = {}
     if blueprint.architecture.family not in FIXED_EXTENTS:
-        axes = {2 + axis: stride * Dim(f"extent_{axis}", min=1) for axis in range(blueprint.spatial_dims)}
-    example = torch.zeros(2, blueprint.in_channels, *[extent] * blueprint.spatial_dims)
+        axes = {
+            2 + axis: stride * Dim(f"extent_{axis}", min=1) if stride > 1 else Dim(f"extent_{axis}", min=1)
+            for axis, stride in enumerate(blueprint.total_strides)
+        }
+    example = torch.zeros(2, blueprint.in_channels, *blueprint.window)
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -87,14 +92,15 @@ def describe(model: TrainedModel) -> dict[str, Any]:
     settings = {
         "name": record.name,
         "summary": record.summary,
+        "models": list_files(model.num_networks),
         "input": {"name": INPUT, "dtype": "float32", "axes": ["batch", "channel", *spatial]},
         "output": {"name": OUTPUT, "dtype": "float32", "axes": ["batch", "class", *spatial]},
         "axes": ["channel", *spatial],
         "num_channels": blueprint.in_channels,
         "intensity_range": [0.0, 1.0],
-        "extents_divisible_by": blueprint.architecture.total_stride,
-        "extents": blueprint.window if blueprint.architecture.family in FIXED_EXTENTS else "any",
-        "window": blueprint.window,
+        "extents_divisible_by": list(blueprint.total_strides),
+        "extents": list(blueprint.window) if blueprint.architecture.family in FIXED_EXTENTS else "any",
+        "window": list(blueprint.window),
         "overlap": WINDOW_OVERLAP,
         "windows_per_pass": windows_per_pass(blueprint),
         "blending": "mean of the logits of all windows that cover a place",
@@ -108,6 +114,11 @@ def describe(model: TrainedModel) -> dict[str, Any]:
             "spacing_of_training_mm": list(model.preparation.spacing_mm)
         }
     return settings
+
+
+def list_files(num_networks: int) -> list[str]:
+    """The names of the ONNX files, one a network."""
+    return ["model.onnx"] if num_networks == 1 else [f"model-{number}.onnx" for number in range(num_networks)]
 
 
 def _is_there(package: str) -> bool:

@@ -19,14 +19,16 @@ import torch
 from torch import Tensor, nn
 
 from paretoseg.trainables.data.datasets import Case
-from paretoseg.trainables.data.image_files import suffix_of
+from paretoseg.trainables.data.image_files import find_companions, list_channel_files, suffix_of
 from paretoseg.trainables.data.placement import Placement, place
 from paretoseg.trainables.data.raw_images import Preparation, prepare_file
 from paretoseg.trainables.evaluation.case_rows import average_classes
 from paretoseg.trainables.evaluation.degrading import original_of, to_tensor
+from paretoseg.trainables.evaluation.known_pixels import clear_ignored
 from paretoseg.trainables.evaluation.measuring import predict
 from paretoseg.trainables.evaluation.metrics import describe_emptiness, dice
 from paretoseg.trainables.evaluation.restoring import restore_mask, restore_probabilities
+from paretoseg.trainables.export.ensemble import Ensemble, average_logits
 from paretoseg.trainables.scoring.measures import Scoring
 
 TIE = 2.5e-4
@@ -53,15 +55,18 @@ class Reference:
     placement: Placement
     """Where the prepared image lies on the grid on which masks are compared."""
 
+    order: tuple[int, ...] | None = None
+    """The classes in the order in which they are painted, if they overlap."""
+
     @cached_property
     def mask(self) -> np.ndarray:
         """Class of every pixel on that grid, shape (...spatial)."""
-        return restore_mask(self.logits, self.placement).numpy()
+        return restore_mask(self.logits, self.placement, order=self.order).numpy()
 
     @cached_property
     def probabilities(self) -> np.ndarray:
         """Of every class on that grid, shape (classes, ...spatial)."""
-        return restore_probabilities(self.logits, self.placement).numpy()
+        return restore_probabilities(self.logits, self.placement, self.order).numpy()
 
     def check(self, mask: np.ndarray, where: str) -> str:
         """Compares a mask with the evaluation's; returns the result in words.
@@ -72,12 +77,7 @@ class Reference:
         if mask.shape != self.mask.shape:
             raise ProofError(f"{where} gives a mask of shape {mask.shape}, the evaluation one of {self.mask.shape}")
         differs = mask != self.mask
-        if differs.any() and mask.max() < len(self.logits):
-            chosen = np.take_along_axis(self.probabilities, mask[None].astype(np.int64), axis=0)[0]
-            is_tie = self.probabilities.max(axis=0) - chosen < TIE
-            wrong = int((differs & ~is_tie).sum())
-        else:
-            wrong = int(differs.sum())
+        wrong = int((differs & ~self._find_ties(mask)).sum()) if differs.any() else 0
         if wrong:
             raise ProofError(
                 f"{where} gives a mask that differs from the evaluation's: case '{self.case.name}' differs in "
@@ -86,22 +86,39 @@ class Reference:
         ties = f", {int(differs.sum())} of them ties of two classes" if differs.any() else ""
         return f"{where}: equal to the evaluation in all {mask.size} pixels of case '{self.case.name}'{ties}"
 
+    def _find_ties(self, mask: np.ndarray) -> np.ndarray:
+        """Where a mask may differ, because two classes, or an overlapping class and its absence, are equally likely."""
+        if self.order is not None:
+            return np.asarray((np.abs(self.probabilities - 0.5) < TIE).any(axis=0))
+        if mask.max() >= len(self.logits):
+            return np.zeros(mask.shape, dtype=bool)
+        chosen = np.take_along_axis(self.probabilities, mask[None].astype(np.int64), axis=0)[0]
+        return np.asarray(self.probabilities.max(axis=0) - chosen < TIE)
 
-def make_reference(network: nn.Module, cases: Sequence[Case], window: int, spacing_mm: Sequence[float]) -> Reference:
+
+def make_reference(
+    network: nn.Module,
+    cases: Sequence[Case],
+    window: Sequence[int],
+    spacing_mm: Sequence[float],
+    order: tuple[int, ...] | None = None,
+) -> Reference:
     """The evaluation's prediction for the first case whose mask is asymmetric, else for the first case.
 
     Args:
-        network: The trained network.
+        network: The trained network, or an `Ensemble`.
         cases: At least one.
-        window: Edge of the sliding window.
+        window: Extents of the sliding window, in pixels or voxels.
         spacing_mm: Of cases that are not from files.
+        order: The classes in the order in which they are painted, if they overlap.
     """
     network.eval()
     references = (
         Reference(
             case,
-            predict(network, to_tensor(case.image)[None], window)[0],
+            predict_average(network, to_tensor(case.image)[None], window)[0],
             original_of(case, spacing_mm).placement,
+            order,
         )
         for case in cases
     )
@@ -111,6 +128,13 @@ def make_reference(network: nn.Module, cases: Sequence[Case], window: int, spaci
         if is_asymmetric(first.mask)
         else next((found for found in references if is_asymmetric(found.mask)), first)
     )
+
+
+def predict_average(network: nn.Module, images: Tensor, window: Sequence[int]) -> Tensor:
+    """The evaluation's logits (batch, classes, ...spatial); for an `Ensemble`, of the mean of its probabilities."""
+    if not isinstance(network, Ensemble):
+        return predict(network, images, window)
+    return average_logits((predict(member, images, window) for member in network.members), network.overlaps)
 
 
 def is_asymmetric(mask: np.ndarray) -> bool:
@@ -133,12 +157,16 @@ def check_score(reference: Reference, recorded: float, scoring: Scoring, *, is_n
         ProofError: if it does not.
     """
     case = reference.case
-    pair = (reference.logits.argmax(dim=0).numpy(), case.label)
+    edges = reference.placement.resampled_mm
+    prepared = place(case.label.shape, edges, edges)
+    pair = (restore_mask(reference.logits, prepared, order=reference.order).numpy(), case.label)
     if is_native:
         pair = (reference.mask, case.original.label if case.original else case.label)
-    mask, label = (torch.from_numpy(array.astype(np.int64))[None] for array in pair)
-    empty = describe_emptiness(mask[0], label[0], scoring.num_classes)
-    reached = average_classes(dice(mask, label, scoring.num_classes)[0].tolist(), empty, scoring.absent_classes)
+    reference_label = torch.from_numpy(np.array(pair[1]))
+    mask, label = (clear_ignored(torch.from_numpy(np.array(array)), reference_label).long()[None] for array in pair)
+    empty = describe_emptiness(mask[0], label[0], scoring.num_classes, scoring.regions)
+    scores = dice(mask, label, scoring.num_classes, scoring.regions)[0].tolist()
+    reached = average_classes(scores, empty, scoring.absent_classes)
     if abs(reached - recorded) > SCORE_TOLERANCE:
         raise ProofError(
             f"the checkpoint reaches Dice {reached:.3f} on case '{reference.case.name}', the study recorded "
@@ -191,15 +219,28 @@ def prove_bundle_on_file(
     Raises:
         ProofError: if the command fails, or its mask or the mask's affine differs from the evaluation's.
     """
-    suffix = suffix_of(file.name)
-    shutil.copyfile(file, workplace / f"case{suffix}")
+    name = copy_image(file, workplace, preparation.files_per_image)
     image, placement = prepare_file(file, preparation, reference.case.image.shape[0])
     expected = reference.case.image
     if image.shape != expected.shape or not np.allclose(image, expected, rtol=0.0, atol=1e-5):
         raise ProofError(f"'{file}' is not prepared as in the search; the file may have changed")
     affine = np.eye(4) if placement.affine is None else placement.affine
-    mask, where = _run_bundle(bundle, workplace, f"case{suffix}", affine)
+    mask, where = _run_bundle(bundle, workplace, name, affine)
     return reference.check(placement.turn(mask), where) + f", from its raw file '{file.name}'"
+
+
+def copy_image(file: Path, folder: Path, files_per_image: int) -> str:
+    """Copies an image with all of its files into a folder, as `case`; returns the name of its first file there."""
+    suffix = suffix_of(file.name)
+    names = [f"case_{channel:04d}{suffix}" for channel in range(files_per_image)]
+    names = names if files_per_image > 1 else [f"case{suffix}"]
+    for source, name in zip(list_channel_files(file, files_per_image), names, strict=True):
+        shutil.copyfile(source, folder / name)
+        for companion in find_companions(source):
+            # A header names the file with its voxels; the spacing of a stack is in a file named after it.
+            is_sidecar = companion.suffix == ".json"
+            shutil.copyfile(companion, folder / ("case.json" if is_sidecar else companion.name))
+    return names[0]
 
 
 def prove_onnx(folder: Path, reference: Reference, workplace: Path) -> str:

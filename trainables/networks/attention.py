@@ -11,6 +11,7 @@ from monai.networks.blocks.squeeze_and_excitation import ChannelSELayer
 from monai.networks.layers.factories import Conv
 from torch import Tensor, nn
 
+from paretoseg.trainables.networks.geometry import Level
 from paretoseg.trainables.networks.layers import count_groups
 
 CBAM_KERNEL = 7
@@ -24,11 +25,12 @@ class ConvolutionalBlockAttention(nn.Module):
     from the mean and the maximum over channels through one convolution.
     """
 
-    def __init__(self, channels: int, spatial_dims: int) -> None:
+    def __init__(self, channels: int, level: Level) -> None:
         super().__init__()
-        hidden = max(channels // 2, 1)
+        hidden, kernel = max(channels // 2, 1), level.shape_kernel(CBAM_KERNEL)
         self.perceptron = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels))
-        self.place = Conv[Conv.CONV, spatial_dims](2, 1, kernel_size=CBAM_KERNEL, padding=CBAM_KERNEL // 2)
+        padding = tuple(edge // 2 for edge in kernel)
+        self.place = Conv[Conv.CONV, len(kernel)](2, 1, kernel_size=kernel, padding=padding)
 
     def forward(self, features: Float[Tensor, "b c *spatial"]) -> Float[Tensor, "b c *spatial"]:
         """The features, each scaled by two weights in [0, 1]."""
@@ -40,26 +42,27 @@ class ConvolutionalBlockAttention(nn.Module):
         return scaled
 
 
-def _none(channels: int, spatial_dims: int) -> nn.Module:
+def _none(channels: int, level: Level) -> nn.Module:
     return nn.Identity()
 
 
-def _squeeze_excitation(channels: int, spatial_dims: int) -> nn.Module:
+def _squeeze_excitation(channels: int, level: Level) -> nn.Module:
     """Hu et al., 'Squeeze-and-excitation networks' (CVPR 2018): channel weights from the mean over space."""
-    block: nn.Module = ChannelSELayer(spatial_dims, channels, r=2)
+    block: nn.Module = ChannelSELayer(len(level.strides), channels, r=2)
     return block
 
 
-def _self_attention(channels: int, spatial_dims: int) -> nn.Module:
+def _self_attention(channels: int, level: Level) -> nn.Module:
     """Every position attends to every other, after Wang et al., 'Non-local neural networks' (CVPR 2018); one head."""
-    block: nn.Module = SpatialAttentionBlock(spatial_dims, channels, norm_num_groups=count_groups(channels))
+    groups = count_groups(channels)
+    block: nn.Module = SpatialAttentionBlock(len(level.strides), channels, norm_num_groups=groups)
     return block
 
 
-ATTENTION: Mapping[str, Callable[[int, int], nn.Module]] = {
+ATTENTION: Mapping[str, Callable[[int, Level], nn.Module]] = {
     "none": _none,
     "squeeze_excitation": _squeeze_excitation,
     "cbam": ConvolutionalBlockAttention,
     "self_attention": _self_attention,
 }
-"""By option of `Architecture.attention`: (channels, spatial_dims) -> block that keeps the shape of its input."""
+"""By option of `Architecture.attention`: (channels, level) -> block that keeps the shape of its input."""

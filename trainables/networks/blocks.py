@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from paretoseg.spaces.architecture import Architecture
 from paretoseg.trainables.networks.attention import ATTENTION
+from paretoseg.trainables.networks.geometry import Level
 from paretoseg.trainables.networks.layers import build_activation, build_norm
 
 EXPANSION = 2
@@ -17,7 +18,7 @@ EXPANSION = 2
 
 
 def build_level(
-    in_channels: int, out_channels: int, architecture: Architecture, *, spatial_dims: int, is_bottleneck: bool = False
+    in_channels: int, out_channels: int, architecture: Architecture, level: Level, *, is_bottleneck: bool = False
 ) -> nn.Module:
     """The blocks of one level in sequence: (b, in_channels, ...spatial) to (b, out_channels, ...spatial)."""
     build = BLOCKS[architecture.block]
@@ -26,8 +27,8 @@ def build_level(
         attention = "none"
     blocks = []
     for index in range(architecture.blocks):
-        last = ATTENTION[attention](out_channels, spatial_dims)
-        blocks.append(build(out_channels if index else in_channels, out_channels, architecture, spatial_dims, last))
+        last = ATTENTION[attention](out_channels, level)
+        blocks.append(build(out_channels if index else in_channels, out_channels, architecture, level, last))
     return nn.Sequential(*blocks) if len(blocks) > 1 else blocks[0]
 
 
@@ -58,16 +59,15 @@ class InvertedBottleneck(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, architecture: Architecture, spatial_dims: int, attention: nn.Module
+        self, in_channels: int, out_channels: int, architecture: Architecture, level: Level, attention: nn.Module
     ) -> None:
         super().__init__()
+        spatial_dims = len(level.strides)
         convolution, wide = Conv[Conv.CONV, spatial_dims], EXPANSION * out_channels
-        kernel = architecture.kernel
         # Channels are matched first: one depthwise filter per input channel of a grey image would be too few.
         self.shortcut = _match_channels(in_channels, out_channels, spatial_dims)
-        self.depthwise = convolution(
-            out_channels, out_channels, kernel_size=kernel, padding=kernel // 2, groups=out_channels, bias=False
-        )
+        extents = _shape(level, architecture.kernel)
+        self.depthwise = convolution(out_channels, out_channels, **extents, groups=out_channels, bias=False)
         self.norm = build_norm(architecture.norm, out_channels, spatial_dims)
         self.widen = convolution(out_channels, wide, kernel_size=1)
         self.activation = build_activation(architecture.activation, architecture.dropout)
@@ -83,38 +83,42 @@ class InvertedBottleneck(nn.Module):
 
 
 def _plain(
-    in_channels: int, out_channels: int, architecture: Architecture, spatial_dims: int, attention: nn.Module
+    in_channels: int, out_channels: int, architecture: Architecture, level: Level, attention: nn.Module
 ) -> nn.Sequential:
     """Convolution, norm and nonlinearity, twice, then attention. Keeps the spatial extents."""
     layers: list[nn.Module] = []
     for before in (in_channels, out_channels):
-        layers += [_convolve(before, out_channels, architecture, spatial_dims)]
-        layers += [build_norm(architecture.norm, out_channels, spatial_dims)]
+        layers += [_convolve(before, out_channels, architecture, level)]
+        layers += [build_norm(architecture.norm, out_channels, len(level.strides))]
         layers += [build_activation(architecture.activation, architecture.dropout)]
     return nn.Sequential(*layers, attention)
 
 
 def _residual(
-    in_channels: int, out_channels: int, architecture: Architecture, spatial_dims: int, attention: nn.Module
+    in_channels: int, out_channels: int, architecture: Architecture, level: Level, attention: nn.Module
 ) -> nn.Module:
-    branch = _plain(in_channels, out_channels, architecture, spatial_dims, attention)
-    return ResidualBlock(branch, in_channels, out_channels, spatial_dims)
+    branch = _plain(in_channels, out_channels, architecture, level, attention)
+    return ResidualBlock(branch, in_channels, out_channels, len(level.strides))
 
 
-def _convolve(before: int, after: int, architecture: Architecture, spatial_dims: int) -> nn.Module:
+def _convolve(before: int, after: int, architecture: Architecture, level: Level) -> nn.Module:
     """A convolution without bias, because the following norm would remove it.
 
     Separable ones are pointwise first (Haase and Amthor, 'Rethinking depthwise separable convolutions', CVPR 2020), so
     that an image of one channel gets more than one filter.
     """
-    convolution, kernel = Conv[Conv.CONV, spatial_dims], architecture.kernel
+    convolution, extents = Conv[Conv.CONV, len(level.strides)], _shape(level, architecture.kernel)
     if architecture.block != "separable":
-        whole: nn.Module = convolution(before, after, kernel_size=kernel, padding=kernel // 2, bias=False)
+        whole: nn.Module = convolution(before, after, **extents, bias=False)
         return whole
     pointwise = convolution(before, after, kernel_size=1, bias=False)
-    return nn.Sequential(
-        pointwise, convolution(after, after, kernel_size=kernel, padding=kernel // 2, groups=after, bias=False)
-    )
+    return nn.Sequential(pointwise, convolution(after, after, **extents, groups=after, bias=False))
+
+
+def _shape(level: Level, edge: int) -> dict[str, tuple[int, ...]]:
+    """The kernel of a convolution that keeps the extents, and its padding."""
+    kernel = level.shape_kernel(edge)
+    return {"kernel_size": kernel, "padding": tuple(extent // 2 for extent in kernel)}
 
 
 def _match_channels(before: int, after: int, spatial_dims: int) -> nn.Module:
@@ -124,10 +128,10 @@ def _match_channels(before: int, after: int, spatial_dims: int) -> nn.Module:
     return convolution
 
 
-BLOCKS: Mapping[str, Callable[[int, int, Architecture, int, nn.Module], nn.Module]] = {
+BLOCKS: Mapping[str, Callable[[int, int, Architecture, Level, nn.Module], nn.Module]] = {
     "plain": _plain,
     "residual": _residual,
     "separable": _plain,
     "convnext": InvertedBottleneck,
 }
-"""By option of `Architecture.block`: (in_channels, out_channels, architecture, spatial_dims, attention) -> block."""
+"""By option of `Architecture.block`: (in_channels, out_channels, architecture, level, attention) -> block."""

@@ -15,22 +15,25 @@ import yaml
 from torch import nn
 
 from paretoseg.spaces.architecture import Architecture
-from paretoseg.spaces.domain import Int
+from paretoseg.spaces.domain import Float, Int
 from paretoseg.spaces.presets import CORE
 from paretoseg.spaces.records import decode, encode, shorten
 from paretoseg.trainables.networks.encoder_decoder import build_network
+from paretoseg.trainables.networks.geometry import find_total_strides
 
 ARCHITECTURE_FILE = "architecture.yaml"
 
 _EXPLANATION = """\
 # The network, as paretoseg builds it, comes back without weights from rebuild_network(path), which is in
 # paretoseg.trainables.networks.blueprint.
-# window: edge of the sliding window, in pixels or voxels, the training patch.
+# window: extents of the sliding window, in pixels or voxels, the training patch.
+# spacing: edge lengths of a voxel by axis that strides and kernels follow; empty for equal ones.
 """
 
 
 _COUNTS = Int(1, 2**31 - 1)
 _Count = Annotated[int, _COUNTS]
+_Edge = Annotated[float, Float(1e-9, 1e9)]
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,16 @@ class Blueprint:
     num_classes: _Count
     """Channels of the logits, background included."""
 
-    window: _Count
-    """Edge of the sliding window, in pixels or voxels: the training patch."""
+    window: tuple[_Count, ...]
+    """Extents of the sliding window, in pixels or voxels: the training patch."""
+
+    spacing: tuple[_Edge, ...] = ()
+    """Edge lengths of a voxel by axis that strides and kernels follow; empty if they are equal on all axes."""
+
+    @property
+    def total_strides(self) -> tuple[int, ...]:
+        """The number by which each spatial extent of the input must be divisible."""
+        return find_total_strides(self.architecture, self.spatial_dims, self.spacing)
 
     def build(self) -> nn.Module:
         """The network, with torch's default weights."""
@@ -59,6 +70,7 @@ class Blueprint:
             spatial_dims=self.spatial_dims,
             in_channels=self.in_channels,
             num_classes=self.num_classes,
+            spacing=self.spacing,
         )
 
     def to_yaml(self) -> str:
@@ -98,6 +110,9 @@ def _to_blueprint(entries: object) -> Blueprint:
     # A file from before a dimension existed means its default.
     if missing := [name for name in vars(Architecture()) if name in CORE and name not in shape]:
         raise ValueError(f"architecture.{missing[0]} is missing")
+    # Windows had one edge before they could follow the voxels.
+    if isinstance(edge := entries.get("window"), int):
+        entries = entries | {"window": [edge] * int(entries.get("spatial_dims") or 0)}
     # A network that was matched to a number of parameters may have any width.
     width = shape["width"]
     if not _COUNTS.contains(width):

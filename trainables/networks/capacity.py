@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -15,12 +17,15 @@ import torch
 
 from paretoseg.spaces.architecture import Architecture
 from paretoseg.spaces.canonical import FAMILY_DIMENSIONS
+from paretoseg.spaces.network_rules import NetworkRules
 from paretoseg.spaces.network_size import NetworkSize
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Dataset
 from paretoseg.trainables.networks.blueprint import Blueprint
 from paretoseg.trainables.networks.encoder_decoder import build_network
+from paretoseg.trainables.networks.geometry import Spacing
 from paretoseg.trainables.networks.size import count_flops, count_parameters
+from paretoseg.trainables.networks.window import find_window
 
 MIN_WIDTH = 2
 """Fewest channels of the first level that every attention block can halve."""
@@ -28,47 +33,74 @@ MIN_WIDTH = 2
 _PROBES = (4, 8, 12)
 """Widths of the networks that are counted; three determine a parabola."""
 
+
+@dataclass(frozen=True)
+class Frame:
+    """What surrounds an architecture in a network: its input and output."""
+
+    window: tuple[int, ...]
+    """Extents of the window, in pixels or voxels."""
+
+    in_channels: int
+    """Channels of an image."""
+
+    num_classes: int
+    """Channels of the logits, background included."""
+
+    spacing: Spacing = ()
+    """As in `Blueprint`."""
+
+
 _STEPS = {"swin_unetr": 4}
 """Step between the widths of a family: its heads must divide them."""
 
 
-def draw_blueprint(candidate: Candidate, dataset: Dataset, size: NetworkSize) -> Blueprint:
+def draw_blueprint(candidate: Candidate, dataset: Dataset, rules: NetworkRules) -> Blueprint:
     """The network of a candidate for a dataset, in the width closest to a size, or in its own width without a size.
 
     The only way from a candidate to a network: trials, pictures, calibrations and exports all use it.
     """
-    shape = {
-        "spatial_dims": dataset.spatial_dims,
-        "in_channels": dataset.num_channels,
-        "num_classes": dataset.num_classes,
-    }
-    patch = candidate.recipe.patch
-    return Blueprint(match_width(candidate.architecture, size, patch=patch, **shape), **shape, window=patch)
+    window, spacing = find_window(candidate, dataset, rules)
+    frame = Frame(window, dataset.num_channels, dataset.num_outputs, spacing)
+    return Blueprint(
+        match_width(candidate.architecture, rules.size, frame),
+        spatial_dims=dataset.spatial_dims,
+        in_channels=frame.in_channels,
+        num_classes=frame.num_classes,
+        window=frame.window,
+        spacing=spacing,
+    )
 
 
-def count_flops_per_voxel(candidate: Candidate, dataset: Dataset, size: NetworkSize) -> float:
+def count_flops_per_voxel(candidate: Candidate, dataset: Dataset, rules: NetworkRules) -> float:
     """Operations of one forward pass of a training patch, divided by its voxels, as `count_flops` counts them.
 
     Args:
         candidate: Architecture and patch.
         dataset: Its dimensions, channels and classes shape the network.
-        size: As for `draw_blueprint`.
+        rules: As for `draw_blueprint`.
     """
-    blueprint = draw_blueprint(candidate, dataset, size)
-    window = (blueprint.in_channels, *[blueprint.window] * blueprint.spatial_dims)
-    return _count(blueprint.architecture, "flops", window, blueprint.num_classes) / math.prod(window[1:])
+    blueprint = draw_blueprint(candidate, dataset, rules)
+    return _count(blueprint.architecture, "flops", _frame(blueprint)) / math.prod(blueprint.window)
+
+
+def count_size(
+    candidate: Candidate, dataset: Dataset, rules: NetworkRules, names: Iterable[str] = ("parameters", "flops")
+) -> dict[str, float]:
+    """Weights of the network, and operations of one window, as a trial reports them; known without a training.
+
+    Args:
+        candidate: Architecture and patch.
+        dataset: Its dimensions, channels and classes shape the network.
+        rules: As for `draw_blueprint`.
+        names: Which of the two.
+    """
+    blueprint = draw_blueprint(candidate, dataset, rules)
+    return {name: float(_count_once(blueprint.architecture, name, _frame(blueprint))) for name in names}
 
 
 @lru_cache(maxsize=256)
-def match_width(
-    architecture: Architecture,
-    size: NetworkSize,
-    *,
-    patch: int,
-    spatial_dims: int,
-    in_channels: int,
-    num_classes: int,
-) -> Architecture:
+def match_width(architecture: Architecture, size: NetworkSize, frame: Frame) -> Architecture:
     """The architecture with the whole width, at least 2, whose network comes closest to a size.
 
     Parameters and operations of a convolution are proportional to the product of its channels, so those of a network
@@ -78,10 +110,7 @@ def match_width(
     Args:
         architecture: Its width is ignored.
         size: What to match; an empty one leaves the architecture as it is.
-        patch: Edge of the window whose operations are counted, in pixels or voxels.
-        spatial_dims: 2 for pictures, 3 for volumes.
-        in_channels: Channels of an image.
-        num_classes: Channels of the logits, background included.
+        frame: Around the network; its window is the one whose operations are counted.
 
     Raises:
         ValueError: if the width of the family is fixed.
@@ -93,10 +122,7 @@ def match_width(
             f"networks of family {architecture.family} have one width and cannot be matched to {size.amount} "
             f"{size.measure}; leave the family out of space.family, or set task.match_{size.measure}=0"
         )
-    window = (in_channels, *[patch] * spatial_dims)
-    counts = [
-        _count(dataclasses.replace(architecture, width=width), size.measure, window, num_classes) for width in _PROBES
-    ]
+    counts = [_count(dataclasses.replace(architecture, width=width), size.measure, frame) for width in _PROBES]
     square, linear, constant = np.polyfit(_PROBES, counts, deg=2)
     step = _STEPS.get(architecture.family, 1)
     # If every width gives more than wanted, the narrowest network is the closest.
@@ -111,13 +137,26 @@ def match_width(
     return dataclasses.replace(architecture, width=min((below, below + step), key=distance))
 
 
-def _count(architecture: Architecture, measure: str, window: tuple[int, ...], num_classes: int) -> int:
-    """Weights of the network or operations of a window (channels, ...spatial), counted on tensors without values."""
+def _frame(blueprint: Blueprint) -> Frame:
+    return Frame(blueprint.window, blueprint.in_channels, blueprint.num_classes, blueprint.spacing)
+
+
+@lru_cache(maxsize=4096)
+def _count_once(architecture: Architecture, measure: str, frame: Frame) -> int:
+    return _count(architecture, measure, frame)
+
+
+def _count(architecture: Architecture, measure: str, frame: Frame) -> int:
+    """Weights of the network or operations of a window, counted on tensors without values."""
     # MONAI's Swin transformer reads values while it is built, so it cannot be built of tensors without values.
     with torch.device("cpu" if architecture.family == "swin_unetr" else "meta"):
         network = build_network(
-            architecture, spatial_dims=len(window) - 1, in_channels=window[0], num_classes=num_classes
+            architecture,
+            spatial_dims=len(frame.window),
+            in_channels=frame.in_channels,
+            num_classes=frame.num_classes,
+            spacing=frame.spacing,
         )
     if measure == "parameters":
         return count_parameters(network)
-    return count_flops(network.to("meta"), torch.empty(window, device="meta"), window[1])
+    return count_flops(network.to("meta"), torch.empty(frame.in_channels, *frame.window, device="meta"), frame.window)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from paretoseg.spaces.architecture import Architecture
 from paretoseg.trainables.networks.blocks import build_level
+from paretoseg.trainables.networks.geometry import FOLLOWING, Level, Spacing, multiply_strides, plan_levels
 from paretoseg.trainables.networks.layers import UPSAMPLING, check_extents
 from paretoseg.trainables.networks.monai_families import FAMILIES
 from paretoseg.trainables.networks.nested import NestedNode, Place, plan_nodes
@@ -23,17 +25,22 @@ _EMBEDDING_DEVIATION = 0.02
 """Standard deviation of learned position embeddings, as in the transformers' papers; they have no fan-in."""
 
 
-def build_network(architecture: Architecture, *, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+def build_network(
+    architecture: Architecture, *, spatial_dims: int, in_channels: int, num_classes: int, spacing: Spacing = ()
+) -> nn.Module:
     """A network that maps images (b, in_channels, ...spatial) to logits (b, num_classes, ...spatial).
 
-    Every spatial extent of the input must be divisible by `architecture.total_stride`. The weights are torch's default
-    draw; `initialise_weights` replaces them by a draw that depends on a seed only.
+    Every spatial extent of the input must be divisible by the stride of its axis in `geometry.find_total_strides`.
+    Strides and kernels follow the edge lengths of a voxel, `spacing`; without them, and in families that cannot, they
+    are equal on all axes. The weights are torch's default draw; `initialise_weights` replaces them by a draw that
+    depends on a seed only.
 
     `network(images, auxiliary=True)` returns the logits and a list of the auxiliary logits of deep supervision, finest
     first, at the resolution of the images or lower. Without deep supervision the list is empty.
     """
     build = FAMILIES.get(architecture.family, EncoderDecoder)
-    return build(architecture, spatial_dims=spatial_dims, in_channels=in_channels, num_classes=num_classes)
+    levels = plan_levels(architecture.depth, spatial_dims, spacing if architecture.family in FOLLOWING else ())
+    return build(architecture, levels, in_channels=in_channels, num_classes=num_classes)
 
 
 def initialise_weights(network: nn.Module, seed: int) -> None:
@@ -56,9 +63,12 @@ def initialise_weights(network: nn.Module, seed: int) -> None:
 class EncoderDecoder(nn.Module):
     """An encoder of `depth` resolutions, a decoder to the first, and at most a skip per resolution but the last."""
 
-    def __init__(self, architecture: Architecture, *, spatial_dims: int, in_channels: int, num_classes: int) -> None:
+    def __init__(
+        self, architecture: Architecture, levels: Sequence[Level], *, in_channels: int, num_classes: int
+    ) -> None:
         super().__init__()
-        self._total_stride = architecture.total_stride
+        spatial_dims = len(levels[0].strides)
+        self._total_strides = multiply_strides(levels)
         self._is_nested = architecture.skip == "dense"
         self._skip_levels = architecture.skip_levels
         channels = [architecture.width * 2**level for level in range(architecture.depth)]
@@ -67,33 +77,24 @@ class EncoderDecoder(nn.Module):
                 channels[level - 1] if level else in_channels,
                 channels[level],
                 architecture,
-                spatial_dims=spatial_dims,
+                levels[level],
                 is_bottleneck=level == architecture.depth - 1,
             )
             for level in range(architecture.depth)
         )
-        self.shrink = Pool[Pool.MAX, spatial_dims](kernel_size=2)
+        self.shrink = nn.ModuleList(Pool[Pool.MAX, spatial_dims](kernel_size=level.strides) for level in levels[1:])
         self.grow, self.skips, self.decoders = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         # Modules are stored by level, finest first, so that a level has the same name in networks of any depth.
         for level, (here, below) in enumerate(itertools.pairwise(channels)):
             skip: Skip = SKIPS[architecture.skip if self._skip_levels[level] else "none"](here, spatial_dims)
             joined = here * (architecture.depth - level) if self._joins_all(level) else skip.out_channels
-            self.grow.append(UPSAMPLING[architecture.upsampling](below, here, spatial_dims))
+            self.grow.append(UPSAMPLING[architecture.upsampling](below, here, levels[level + 1].strides))
             self.skips.append(skip)
-            self.decoders.append(build_level(joined, here, architecture, spatial_dims=spatial_dims))
+            self.decoders.append(build_level(joined, here, architecture, levels[level]))
         self.head = Conv[Conv.CONV, spatial_dims](channels[0], num_classes, kernel_size=1)
         self._places = plan_nodes(self._skip_levels) if self._is_nested else ()
         self.nested = nn.ModuleDict(
-            {
-                _name(place): NestedNode(
-                    channels[place[0]],
-                    channels[place[0] + 1],
-                    num_before=place[1] if self._skip_levels[place[0]] else 0,
-                    architecture=architecture,
-                    spatial_dims=spatial_dims,
-                )
-                for place in self._places
-            }
+            {_name(place): self._build_node(place, channels, architecture, levels) for place in self._places}
         )
         self.auxiliary_heads = nn.ModuleDict(
             {
@@ -109,9 +110,9 @@ class EncoderDecoder(nn.Module):
         """Logits at the resolution of the images; with `auxiliary`, also those of coarser levels, finest first.
 
         Raises:
-            ValueError: if a spatial extent is not divisible by the total stride.
+            ValueError: if a spatial extent is not divisible by the total stride of its axis.
         """
-        check_extents(images, self._total_stride)
+        check_extents(images, self._total_strides)
         found = self._encode(images)
         features, others = found[len(self.decoders), 0], []
         for level in reversed(range(len(self.decoders))):
@@ -126,11 +127,23 @@ class EncoderDecoder(nn.Module):
         logits: Tensor = self.head(features)
         return (logits, others[::-1]) if auxiliary else logits
 
+    def _build_node(
+        self, place: Place, channels: Sequence[int], architecture: Architecture, levels: Sequence[Level]
+    ) -> NestedNode:
+        level, column = place
+        return NestedNode(
+            channels[level],
+            channels[level + 1],
+            num_before=column if self._skip_levels[level] else 0,
+            architecture=architecture,
+            levels=(levels[level], levels[level + 1]),
+        )
+
     def _encode(self, images: Tensor) -> dict[Place, Tensor]:
         """The features of every level of the encoder, and of the nodes nested between encoder and decoder."""
         found, features = {}, images
         for level, encoder in enumerate(self.encoders):
-            features = encoder(self.shrink(features) if level else features)
+            features = encoder(self.shrink[level - 1](features) if level else features)
             found[level, 0] = features
         for level, column in self._places:
             below = found[level + 1, column - 1]

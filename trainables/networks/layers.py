@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from monai.networks.blocks.upsample import SubpixelUpsample
@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 MAX_GROUPS = 8
 """Groups of a group norm; fewer if they do not divide the channels."""
+
+Strides = tuple[int, ...]
+"""By how much each axis shrinks to the level below, and grows back."""
 
 ACTIVATIONS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "relu": ("relu", {"inplace": True}),
@@ -23,11 +26,12 @@ ACTIVATIONS: Mapping[str, tuple[str, dict[str, Any]]] = {
 """By option of `Architecture.activation`: name and settings for MONAI's factory."""
 
 
-def check_extents(images: Tensor, total_stride: int) -> None:
-    """Raises ValueError if a spatial extent of a batch (b, c, ...spatial) is not divisible by the total stride."""
-    extents = images.shape[2:]
-    if any(extent % total_stride for extent in extents):
-        raise ValueError(f"spatial extents must be divisible by {total_stride}, got {tuple(extents)}; pad the images")
+def check_extents(images: Tensor, total_strides: Sequence[int]) -> None:
+    """Raises ValueError if a spatial extent of a batch (b, c, ...spatial) is not divisible by its total stride."""
+    extents = tuple(images.shape[2:])
+    if any(extent % stride for extent, stride in zip(extents, total_strides, strict=True)):
+        wanted = total_strides[0] if len(set(total_strides)) == 1 else tuple(total_strides)
+        raise ValueError(f"spatial extents must be divisible by {wanted}, got {extents}; pad the images")
 
 
 def build_norm(name: str, channels: int, spatial_dims: int) -> nn.Module:
@@ -50,29 +54,48 @@ def build_activation(name: str, dropout: float) -> nn.Module:
     return nn.Sequential(activation, nn.Dropout(dropout)) if dropout > 0 else activation
 
 
-def _transposed(below: int, here: int, spatial_dims: int) -> nn.Module:
-    convolution: nn.Module = Conv[Conv.CONVTRANS, spatial_dims](below, here, kernel_size=2, stride=2)
+class PixelShuffle(nn.Module):
+    """Shi et al., 'Real-time single image and video super-resolution' (CVPR 2016), by other factors for other axes."""
+
+    def __init__(self, widen: nn.Module, strides: Strides) -> None:
+        super().__init__()
+        self.conv_block, self._strides = widen, strides  # named as in MONAI's layer for equal factors
+
+    def forward(self, features: Tensor) -> Tensor:
+        """From (b, below, ...spatial) to (b, here, ...spatial x strides)."""
+        wide: Tensor = self.conv_block(features)
+        num_dims = len(self._strides)
+        parts = wide.reshape(len(wide), -1, *self._strides, *wide.shape[2:])
+        order = [0, 1, *(axis for at in range(num_dims) for axis in (2 + num_dims + at, 2 + at))]
+        extents = [extent * stride for extent, stride in zip(wide.shape[2:], self._strides, strict=True)]
+        finer: Tensor = parts.permute(order).reshape(*parts.shape[:2], *extents)
+        return finer
+
+
+def _transposed(below: int, here: int, strides: Strides) -> nn.Module:
+    convolution: nn.Module = Conv[Conv.CONVTRANS, len(strides)](below, here, kernel_size=strides, stride=strides)
     return convolution
 
 
-def _interpolation(below: int, here: int, spatial_dims: int) -> nn.Module:
+def _interpolation(below: int, here: int, strides: Strides) -> nn.Module:
     """Reduces channels first, which commutes with interpolation and is cheaper."""
-    mode = {2: "bilinear", 3: "trilinear"}[spatial_dims]
-    narrow = Conv[Conv.CONV, spatial_dims](below, here, kernel_size=1)
-    return nn.Sequential(narrow, nn.Upsample(scale_factor=2, mode=mode, align_corners=False))
+    mode = {2: "bilinear", 3: "trilinear"}[len(strides)]
+    narrow = Conv[Conv.CONV, len(strides)](below, here, kernel_size=1)
+    return nn.Sequential(narrow, nn.Upsample(scale_factor=tuple(map(float, strides)), mode=mode, align_corners=False))
 
 
-def _pixel_shuffle(below: int, here: int, spatial_dims: int) -> nn.Module:
-    """Shi et al., 'Real-time single image and video super-resolution' (CVPR 2016), after a pointwise convolution."""
-    widen = Conv[Conv.CONV, spatial_dims](below, here * 2**spatial_dims, kernel_size=1)
-    shuffle: nn.Module = SubpixelUpsample(spatial_dims, below, here, conv_block=widen, apply_pad_pool=False)
-    return shuffle
+def _pixel_shuffle(below: int, here: int, strides: Strides) -> nn.Module:
+    """A pointwise convolution, then the channels of a pixel become its place among the finer ones."""
+    widen = Conv[Conv.CONV, len(strides)](below, here * math.prod(strides), kernel_size=1)
+    if set(strides) == {2}:
+        shuffle: nn.Module = SubpixelUpsample(len(strides), below, here, conv_block=widen, apply_pad_pool=False)
+        return shuffle
+    return PixelShuffle(widen, strides)
 
 
-UPSAMPLING: Mapping[str, Callable[[int, int, int], nn.Module]] = {
+UPSAMPLING: Mapping[str, Callable[[int, int, Strides], nn.Module]] = {
     "transposed": _transposed,
     "interpolation": _interpolation,
     "pixel_shuffle": _pixel_shuffle,
 }
-"""By option of `Architecture.upsampling`: (channels below, channels here, spatial_dims) -> layer that doubles extents.
-"""
+"""By option of `Architecture.upsampling`: (channels below, channels here, factors) -> layer that multiplies extents."""

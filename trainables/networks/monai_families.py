@@ -6,13 +6,14 @@ MONAI's modules are imported when a network is built: most searches need none, a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from paretoseg.spaces.architecture import Architecture
+from paretoseg.trainables.networks.geometry import FOLLOWING, Level, multiply_strides
 from paretoseg.trainables.networks.layers import ACTIVATIONS, check_extents, count_groups
 
 VNET_CHANNELS = 16
@@ -24,11 +25,15 @@ _UPSAMPLING = {"transposed": "deconv", "interpolation": "nontrainable", "pixel_s
 class Family(nn.Module, ABC):
     """Wraps a network of MONAI's, as `network`, and refuses extents that it does not support."""
 
-    def __init__(self, architecture: Architecture, *, spatial_dims: int, in_channels: int, num_classes: int) -> None:
+    def __init__(
+        self, architecture: Architecture, levels: Sequence[Level], *, in_channels: int, num_classes: int
+    ) -> None:
         super().__init__()
-        self._total_stride = architecture.total_stride
         self._is_supervised = architecture.deep_supervision == "on"
-        self.network = self._build(architecture, spatial_dims, in_channels, num_classes)
+        self.network = self._build(architecture, levels, in_channels, num_classes)
+        is_following = architecture.family in FOLLOWING
+        cubic = (architecture.total_stride,) * len(levels[0].strides)
+        self._total_strides = multiply_strides(levels) if is_following else cubic
 
     def forward(
         self, images: Float[Tensor, "b c *spatial"], auxiliary: bool = False
@@ -36,15 +41,15 @@ class Family(nn.Module, ABC):
         """Logits at the images' resolution; with `auxiliary`, also those of deep supervision, finest first.
 
         Raises:
-            ValueError: if a spatial extent is not divisible by the total stride.
+            ValueError: if a spatial extent is not divisible by the total stride of its axis.
         """
-        check_extents(images, self._total_stride)
+        check_extents(images, self._total_strides)
         logits, others = self._segment(images)
         return (logits, others) if auxiliary else logits
 
     @staticmethod
     @abstractmethod
-    def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+    def _build(architecture: Architecture, levels: Sequence[Level], in_channels: int, num_classes: int) -> nn.Module:
         """Builds MONAI's network."""
 
     def _segment(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -59,11 +64,12 @@ class Unet(Family):
     """
 
     @staticmethod
-    def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+    def _build(architecture: Architecture, levels: Sequence[Level], in_channels: int, num_classes: int) -> nn.Module:
         from monai.networks.nets.unet import UNet
 
         from paretoseg.trainables.networks.skipless import UnetWithoutSkips
 
+        spatial_dims = len(levels[0].strides)
         is_residual = architecture.block == "residual"
         # The last unit of a residual network normalises the logits, so the groups must also divide the classes.
         groups = count_groups(architecture.width, num_classes) if is_residual else count_groups(architecture.width)
@@ -89,9 +95,10 @@ class AttentionUnet(Family):
     """Oktay et al., 'Attention U-Net' (MIDL 2018); norm and nonlinearity are MONAI's: batch norm and ReLU."""
 
     @staticmethod
-    def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+    def _build(architecture: Architecture, levels: Sequence[Level], in_channels: int, num_classes: int) -> nn.Module:
         from monai.networks.nets.attentionunet import AttentionUnet as MonaiAttentionUnet
 
+        spatial_dims = len(levels[0].strides)
         network: nn.Module = MonaiAttentionUnet(
             spatial_dims,
             in_channels,
@@ -108,9 +115,10 @@ class UnetPlusPlus(Family):
     """Zhou et al., 'UNet++' (IEEE TMI 39(6), 2020), with five levels."""
 
     @staticmethod
-    def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+    def _build(architecture: Architecture, levels: Sequence[Level], in_channels: int, num_classes: int) -> nn.Module:
         from monai.networks.nets.basic_unetplusplus import BasicUNetPlusPlus
 
+        spatial_dims = len(levels[0].strides)
         width = architecture.width
         last = width if architecture.head == "narrow" else 32 * width
         network: nn.Module = BasicUNetPlusPlus(
@@ -144,12 +152,13 @@ class Vnet(Family):
     """
 
     @staticmethod
-    def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+    def _build(architecture: Architecture, levels: Sequence[Level], in_channels: int, num_classes: int) -> nn.Module:
         from monai.networks.layers.factories import Conv
         from monai.networks.nets.vnet import VNet
 
         from paretoseg.trainables.networks.skipless import cut_skips
 
+        spatial_dims = len(levels[0].strides)
         fits = VNET_CHANNELS % in_channels == 0
         network: Any = VNet(
             spatial_dims,
@@ -177,12 +186,12 @@ class SegResNet(Family):
     """
 
     @staticmethod
-    def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+    def _build(architecture: Architecture, levels: Sequence[Level], in_channels: int, num_classes: int) -> nn.Module:
         from monai.networks.nets.segresnet import SegResNet as MonaiSegResNet
 
         repeats = [1, *[2] * (architecture.depth - 2), 4]
         network: nn.Module = MonaiSegResNet(
-            spatial_dims,
+            len(levels[0].strides),
             architecture.width,
             in_channels,
             num_classes,
@@ -200,16 +209,16 @@ class DynUnet(Family):
     """The network of nnU-Net: Isensee et al., Nature Methods 18, 2021."""
 
     @staticmethod
-    def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+    def _build(architecture: Architecture, levels: Sequence[Level], in_channels: int, num_classes: int) -> nn.Module:
         from monai.networks.nets.dynunet import DynUNet as MonaiDynUnet
 
-        strides = [1, *[2] * (architecture.depth - 1)]
+        strides = [level.strides for level in levels]
         is_supervised = architecture.deep_supervision == "on"
         network: nn.Module = MonaiDynUnet(
-            spatial_dims,
+            len(strides[0]),
             in_channels,
             num_classes,
-            kernel_size=[architecture.kernel] * architecture.depth,
+            kernel_size=[level.shape_kernel(architecture.kernel) for level in levels],
             strides=strides,
             upsample_kernel_size=strides[1:],
             filters=_channels(architecture),
@@ -241,9 +250,10 @@ class Unetr(Family):
     """Hatamizadeh et al., 'UNETR' (WACV 2022); hidden size 48 x width in 12 heads, 768 at the default width."""
 
     @staticmethod
-    def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+    def _build(architecture: Architecture, levels: Sequence[Level], in_channels: int, num_classes: int) -> nn.Module:
         from paretoseg.trainables.networks.transformers import build_unetr
 
+        spatial_dims = len(levels[0].strides)
         return build_unetr(architecture, spatial_dims, in_channels, num_classes, _plain_norm(architecture))
 
 
@@ -251,9 +261,10 @@ class SwinUnetr(Family):
     """Hatamizadeh et al., 'Swin UNETR' (BrainLes 2021); feature size 3 x width, 48 at the default width."""
 
     @staticmethod
-    def _build(architecture: Architecture, spatial_dims: int, in_channels: int, num_classes: int) -> nn.Module:
+    def _build(architecture: Architecture, levels: Sequence[Level], in_channels: int, num_classes: int) -> nn.Module:
         from paretoseg.trainables.networks.transformers import build_swin_unetr
 
+        spatial_dims = len(levels[0].strides)
         return build_swin_unetr(architecture, spatial_dims, in_channels, num_classes, _plain_norm(architecture))
 
 

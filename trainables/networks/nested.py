@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from paretoseg.spaces.architecture import Architecture
 from paretoseg.trainables.networks.blocks import build_level
+from paretoseg.trainables.networks.geometry import Level
 from paretoseg.trainables.networks.layers import UPSAMPLING
 
 Place = tuple[int, int]
@@ -44,11 +45,12 @@ class NestedNode(nn.Module):
     """Upsamples the features from below and joins them with the earlier features of its level."""
 
     def __init__(
-        self, here: int, below: int, *, num_before: int, architecture: Architecture, spatial_dims: int
+        self, here: int, below: int, *, num_before: int, architecture: Architecture, levels: tuple[Level, Level]
     ) -> None:
         super().__init__()
-        self.grow = UPSAMPLING[architecture.upsampling](below, here, spatial_dims)
-        self.block = build_level(here * (1 + num_before), here, architecture, spatial_dims=spatial_dims)
+        level, level_below = levels
+        self.grow = UPSAMPLING[architecture.upsampling](below, here, level_below.strides)
+        self.block = build_level(here * (1 + num_before), here, architecture, level)
 
     def forward(
         self, from_below: Float[Tensor, "b below *coarse"], before: list[Tensor]

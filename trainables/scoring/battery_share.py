@@ -32,10 +32,12 @@ def predict_share(measured: Mapping[tuple[int, ...], int], patch: int, trained_p
 
     Args:
         measured: From `count_measured`.
-        patch: Edge of the window, in pixels or voxels.
+        patch: Edge of the window, in pixels or voxels of equal edges.
         trained_pixels: Pixels or voxels in all training batches of a trial, repetitions included.
     """
-    pixels: int = sum(times * count_windows(shape, patch) * patch ** len(shape) for shape, times in measured.items())
+    pixels: int = sum(
+        times * count_windows(shape, (patch,) * len(shape)) * patch ** len(shape) for shape, times in measured.items()
+    )
     return pixels / (PASSES_OF_TRAINING * trained_pixels)
 
 

@@ -8,15 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from paretoseg.trainables.scoring.measures import DICE
+from paretoseg.trainables.scoring.measures import DICE, POINTS
 from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
 from paretoseg.trainables.severities.calibration import Calibration
 from paretoseg.trainables.severities.levels import SeverityTable
 from paretoseg.trainables.trainable import CaseScore, Condition
-
-_POINTS = 100.0
-"""Dice points that equal a Dice of 1."""
 
 
 def predict_loss(
@@ -42,10 +39,10 @@ def predict_loss(
         for name in {one.corruption for one in known}
     }
     rows = [
-        CaseScore("", "", one.corruption, one.severity, DICE.name, -losses[one.corruption][one.severity - 1] / _POINTS)
+        CaseScore("", "", one.corruption, one.severity, DICE.name, -losses[one.corruption][one.severity - 1] / POINTS)
         for one in known
     ]
-    return -_POINTS * rule.measure(rows, DICE.name)
+    return -POINTS * rule.measure(rows, DICE.name)
 
 
 def describe_harmless(loss: float, least: float, calibrate: str) -> str:

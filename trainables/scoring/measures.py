@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from paretoseg.spaces.objective import Direction
+from paretoseg.trainables.data.regions import Regions
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ HD95 = Measure("hd95_mm", "HD95", "mm", Direction.MINIMISE, "distance within whi
 
 MEASURES: Mapping[str, Measure] = {measure.name: measure for measure in (DICE, NSD, HD95)}
 """Every measure by name."""
+
+
+POINTS = 100.0
+"""Dice points that equal a Dice of 1."""
 
 
 class ObjectiveMetric(StrEnum):
@@ -85,6 +90,9 @@ class Scoring:
 
     absent_classes: AbsentClasses = AbsentClasses.one
     """Whether a class that is in neither mask of a case counts in its mean."""
+
+    regions: Regions | None = None
+    """What the classes consist of, if they overlap."""
 
     @property
     def num_classes(self) -> int:

@@ -14,7 +14,8 @@ from enum import StrEnum
 import numpy as np
 from jaxtyping import Float
 
-from paretoseg.spaces.objective import Measurement, Objective
+from paretoseg.spaces.objective import Objective
+from paretoseg.spaces.objective_choice import USUAL
 from paretoseg.trainables.scoring.averages import SEVERITY_DECAY, Average
 from paretoseg.trainables.scoring.measures import DICE, Measure
 from paretoseg.trainables.scoring.robustness_kinds import (
@@ -29,7 +30,7 @@ from paretoseg.trainables.scoring.robustness_kinds import (
 from paretoseg.trainables.scoring.score_table import ScoreTable, tabulate
 from paretoseg.trainables.trainable import CLEAN, CLEAN_CONDITION, MEAN, CaseScore, Condition
 
-ACCURACY = "accuracy"
+ACCURACY, WORST_GROUP = "accuracy", "worst_group"
 
 
 class RobustnessOver(StrEnum):
@@ -130,21 +131,26 @@ def define_objectives(measure: Measure, rule: RobustnessRule | None = None) -> t
     return accuracy, (rule or RobustnessRule()).define(measure)
 
 
-def summarise(rows: Sequence[CaseScore], measure: Measure, rule: RobustnessRule | None = None) -> Measurement:
-    """Both objectives in terms of a measure."""
-    robustness = measure_robustness(rows, measure.name, rule)
-    return Measurement({ACCURACY: measure_accuracy(rows, measure.name), ROBUSTNESS: robustness})
+def find_rule(name: str, rule: RobustnessRule) -> RobustnessRule:
+    """The rule that computes robustness, or the worst group under the same conditions."""
+    return replace(rule, kind=Robustness.worst_group) if name == WORST_GROUP else rule
 
 
-def measure_draws(scores: ScoreTable, times: Times, rule: RobustnessRule) -> dict[str, Float[np.ndarray, " draws"]]:
-    """Both objectives in every draw of cases, by name.
+def measure_draws(
+    scores: ScoreTable, times: Times, rule: RobustnessRule, names: Sequence[str] = USUAL
+) -> dict[str, Float[np.ndarray, " draws"]]:
+    """Scores in every draw of cases, by name.
 
     Args:
         scores: Of one network, with clean images and at least one condition that counts towards robustness.
-        times: How often every case counts; once each gives the same as `summarise`.
+        times: How often every case counts; once each gives the score itself.
         rule: Computes robustness from scores.
+        names: Which: accuracy, robustness, worst_group.
     """
-    return {ACCURACY: _average_clean(scores, times), ROBUSTNESS: rule.measure_draws(scores, times)}
+    return {
+        name: _average_clean(scores, times) if name == ACCURACY else find_rule(name, rule).measure_draws(scores, times)
+        for name in names
+    }
 
 
 def measure_accuracy(rows: Iterable[CaseScore], metric: str = DICE.name) -> float:

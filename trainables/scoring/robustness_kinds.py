@@ -192,7 +192,9 @@ class RobustnessKind:
 
 
 def _find_worst_ratio(terms: Terms) -> float:
-    """The mean corruption error of a network whose scores are all 0."""
+    """The mean corruption error of a network whose scores are all 0; 1 without a reference, which the check refuses."""
+    if not terms.errors:
+        return 1.0
     conditions, errors = sorted(terms.errors), np.array([terms.errors[condition] for condition in sorted(terms.errors)])
     belongs = find_changes(conditions)
     return float(average_changes(conditions, (belongs.sum(axis=0) / (errors @ belongs))[None], terms.average)[0])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from paretoseg.trainables.data.datasets import Case, Dataset
+from paretoseg.trainables.data.ignored import has_foreground
 from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.trainable import Split
 
@@ -13,7 +14,7 @@ from paretoseg.trainables.trainable import Split
 @lru_cache(maxsize=32)
 def find_holders(cases: tuple[Case, ...]) -> tuple[Case, ...]:
     """The cases whose reference has some foreground class, in their order; cached, because it reads all labels."""
-    return tuple(case for case in cases if case.label.any())
+    return tuple(case for case in cases if has_foreground(case.label))
 
 
 def check_holders(dataset: Dataset, make_battery: Callable[[Split], Battery]) -> list[str]:

@@ -9,12 +9,12 @@ size of a batch is a choice of the recipe. Batches never grow, because they migh
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Dataset
+from paretoseg.trainables.networks.window import find_window
 from paretoseg.trainables.scoring.battery_share import PASSES_OF_TRAINING
 from paretoseg.trainables.segmentation.settings import BudgetBy, SegmentationSettings
 
@@ -70,28 +70,29 @@ def plan_candidate(settings: SegmentationSettings, candidate: Candidate, dataset
         from paretoseg.trainables.networks.capacity import count_flops_per_voxel  # torch: late, only trials need it
 
         relative, default = (
-            count_flops_per_voxel(one, dataset, settings.network_size) for one in (candidate, Candidate())
+            count_flops_per_voxel(one, dataset, settings.network_rules) for one in (candidate, Candidate())
         )
         relative /= default
-    return plan_recipe(settings, candidate.recipe, dataset.spatial_dims, relative)
+    window = find_window(candidate, dataset, settings.network_rules)[0]
+    return plan_recipe(settings, window, candidate.recipe.batch_factor, relative)
 
 
 def plan_recipe(
-    settings: SegmentationSettings, recipe: Recipe, spatial_dims: int, relative_flops: float = 1.0
+    settings: SegmentationSettings, window: Sequence[int], batch_factor: float = 1.0, relative_flops: float = 1.0
 ) -> TrainingPlan:
     """The training of a recipe.
 
     Args:
         settings: The budget.
-        recipe: Patch and factor of the batch.
-        spatial_dims: 2 for pictures, 3 for volumes.
+        window: Extents of a patch, in pixels or voxels.
+        batch_factor: By which batches are larger than usual.
         relative_flops: Operations of a voxel in the candidate's network, relative to those in the default candidate's;
             used with `budget_by=flops` only.
     """
-    steps, batch_size = settings.num_steps, settings.batch_size(recipe, spatial_dims)
-    patches = settings.count_voxels(spatial_dims) / recipe.patch**spatial_dims
+    steps, batch_size = settings.num_steps, settings.batch_size(batch_factor, window)
+    patches = settings.count_voxels(len(window)) / math.prod(window)
     if settings.budget_by is BudgetBy.iterations:
-        iterations = settings.num_steps * settings.iterations(recipe, spatial_dims)
+        iterations = settings.num_steps * settings.iterations(batch_factor, window)
         return TrainingPlan(steps, batch_size, iterations, patches)
     if settings.budget_by is BudgetBy.flops:
         patches /= relative_flops
@@ -138,16 +139,13 @@ def describe_budgets(
 
     Args:
         settings: The budget.
-        patches: Every edge of a patch that a trial may have, in pixels or voxels.
+        patches: Every edge of a patch that a trial may have, in pixels or voxels of equal edges.
         factors: The smallest and the largest factor of a batch that a trial may have.
         spatial_dims: 2 for pictures, 3 for volumes.
     """
     if settings.budget_by is BudgetBy.iterations:
         return []
-    plans = {
-        patch: [plan_recipe(settings, Recipe(patch=patch, batch_factor=factor), spatial_dims) for factor in factors]
-        for patch in patches
-    }
+    plans = {patch: [plan_recipe(settings, (patch,) * spatial_dims, factor) for factor in factors] for patch in patches}
     return [*_describe_unequal(settings, plans, spatial_dims), *_describe_rare(settings, patches, spatial_dims)]
 
 
@@ -175,7 +173,7 @@ def _describe_rare(settings: SegmentationSettings, patches: Collection[int], spa
     large = [patch for patch in sorted(patches) if patch**spatial_dims > pixels]
     if not large:
         return []
-    counts = sorted(plan_recipe(settings, Recipe(patch=patch), spatial_dims).num_iterations for patch in large)
+    counts = sorted(plan_recipe(settings, (patch,) * spatial_dims).num_iterations for patch in large)
     return [
         f"{_name_trials(settings, [_name_range(large)])} will take {_name_range(counts)} iterations instead of "
         f"{settings.num_steps * settings.iterations_per_step}, because one such patch has more voxels than a batch "

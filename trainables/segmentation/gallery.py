@@ -17,7 +17,10 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from paretoseg.trainables.data.datasets import Case, load_once
-from paretoseg.trainables.evaluation.degrading import CaseBatch, Seen
+from paretoseg.trainables.data.ignored import IGNORED
+from paretoseg.trainables.data.regions import find_order
+from paretoseg.trainables.evaluation.degrading import CaseBatch
+from paretoseg.trainables.evaluation.known_pixels import clear_ignored
 from paretoseg.trainables.evaluation.label_moves import find_lost
 from paretoseg.trainables.evaluation.measuring import predict_each
 from paretoseg.trainables.evaluation.metrics import dice
@@ -109,10 +112,12 @@ def render_predictions(
         ValueError: if the weights are missing, damaged, or of another architecture.
     """
     torch.set_num_threads(assignment.num_threads)
-    blueprint = draw_blueprint(assignment.candidate, load_once(task.data), task.network_size)
+    blueprint = draw_blueprint(assignment.candidate, load_once(task.data), task.network_rules)
     network = load_network(blueprint, checkpoint).to(assignment.device)
     answers = {}
-    spacing_mm, num_classes = load_once(task.data).spacing_mm, load_once(task.data).num_classes
+    dataset = load_once(task.data)
+    spacing_mm, num_classes, regions = dataset.spacing_mm, dataset.num_classes, dataset.regions
+    order = find_order(regions)
     for case in cases:
         # All conditions of a case in one batch: this needs far fewer calls, and one case fits into memory.
         scored, shown = (CaseBatch([case], battery, spacing_mm, "cpu") for battery in _batteries(task))
@@ -120,9 +125,10 @@ def render_predictions(
         seen = [scored.degrade(condition)[0] for condition in conditions]
         all_logits = predict_each(network, [item.image.to(assignment.device) for item in seen], blueprint.window)
         for condition, item, logits in zip(conditions, seen, all_logits, strict=True):
-            mask = restore_mask(logits.cpu(), item.placement)
-            score = float(dice(mask[None], item.label[None], num_classes).mean())
-            picture = restore_mask(logits.cpu(), shown.degrade(condition)[0].placement)
+            mask = restore_mask(logits.cpu(), item.placement, order=order)
+            pair = clear_ignored(mask, item.label), clear_ignored(item.label, item.label)
+            score = float(dice(pair[0][None], pair[1][None], num_classes, regions).mean())
+            picture = restore_mask(logits.cpu(), shown.degrade(condition)[0].placement, order=order)
             answers[case.name, condition] = PredictionPicture(_to_picture(picture.numpy(), where), score)
     return answers
 
@@ -137,19 +143,12 @@ def _scene(case: Case, condition: Condition, task: ImageTask) -> CasePicture:
     batch = CaseBatch([case], _batteries(task)[1], load_once(task.data).spacing_mm, "cpu")
     [seen] = batch.degrade(condition)
     where = _choose_slice(batch.labels[0].numpy())
-    image, label = _add_margins(seen), seen.label.numpy()
+    image, label = seen.whole_image, clear_ignored(seen.label, seen.label).numpy()
     shown = image if image.shape[0] == 3 else image[:1]
     channels = [_to_picture(_to_bytes(channel), where) for channel in shown]
     picture = channels[0] if len(channels) == 1 else np.stack(channels, axis=-1)
     place = f"slice {where + 1} of {len(label)}" if label.ndim == 3 else ""
     return CasePicture(picture, _to_picture(label, where), place)
-
-
-def _add_margins(seen: Seen) -> Tensor:
-    """The image before it was cropped, black where it was cut off, so that all pictures of a case are alike."""
-    whole = seen.image.new_zeros(len(seen.image), *seen.label.shape)
-    whole[(slice(None), *seen.placement.slices)] = seen.image
-    return whole
 
 
 def _to_bytes(channel: Tensor) -> UInt8[np.ndarray, "..."]:
@@ -169,5 +168,5 @@ def _choose_slice(label: UInt8[np.ndarray, "..."]) -> int:
     """Index of the slice with most of the reference, or of the middle one if the reference is empty; 0 in 2D."""
     if label.ndim == 2:
         return 0
-    sizes = (label > 0).sum(axis=(1, 2))
+    sizes = ((label > 0) & (label != IGNORED)).sum(axis=(1, 2))
     return int(sizes.argmax()) if sizes.any() else len(sizes) // 2

@@ -25,15 +25,12 @@ from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.networks.capacity import draw_blueprint
 from paretoseg.trainables.networks.checkpoint import load_network
 from paretoseg.trainables.scoring.battery import Battery
-from paretoseg.trainables.scoring.measures import DICE, ObjectiveMetric, SurfaceMetrics
+from paretoseg.trainables.scoring.measures import DICE, POINTS, ObjectiveMetric, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import select_means
 from paretoseg.trainables.segmentation.trial import STATE_FILE
 from paretoseg.trainables.severities.calibrating import SeverityResult, find_reversals
 from paretoseg.trainables.severities.levels import Strengths
 from paretoseg.trainables.trainable import CLEAN_CONDITION, Assignment, CaseScore, Condition, Trainable
-
-POINTS = 100.0
-"""Dice points that equal a Dice of 1."""
 
 _MIDDLE = 3
 """The severity whose draws are used: one draw per case for all strengths, as in a search."""
@@ -103,8 +100,8 @@ class ReferenceNetwork:
     def __init__(self, task: ImageTask, assignment: Assignment, checkpoint: Path, cases: Sequence[Case]) -> None:
         torch.set_num_threads(assignment.num_threads)
         dataset = load_once(task.data)
-        blueprint = draw_blueprint(assignment.candidate, dataset, task.network_size)
-        self._network = load_network(blueprint, checkpoint).to(assignment.device)
+        blueprint = draw_blueprint(assignment.candidate, dataset, task.network_rules)
+        self._network, self._window = load_network(blueprint, checkpoint).to(assignment.device), blueprint.window
         self._battery, self._assignment, self._cases = task.battery(), assignment, cases
         # Only Dice, whatever the objective of the search: it takes a fraction of the time of surface distances.
         self._scoring = dataclasses.replace(
@@ -193,7 +190,7 @@ class ReferenceNetwork:
             self._network,
             self._cases,
             battery,
-            patch=self._assignment.candidate.recipe.patch,
+            window=self._window,
             scoring=self._scoring,
             device=self._assignment.device,
         )

@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import TypeVar
 
 from paretoseg.spaces.earlier import BEFORE
+from paretoseg.spaces.network_rules import NetworkRules
 from paretoseg.spaces.network_size import NetworkSize
-from paretoseg.spaces.recipe import Recipe
 from paretoseg.trainables.data.datasets import Case, Dataset
 from paretoseg.trainables.scoring.averages import Average
 from paretoseg.trainables.scoring.battery import Battery, MeasuringRules, choose_quick, draw_subset, to_conditions
@@ -35,17 +35,15 @@ from paretoseg.trainables.severities.strengths import check_strengths
 from paretoseg.trainables.shipped_files import AUTO, NONE
 from paretoseg.trainables.trainable import CLEAN_CONDITION, Split
 from paretoseg.trainables.transfer.kinds import find_opened
-from paretoseg.trainables.transfer.verdict import Verdict, judge
+from paretoseg.trainables.transfer.verdict import TransferVerdict, judge
 
 _Value = TypeVar("_Value")
-
 
 USUAL_BATCH_PIXELS = {2: 16384, 3: 65536}
 """Pixels or voxels of a batch by number of spatial axes, if none are set."""
 
 CORRUPTION_VERSIONS = (1, 2)
 """Every version of the corruptions that studies may have."""
-
 
 MEASURING = ("grid", "corrupt_before_scaling", "corruption_version", "absent_classes")
 """The settings that decide what a network scores under a corruption, besides its strength and draws."""
@@ -56,6 +54,13 @@ class Grid(StrEnum):
 
     native = "native"
     prepared = "prepared"
+
+
+class Geometry(StrEnum):
+    """What patches, strides and kernels follow; lower-case names, as in the config."""
+
+    spacing = "spacing"
+    equal = "equal"
 
 
 class BudgetBy(StrEnum):
@@ -115,6 +120,10 @@ class SegmentationSettings:
 
     match_flops: int = 0
     """As `match_parameters`, for operations of one window of the training patch (cost `flops`); set at most one."""
+
+    geometry: Geometry = field(default=Geometry.spacing, metadata={BEFORE: Geometry.equal})
+    """What patches, strides and kernels do on each axis: follow the edge lengths of a voxel (spacing), or the same on
+    every axis (equal)."""
 
     grid: Grid = field(default=Grid.native, metadata={BEFORE: Grid.prepared})
     """Where masks are scored: on the grid of the raw file (native), or on the one that networks see (prepared)."""
@@ -227,9 +236,10 @@ class SegmentationSettings:
         return findings
 
     @property
-    def network_size(self) -> NetworkSize:
-        """The size that the widths of networks are chosen to match."""
-        return NetworkSize(self.match_parameters, self.match_flops)
+    def network_rules(self) -> NetworkRules:
+        """How candidates become networks."""
+        size = NetworkSize(self.match_parameters, self.match_flops)
+        return NetworkRules(size, follows_spacing=self.geometry is Geometry.spacing)
 
     @property
     def severity_table(self) -> SeverityTable:
@@ -271,7 +281,7 @@ class SegmentationSettings:
             held_out=self._find_held_out(exposure),
         )
 
-    def judge_transfer(self, exposure: Collection[str]) -> Verdict:
+    def judge_transfer(self, exposure: Collection[str]) -> TransferVerdict:
         """Which corruptions are held out, which ones training shows, and of which that is not known.
 
         Args:
@@ -336,6 +346,7 @@ class SegmentationSettings:
             self.surface_metrics,
             self.nsd_tolerance_mm,
             self.absent_classes,
+            dataset.regions,
         )
 
     def augmentation_spacing(self, dataset: Dataset) -> tuple[float, ...]:
@@ -350,23 +361,22 @@ class SegmentationSettings:
         """The budget of a training: voxels of all its batches, repetitions included."""
         return self.num_steps * self.iterations_per_step * self.count_batch_pixels(spatial_dims)
 
-    def batch_size(self, recipe: Recipe, spatial_dims: int) -> int:
+    def batch_size(self, batch_factor: float, window: Sequence[int]) -> int:
         """Patches of a batch: as many as make up `pixels_per_batch`, but at least two, times the recipe's factor."""
-        return max(1, round(self._nominal_batch_size(recipe.patch, spatial_dims) * recipe.batch_factor))
+        return max(1, round(self._nominal_batch_size(window) * batch_factor))
 
-    def has_smallest_batch(self, recipe: Recipe, spatial_dims: int) -> bool:
+    def has_smallest_batch(self, window: Sequence[int]) -> bool:
         """True if fewer `pixels_per_batch` make no smaller batch, because two patches have as many or more."""
-        return self._nominal_batch_size(recipe.patch, spatial_dims) == 2
+        return self._nominal_batch_size(window) == 2
 
-    def iterations(self, recipe: Recipe, spatial_dims: int) -> int:
+    def iterations(self, batch_factor: float, window: Sequence[int]) -> int:
         """Iterations of a step with `budget_by=iterations`: fewer with a larger factor, but not with a larger patch."""
-        share = self._nominal_batch_size(recipe.patch, spatial_dims) / self.batch_size(recipe, spatial_dims)
+        share = self._nominal_batch_size(window) / self.batch_size(batch_factor, window)
         return max(1, round(self.iterations_per_step * share))
 
-    def _nominal_batch_size(self, patch: int, spatial_dims: int) -> int:
-        """Patches that make up `pixels_per_batch`, but at least two."""
-        pixels_per_patch: int = patch**spatial_dims
-        return max(2, round(self.count_batch_pixels(spatial_dims) / pixels_per_patch))
+    def _nominal_batch_size(self, window: Sequence[int]) -> int:
+        """Patches of these extents that make up `pixels_per_batch`, but at least two."""
+        return max(2, round(self.count_batch_pixels(len(window)) / math.prod(window)))
 
 
 def _find_refused(values: Sequence[_Value], check: Callable[[_Value], None]) -> Iterator[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from paretoseg.spaces.network_size import NetworkSize
+from paretoseg.spaces.cost_objectives import COST_OBJECTIVES
+from paretoseg.spaces.network_rules import NetworkRules
 from paretoseg.spaces.objective import Objective
-from paretoseg.spaces.recipe import Recipe
+from paretoseg.spaces.objective_choice import ObjectiveChoice
 from paretoseg.spaces.search_space import Candidate, SearchSpace
 from paretoseg.trainables.data.datasets import (
     DataConfig,
@@ -30,10 +31,11 @@ from paretoseg.trainables.scoring.counted_corruptions import (
 from paretoseg.trainables.scoring.measures import MEASURES, AbsentClasses, ObjectiveMetric, Scoring
 from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule, define_objectives
 from paretoseg.trainables.scoring.reference_errors import check_errors
+from paretoseg.trainables.scoring.score_objectives import define_scores
 from paretoseg.trainables.segmentation.absent_classes import check_holders
 from paretoseg.trainables.segmentation.budget import describe_budgets, plan_candidate, plan_recipe
 from paretoseg.trainables.segmentation.left_out import describe_left_out, find_left_out_once
-from paretoseg.trainables.segmentation.settings import BudgetBy, SegmentationSettings
+from paretoseg.trainables.segmentation.settings import BudgetBy, Geometry, SegmentationSettings
 from paretoseg.trainables.severities.levels import describe_leaks
 from paretoseg.trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Assignment, Split, SplitRow
 from paretoseg.trainables.transfer.kinds import find_opened
@@ -64,18 +66,40 @@ class SegmentationTask:
     exposure: tuple[str, ...] = ()
     """The families of image changes that some candidate of the study sees in training."""
 
+    choice: ObjectiveChoice | None = None
+    """What is optimised, if it is not accuracy and robustness."""
+
     def objectives(self) -> tuple[Objective, ...]:
-        """The mean of the metric on clean images, and robustness by the rule."""
-        return define_objectives(MEASURES[self.metric], self.rule)
+        """What was chosen, or the mean of the metric on clean images, and robustness by the rule."""
+        return self.choice.objectives if self.choice else define_objectives(MEASURES[self.metric], self.rule)
 
     def cost_names(self) -> tuple[str, ...]:
-        """Size, operations, latency, memory, length and time of training, and time of measuring."""
-        return COST_NAMES
+        """Size, operations, latency, memory, length and time of training, and time of measuring; without objectives."""
+        return self.choice.name_costs(COST_NAMES) if self.choice else COST_NAMES
+
+    def measurable(self) -> tuple[Objective, ...]:
+        """Scores, then costs."""
+        scores = define_scores(self.metric, self.rule, self.settings.surface_metrics)
+        return (*scores, *COST_OBJECTIVES.values())
+
+    def choose(self, choice: ObjectiveChoice) -> SegmentationTask:
+        """The same task with these objectives."""
+        return replace(self, choice=choice)
+
+    def predictable(self) -> tuple[str, ...]:
+        """The size of the network, its operations, and the estimate of the memory of its training."""
+        return ("parameters", "flops", ESTIMATED_MEMORY)
+
+    def predict(self, candidate: Candidate, names: Collection[str]) -> dict[str, float]:
+        """The costs as in `predicting.py`: about 60 ms for a network that was not seen before."""
+        from paretoseg.trainables.segmentation.predicting import predict_costs  # late: see `build`
+
+        return predict_costs(self.settings, candidate, load_once(self.data), names)
 
     @property
-    def network_size(self) -> NetworkSize:
-        """The size that the widths of networks are chosen to match."""
-        return self.settings.network_size
+    def network_rules(self) -> NetworkRules:
+        """How candidates become networks."""
+        return self.settings.network_rules
 
     @property
     def metric(self) -> ObjectiveMetric:
@@ -100,7 +124,9 @@ class SegmentationTask:
         settings = self.settings
         length = [settings.num_steps, settings.iterations_per_step, settings.pixels_per_batch, settings.precision.value]
         # Earlier calibrations do not name the kind of their budget.
-        return length if settings.budget_by is BudgetBy.iterations else [*length, settings.budget_by.value]
+        budget = [] if settings.budget_by is BudgetBy.iterations else [settings.budget_by.value]
+        # Nor the geometry: where the edges of a voxel are equal, the usual one is that of earlier networks.
+        return [*length, *budget, *([] if settings.geometry is Geometry.spacing else [f"geometry={settings.geometry}"])]
 
     def count_iterations(self, candidate: Candidate, dataset: Dataset) -> int:
         """Optimiser iterations of a whole training."""
@@ -183,7 +209,7 @@ class SegmentationTask:
         # Imported late: the driver composes, checks and pickles tasks without importing torch.
         from paretoseg.trainables.segmentation.trial import SegmentationTrainable
 
-        return SegmentationTrainable(self.settings, self.data, self.rule, assignment)
+        return SegmentationTrainable(self.settings, self.data, self.rule, assignment, self.choice)
 
     def _measured_battery(self, shifts: Sequence[str], split: Split) -> Battery:
         """The battery without the cases that are left out of a condition."""
@@ -196,7 +222,7 @@ class SegmentationTask:
         With a budget in operations, for a network like the default one; otherwise for all of them.
         """
         measured, dims = count_measured(dataset, self.battery(tuple(dataset.shift))), dataset.spatial_dims
-        plans = {patch: plan_recipe(self.settings, Recipe(patch=patch), dims) for patch in patches}
+        plans = {patch: plan_recipe(self.settings, (patch,) * dims) for patch in patches}
         trained = {patch: plan.count_patches(plan.num_steps) * patch**dims for patch, plan in plans.items()}
         shares = {patch: predict_share(measured, patch, voxels) for patch, voxels in trained.items()}
         # A training that is longer than its budget already does not grow with it at first.

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from paretoseg.trainables.data.datasets import Case
 from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.segmentation.reference import ReferenceNetwork, train_reference
-from paretoseg.trainables.severities.levels import LEVELS
-from paretoseg.trainables.trainable import CLEAN, Assignment, Condition
+from paretoseg.trainables.trainable import Assignment
 from paretoseg.trainables.transfer.matrix import TransferNetwork
-from paretoseg.trainables.transfer.scores import CaseScores, weigh_severities
+from paretoseg.trainables.transfer.scores import weigh_severities
 
 
 def train_and_measure(
@@ -40,21 +38,6 @@ def train_and_measure(
     """
     checkpoint = train_reference(task, assignment, folder, observe)
     network = ReferenceNetwork(task, assignment, checkpoint, cases)
-    scores = _measure(network, task.battery().conditions, [case.name for case in cases])
+    rows = network.measure_rows(task.battery().conditions)
+    scores = weigh_severities(rows, [case.name for case in cases])
     return TransferNetwork(kind, assignment.seed, scores, network.degenerate)
-
-
-def _measure(network: ReferenceNetwork, conditions: Sequence[Condition], names: Sequence[str]) -> dict[str, CaseScores]:
-    """The score of every case by corruption, without corruptions that move a class out of some case's image.
-
-    All that move no label are measured in one pass, the others one by one.
-    """
-    moving: dict[str, list[Condition]] = {}
-    for condition in conditions:
-        if condition.corruption != CLEAN and LEVELS[condition.corruption].moves_labels:
-            moving.setdefault(condition.corruption, []).append(condition)
-    scores = weigh_severities(network.measure_rows([one for one in conditions if one.corruption not in moving]), names)
-    for group in moving.values():
-        with contextlib.suppress(ValueError):
-            scores |= weigh_severities(network.measure_rows(group), names)
-    return scores

@@ -29,7 +29,9 @@ import torch
 from torch import Tensor
 
 from paretoseg.spaces.atomic_file import open_atomically
+from paretoseg.spaces.cost_objectives import COST_OBJECTIVES
 from paretoseg.spaces.objective import Measurement
+from paretoseg.spaces.objective_choice import ObjectiveChoice
 from paretoseg.trainables.data.datasets import Case, DataConfig, load_once
 from paretoseg.trainables.evaluation.costs import measure_costs, name_device
 from paretoseg.trainables.evaluation.degrading import original_of, to_tensor
@@ -40,8 +42,9 @@ from paretoseg.trainables.networks.checkpoint import WEIGHTS_FILE
 from paretoseg.trainables.networks.encoder_decoder import initialise_weights
 from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.measures import MEASURES, Scoring, SurfaceMetrics
-from paretoseg.trainables.scoring.objectives import RobustnessRule, add_objective_names, summarise
+from paretoseg.trainables.scoring.objectives import RobustnessRule, add_objective_names, define_objectives
 from paretoseg.trainables.scoring.profile import measure_profile
+from paretoseg.trainables.scoring.score_objectives import SURFACE, measure_scores
 from paretoseg.trainables.seeds import derive_seed
 from paretoseg.trainables.segmentation.budget import count_training, plan_candidate
 from paretoseg.trainables.segmentation.left_out import find_left_out_once
@@ -57,6 +60,7 @@ from paretoseg.trainables.trainable import (
 )
 from paretoseg.trainables.training.augmentation import augment, draw_augmentation
 from paretoseg.trainables.training.learner import Learner, use_channels_last, uses_bfloat16
+from paretoseg.trainables.training.losses import LabelKind
 from paretoseg.trainables.training.memory import PeakMeter, available_bytes, keep_freed_memory
 from paretoseg.trainables.training.parallel import count_workers, is_leader
 from paretoseg.trainables.training.sampling import PatchSampler, load_training_cases_once
@@ -68,22 +72,31 @@ class SegmentationTrainable:
     """Trains and measures one candidate on a segmentation task. Implements `Trainable`."""
 
     def __init__(
-        self, settings: SegmentationSettings, data: DataConfig, rule: RobustnessRule, assignment: Assignment
+        self,
+        settings: SegmentationSettings,
+        data: DataConfig,
+        rule: RobustnessRule,
+        assignment: Assignment,
+        choice: ObjectiveChoice | None = None,
     ) -> None:
         torch.set_num_threads(assignment.num_threads)
         keep_freed_memory()
         self._settings, self._data, self._rule, self._assignment = settings, data, rule, assignment
+        self._choice = choice or ObjectiveChoice(define_objectives(MEASURES[settings.metric], rule))
+        self._quick_costs: dict[str, float] | None = None
         self._recipe = assignment.candidate.recipe
         self._dataset = load_once(data)
         self._scoring = settings.scoring(self._dataset)
         self._spacing_mm = settings.augmentation_spacing(self._dataset)
+        blueprint = draw_blueprint(assignment.candidate, self._dataset, settings.network_rules)
+        self._window = blueprint.window
         self._sampler = PatchSampler(
             load_training_cases_once(data, assignment.device),
-            patch=self._recipe.patch,
+            window=blueprint.window,
             foreground_ratio=self._recipe.foreground_ratio,
         )
         self._meter = PeakMeter(assignment.device)
-        self._network = draw_blueprint(assignment.candidate, self._dataset, settings.network_size).build()
+        self._network = blueprint.build()
         initialise_weights(self._network, assignment.seed)
         self._network.to(assignment.device)
         is_bfloat16 = uses_bfloat16(settings.precision, assignment.device)
@@ -97,6 +110,7 @@ class SegmentationTrainable:
             seed=assignment.seed,
             has_auxiliary=assignment.candidate.architecture.deep_supervision == "on",
             is_bfloat16=is_bfloat16,
+            labels=LabelKind(self._dataset.has_ignored, self._dataset.regions),
         )
         self._patch_generator = _generator("patches", assignment.seed)
         self._augmentation_generator = _generator("augmentation", assignment.seed)
@@ -141,14 +155,17 @@ class SegmentationTrainable:
         self._steps_done += 1
         if not is_leader():
             return Measurement({})
-        scoring = dataclasses.replace(self._scoring, surface_metrics=SurfaceMetrics.none)
+        has_surface = SURFACE in self._choice.names
+        surface = SurfaceMetrics.clean if has_surface else SurfaceMetrics.none
+        scoring = dataclasses.replace(self._scoring, surface_metrics=surface)
         shift_cases = self._dataset.shift_cases(Split.VALIDATION)
         battery = self._settings.quick_battery(self._rule, tuple(shift_cases))
         battery = self._leave_out(battery, Split.VALIDATION)
         choose = self._settings.choose_quick
         shift = {name: choose(cases) for name, cases in shift_cases.items()}
         cases = choose(self._dataset.cases(Split.VALIDATION), battery)
-        return self._summarise(self._measure(battery, cases, shift, scoring).rows)
+        rows = self._measure(battery, cases, shift, scoring).rows
+        return self._choice.select(self._score(rows) | self._find_quick_costs())
 
     def evaluate(self, split: Split) -> Evaluation:
         """Objectives on the cases of a split over the whole battery, the rows of single cases, and the costs."""
@@ -158,16 +175,15 @@ class SegmentationTrainable:
         scores = self._measure(battery, self._dataset.cases(split), shift, self._scoring)
         battery_seconds = time.perf_counter() - start
         rows = add_objective_names(scores.rows, self._settings.metric, self._rule)
-        case = self._dataset.cases(split)[0]
-        placement = original_of(case, self._dataset.spacing_mm).placement if self._settings.scores_native else None
-        image = to_tensor(case.image).to(self._assignment.device)
-        costs = measure_costs(self._network, image, self._recipe.patch, placement)
+        costs = self._measure_costs(split)
         costs |= {TAKEN_MEMORY: self._train_memory_gb, ESTIMATED_MEMORY: self._estimated_memory_gb}
-        voxels = self._recipe.patch**self._dataset.spatial_dims
+        voxels = math.prod(self._window)
         costs |= count_training(self._plan, self._steps_done, voxels=voxels, flops=costs["flops"])
         costs |= {"train_seconds": self._train_seconds, "battery_seconds": battery_seconds}
         profile = measure_profile(rows, self._settings.metric, self._rule)
-        objectives, note = self._summarise(rows), scores.note
+        found = self._score(rows)
+        objectives, note = self._choice.select(found | costs), scores.note
+        costs |= {name: found[name] for name in self._choice.beside}
         return Evaluation(objectives, costs, rows, scores.degenerate, self._device_name, profile, note)
 
     def save(self, folder: Path) -> None:
@@ -221,10 +237,9 @@ class SegmentationTrainable:
         that later trials can be compared with it.
         """
         available = self._settings.memory_gb * BYTES_PER_GB or available_bytes(self._assignment.device)
-        size = [self._recipe.patch] * self._dataset.spatial_dims
         # Each process holds its share of a batch, and does not split the share further.
         share, is_alone = -(-self._plan.batch_size // count_workers()), count_workers() == 1
-        need = self._learner.estimate_need((share, self._dataset.num_channels, *size))
+        need = self._learner.estimate_need((share, self._dataset.num_channels, *self._window))
         self._check_restoring(available)
         factor = self._assignment.memory_factors.get(self._device_name, 1.0)
         most_parts = min(2, share) if is_alone else 1
@@ -240,7 +255,7 @@ class SegmentationTrainable:
 
     def _describe_smaller_batches(self) -> str:
         """How all trials of a study get by with less memory and train as long; '' if the batch is the smallest."""
-        if self._settings.has_smallest_batch(self._recipe, self._dataset.spatial_dims):
+        if self._settings.has_smallest_batch(self._window):
             return ""
         return ", or divide task.pixels_per_batch and multiply task.iterations_per_step by the same number"
 
@@ -288,14 +303,31 @@ class SegmentationTrainable:
             self._network,
             cases,
             battery,
-            patch=self._recipe.patch,
+            window=self._window,
             scoring=scoring,
             device=self._assignment.device,
             shift=shift,
         )
 
-    def _summarise(self, rows: Sequence[CaseScore]) -> Measurement:
-        return summarise(rows, MEASURES[self._settings.metric], self._rule)
+    def _score(self, rows: Sequence[CaseScore]) -> dict[str, float]:
+        """The scores that the search optimises or keeps beside, by name."""
+        names = (*self._choice.names, *self._choice.beside)
+        return measure_scores(rows, names, self._settings.metric, self._rule)
+
+    def _measure_costs(self, split: Split) -> dict[str, float]:
+        """The costs of the prediction of the first case of a split."""
+        case = self._dataset.cases(split)[0]
+        placement = original_of(case, self._dataset.spacing_mm).placement if self._settings.scores_native else None
+        image = to_tensor(case.image).to(self._assignment.device)
+        return measure_costs(self._network, image, self._window, placement)
+
+    def _find_quick_costs(self) -> dict[str, float]:
+        """The costs that are objectives, after a step: those of prediction are measured once; empty if none is."""
+        if not COST_OBJECTIVES.keys() & {*self._choice.names}:
+            return {}
+        if self._quick_costs is None:
+            self._quick_costs = self._measure_costs(Split.VALIDATION)
+        return self._quick_costs | {"train_seconds": self._train_seconds}
 
 
 def _generator(stream: str, seed: int) -> torch.Generator:

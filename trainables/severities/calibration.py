@@ -41,6 +41,10 @@ REVERSAL = 1.0
 """Dice points by which a case must rise from one severity to the next to count as a reversal."""
 
 
+LEAST_DICE = 0.5
+"""What a reference network must reach on clean images; a weaker one has too little to lose, or to gain."""
+
+
 @dataclass(frozen=True)
 class ReferenceRecord:
     """The network of all measurements."""
@@ -120,6 +124,18 @@ def span_of(name: str) -> Span:
     """The strengths that a calibration tries: from almost none to the strongest plausible one."""
     levels = LEVELS[name]
     return Span(levels.neutral, levels.neutral + (levels.strongest - levels.neutral) * _WEAKEST, levels.strongest)
+
+
+def describe_weakness(clean_dice: float, degenerate: str) -> str:
+    """Why a reference network says nothing about corruptions, in a few words; '' if it does.
+
+    Args:
+        clean_dice: Its mean Dice on clean images, 0 to 1.
+        degenerate: Why it counts as degenerate, or ''.
+    """
+    if degenerate or clean_dice >= LEAST_DICE:
+        return degenerate
+    return f"reaches a Dice of {clean_dice:.2f} on clean images and needs {LEAST_DICE:g}"
 
 
 def hash_splits(rows: Sequence[SplitRow]) -> str:

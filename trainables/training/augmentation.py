@@ -27,6 +27,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from paretoseg.spaces.recipe import AUGMENTATIONS, Recipe
+from paretoseg.trainables.networks.geometry import EQUAL_EDGES
 
 MAX_GAIN = 0.6
 """Largest distance of the factor on intensities from 1, uniform; this and the following at full strength."""
@@ -51,9 +52,6 @@ MAX_BLUR = 2.0
 
 AFFINE_SHARE, NOISE_SHARE, BLUR_SHARE = 0.25, 0.5, 0.25
 """Shares of the patches that are rotated and scaled, get noise, and are blurred."""
-
-EQUAL_EDGES = 1e-3
-"""Largest relative difference of two edges of a voxel that count as equal."""
 
 MIN_PIXELS_ONE_BY_ONE = 1024
 """Patch size in pixels from which a CPU flips and turns patches one by one; smaller patches are faster as a batch."""
@@ -144,7 +142,7 @@ def augment(
     """Augmented images in [0, 1] and their labels, as the recipe says.
 
     Args:
-        images: Square or cubic patches with intensities in [0, 1].
+        images: Patches with intensities in [0, 1].
         labels: Moved together with the images.
         recipe: Which kinds to apply; the draw already contains their strength.
         draw: From `draw_augmentation` for a batch of this size.
@@ -152,7 +150,7 @@ def augment(
     """
     kinds = AUGMENTATIONS[recipe.augmentation]
     if recipe.mirroring == "on":
-        plane = find_turning_plane(spacing_mm)
+        plane = find_turning_plane(spacing_mm, images.shape[2:])
         images, labels = flip_and_turn(images, draw, plane), flip_and_turn(labels, draw, plane)
     if "spatial" in kinds:
         images, labels = rotate_and_scale(images, labels, draw, spacing_mm)
@@ -163,14 +161,21 @@ def augment(
     return images, labels
 
 
-def find_turning_plane(spacing_mm: Sequence[float]) -> Plane | None:
+def find_turning_plane(spacing_mm: Sequence[float], extents: Sequence[int]) -> Plane | None:
     """The axes, counted from the last, in whose plane right-angle turns keep all shapes; None if there are none.
 
-    Edges of a voxel are equal in this plane. Of several, it is that of the last axes.
+    Edges of a voxel and of the patch are equal in this plane. Of several, it is that of the last axes.
+
+    Args:
+        spacing_mm: Edge lengths of a voxel by axis.
+        extents: Of the patch by axis, in voxels.
     """
     planes = ((-2, -1), (-3, -1), (-3, -2))[: 1 if len(spacing_mm) == 2 else 3]
-    equal = (one for one in planes if math.isclose(spacing_mm[one[0]], spacing_mm[one[1]], rel_tol=EQUAL_EDGES))
-    return next(equal, None)
+    for one, other in planes:
+        is_equal = math.isclose(spacing_mm[one], spacing_mm[other], rel_tol=EQUAL_EDGES)
+        if is_equal and extents[one] == extents[other]:
+            return one, other
+    return None
 
 
 def flip_and_turn(batch: Tensor, draw: AugmentationDraw, plane: Plane | None = (-2, -1)) -> Tensor:

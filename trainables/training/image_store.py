@@ -27,15 +27,15 @@ class ImageStore(Protocol):
     """The images of some cases, from which patches can be cut."""
 
     def cut(
-        self, cases: Int64[Tensor, " b"], starts: Int64[Tensor, "b d"], patch: int
+        self, cases: Int64[Tensor, " b"], starts: Int64[Tensor, "b d"], window: Sequence[int]
     ) -> tuple[Float[Tensor, "b c *patch"], Int64[Tensor, "b *patch"]]:
-        """Images and labels of the windows of edge `patch` that start at `starts`, on the store's device.
+        """Images and labels of the windows that start at `starts`, on the store's device.
 
         Args:
             cases: Position of each window's case among the cases of the store, on the CPU.
             starts: First pixel of each window, on the CPU. Windows may extend beyond the image: images are 0 and labels
                 background there.
-            patch: Edge of the windows.
+            window: Extents of the windows, in pixels.
         """
         ...
 
@@ -56,22 +56,22 @@ class HostImages:
         self._is_remote = self._device.type != "cpu"
 
     def cut(
-        self, cases: Int64[Tensor, " b"], starts: Int64[Tensor, "b d"], patch: int
+        self, cases: Int64[Tensor, " b"], starts: Int64[Tensor, "b d"], window: Sequence[int]
     ) -> tuple[Float[Tensor, "b c *patch"], Int64[Tensor, "b *patch"]]:
         """See `ImageStore`. Copies whole rows of pixels: on a CPU several times as fast as a gather."""
-        num_patches, num_dims = starts.shape
-        size = [patch] * num_dims
+        num_patches = len(starts)
         num_channels = self._cases[0].image.shape[0]
-        images = torch.zeros(num_patches, num_channels, *size, pin_memory=self._is_remote)
-        labels = torch.zeros(num_patches, *size, dtype=torch.uint8, pin_memory=self._is_remote)
+        images = torch.zeros(num_patches, num_channels, *window, pin_memory=self._is_remote)
+        labels = torch.zeros(num_patches, *window, dtype=torch.uint8, pin_memory=self._is_remote)
         image_rows, label_rows = images.numpy(), labels.numpy()
         for position, (index, start) in enumerate(zip(cases.tolist(), starts.tolist(), strict=True)):
             case = self._cases[index]
-            if all(0 <= first <= extent - patch for first, extent in zip(start, case.label.shape, strict=True)):
-                inside = tuple(slice(first, first + patch) for first in start)
+            ends = [first + edge for first, edge in zip(start, window, strict=True)]
+            if min(start) >= 0 and all(end <= extent for end, extent in zip(ends, case.label.shape, strict=True)):
+                inside = tuple(map(slice, start, ends))
                 image_rows[position], label_rows[position] = case.image[(slice(None), *inside)], case.label[inside]
                 continue
-            source = tuple(slice(max(first, 0), max(first + patch, 0)) for first in start)
+            source = tuple(slice(max(first, 0), max(end, 0)) for first, end in zip(start, ends, strict=True))
             found = case.label[source]
             target = tuple(
                 slice(max(-first, 0), max(-first, 0) + n) for first, n in zip(start, found.shape, strict=True)
@@ -100,7 +100,7 @@ class DeviceImages:
             self._labels[end - extent : end] = torch.from_numpy(np.array(case.label)).reshape(-1)
 
     def cut(
-        self, cases: Int64[Tensor, " b"], starts: Int64[Tensor, "b d"], patch: int
+        self, cases: Int64[Tensor, " b"], starts: Int64[Tensor, "b d"], window: Sequence[int]
     ) -> tuple[Float[Tensor, "b c *patch"], Int64[Tensor, "b *patch"]]:
         """See `ImageStore`."""
         num_patches, num_dims = starts.shape
@@ -110,8 +110,8 @@ class DeviceImages:
         is_inside = torch.ones(1, *[1] * num_dims, dtype=torch.bool, device=self._device)
         for axis in range(num_dims):
             view = [num_patches] + [1] * num_dims
-            view[axis + 1] = patch
-            places = starts[:, axis, None] + torch.arange(patch, device=self._device)
+            view[axis + 1] = window[axis]
+            places = starts[:, axis, None] + torch.arange(window[axis], device=self._device)
             last = shapes[:, axis, None] - 1
             is_inside = is_inside & ((places >= 0) & (places <= last)).reshape(view)
             stride = shapes[:, axis + 1 :].prod(dim=1)[:, None]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.trainables.seeds import derive_seed
-from paretoseg.trainables.training.losses import LOSSES, deep_supervision_loss
+from paretoseg.trainables.training.losses import PLAIN, LabelKind, OfKnownPixels, build_loss, deep_supervision_loss
 from paretoseg.trainables.training.memory import MemoryNeed, estimate_need, flatten_outputs, is_out_of_memory
 from paretoseg.trainables.training.optimisers import OPTIMISERS, STATE_PER_WEIGHT, learning_rate_factor
 from paretoseg.trainables.training.parallel import count_workers, gather, replicate, set_batch_size, take_share
@@ -41,6 +41,7 @@ class Learner:
         seed: Of dropout.
         has_auxiliary: Whether to train auxiliary outputs too (deep supervision).
         is_bfloat16: Whether the network computes in bfloat16, in the operations for which torch's autocast allows it.
+        labels: Whether there are pixels about which nothing is known, and whether classes overlap.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Learner:
         seed: int,
         has_auxiliary: bool = False,
         is_bfloat16: bool = False,
+        labels: LabelKind = PLAIN,
     ) -> None:
         self._network, self._recipe, self._num_iterations, self._seed = network, recipe, num_iterations, seed
         self._device = next(network.parameters()).device
@@ -59,7 +61,8 @@ class Learner:
         self._is_bfloat16 = is_bfloat16
         self._is_random = any(_is_random(module) for module in network.modules())
         self._replica: nn.Module | None = None
-        self._loss = LOSSES[recipe.loss]()
+        self._whole_loss = build_loss(recipe.loss, labels.regions)
+        self._loss = OfKnownPixels(self._whole_loss) if labels.has_ignored else self._whole_loss
         self._optimiser = OPTIMISERS[recipe.optimiser](network.parameters(), recipe)
         self.num_parts = 1
         """Number of parts in which a batch goes through the network."""
@@ -92,7 +95,7 @@ class Learner:
         labels = torch.empty(images[0], *images[2:], dtype=torch.int64, device="meta")
         return estimate_need(
             self._network,
-            lambda outputs: deep_supervision_loss(self._loss, outputs, labels),
+            lambda outputs: deep_supervision_loss(self._whole_loss, outputs, labels),
             images,
             state_per_weight=STATE_PER_WEIGHT[self._recipe.optimiser],
             is_bfloat16=self._is_bfloat16,

@@ -7,6 +7,7 @@ Otherwise the Dice of a class that a patch lacks would depend only on the smooth
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int64
@@ -15,6 +16,9 @@ from monai.losses.focal_loss import FocalLoss
 from monai.losses.tversky import TverskyLoss
 from torch import Tensor, nn
 from torch.nn import functional
+
+from paretoseg.trainables.data.ignored import IGNORED
+from paretoseg.trainables.data.regions import Regions, select_class
 
 TVERSKY_WEIGHTS = (0.3, 0.7)
 """Weights of false positives and false negatives (Salehi et al., 2017): missed foreground counts more."""
@@ -48,6 +52,83 @@ LOSSES: Mapping[str, Callable[[], nn.Module]] = {
     ),
 }
 """Every option of `Recipe.loss` with its builder."""
+
+
+@dataclass(frozen=True)
+class LabelKind:
+    """What is special about the labels of a dataset."""
+
+    has_ignored: bool = False
+    """Whether there are pixels about which nothing is known; they do not count."""
+
+    regions: Regions | None = None
+    """What the classes consist of, if they overlap."""
+
+
+PLAIN = LabelKind()
+"""Every pixel has one class."""
+
+
+class OfRegions(nn.Module):
+    """A loss of classes that overlap: each has a sigmoid of its own, and no background.
+
+    Dice and Tversky are those of each region over the batch; cross-entropy and focal loss are the means over regions.
+
+    Args:
+        name: An entry of `LOSSES`.
+        regions: What the classes consist of.
+    """
+
+    def __init__(self, name: str, regions: Regions) -> None:
+        super().__init__()
+        self.regions, self.terms = regions, nn.ModuleList(build() for build in _REGION_LOSSES[name])
+
+    def forward(
+        self, logits: Float[Tensor, "b regions *spatial"], labels: Int64[Tensor, "b 1 *spatial"]
+    ) -> Float[Tensor, ""]:
+        """The loss of a batch, a scalar; lower is better."""
+        number = range(1, len(self.regions.values) + 1)
+        targets = torch.cat([select_class(labels, index, self.regions) for index in number], dim=1).to(logits.dtype)
+        return torch.stack([term(logits, targets) for term in self.terms]).sum()
+
+
+_REGION_LOSSES: Mapping[str, Sequence[Callable[[], nn.Module]]] = {
+    "dice": [lambda: DiceLoss(sigmoid=True, batch=True)],
+    "dice_cross_entropy": [lambda: DiceLoss(sigmoid=True, batch=True), nn.BCEWithLogitsLoss],
+    "dice_focal": [lambda: DiceLoss(sigmoid=True, batch=True), FocalLoss],
+    "tversky": [lambda: TverskyLoss(sigmoid=True, batch=True, alpha=TVERSKY_WEIGHTS[0], beta=TVERSKY_WEIGHTS[1])],
+}
+"""The parts of every loss where classes overlap."""
+
+
+def build_loss(name: str, regions: Regions | None = None) -> nn.Module:
+    """The loss of a recipe, for classes that overlap or not."""
+    return LOSSES[name]() if regions is None else OfRegions(name, regions)
+
+
+class OfKnownPixels(nn.Module):
+    """A loss of the pixels that are known, as if there were no others; 0 for a batch without any.
+
+    All pixels of a batch are taken together anyway, so their places do not matter.
+
+    Args:
+        loss: Built by an entry of `LOSSES`.
+    """
+
+    def __init__(self, loss: nn.Module) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(
+        self, logits: Float[Tensor, "b classes *spatial"], labels: Int64[Tensor, "b 1 *spatial"]
+    ) -> Float[Tensor, ""]:
+        """The loss of a batch, a scalar; lower is better."""
+        is_known = labels[:, 0] != IGNORED
+        if not is_known.any():
+            return logits.sum() * 0.0
+        known = logits.movedim(1, -1)[is_known].T[None]
+        loss: Tensor = self.loss(known, labels[:, 0][is_known][None, None])
+        return loss
 
 
 def deep_supervision_loss(

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from paretoseg.trainables.trainable import BYTES_PER_GB
+from paretoseg.trainables.training.memory_limit import find_memory_left
 
 HALF_SIZE = 0.5
 """Size of activations in bfloat16, relative to float32. Norms keep more, so this is an underestimate."""
@@ -99,7 +100,7 @@ def available_bytes(device: str) -> float:
     if place.type == "cuda":
         free, _ = torch.cuda.mem_get_info(place)
         return float(free + torch.cuda.memory_reserved(place) - torch.cuda.memory_allocated(place))
-    limits = [_read_status("/proc/meminfo", "MemAvailable"), _left_in_container()]
+    limits = [_read_status("/proc/meminfo", "MemAvailable"), find_memory_left()]
     known = [limit for limit in limits if limit is not None]
     return min(known) if known else float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
@@ -150,15 +151,6 @@ def _read_status(path: str, name: str) -> float | None:
         return None
     found = [line.split()[1] for line in lines if line.startswith(f"{name}:")]
     return 1024.0 * float(found[0]) if found else None
-
-
-def _left_in_container() -> float | None:
-    folder = Path("/sys/fs/cgroup")
-    try:
-        limit, used = ((folder / name).read_text().strip() for name in ("memory.max", "memory.current"))
-    except OSError:
-        return None
-    return None if limit == "max" else float(limit) - float(used)
 
 
 @cache

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from paretoseg.trainables.data.datasets import Case, DataConfig, load_once
+from paretoseg.trainables.data.ignored import IGNORED
 from paretoseg.trainables.training.image_store import ImageStore, store_images
 
 
@@ -75,7 +76,7 @@ def load_training_cases_once(data: DataConfig, device: str) -> TrainingCases:
 
 
 class PatchSampler:
-    """Draws square or cubic patches from a set of cases.
+    """Draws patches of one shape from a set of cases.
 
     All cases are equally likely. A share of `foreground_ratio` of the patches is centred on a random foreground pixel:
     first a class of the case is drawn, then a pixel of it. The window is shifted if it would not fit into the image.
@@ -84,15 +85,15 @@ class PatchSampler:
 
     Args:
         cases: Where patches come from.
-        patch: Edge of the patches, in pixels or voxels.
+        window: Extents of the patches, in pixels or voxels.
         foreground_ratio: Probability in [0, 1] that a patch is centred on foreground.
     """
 
-    def __init__(self, cases: TrainingCases, *, patch: int, foreground_ratio: float) -> None:
-        self._cases, self._patch, self._foreground_ratio = cases, patch, foreground_ratio
-        shapes = cases.shapes.numpy()
-        self._margins = np.maximum(patch - shapes, 0) // 2
-        self._slack = np.maximum(shapes - patch, 0)
+    def __init__(self, cases: TrainingCases, *, window: Sequence[int], foreground_ratio: float) -> None:
+        self._cases, self._window, self._foreground_ratio = cases, tuple(window), foreground_ratio
+        shapes, self._extents = cases.shapes.numpy(), np.array(self._window)
+        self._margins = np.maximum(self._extents - shapes, 0) // 2
+        self._slack = np.maximum(shapes - self._extents, 0)
 
     def sample(
         self, num_patches: int, generator: torch.Generator
@@ -115,16 +116,16 @@ class PatchSampler:
         # border of the padded image.
         slack, margins = self._slack[cases.numpy()], self._margins[cases.numpy()]
         centres = foreground.find(cases, which).numpy() + margins
-        centred = np.minimum(np.maximum(centres - self._patch // 2, 0), slack)
+        centred = np.minimum(np.maximum(centres - self._extents // 2, 0), slack)
         random = (anywhere.numpy() * (slack + 1)).astype(np.int64)
         starts = np.where(is_centred.numpy()[:, None], centred, random) - margins
-        return self._cases.images.cut(cases, torch.from_numpy(starts), self._patch)
+        return self._cases.images.cut(cases, torch.from_numpy(starts), self._window)
 
 
 def _group_by_class(label: np.ndarray) -> list[np.ndarray]:
-    """The flat indices of the pixels of every foreground class that occurs, in the order of the classes."""
+    """The flat indices of the pixels of every known foreground class that occurs, in the order of the classes."""
     flat = np.asarray(label).reshape(-1)
     assert flat.size < 2**31, "places are kept in 32 bits"
     foreground = np.flatnonzero(flat).astype(np.int32)
     classes = flat[foreground]
-    return [foreground[classes == name] for name in np.unique(classes)]
+    return [foreground[classes == name] for name in np.unique(classes) if name != IGNORED]

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import stdtrit
 
 COVERAGE = 0.95
 """Nominal coverage of an interval, two-sided."""
@@ -54,6 +53,8 @@ def estimate_gain(differences: Float[np.ndarray, "seeds subjects"]) -> Gain:
     total, mean = sum(variances), float(by_seed.mean())
     half = 0.0
     if total > 0.0:
+        from scipy.special import stdtrit  # late: composing a config does not need it
+
         satterthwaite = total**2 / sum(part**2 / free for part, free in zip(variances, freedom, strict=True))
         half = float(stdtrit(satterthwaite, (1.0 + COVERAGE) / 2.0)) * math.sqrt(total)
     return Gain(mean, mean - half, mean + half, tuple(map(float, by_seed)))

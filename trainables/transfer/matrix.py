@@ -17,6 +17,8 @@ import numpy as np
 from paretoseg.spaces.atomic_file import write_atomically
 from paretoseg.spaces.json_text import to_readable_json
 from paretoseg.spaces.records import decode, encode, parse_json, shorten
+from paretoseg.trainables.scoring.measures import POINTS
+from paretoseg.trainables.severities.calibration import describe_weakness
 from paretoseg.trainables.severities.levels import LEVELS, Strengths
 from paretoseg.trainables.trainable import CLEAN
 from paretoseg.trainables.transfer.gains import LEAST_SEEDS, LEAST_SUBJECTS, Gain, estimate_gain
@@ -24,12 +26,6 @@ from paretoseg.trainables.transfer.kinds import KINDS, WITHOUT
 from paretoseg.trainables.transfer.scores import CaseScores
 
 TRANSFER_SCHEMA = 1
-
-LEAST_DICE = 0.5
-"""What a network must reach on clean images; a weaker one says nothing about its augmentation."""
-
-POINTS = 100.0
-"""Dice points that equal a Dice of 1."""
 
 _COMPUTED = "gains"
 """The entry of the file that follows from the others."""
@@ -59,10 +55,7 @@ class TransferNetwork:
     @property
     def weakness(self) -> str:
         """Why the network says nothing about its augmentation, in a few words; '' if it does."""
-        if self.degenerate:
-            return self.degenerate
-        dice = self.clean_dice
-        return "" if dice >= LEAST_DICE else f"reaches a Dice of {dice:.2f} on clean images and needs {LEAST_DICE:g}"
+        return describe_weakness(self.clean_dice, self.degenerate)
 
 
 @dataclass(frozen=True)

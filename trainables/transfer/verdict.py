@@ -13,7 +13,7 @@ Bounds = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TransferVerdict:
     """The corruptions of a study in three parts, each in the order of the battery."""
 
     held_out: tuple[str, ...]
@@ -46,7 +46,7 @@ class Verdict:
         return lines
 
 
-def judge(corruptions: Sequence[str], kinds: Collection[str], bounds: Bounds) -> Verdict:
+def judge(corruptions: Sequence[str], kinds: Collection[str], bounds: Bounds) -> TransferVerdict:
     """Sorts corruptions by what the opened kinds of augmentation gain under them.
 
     Args:
@@ -63,4 +63,4 @@ def judge(corruptions: Sequence[str], kinds: Collection[str], bounds: Bounds) ->
             unknown.append(name)
         else:
             held_out.append(name)
-    return Verdict(tuple(held_out), tuple(trained), tuple(unknown))
+    return TransferVerdict(tuple(held_out), tuple(trained), tuple(unknown))

@@ -35,8 +35,10 @@ function drawPlane(view) {
   const tested = view.hasTest ? front.filter((trial) => view.x.ofTest(trial) !== undefined && view.y.ofTest(trial) !== undefined) : [];
   const axis = (measure, start, end) => {
     const bounds = view.hasIntervals ? front.flatMap((trial) => measure.interval(trial) ?? []) : [];
-    const [low, high] = extent([...eligible.map(measure.of), ...tested.map(measure.ofTest), ...bounds]);
-    return { label: measure.label, low, high, at: scale(low, high, start, end) };
+    const values = [...eligible.map(measure.of), ...tested.map(measure.ofTest), ...bounds];
+    const isLog = measure.isLog && Math.min(...values) > 0;
+    const [low, high] = extent(values, 0.06, isLog);
+    return { label: measure.label, low, high, isLog, at: scale(low, high, start, end, isLog) };
   };
   const x = axis(view.x, box.left, box.right), y = axis(view.y, box.bottom, box.top);
   drawAxes(root, box, x, y);
@@ -116,6 +118,6 @@ function describeMarks(hasTest, hasIntervals) {
   legend.append(html("span", {}, sample({ class: "stairs", d: "M-12-4H0V4H12" }), "front, on validation cases; labels are trials"));
   if (hasTest) legend.append(html("span", {}, sample({ class: "test-mark", style: "stroke: var(--ink)", d: SHAPES[1] }), "the same network on test cases"));
   if (front.some(describeCollapse)) legend.append(html("span", {}, "! collapses under a family of changes; point at the mark for its name"));
-  if (hasIntervals) legend.append(html("span", {}, sample({ class: "whisker", style: "stroke: var(--ink)", d: "M-10-4v8m0-4H10m0-4v8" }), "interval over cases, without the noise of another training seed"));
+  if (hasIntervals) legend.append(html("span", {}, sample({ class: "whisker", style: "stroke: var(--ink)", d: "M-10-4v8m0-4H10m0-4v8" }), "interval over training seeds and subjects"));
   return legend;
 }

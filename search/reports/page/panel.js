@@ -20,7 +20,8 @@ watchers.push(drawPanel);
 
 function describeOrigin(trial) {
   const from = trial.parents.length ? ` of ${trial.parents.join(" and ")}` : "";
-  return `candidate ${trial.candidate}, seed ${trial.seed}, ${trial.state}, proposed by ${trial.origin}${from}`;
+  const seeds = trial.seeds ? `mean over seeds ${trial.seeds.join(", ")}` : `seed ${trial.seed}`;
+  return `candidate ${trial.candidate}, ${seeds}, ${trial.state}, proposed by ${trial.origin}${from}`;
 }
 
 function drawPart(title, part, trial) {
@@ -43,7 +44,8 @@ function drawNumbers(trial) {
   const head = html("thead", {}, html("tr", {}, html("th", { scope: "col" }, "measured"), html("th", { scope: "col", class: "number" }, "validation"), html("th", { scope: "col", class: "number" }, "test")));
   const device = trial.device ? html("p", { class: "hint" }, `Latency, memory and training time on ${trial.device}.`) : null;
   const loss = trial.drop === undefined ? [] : [html("p", { class: "hint" }, describeLoss(trial))];
-  return [html("h3", {}, "Objectives and costs"), html("table", { id: "panel-numbers" }, head, body), ...drawProfile(trial), ...loss, ...(device ? [device] : [])];
+  const sure = trial.probability === undefined ? [] : [html("p", { class: "hint" }, `Probability of being on the front: ${trial.probability.toFixed(2)}, ${trial.isConfirmed ? "on test cases, with all seeds" : "by the validation cases, which chose it"}.`)];
+  return [html("h3", {}, "Objectives and costs"), html("table", { id: "panel-numbers" }, head, body), ...sure, ...drawProfile(trial), ...loss, ...(device ? [device] : [])];
 }
 
 // What is reported beside robustness, and the flag of a network that collapses.
@@ -92,7 +94,8 @@ function drawCorruptions(trial) {
   const titles = severities.map((severity) => html("th", { scope: "col", class: "number" }, severity === 0 ? "clean" : `severity ${severity}`));
   const table = html("table", { id: "panel-corruptions" }, html("thead", {}, html("tr", {}, html("th", { scope: "col" }, "corruption"), titles)), body);
   const inBrackets = Object.keys(tested).length ? "; in brackets: on test cases" : "";
-  return [html("h3", {}, `Mean ${metricName} under every corruption, higher is better${inBrackets}`), html("div", { class: "scroll" }, table)];
+  const which = trial.seeds ? `, with seed ${trial.seed}` : "";
+  return [html("h3", {}, `Mean ${metricName} under every corruption${which}, higher is better${inBrackets}`), html("div", { class: "scroll" }, table)];
 }
 
 function drawThumbnails(trial) {

@@ -58,8 +58,9 @@ function dimensionAxis(item) {
 
 function objectiveAxis(item) {
   const values = eligible.map((trial) => trial.objectives[item.name]);
-  const [low, high] = values.length ? extent(values, 0.02) : [0, 1];
-  return { name: item.name, title: words(item.name), hint: "up is better", of: (trial) => trial.objectives[item.name], low, high, isFlipped: !item.isMaximised };
+  const isLog = item.isLog && Math.min(...values) > 0;
+  const [low, high] = values.length ? extent(values, 0.02, isLog) : [0, 1];
+  return { name: item.name, title: words(item.name), hint: "up is better", of: (trial) => trial.objectives[item.name], low, high, isFlipped: !item.isMaximised, isLog };
 }
 
 function drawLine(trial, axes) {
@@ -76,7 +77,7 @@ function showTipAt(trial, event) {
 }
 
 function drawAxis(axis, shown, axes) {
-  const marks = axis.options ?? axis.only ?? (axis.isLog ? [axis.low, Math.sqrt(axis.low * axis.high), axis.high] : ticks(axis.low, axis.high, 5));
+  const marks = axis.options ?? axis.only ?? (axis.isLog ? logTicks : ticks)(axis.low, axis.high, 5);
   const group = svg("g", { "data-axis": axis.name },
     svg("line", { class: "axis", x1: axis.x, x2: axis.x, y1: TOP, y2: BOTTOM }),
     svg("text", { x: axis.x, y: TOP - 30, "text-anchor": "middle", "font-weight": 600 }, axis.title),

@@ -44,25 +44,32 @@ function mark(nodes) {
   }
 }
 
+// True if the largest value that is known is more than ten times the smallest.
+function spansDecades(values) {
+  const known = values.filter((value) => value !== undefined);
+  return known.length > 0 && Math.min(...known) > 0 && Math.max(...known) > 10 * Math.min(...known);
+}
+
 // All numbers that a trial is measured by, with unit and direction.
 const measures = [
   ...data.objectives.map((item) => ({
     name: item.name, of: (trial) => trial.objectives[item.name], ofTest: (trial) => trial.test[item.name],
     interval: (trial) => trial.intervals[item.name],
     label: `${words(item.name)}${item.unit && item.unit !== "1" ? ` [${item.unit}]` : ""}, ${item.isMaximised ? "higher" : "lower"} is better`,
-    isObjective: true, isMaximised: item.isMaximised,
+    isObjective: true, isMaximised: item.isMaximised, isLog: item.isLog,
   })),
   ...data.costs.map((item) => ({
     name: item.name, of: (trial) => trial.costs[item.name], ofTest: () => undefined, interval: () => undefined,
     label: `${item.label}${item.unit ? ` [${item.unit}]` : ""}, ${item.better}`,
-    isObjective: false, isMaximised: false,
+    isObjective: false, isMaximised: false, isLog: spansDecades(trials.map((trial) => trial.costs[item.name])),
   })),
 ];
 
 function summarise(trial) {
   const numbers = data.objectives.map((item) => `${words(item.name)} ${formatNumber(trial.objectives[item.name])}${formatInterval(trial.intervals[item.name])}`);
   const flag = describeCollapse(trial);
-  return `Trial ${trial.id}${trial.isOnFront ? ", on the front" : ""}\n${numbers.join("\n")}${flag ? `\n${flag}` : ""}`;
+  const broken = trial.broken ? `\nbreaks ${trial.broken.join(", ")}` : "";
+  return `Trial ${trial.id}${trial.isOnFront ? ", on the front" : ""}\n${numbers.join("\n")}${broken}${flag ? `\n${flag}` : ""}`;
 }
 
 // The families under which a trial keeps less than half of its clean score, or "".

@@ -39,8 +39,24 @@ function ticks(low, high, count) {
   return found;
 }
 
-// A range with a margin around the values.
-function extent(values, share = 0.06) {
+// Round numbers within low..high of a logarithmic axis: as many of 1, 2 and 5 times a power of ten as give about `count`.
+function logTicks(low, high, count) {
+  const within = (steps) => {
+    const found = [];
+    for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += 1) {
+      found.push(...steps.map((step) => Number((step * 10 ** power).toPrecision(3))).filter((value) => value >= low && value <= high));
+    }
+    return found;
+  };
+  const sets = [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 5, 7]].map(within);
+  const found = sets.find((some) => some.length >= Math.min(count, 3)) ?? sets.at(-1);
+  const every = Math.max(1, Math.ceil(found.length / (2 * count)));
+  return found.length > 1 ? found.filter((_, index) => index % every === 0) : ticks(low, high, count);
+}
+
+// A range with a margin around the values; of a logarithmic axis the margin is a factor.
+function extent(values, share = 0.06, isLog = false) {
+  if (isLog) return extent(values.map(Math.log), share).map(Math.exp);
   const low = Math.min(...values), high = Math.max(...values);
   const margin = (high - low) * share || Math.abs(high) * 0.05 || 0.5;
   return [low - margin, high + margin];
@@ -57,18 +73,25 @@ function formatNumber(value) {
 
 const formatInterval = (interval) => interval ? ` [${interval.map(formatNumber).join(", ")}]` : "";
 
-const formatTick = (value) => Math.abs(value) >= 10000 ? `${Number((value / 1000).toPrecision(4))}k` : String(Number(value.toPrecision(Math.abs(value) < 1 ? 3 : 4)));
+const LARGE = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e4, "k", 1e3]];  // from which value, its letter, what that stands for
+
+function formatTick(value) {
+  const [from, letter, size] = LARGE.find(([least]) => Math.abs(value) >= least) ?? [];
+  return letter ? `${Number((value / (size ?? from)).toPrecision(4))}${letter}` : formatSmallTick(value);
+}
+
+const formatSmallTick = (value) => String(Number(value.toPrecision(Math.abs(value) < 1 ? 3 : 4)));
 const words = (name) => name.replaceAll("_", " ");
 
-// Axes of a chart with their grid; x and y are { label, low, high, at, ticks }, the last one if the round numbers do not fit.
+// Axes of a chart with their grid; x and y are { label, low, high, at, isLog, ticks }, the last one if the round numbers do not fit.
 function drawAxes(root, box, x, y) {
-  for (const value of x.ticks ?? ticks(x.low, x.high, Math.max(2, Math.round((box.right - box.left) / 90)))) {
+  for (const value of x.ticks ?? (x.isLog ? logTicks : ticks)(x.low, x.high, Math.max(2, Math.round((box.right - box.left) / 90)))) {
     root.append(
       svg("line", { class: "grid", x1: x.at(value), x2: x.at(value), y1: box.top, y2: box.bottom }),
       svg("text", { class: "quiet", x: x.at(value), y: box.bottom + 17, "text-anchor": "middle" }, formatTick(value)),
     );
   }
-  for (const value of ticks(y.low, y.high, Math.max(2, Math.round((box.bottom - box.top) / 36)))) {
+  for (const value of (y.isLog ? logTicks : ticks)(y.low, y.high, Math.max(2, Math.round((box.bottom - box.top) / 36)))) {
     root.append(
       svg("line", { class: "grid", x1: box.left, x2: box.right, y1: y.at(value), y2: y.at(value) }),
       svg("text", { class: "quiet", x: box.left - 7, y: y.at(value) + 4, "text-anchor": "end" }, formatTick(value)),

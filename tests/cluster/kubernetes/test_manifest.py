@@ -136,7 +136,14 @@ def test_the_entrypoint_is_the_same_search_attached_to_the_ray_of_the_job():
     manifest = build({"max_workers": 3, "cpus": 8, "gpus": 2}, {"study": "big", "storage": "studies"})
     assert shlex.split(manifest["spec"]["entrypoint"]) == [
         *("paretoseg", "search", "study=big", "storage=/studies"),
-        *("cluster=attached", "cluster.wait_s=600", "cluster.max_nodes=3", "cluster.cpus=8", "cluster.gpus=2"),
+        *(
+            "cluster=attached",
+            "cluster.wait_s=600",
+            "cluster.lock_wait_s=120",
+            "cluster.max_nodes=3",
+            "cluster.cpus=8",
+            "cluster.gpus=2",
+        ),
     ]
 
 

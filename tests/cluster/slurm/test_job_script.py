@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import time
@@ -17,15 +18,21 @@ OVERRIDES = ("study=mine", "task=toy")
 # Stands for Python: as Ray it sleeps until it is ended, as the search it does what $SEARCH says.
 PYTHON = """#!/bin/bash
 case "$2" in
-ray.scripts.scripts)
+paretoseg.cluster.start_ray)
   echo "$*" >>"$KEPT/ray"
+  case "$*" in *--address=*) echo "up" >>"$KEPT/worker"; exit 1 ;; esac
   [ ! -s "$KEPT/deadly" ] || { eval "$(<"$KEPT/deadly")"; exit 1; }
   exec sleep 3600 ;;
 *) echo "$*" >>"$KEPT/search"; eval "$SEARCH" ;;
 esac
 """
 SCONTROL = '#!/bin/bash\necho "$*" >>"$KEPT/scontrol"; exit 1\n'  # 1: nothing ends this script, so it must not wait
-SRUN = '#!/bin/bash\nprintf "%s\\n" "$@" >>"$KEPT/srun"; exec sleep 3600\n'
+SRUN = """#!/bin/bash
+printf "%s\\n" "$@" >>"$KEPT/srun"
+[ ! -s "$KEPT/step" ] || eval "$(<"$KEPT/step")"
+exec sleep 3600
+"""
+AS_SLURM = 'while [ "$1" != bash ]; do shift; done; exec "$@"'  # on this very machine
 
 
 @pytest.fixture
@@ -97,7 +104,7 @@ def test_the_search_finds_the_ray_of_this_job_and_its_token(job):
     assert token == str(kept / "ray-token")
     assert stat.S_IMODE((kept / "ray-token").stat().st_mode) == 0o600
     assert len((kept / "ray-token").read_text()) == 64
-    assert f"--node-ip-address={address.split(':')[0]} --num-cpus=4 --num-gpus=1" in (kept / "ray").read_text()
+    assert "--num-cpus=4 --num-gpus=1" in (kept / "ray").read_text()
     step = (kept / "srun").read_text().splitlines()
     assert {
         "--export=ALL",
@@ -107,6 +114,13 @@ def test_the_search_finds_the_ray_of_this_job_and_its_token(job):
         "--cpus-per-task=4",
         "--gres=gpu:1",
     } <= set(step)
+
+
+def test_a_port_that_another_job_uses_is_left_to_it(job):
+    with socket.create_server(("", 20012)):
+        process, kept = job('until [ -s "$KEPT/ray" ]; do sleep 0.02; done')
+        assert end(process)[0] == 0
+    assert " --port=20013 " in (kept / "ray").read_text()
 
 
 def test_one_token_serves_all_starts_of_a_study(job):
@@ -184,11 +198,70 @@ def test_a_search_whose_ray_has_died_is_stopped_and_requeued(job, tmp_path, sear
     assert (kept / "scontrol").read_text() == "requeue 12\n"
 
 
+def test_a_head_that_fails_before_it_is_up_is_started_again(job, tmp_path):
+    once = '[ ! -e "$KEPT/tried" ] || exec sleep 3600; touch "$KEPT/tried"; exit 1'
+    (tmp_path / "runs" / "mine" / "deadly").write_text(once)
+    process, _ = job('until [ "$(wc -l <"$KEPT/ray")" = 2 ]; do sleep 0.02; done')
+    assert end(process)[0] == 0
+
+
+def test_a_head_that_was_up_is_not_started_again_under_a_search_that_knew_it(job, tmp_path):
+    (tmp_path / "runs" / "mine" / "deadly").write_text('echo "Ray runtime started."; exit 1')
+    process, kept = job(LISTENING)
+    assert end(process)[0] == 75
+    assert (kept / "ray").read_text().count("--head") == 1
+
+
 def test_a_search_that_was_over_when_its_ray_died_is_not_requeued(job, tmp_path):
     (tmp_path / "runs" / "mine" / "deadly").write_text(":")
     process, kept = job('trap "exit 0" USR1; while :; do sleep 0.05; done')
     assert end(process)[0] == 0
     assert not (kept / "scontrol").exists()
+
+
+def test_a_step_that_fails_at_once_ends_the_search_within_seconds_and_is_not_tried_for_ever(job, tmp_path):
+    (tmp_path / "runs" / "mine" / "step").write_text('echo "srun: error: Invalid generic resource" >&2; exit 1')
+    process, kept = job(LISTENING, nodes=3)
+    code, output = end(process)
+    assert code == 2
+    assert output.count("the step on the other nodes failed: srun: error: Invalid generic resource") == 3
+    assert "no Ray could be started on the other nodes" in output
+    assert (kept / "srun").read_text().count("--export=ALL") == 3
+    assert not (kept / "scontrol").exists()
+
+
+def test_a_step_that_ends_later_does_not_end_the_search(job, tmp_path):
+    (tmp_path / "runs" / "mine" / "step").write_text('echo "n2: Ray starts"; touch "$KEPT/over"; exit 1')
+    process, _ = job('until [ -e "$KEPT/over" ]; do sleep 0.02; done; sleep 0.5', nodes=2)
+    code, output = end(process)
+    assert code == 0
+    assert "the step on the other nodes has ended; the search goes on with what is left" in output
+
+
+def test_a_ray_that_ends_on_another_node_is_started_again(job, tmp_path):
+    (tmp_path / "runs" / "mine" / "step").write_text(AS_SLURM)
+    ready = 'until [ "$(cat "$KEPT/worker" 2>/dev/null | wc -l)" -ge 2 ]; do sleep 0.02; done'
+    process, kept = job(ready, nodes=2)
+    wait_for(kept / "ray")
+    with socket.create_server(("", 20012)):  # the head that is up
+        assert end(process)[0] == 0
+    log = (kept / "ray-workers.log").read_text()
+    assert log.count(": Ray ended with exit code 1\n") >= 1
+    assert log.count(": Ray starts\n") >= 2
+
+
+def test_a_node_that_does_not_see_the_folder_says_so_and_the_search_does_not_wait_for_it(job, tmp_path):
+    (tmp_path / "runs" / "mine" / "step").write_text(f"export RAY_AUTH_TOKEN_PATH=/nowhere; {AS_SLURM}")
+    process, _ = job(LISTENING, nodes=2)
+    code, output = end(process)
+    assert code == 2
+    assert "/nowhere is missing; the study must be on a disk that all nodes share" in output
+
+
+def test_only_a_job_of_several_nodes_outlives_one_of_them():
+    submission = Submission("mine", OVERRIDES, "/studies/mine")
+    assert "#SBATCH --no-kill\n" in SlurmConfig(nodes=2).render(submission)
+    assert "#SBATCH --no-kill\n" not in SlurmConfig(nodes=1).render(submission)
 
 
 @pytest.mark.slow

@@ -52,6 +52,7 @@ def test_the_options_say_what_was_asked(tmp_path):
         "--nodes=3",
         "--ntasks-per-node=1",
         "--cpus-per-task=8",
+        "--no-kill",
         "--gres=gpu:2",
         "--mem=1536M",
         "--time=90",
@@ -74,7 +75,7 @@ def test_the_search_in_the_job_is_the_same_one_attached_to_its_ray():
     assert Path(words[0]).name == "bash"
     assert words[1:] == [
         "-m", "paretoseg", "search", "study=mine", "storage=/disk/studies", "task=toy",
-        "cluster=attached", "cluster.num_nodes=2", "cluster.wait_s=300",
+        "cluster=attached", "cluster.num_nodes=2", "cluster.wait_s=300", "cluster.lock_wait_s=120",
     ]  # fmt: skip
 
 
@@ -109,7 +110,7 @@ def test_ray_is_private_and_stops_before_the_time_limit():
     assert "--node-ip-address=" in script
     assert "--signal=B:USR1@60" in options(script)
     assert evaluate(script, 'echo "$patience_s"') == "40\n"
-    traps, rest = script.index("\ntrap 'stop_driver"), script.index("ray.scripts.scripts")
+    traps, rest = script.index("\ntrap 'stop_driver"), script.index("paretoseg.cluster.start_ray")
     assert traps < rest
 
 

@@ -21,11 +21,17 @@ pytestmark = pytest.mark.usefixtures("elsewhere")
 def test_trials_that_fail_in_a_row_stop_the_search(capsys):
     assert run(*TOY, "task.failure=error", "task.fails_below=2", "budget.max_failures=2") == 3
     shown = capsys.readouterr().out
-    assert (
-        "Stopped: 2 trials failed in a row, the last one (trial 1) with error: RuntimeError: the toy fails as" in shown
-    )
+    assert "Stopped: 2 trials failed in a row, and none finished.\n" in shown
+    assert "  2 trials, the last of them 1: error: RuntimeError: the toy fails as configured\n" in shown
+    assert "toy.py:" in shown.splitlines()[-3], "the frame of the error, and no other one"
+    assert 'raise RuntimeError("the toy fails as configured")' in shown.splitlines()[-2]
     assert "paretoseg search study=mine" in shown
     assert len(read().trials) == 2
+
+
+def test_a_budget_below_the_failures_that_are_allowed_ends_as_a_failure_too(capsys):
+    assert run(*TOY[:-1], "budget.trials=1", "task.failure=error", "task.fails_below=2") == 3
+    assert "Stopped: 1 trial failed in a row, and none finished." in capsys.readouterr().out
 
 
 def test_a_search_whose_trials_all_failed_says_how_to_get_more(capsys):
@@ -61,7 +67,7 @@ def test_a_full_disk_stops_cleanly_and_the_search_goes_on_when_there_is_room():
     done = subprocess.run(
         [sys.executable, "-c", code, *TOY],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (11000, resource.RLIM_INFINITY)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (12500, resource.RLIM_INFINITY)),
         capture_output=True,
         text=True,
         check=False,
@@ -94,7 +100,7 @@ def test_costs_that_are_no_numbers_fail_the_trial_and_break_no_table(monkeypatch
         return dataclasses.replace(whole(self, split), costs={"parameters": float("nan")})
 
     monkeypatch.setattr(toy.ToyTrainable, "evaluate", evaluate)
-    assert run(*TOY[:-1], "budget.trials=2") == 0
+    assert run(*TOY[:-1], "budget.trials=2") == 3
     assert [(trial.failure.kind, trial.failure.reason) for trial in read().trials] == [
         (FailureKind.NAN, "ValueError: parameters must be finite, got nan")
     ] * 2
@@ -119,9 +125,9 @@ def test_a_message_with_half_a_character_breaks_no_table_and_no_page(monkeypatch
         raise ValueError("cannot read '/data/caf\udce9.png'")
 
     monkeypatch.setattr(toy.ToyTrainable, "step", fail)
-    assert run(*TOY[:-1], "budget.trials=2") == 0
+    assert run(*TOY[:-1], "budget.trials=2") == 3
     assert [trial.failure.reason for trial in read().trials] == ["ValueError: cannot read '/data/caf\\udce9.png'"] * 2
-    assert run(*TOY[:-1], "budget.trials=3") == 0
+    assert run(*TOY[:-1], "budget.trials=3") == 3
     assert run("status", "studies/mine") == 0
     assert run("report", "studies/mine", "--no-pictures") == 0
 

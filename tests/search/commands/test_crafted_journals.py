@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from paretoseg.search.store.candidate_table import front_to_csv
 from paretoseg.search.store.folder import Folder, StorageError
 from paretoseg.search.store.study_folder import StudyFolder
-from paretoseg.search.store.tables import TrialTable, front_to_csv
+from paretoseg.search.store.tables import TrialTable
 from tests.search.command_line import run
 from tests.search.crafted import (
     FIRST,

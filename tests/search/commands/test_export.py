@@ -69,12 +69,44 @@ def test_a_place_without_a_study_is_refused(capsys):
 def test_an_unknown_pick_is_refused_with_the_known_ones(capsys):
     write_study()
     error = refusal(capsys, "studies/mine", "--pick", "knie", "--format", "bundle")
-    assert "known: knee, most-accurate, most-robust, 0, 1, 2 " in error
+    assert "did you mean 'knee'? known: knee, most-accurate, most-robust, a number, or conditions and weights" in error
 
 
-def test_a_trial_off_the_front_is_refused(capsys):
+def test_a_trial_off_the_front_is_refused_because_its_network_is_not_kept(capsys):
     write_study()
-    assert "unknown pick '3'" in refusal(capsys, "studies/mine", "--pick", "3", "--format", "bundle")
+    error = refusal(capsys, "studies/mine", "--pick", "3", "--format", "bundle")
+    assert "Candidate 3 is not on the front. Only the networks of the front's members are kept" in error
+    error = refusal(capsys, "studies/mine", "--pick", "robustness<=.1,accuracy<=.5", "--format", "bundle")
+    assert (
+        "Candidate 3 is the knee of 1 candidate with robustness<=0.1 and accuracy<=0.5. Candidate 3 is not on the fr"
+        in error
+    )
+
+
+def test_a_number_that_no_sound_trial_has_is_refused(capsys):
+    write_study()
+    error = refusal(capsys, "studies/mine", "--pick", "4", "--format", "bundle")
+    assert "unknown pick '4': no candidate of this number has finished soundly; on the front: 0, 1, 2" in error
+
+
+def test_conditions_that_nothing_satisfies_are_explained(capsys):
+    write_study()
+    error = refusal(capsys, "studies/mine", "--pick", "accuracy>=.95,parameters<=2", "--format", "bundle")
+    assert (
+        "no candidate satisfies accuracy>=0.95 and parameters<=2; candidate 0 comes nearest: its accuracy of 0.9"
+        in error
+    )
+
+
+def test_a_condition_picks_a_trial_and_says_by_what_rule(capsys, monkeypatch):
+    from paretoseg.trainables.export import writing as export
+
+    monkeypatch.setattr(export, "export_model", lambda folder, record, **settings: "nothing")
+    write_checkpoint(write_study(), trial_id=1)
+    assert main(["export", "studies/mine", "--pick", "accuracy>=.5", "--format", "bundle"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("Candidate 1 is the most robust of 2 candidates with accuracy>=0.5.\n")
+    assert "How often the pick would take it with other seeds and cases is not known.\nExporting " in shown
 
 
 def test_an_empty_front_is_refused(capsys):
@@ -265,6 +297,6 @@ def test_the_record_holds_the_scores_that_the_study_kept(monkeypatch):
     rows = [CaseScore("a", "here", "none", 0, "dice", 0.75), CaseScore("a", "here", "blur", 2, "dice", 0.5)]
     folder.cases.write(1, 0, Split.TEST, rows)
     assert main(["export", "studies/mine", "--pick", "1", "--format", "onnx", "--output", "deep/er"]) == 0
-    assert seen["scores"] == {"a": 0.75}
+    assert seen["scores"] == [{"a": 0.75}]
     assert seen["metrics"] == {"accuracy": 0.8, "robustness": 0.7, "test_accuracy": 0.8, "test_robustness": 0.7}
     assert Path("deep/er").is_dir()

@@ -3,12 +3,15 @@
 import json
 import os
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from pyarrow.fs import FileSystem
 
+from paretoseg.cluster.serial import SerialConfig
+from paretoseg.search.commands import search as launch
 from paretoseg.search.store.folder import Folder
 from paretoseg.search.store.lease import EXPIRE_SECONDS
 from paretoseg.search.store.lock import hold_lock
@@ -84,6 +87,24 @@ def test_a_study_that_a_version_without_tokens_writes_to_is_locked(storage, caps
     upload_as_before(Path("studies/mine"), storage, {"renewed_at": time.time()})
     assert run("search", "study=mine", f"storage='{storage}'", "budget.trials=9") == 2
     assert "is being written by process 1 on elsewhere" in capsys.readouterr().err
+
+
+def test_a_search_that_has_waited_for_the_lock_writes_with_its_token(storage, monkeypatch):
+    real, others = launch.hold_in_turn, [(*TOY, f"storage='{storage}'")]
+
+    @contextmanager
+    def hold_late(*arguments):
+        if others:
+            assert run(*others.pop()) == 0
+        with real(*arguments):
+            yield
+
+    monkeypatch.setattr(launch, "hold_in_turn", hold_late)
+    monkeypatch.setattr(SerialConfig, "lock_wait_s", 60.0)
+    assert run(*TOY, "budget.trials=8", f"storage='{storage}'") == 0
+    tokens = list_tokens(storage)
+    assert sorted(set(tokens)) == [1, 2]
+    assert tokens == sorted(tokens)
 
 
 def test_a_search_that_is_taken_over_stops_and_says_so(storage, capsys, monkeypatch):

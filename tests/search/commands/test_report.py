@@ -15,7 +15,15 @@ from tests.builders import created
 from tests.foreign_task import ForeignTask
 from tests.search.command_line import TINY
 
-TOY = ["search", "study=toy", "task=toy", "cluster=serial", "strategy.population=4", "budget.trials=6"]
+TOY = [
+    "search",
+    "study=toy",
+    "task=toy",
+    "cluster=serial",
+    "strategy=nsga2",
+    "strategy.population=4",
+    "budget.trials=6",
+]
 
 
 @pytest.fixture(autouse=True)

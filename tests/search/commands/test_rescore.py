@@ -56,7 +56,7 @@ def rescore(study, *words):
 def test_the_studys_own_battery_gives_its_own_rows_to_the_bit_and_the_study_is_left_alone(study, capsys):
     before = contents(study)
     record = StudyFolder(str(study)).read_record()
-    assert rescore(study, "--name", "same") == 0
+    assert rescore(study, "severities=[2,4]", "--name", "same") == 0
     assert contents(study) == before
     beside = study / "rescores" / "same"
     sound = {trial.trial_id for trial in record.trials if trial.is_eligible}

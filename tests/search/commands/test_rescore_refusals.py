@@ -64,6 +64,13 @@ def refusal(study, capsys):
     return refuse
 
 
+@pytest.mark.parametrize("words", [[], ["cluster=serial"], ["resources.cpus=1"]])
+def test_what_the_study_has_measured_itself_is_not_measured_again(refusal, words):
+    message = refusal(*words)
+    assert "needs to know what to measure differently; add corruptions=[NAME,...]" in message
+    assert "`paretoseg front studies/mine` shows what the study measured itself" in message
+
+
 @pytest.mark.parametrize(
     ("word", "message"),
     [
@@ -96,7 +103,7 @@ def test_another_rescoring_of_the_same_name_is_refused(study, refusal):
     folder = RescoreFolder(StudyFolder(str(study)).folder, "one")
     objectives = ToyTask().objectives()
     folder.write_record(RescoreRecord("mine", "one", {"task": {}}, ("severities=[3]",), objectives, "0.1.0"))
-    error = refusal("--name", "one")
+    error = refusal("severities=[3]", "--name", "one")
     assert "holds a rescoring with other settings (severities=[3]); choose another name with --name NAME" in error
 
 
@@ -108,7 +115,7 @@ def test_a_damaged_record_is_refused(study, refusal):
 
 def test_two_at_a_time_in_one_folder_are_refused(study, refusal):
     with hold_lock(RescoreFolder(StudyFolder(str(study)).folder, "one").folder):
-        error = refusal("--name", "one")
+        error = refusal("severities=[3]", "--name", "one")
     assert error.startswith("paretoseg: rescoring 'studies/mine/rescores/one' is being written by process")
     assert "choose another name with --name NAME" in error
 
@@ -118,12 +125,14 @@ def test_other_data_are_refused(study, refusal):
     row = next(row for row in kept["cases"] if row["split"] == "validation")
     row["image_sha256"] = "another"
     (study / "splits.json").write_text(json.dumps(kept))
-    assert f"these data cannot be measured: case '{row['case']}' has another image; a rescoring needs" in refusal()
+    assert f"these data cannot be measured: case '{row['case']}' has another image; a rescoring needs" in refusal(
+        "severities=[3]"
+    )
 
 
 def test_a_member_of_the_front_without_its_checkpoint_is_refused(study, refusal):
     shutil.rmtree(study / "checkpoints" / "trial-00001")
-    assert "trial 1 on the front has no checkpoint; restore checkpoints/ from a backup" in refusal()
+    assert "trial 1 on the front has no checkpoint; restore checkpoints/ from a backup" in refusal("severities=[3]")
 
 
 def test_a_study_without_its_config_is_refused(study, refusal):
@@ -135,7 +144,20 @@ def test_a_place_without_a_study_and_a_study_without_networks_are_refused(tmp_pa
     monkeypatch.chdir(tmp_path)
     assert main(["rescore", "nowhere"]) == 2
     assert "no study at 'nowhere'" in capsys.readouterr().err
-    assert main(["search", "study=toy", "task=toy", "cluster=serial", "strategy.population=4", "budget.trials=4"]) == 0
+    assert (
+        main(
+            [
+                "search",
+                "study=toy",
+                "task=toy",
+                "cluster=serial",
+                "strategy=nsga2",
+                "strategy.population=4",
+                "budget.trials=4",
+            ]
+        )
+        == 0
+    )
     assert main(["rescore", "studies/toy"]) == 2
     assert "only studies with task=segmentation have networks to measure" in capsys.readouterr().err
     assert not Path("studies/toy/rescores").exists()

@@ -44,7 +44,7 @@ def test_a_dry_run_prints_the_manifest_alone_and_writes_nothing(server, capsys):
     assert manifest["kind"] == "RayJob"
     assert manifest["spec"]["entrypoint"] == (
         "paretoseg search study=mine task=toy budget.trials=6 storage=/studies cluster=attached cluster.wait_s=600 "
-        "cluster.max_nodes=2 cluster.cpus=4 cluster.gpus=0"
+        "cluster.lock_wait_s=120 cluster.max_nodes=2 cluster.cpus=4 cluster.gpus=0"
     )
     assert streams.err == ""
     assert server.requests == []
@@ -142,7 +142,7 @@ def test_tracking_online_needs_its_secret_however_it_is_written(capsys, mode):
         ([*PLACE, "resources.gpus=1"], "a trial needs resources.gpus=1, but a worker has cluster.gpus=0; raise it"),
         ([*PLACE, "cluster.memory=16GB"], "cluster.memory must be a quantity such as 4, 500m or 16Gi, got '16GB'"),
         ([*PLACE, "cluster.nodes=2"], "unknown key 'cluster.nodes'"),
-        ([*PLACE, "cluster.cpus=half"], "cluster.cpus: Value 'half'"),
+        ([*PLACE, "cluster.cpus=half"], "cluster.cpus must be a whole number, got 'half'"),
         ([*PLACE, "space.depth=9"], "depth"),
         ([*PLACE, "cluster.context=moon"], "no Kubernetes cluster is configured"),
         ([*PLACE, "cluster.context=nowhere"], "the Kubernetes cluster at http://127.0.0.1:9 does not answer"),

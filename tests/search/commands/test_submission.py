@@ -84,7 +84,7 @@ def test_a_dry_run_prints_the_script_and_leaves_nothing_behind(queue, tmp_path, 
     assert text.startswith("#!/bin/bash\n")
     assert script_words(text)[4:] == [
         "study=mine", f"storage={tmp_path}/studies", "task=toy", "tracking.mode=disabled",
-        "cluster=attached", "cluster.num_nodes=2", "cluster.wait_s=300",
+        "cluster=attached", "cluster.num_nodes=2", "cluster.wait_s=300", "cluster.lock_wait_s=120",
     ]  # fmt: skip
     assert list(tmp_path.iterdir()) == []
     assert queue.states == {}
@@ -120,7 +120,7 @@ def test_when_the_job_is_over_the_name_alone_submits_the_study_again(queue):
 
 
 def test_a_study_of_a_cluster_goes_on_here_and_the_other_way_round(queue):
-    assert run(*SUBMIT, "budget.trials=3", "strategy.population=4") == 0
+    assert run(*SUBMIT, "budget.trials=3", "strategy=nsga2", "strategy.population=4", "confirm.seeds=1") == 0
     queue.states["1"] = "CANCELLED"
     assert run("search", "study=mine", "cluster=serial") == 0
     assert len(StudyFolder("studies/mine").read_record().trials) == 3
@@ -141,17 +141,28 @@ def test_a_refusal_of_slurm_is_one_line(queue, capsys):
 
 def test_a_job_that_slurm_refuses_leaves_no_study_and_may_be_fixed(queue, capsys):
     queue.refusal = "sbatch: error: Invalid account\n"
-    assert run(*SUBMIT, "strategy.population=4") == 2
+    assert run(*SUBMIT, "strategy=nsga2", "strategy.population=4") == 2
     assert not StudyFolder("studies/mine").exists()
     assert not Path("studies/mine/experiment.yaml").exists()
     queue.refusal = ""
-    assert run(*SUBMIT, "strategy.population=8") == 0
-    assert "strategy.population=8" in StudyFolder("studies/mine").read_record().created.overrides
+    assert run(*SUBMIT, "strategy=nsga2", "strategy.population=8") == 0
+    assert "strategy=nsga2", "strategy.population=8" in StudyFolder("studies/mine").read_record().created.overrides
 
 
 def test_a_job_that_slurm_refuses_leaves_an_older_study_as_it_was(queue):
     assert run(*SUBMIT, "cluster=serial", "budget.trials=2") == 2  # cluster.nodes is not for this cluster
-    assert run("search", "study=mine", "task=toy", "cluster=serial", "budget.trials=2", "tracking.mode=disabled") == 0
+    assert (
+        run(
+            "search",
+            "study=mine",
+            "task=toy",
+            "cluster=serial",
+            "budget.trials=2",
+            "tracking.mode=disabled",
+            "confirm.seeds=1",
+        )
+        == 0
+    )
     queue.refusal = "sbatch: error: Invalid account\n"
     assert run(*SUBMIT, "budget.trials=4") == 2
     assert len(StudyFolder("studies/mine").read_record().trials) == 2
@@ -185,13 +196,6 @@ def test_a_study_at_work_is_not_submitted(queue, capsys):
         assert run(*SUBMIT) == 2
     assert f"being written by process {os.getpid()}" in capsys.readouterr().err
     assert queue.states == {}
-
-
-@pytest.mark.parametrize("cluster", ["local", "serial"])
-def test_a_dry_run_of_what_submits_nothing_is_refused(queue, tmp_path, capsys, cluster):
-    assert run("search", "study=mine", "task=toy", f"cluster={cluster}", "--dry-run") == 2
-    assert "this cluster takes none; use cluster=slurm" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_where_there_is_no_slurm_nothing_starts(tmp_path, monkeypatch, capsys):

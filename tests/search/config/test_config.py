@@ -37,7 +37,15 @@ def test_an_option_composes_into_its_config(group, option):
 
 def test_overrides_reach_the_objects():
     experiment = compose(
-        [*TOY, "strategy.population=7", "task.failure=diverge", "space.skip=[none,addition]", "space.depth=3", "seed=9"]
+        [
+            *TOY,
+            "strategy=nsga2",
+            "strategy.population=7",
+            "task.failure=diverge",
+            "space.skip=[none,addition]",
+            "space.depth=3",
+            "seed=9",
+        ]
     ).experiment
     assert isinstance(experiment.cluster, SerialConfig)
     assert experiment.strategy == EvolutionConfig(population=7)
@@ -61,15 +69,15 @@ MISTAKES = [
     (["sed=3"], ["unknown key 'sed'", "did you mean 'seed'", "budget", "resources"]),
     (["budget.trails=3"], ["unknown key 'budget.trails'", "did you mean 'budget.trials'", "hours", "max_failures"]),
     (["task.epochs=3"], ["unknown key 'task.epochs'", "num_steps", "noise"]),
-    (["strategy.populaton=3"], ["did you mean 'strategy.population'", "random_share"]),
+    (["strategy=nsga2", "strategy.populaton=3"], ["did you mean 'strategy.population'", "random_share"]),
     (["nothing.like.this=3"], ["unknown key 'nothing.like.this'", "budget", "seed"]),
-    (["strategy=nsga3"], ["unknown strategy 'nsga3'", "did you mean 'nsga2'", "nsga2, random"]),
+    (["strategy=nsga4"], ["unknown strategy 'nsga4'", "did you mean 'nsga", "surrogate, nsga2, nsga3, random"]),
     (["task=classification"], ["unknown task 'classification'", *CHOICES["task"]]),
     (["cluster=clown"], ["unknown cluster 'clown'", *CHOICES["cluster"]]),
     (["experiment=quickstrat"], ["unknown experiment 'quickstrat'", "did you mean 'quickstart'", *list_experiments()]),
     (["space.dept=3"], ["unknown dimension 'dept'", "did you mean 'space.depth'", *DIMENSIONS]),
     (["budget.trials=0"], ["budget.trials must be at least 1, got 0"]),
-    (["budget.trials=many"], ["budget.trials", "'many'", "Integer"]),
+    (["budget.trials=many"], ["budget.trials", "'many'", "whole number"]),
     (["budget.hours=nan"], ["budget.hours must be above 0 and finite, or null for no limit, got nan"]),
     (["resources.timeout_min=inf"], ["resources.timeout_min must be above 0 and finite, got inf"]),
     (["task.noise=nan"], ["task.seconds and task.noise must be finite and not negative, got 0.0 and nan"]),
@@ -84,7 +92,7 @@ MISTAKES = [
     (["budget.hours=-1"], ["budget.hours must be above 0 and finite"]),
     (["seed=1.5"], ["seed", "1.5"]),
     (["resources.cpus=0"], ["resources.cpus must be above 0 and finite, got 0"]),
-    (["strategy.population=2"], ["strategy.population must be at least 4, got 2"]),
+    (["strategy=nsga2", "strategy.population=2"], ["strategy.population must be at least 4, got 2"]),
     (["task.failure=sulk"], ["task.failure", "sulk", "error", "memory"]),
     (["task.num_steps=0"], ["task.num_steps must be at least 1, got 0"]),
     (["+task.more=1"], ["+task.more=1", "without +, ~ or sweeps"]),
@@ -98,9 +106,17 @@ MISTAKES = [
     (["=1"], ["unknown key ''", "budget", "seed"]),
     ([""], ["cannot read ''", "key=value"]),
     (["budget=5"], ["budget", "trials"]),
-    (["pruner.min_trials=3"], ["unknown key 'pruner.min_trials'; it belongs to pruner=median; add that"]),
+    (
+        ["pruner.min_trials=3"],
+        ["'pruner.min_trials'; it belongs to pruner=median or pruner=asha; add that"],
+    ),
     (["cluster.wait_s=3"], ["unknown key 'cluster.wait_s'; it belongs to cluster=attached; add that"]),
     (["cluster.cpus=3"], ["it belongs to cluster=local or cluster=slurm or cluster=kubernetes or cluster=attached;"]),
+    (["strategy.known=[3]"], ["strategy.known[0] must be a mapping of dimensions to values", "{width: 8", "got 3"]),
+    (["strategy.known=[{},[1]]"], ["strategy.known[1] must be a mapping", "got [1]"]),
+    (["strategy.known={width: 8}"], ["strategy.known must be a list, such as strategy.known=[{width: 8, depth: 3}]"]),
+    (["strategy.warm_start=[{a: 1}]"], ["strategy.warm_start[0] must be the folder or URI of a study", "{'a': 1}"]),
+    (["strategy.warm_start=other"], ["strategy.warm_start must be a list, such as strategy.warm_start=[studies/"]),
     (["data.root=/caf\udce9"], ["'data.root=/caf\\udce9' holds bytes that are no UTF-8", "in UTF-8"]),
 ]
 

@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from paretoseg.search.fronts.dominance import find_nondominated, measure_hypervolume
-from paretoseg.search.fronts.front import empty_front, extend_front, read_front
+from paretoseg.search.fronts.dominance import find_nondominated, find_nondominated_in_draws, measure_hypervolume
+from paretoseg.search.fronts.front import GrowingFront, read_front
 from paretoseg.search.trials.trial import State
 from paretoseg.spaces.objective import Direction, Objective
+from paretoseg.spaces.recipe import Recipe
+from paretoseg.spaces.search_space import Candidate
 from tests.builders import build_trial
 
 ACCURACY = Objective("accuracy", "1", Direction.MAXIMISE, 0.0)
@@ -117,6 +119,10 @@ def test_hypervolume_never_falls_when_a_trial_is_added(points):
     assert all(after >= before - 1e-12 for before, after in itertools.pairwise(volumes))
 
 
+def candidate_of(number):
+    return Candidate(recipe=Recipe(foreground_ratio=number / 1000))
+
+
 @given(losses(2))
 def test_a_front_is_mutually_nondominated_and_covers_the_rest(points):
     trials = [build_trial(index, -point[0], -point[1]) for index, point in enumerate(points)]
@@ -166,30 +172,66 @@ def test_a_study_without_a_finished_trial_has_an_empty_front():
     assert front.hypervolume == 0.0
 
 
-@given(losses(2), st.integers(0, 12), st.randoms(use_true_random=False))
-def test_a_front_that_is_extended_is_the_one_that_is_read_at_once(points, cut, random):
-    trials = [build_trial(index, -point[0], -point[1]) for index, point in enumerate(points)]
+@given(losses(2), st.integers(1, 12), st.randoms(use_true_random=False))
+def test_a_front_that_grows_is_the_one_that_is_read_at_once(points, num_candidates, random):
+    trials = [
+        build_trial(
+            index, -point[0], -point[1], candidate=candidate_of(index % num_candidates), seed=index // num_candidates
+        )
+        for index, point in enumerate(points)
+    ]
     random.shuffle(trials)
     objectives = (ACCURACY, ROBUSTNESS)
-    expected = read_front(trials, objectives)
-    found = extend_front(read_front(trials[:cut], objectives), trials[cut:], objectives)
-    one_by_one = empty_front(objectives)
+    growing = GrowingFront(objectives)
     for trial in trials:
-        one_by_one = extend_front(one_by_one, [trial], objectives)
-    for front in (found, one_by_one):
-        assert front.trials == expected.trials
-        np.testing.assert_array_equal(front.losses, expected.losses)
-        assert front.hypervolume == expected.hypervolume
+        growing.add(trial)
+        growing.update()
+    expected = read_front(trials, objectives)
+    assert growing.front.results == expected.results
+    np.testing.assert_array_equal(growing.front.losses, expected.losses)
+    assert growing.front.hypervolume == expected.hypervolume
 
 
 def test_a_later_record_of_a_member_takes_its_place():
-    front = read_front([build_trial(0, 0.3, 0.9), build_trial(1, 0.9, 0.3)], (ACCURACY, ROBUSTNESS))
+    growing = GrowingFront((ACCURACY, ROBUSTNESS))
+    for trial in (build_trial(0, 0.3, 0.9), build_trial(1, 0.9, 0.3)):
+        growing.add(trial)
+    growing.update()
+    front = growing.front
     tested = dataclasses.replace(front.trials[1], test={"accuracy": 0.2, "robustness": 0.8})
-    extended = extend_front(front, [tested], (ACCURACY, ROBUSTNESS))
-    assert extended.trials == (front.trials[0], tested)
-    assert extended.hypervolume == front.hypervolume
+    growing.add(tested)
+    growing.update()
+    assert growing.front.trials == (front.trials[0], tested)
+    assert growing.front.hypervolume == front.hypervolume
+
+
+def test_a_second_seed_that_is_worse_lets_the_dominated_join_again():
+    growing = GrowingFront((ACCURACY, ROBUSTNESS))
+    lucky = build_trial(0, 0.9, 0.9)
+    for trial in (lucky, build_trial(1, 0.7, 0.7)):
+        growing.add(trial)
+    growing.update()
+    assert [trial.trial_id for trial in growing.front.trials] == [0]
+    growing.add(build_trial(2, 0.3, 0.3, candidate=lucky.candidate, seed=1))
+    growing.update()
+    assert [trial.trial_id for trial in growing.front.trials] == [1]
+    [member] = growing.front.trials
+    assert member.objectives == {"accuracy": 0.7, "robustness": 0.7}
 
 
 def test_of_equal_trials_the_earlier_one_comes_first():
     trials = [build_trial(number, 0.5, 0.5) for number in (2, 0, 1)]
     assert [trial.trial_id for trial in read_front(trials, (ACCURACY, ROBUSTNESS)).trials] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("num_objectives", [2, 3])
+def test_many_draws_have_the_fronts_of_each_draw(num_objectives: int) -> None:
+    # Small whole numbers: many trials are equal in one objective, some in all.
+    draws = np.random.default_rng(0).integers(0, 5, size=(200, 25, num_objectives)).astype(float)
+    found = find_nondominated_in_draws(draws)
+    assert np.array_equal(found, [find_nondominated(draw) for draw in draws])
+
+
+def test_draws_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        find_nondominated_in_draws(np.full((2, 3, 2), np.nan))

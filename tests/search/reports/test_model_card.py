@@ -2,7 +2,8 @@ import re
 
 import numpy as np
 
-from paretoseg.search.reports.model_card import escape, write_card
+from paretoseg.search.reports.markdown import escape
+from paretoseg.search.reports.model_card import Exported, write_card
 from paretoseg.search.reports.preparation_text import describe_steps, describe_use
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Created
@@ -32,7 +33,7 @@ def card_of(name="mine", class_name="grass", rows=None, form="bundle", objective
     record = StudyRecord([Created(0.0, name, objectives or task.objectives(), task.cost_names())])
     trial = build_trial(6, 0.71825, 0.59022, test={"accuracy": 0.77551, "robustness": 0.66127}, **changes)
     data = TexturesConfig(foreground=class_name)
-    return write_card(record, trial, rows or {}, dataset=build_dataset(class_name), data=data, form=form)
+    return write_card(record, Exported(trial), rows or {}, dataset=build_dataset(class_name), data=data, form=form)
 
 
 def test_the_card_names_what_was_reached_on_both_splits():
@@ -148,7 +149,7 @@ def test_hostile_names_stay_text():
     assert "<script>" not in card
     assert not re.search(r"(?<!\\)!\[", card)
     headings = [line for line in card.splitlines() if line.startswith("#")]
-    assert len(headings) == 9
+    assert len(headings) == 12
     assert all(
         line.count("|") - line.count(r"\|") == 3 for line in card.splitlines() if line.startswith("| foreground |")
     )
@@ -163,7 +164,10 @@ def test_the_card_of_a_network_trained_on_files_tells_what_is_done_to_a_raw_one(
     data = FolderConfig(intensity="window", window=[-57.0, 164.0], spacing_mm=[1.0, 0.5], crop_foreground=True)
     trial = build_trial(6, 0.71825, 0.59022, test={"accuracy": 0.77551, "robustness": 0.66127})
     record = StudyRecord([Created(0.0, "mine", ToyTask().objectives(), ToyTask().cost_names())])
-    cards = {form: write_card(record, trial, {}, dataset=dataset, data=data, form=form) for form in ("bundle", "onnx")}
+    cards = {
+        form: write_card(record, Exported(trial), {}, dataset=dataset, data=data, form=form)
+        for form in ("bundle", "onnx")
+    }
     for card in cards.values():
         assert "3. Intensity, each channel on its own, to [0, 1]: -57 becomes 0 and 164 becomes 1, clipped." in card
         assert "2. Spacing: resampled from 1 mm a pixel to 1 x 0.5 mm, linearly, channel by channel: " in card

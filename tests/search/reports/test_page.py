@@ -2,10 +2,10 @@
 
 import pytest
 
-from paretoseg.search.fronts.certainty import Certainty, Interval
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Created
 from paretoseg.trainables.trainable import RobustnessProfile
+from tests.search.certainties import build_certainty
 from tests.search.pages import HOSTILE, MEASURED, OBJECTIVES, build_record
 
 pytestmark = pytest.mark.chromium
@@ -243,11 +243,11 @@ def test_the_page_prints_on_white_whatever_the_screen(show):
 
 
 BOUNDS = {
-    0: {"accuracy": Interval(0.75, 0.84), "robustness": Interval(0.25, 0.36)},
-    1: {"accuracy": Interval(0.55, 0.64), "robustness": Interval(0.45, 0.56)},
-    3: {"accuracy": Interval(0.45, 0.54), "robustness": None},
+    0: {"accuracy": (0.75, 0.84), "robustness": (0.25, 0.36)},
+    1: {"accuracy": (0.55, 0.64), "robustness": (0.45, 0.56)},
+    3: {"accuracy": (0.45, 0.54), "robustness": None},
 }
-CERTAINTY = Certainty(BOUNDS, None, (), {})
+CERTAINTY = build_certainty(BOUNDS)
 
 
 def test_members_have_whiskers_as_long_as_their_intervals_and_numbers_beside_them(show):
@@ -265,7 +265,7 @@ def test_members_have_whiskers_as_long_as_their_intervals_and_numbers_beside_the
     click_mark(page, 3)
     assert "0.500 [0.450, 0.540]" in page.inner_text("#panel-numbers")
     assert "0.700 [" not in page.inner_text("#panel-numbers")
-    assert "interval over cases, without the noise of another training seed" in page.inner_text("#front .legend")
+    assert "interval over training seeds and subjects" in page.inner_text("#front .legend")
 
 
 def test_whiskers_can_be_hidden_and_are_not_drawn_for_costs(show):
@@ -281,3 +281,19 @@ def test_a_front_of_unknown_certainty_has_no_whiskers(show):
     page = show(build_record())
     assert page.locator("#front .whisker").count() == 0
     assert page.locator("#front label:has-text('show intervals')").count() == 0
+
+
+def test_the_growth_is_shown_over_trials_time_and_gpu_hours(show):
+    page = show(build_record())
+
+    def over(choice):
+        page.select_option("#convergence label:has-text('over') select", label=choice)
+        marks = page.locator("#convergence .mark")
+        first, last = (float(marks.nth(place).get_attribute("cx")) for place in (0, 1))
+        return page.get_attribute("#convergence svg", "aria-label"), (first - 58) / (last - 58)
+
+    assert over("time") == ("Hypervolume over time", pytest.approx(0.5 / 0.8))
+    assert "time the search has run [min]" in page.inner_text("#convergence")
+    assert over("GPU-hours") == ("Hypervolume over GPU-hours", pytest.approx(1.5 / 4.0))
+    assert "time of all GPUs [h]" in page.inner_text("#convergence")
+    assert over("trials") == ("Hypervolume over trials", pytest.approx(1 / 2))

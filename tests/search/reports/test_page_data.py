@@ -70,6 +70,19 @@ def test_a_trial_brings_its_values_and_only_finite_numbers():
     assert (trial["isOnFront"], trial["reason"]) == (True, "")
 
 
+def test_the_trial_of_a_candidate_of_several_seeds_has_the_means_of_the_candidate():
+    events = [Created(0.0, "study", OBJECTIVES, COSTS), Opened(0.0, "here", 1, 2, None)]
+    events += [Started(0.0, index, Candidate(), index + 3, "random") for index in range(2)]
+    for index, accuracy in enumerate((0.6, 0.8)):
+        values = {"accuracy": accuracy, "loss_mm": 2.0}
+        events.append(Finished(1.0, index, values, {"parameters": 10.0}, "", 0.0, 1.0))
+    first, second = describe_study(StudyRecord(events))["trials"]
+    assert first["objectives"] == pytest.approx({"accuracy": 0.7, "loss_mm": 2.0})
+    assert first["seeds"] == [3, 4]
+    assert second["objectives"]["accuracy"] == 0.8
+    assert "seeds" not in second
+
+
 def test_every_trial_off_the_front_says_why():
     data = describe_study(build_record())
     assert data["front"] == [0]

@@ -5,13 +5,13 @@ import pytest
 from matplotlib.cbook import STEP_LOOKUP_MAP
 from matplotlib.figure import Figure
 
-from paretoseg.search.fronts.certainty import Certainty, Interval
 from paretoseg.search.reports.picture import _MARKERS, _draw_intervals, _draw_staircase, draw_front
 from paretoseg.search.strategies.random import RandomConfig
+from paretoseg.search.study.budget import Budget
 from paretoseg.search.study.record import StudyRecord
-from paretoseg.search.study.study import Budget
 from paretoseg.spaces.search_space import DIMENSIONS
 from tests.builders import MemoryLog, build_study, created, run_study
+from tests.search.certainties import build_certainty
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +59,12 @@ def test_the_staircase_promises_nothing_that_no_member_reached(study):
 def test_a_bar_along_each_axis_shows_the_interval_of_a_member(study):
     trials = study.front.trials[:2]
     bounds = {
-        trial.trial_id: {name: Interval(value - 0.1, value + 0.2) for name, value in trial.objectives.items()}
+        trial.trial_id: {name: (value - 0.1, value + 0.2) for name, value in trial.objectives.items()}
         for trial in trials
     }
     bounds[trials[1].trial_id]["robustness"] = None
     axes = Figure().add_subplot()
-    _draw_intervals(axes, trials, study.objectives[:2], Certainty(bounds, None, (), {}))
+    _draw_intervals(axes, trials, study.objectives[:2], build_certainty(bounds))
     first, second = (trials[0].objectives[name] for name in ("accuracy", "robustness"))
     lines = [tuple(map(tuple, line.get_data())) for line in axes.lines]
     assert len(lines) == 3
@@ -74,7 +74,7 @@ def test_a_bar_along_each_axis_shows_the_interval_of_a_member(study):
 
 def test_the_picture_with_intervals_is_another_one(study):
     bounds = {
-        trial.trial_id: {name: Interval(value - 0.1, value + 0.2) for name, value in trial.objectives.items()}
+        trial.trial_id: {name: (value - 0.1, value + 0.2) for name, value in trial.objectives.items()}
         for trial in study.front.trials
     }
-    assert draw_front(study.record, Certainty(bounds, None, (), {})) != draw_front(study.record)
+    assert draw_front(study.record, build_certainty(bounds)) != draw_front(study.record)

@@ -13,6 +13,7 @@ from paretoseg.search.reports.text import front_table, status_view
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials import events as happened
 from paretoseg.search.trials.events import Event, Finished, Started
+from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.trainable import RobustnessProfile
 from tests.builders import build_trial, created
@@ -26,7 +27,8 @@ def build_record(*profiles: RobustnessProfile | None, test: RobustnessProfile | 
     events: list[Event] = [created()]
     for number, profile in enumerate(profiles):
         values = {"accuracy": 0.9 - number / 10, "robustness": 0.4 + number / 10}
-        events.append(Started(0.0, number, Candidate(), 0, "random"))
+        candidate = Candidate(recipe=Recipe(foreground_ratio=number / 1000))
+        events.append(Started(0.0, number, candidate, 0, "random"))
         events.append(Finished(1.0, number, values, {"parameters": 1.0}, "", 0.0, 1.0, profile=profile))
     if test:
         events.append(happened.Tested(2.0, len(profiles) - 1, {"accuracy": 0.5, "robustness": 0.5}, test))
@@ -115,7 +117,8 @@ def test_a_member_that_collapses_is_labelled_on_a_large_front_too(monkeypatch: p
     events: list[Event] = [created()]
     for number in range(40):
         values = {"accuracy": 1.0 - number / 100, "robustness": number / 100}
-        events.append(Started(0.0, number, Candidate(), 0, "random"))
+        candidate = Candidate(recipe=Recipe(foreground_ratio=number / 1000))
+        events.append(Started(0.0, number, candidate, 0, "random"))
         profile = FRAGILE if number == 5 else STEADY
         events.append(Finished(1.0, number, values, {"parameters": 1.0}, "", 0.0, 1.0, profile=profile))
     draw_front(StudyRecord(events))

@@ -5,8 +5,8 @@ from rich.console import Console
 
 from paretoseg.search.reports.text import count_states, describe_seconds, front_table, status_view
 from paretoseg.search.strategies.evolution import EvolutionConfig
+from paretoseg.search.study.budget import Budget
 from paretoseg.search.study.record import StudyRecord
-from paretoseg.search.study.study import Budget
 from paretoseg.search.trials.events import Failed, Finished, Opened, Reported
 from paretoseg.search.trials.trial import Failure as TrialFailure
 from paretoseg.search.trials.trial import FailureKind, State
@@ -38,7 +38,9 @@ def test_the_front_fits_eighty_columns_with_ids_and_objectives_unabridged():
         accuracy, robustness = trial.objectives["accuracy"], trial.objectives["robustness"]
         words = [str(trial.trial_id), f"{accuracy:.3f}", "(0.123)", f"{robustness:.3f}", "(0.568)"]
         assert any(line.split()[:5] == words for line in text.splitlines()), words
-        assert f"{trial.costs['parameters']:,.0f}" in text
+        assert (
+            f" {trial.costs['parameters'] / 1e6:.3g}M " in text or f" {trial.costs['parameters'] / 1e3:.3g}k " in text
+        )
     assert f"Hypervolume {study.front.hypervolume:.4f}" in text
 
 
@@ -87,7 +89,7 @@ def test_the_status_says_where_a_study_stands():
     text = show(status_view(study.record, None, ["the last record of 00000003.jsonl was torn and left out"]), 120)
     assert f"trials  12 of 12: {12 - len(failed)} FINISHED, {len(failed)} FAILED" in text
     assert "none; the search is not running" in text
-    assert f"front   {len(study.front.trials)} trial, hypervolume {study.front.hypervolume:.4f}" in text
+    assert f"front   {len(study.front.trials)} candidate, hypervolume {study.front.hypervolume:.4f}" in text
     assert "the last record of 00000003.jsonl was torn and left out" in text
     assert f"failed  trial {failed[-1].trial_id} (error): the toy fails as configured" in text
 

@@ -67,6 +67,16 @@ def test_the_front_is_measured_and_every_trial_that_still_has_a_checkpoint(folde
     assert [trial.trial_id for trial in choose_trials(folder, record)] == [0, 1, 3]
 
 
+def test_scores_that_are_no_objectives_are_kept_and_costs_are_not(folder, target):
+    queue = begin(folder, target)
+    job = queue.next_job()
+    values = Measurement({"accuracy": 0.5, "robustness": 0.5})
+    evaluation = Evaluation(values, {"worst_group": 0.4, "nsd": 0.3, "latency_ms": 7.0})
+    assert queue.take(job, Outcome(Measured(evaluation), 0.0, 1.0))
+    assert queue.record.results[0].beside == {"worst_group": 0.4, "nsd": 0.3}
+    assert target.read_record() == queue.record
+
+
 def test_a_member_of_the_front_without_a_checkpoint_is_refused_by_number(folder):
     folder.checkpoints.keep_only({0, 2})
     with pytest.raises(

@@ -136,12 +136,17 @@ def test_a_trial_that_was_interrupted_before_its_first_checkpoint_needs_no_note(
     assert Work(make_job(folder)).advance().note == ""
 
 
-def test_a_network_whose_checkpoint_is_damaged_is_not_measured_on_test_cases(folder: StudyFolder) -> None:
-    interrupt_and_damage(folder, make_job(folder), cut("toy.json"))
-    result = Work(make_job(folder, kind=JobKind.TEST)).advance().result
-    assert isinstance(result, Broken)
-    assert result.failure.reason.startswith("the checkpoint of trial 3 is damaged (")
-    assert result.failure.reason.endswith("), so it cannot be measured")
+@pytest.mark.parametrize("damage", [cut("toy.json"), shutil.rmtree])
+def test_a_network_whose_checkpoint_is_damaged_or_gone_is_trained_again_for_the_test_cases(
+    folder: StudyFolder, damage: Damage
+) -> None:
+    interrupt_and_damage(folder, make_job(folder), damage)
+    outcomes = finish(make_job(folder, kind=JobKind.TEST, num_reported=3))
+    assert isinstance(outcomes[-1].result, Measured)
+    assert [type(outcome.result) for outcome in outcomes[:-1]] == [Stepped] * 3
+    assert outcomes[0].note.startswith("trial 3 was trained again for the test cases, because its checkpoint is ")
+    with folder.checkpoints.open(3) as path:
+        assert path is not None
 
 
 @pytest.mark.parametrize(

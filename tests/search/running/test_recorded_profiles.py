@@ -6,7 +6,7 @@ from pathlib import Path
 
 from paretoseg.search.running.worker import Measured, Outcome
 from paretoseg.search.store.study_folder import StudyFolder
-from paretoseg.search.study.study import Budget
+from paretoseg.search.study.budget import Budget
 from paretoseg.spaces.objective import Measurement
 from paretoseg.trainables.trainable import Evaluation, RobustnessProfile
 from tests.builders import build_session

@@ -24,7 +24,6 @@ from paretoseg.trainables.scoring.objectives import (
     RobustnessOver,
     RobustnessRule,
     add_objective_names,
-    summarise,
     to_errors,
 )
 from paretoseg.trainables.scoring.profile import measure_profile
@@ -32,6 +31,7 @@ from paretoseg.trainables.scoring.robustness_kinds import Robustness
 from paretoseg.trainables.segmentation.config import SegmentationConfig
 from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.trainable import Assignment, CaseScore, Evaluation, Split
+from tests.scores import summarise
 
 CANDIDATE = Candidate(Architecture(depth=2, width=4), Recipe(patch=32))
 CORRUPTIONS = ["gaussian_noise", "speckle_noise", "gaussian_blur", "contrast_down"]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from ray import cloudpickle
 from ray.exceptions import RayActorError
 
 from paretoseg.search.running.session import TABLE_SECONDS, Session
-from paretoseg.search.running.tuning import JobScheduler, JobSearcher, Refresher, StartClock
+from paretoseg.search.running.tuning import JobScheduler, JobSearcher, Refresher, StartClock, TrialActor
 from paretoseg.search.running.watchdog import RayLostError
 from paretoseg.search.running.worker import Job, Work
 from paretoseg.search.store.folder import Folder, StorageError
@@ -55,7 +57,7 @@ def ray_trial(tmp_path: Path) -> Any:
 
 def begin(session: Session) -> tuple[JobScheduler, StartClock]:
     jobs: dict[str, Job] = {}
-    JobSearcher(session, jobs, slots=1).suggest("one")
+    JobSearcher(session, jobs, lambda: 1).suggest("one")
     scheduler = JobScheduler(session, jobs, start_s=600.0)
     return scheduler, StartClock(scheduler.record_start, scheduler.check_starts)
 
@@ -96,6 +98,33 @@ def test_a_worker_that_ended_itself_took_too_long_although_its_start_is_reported
     assert failure.kind is FailureKind.TIMEOUT
 
 
+def test_an_error_in_a_worker_that_starts_is_the_failure_and_is_not_tried_again(
+    session: Session, tmp_path: Path
+) -> None:
+    message = "The actor died because of an error raised in its creation task, ray::TrialActor.__init__() (pid=1)\n"
+    error = RayActorError(error_msg=message + '  File "a.py", line 1\nImportError: no torch\n', actor_init_failed=True)
+    (tmp_path / "error.pkl").write_bytes(cloudpickle.dumps(error))
+    scheduler, _ = begin(session)
+    trial: Any = SimpleNamespace(trial_id="one", pickled_error_file=str(tmp_path / "error.pkl"))
+    scheduler.on_trial_error(None, trial)
+    failure = session.study.trials[0].failure
+    assert failure is not None
+    assert (failure.kind, failure.reason) == (FailureKind.ERROR, "ImportError: no torch")
+
+
+def test_a_worker_that_cannot_import_what_its_task_needs_says_why(session: Session) -> None:
+    job = session.next_job()
+    assert job is not None
+    task = SimpleNamespace(warm_up=Mock(side_effect=ImportError("no torch")))
+    actor = object.__new__(TrialActor)
+    actor.setup({"job": dataclasses.replace(job, task=task), "team": None})  # type: ignore[arg-type]
+    outcome = actor.step()["outcome"]
+    actor.cleanup()
+    assert outcome.is_last
+    assert outcome.result.failure.reason == "ImportError: no torch"
+    assert "in find_obstacle" in outcome.result.failure.traceback
+
+
 def test_a_ray_on_which_no_worker_starts_is_not_waited_for_for_ever(session: Session, clock: Clock) -> None:
     _, start_clock = begin(session)
     for seconds in (0.0, 300.0, 600.0):
@@ -121,12 +150,22 @@ def test_what_tune_keeps_of_the_clock_is_nothing(session: Session) -> None:
     assert vars(cloudpickle.loads(cloudpickle.dumps(start_clock))) == {}
 
 
+def test_slots_that_come_while_tune_waits_within_a_step_are_used_at_once(session: Session) -> None:
+    """While no trial runs, Tune asks for one again and again, without beginning another step."""
+    slots, jobs = [0], dict[str, Job]()
+    searcher = JobSearcher(session, jobs, lambda: slots[0])
+    assert searcher.suggest("one") is None
+    slots[0] = 1
+    assert isinstance(searcher.suggest("one"), dict)
+    assert searcher.suggest("two") is None
+
+
 class Tune:
     """Does with searcher and scheduler what Tune's loop does, as far as one trial goes."""
 
     def __init__(self, session: Session) -> None:
         jobs: dict[str, Job] = {}
-        self.searcher = JobSearcher(session, jobs, slots=2)
+        self.searcher = JobSearcher(session, jobs, lambda: 2)
         self.scheduler = JobScheduler(session, jobs)
         suggestion = self.searcher.suggest("one")
         assert isinstance(suggestion, dict)
@@ -229,3 +268,9 @@ def test_tables_that_cannot_be_written_while_no_trial_reports_end_the_search(
     clock.seconds = 2 * TABLE_SECONDS
     Refresher(session).on_step_end(iteration=1, trials=[])
     assert session.halt_reason == "a hiccup"
+
+
+def test_a_loss_is_counted_whether_the_actor_or_its_processes_died(session: Session, ray_trial: Any) -> None:
+    scheduler, _ = begin(session)
+    scheduler.on_trial_error(None, ray_trial)
+    assert scheduler.num_losses == 1

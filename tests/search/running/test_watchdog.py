@@ -9,11 +9,13 @@ from collections.abc import Callable
 import pytest
 
 from paretoseg.search.running import watchdog
+from paretoseg.search.running.start_errors import StartErrors
 from paretoseg.search.running.watchdog import (
     INTERRUPTED_LOOKS,
     LEAVING_LOOKS,
     SILENT_LOOKS,
     LossDetector,
+    RayLostError,
     Verdict,
     guard,
 )
@@ -128,3 +130,12 @@ def test_a_ray_that_never_answers_is_left() -> None:
         never.set()
         found.expect_shutdown()
     assert "has not answered" in found.loss
+
+
+def test_a_ray_that_does_not_start_is_lost_and_other_errors_pass() -> None:
+    message = "The current node timed out during startup. This could happen because some of the raylet failed"
+    start = "it did not start: The current node timed out during startup; the machine"
+    with pytest.raises(RayLostError, match=start), StartErrors():
+        raise Exception(message)
+    with pytest.raises(ValueError, match="cluster"), StartErrors():
+        raise ValueError("cluster")

@@ -160,8 +160,8 @@ def test_a_test_measures_the_saved_network_on_test_cases(folder):
     assert "trial-00003-test.parquet" in folder.folder.child("cases").list_files()
 
 
-def test_a_test_without_a_checkpoint_fails_in_words(folder):
-    failure = Work(job(folder, kind=JobKind.TEST)).advance().result.failure
+def test_a_rescoring_without_a_checkpoint_fails_in_words(folder):
+    failure = Work(job(folder, kind=JobKind.RESCORE)).advance().result.failure
     assert failure.reason == "FileNotFoundError: the checkpoint of trial 3 is gone, so it cannot be measured"
 
 

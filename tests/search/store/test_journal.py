@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from paretoseg.search.store.folder import Folder, StorageError
+from paretoseg.search.store import journal as journal_module
+from paretoseg.search.store.folder import Folder, StorageError, TakenOverError
 from paretoseg.search.store.journal import Journal, _to_line
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.trials.events import Opened, Resumed, from_record
@@ -321,3 +322,66 @@ def test_a_record_whose_answer_was_lost_is_written_once(remote, disturb):
     folder = remote.child("journal")
     write(folder, EVENTS)
     assert list(Journal(folder).read()) == EVENTS
+
+
+def test_a_writer_whose_lock_was_given_away_adds_no_record_after_the_next_owner_opened_the_study(local_folder):
+    loser, owner = Journal(local_folder), Journal(local_folder)
+    for event in EVENTS[:2]:
+        loser.append(event)
+    owner.read()
+    owner.append(EVENTS[1])
+    for number in range(2):
+        with pytest.raises(TakenOverError, match="taken the study over"):
+            loser.append(Resumed(9.0, number))
+        owner.append(Resumed(2.0, number))
+    journal = Journal(local_folder)
+    assert list(journal.read()) == [*EVENTS[:2], EVENTS[1], Resumed(2.0, 0), Resumed(2.0, 1)]
+    assert journal.describe_left_out() == []
+
+
+def test_records_of_a_writer_that_did_not_see_the_next_owner_are_left_out(local_folder, monkeypatch):
+    """As on a network disk, whose list of files a client may remember for a while."""
+    loser, owner = Journal(local_folder), Journal(local_folder)
+    for event in EVENTS[:2]:
+        loser.append(event)
+    owner.read()
+    owner.append(EVENTS[1])
+    monkeypatch.setattr(Journal, "_check_latest", lambda journal: None)
+    for number in range(3):
+        loser.append(Resumed(9.0, number))
+    owner.append(Resumed(2.0, 0))
+    journal = Journal(local_folder)
+    assert list(journal.read()) == [*EVENTS[:2], EVENTS[1], Resumed(2.0, 0)]
+    assert journal.overtaken == ["00000000.jsonl"] * 3
+    (left_out,) = journal.describe_left_out()
+    assert left_out == "3 records in 00000000.jsonl, by a process that had lost the study, were left out"
+    write(local_folder, [EVENTS[1]])
+    assert list(Journal(local_folder).read()) == [*EVENTS[:2], EVENTS[1], Resumed(2.0, 0), EVENTS[1]]
+
+
+def test_of_two_owners_of_whom_one_has_opened_its_segment_and_not_written_yet_one_is_refused(local_folder, monkeypatch):
+    write(local_folder, EVENTS[:1])
+    first, second = Journal(local_folder), Journal(local_folder)
+    first.read()
+    second.read()
+
+    def let_the_other_write(path):
+        monkeypatch.undo()
+        second.append(EVENTS[1])
+
+    monkeypatch.setattr(journal_module, "sync_folder", let_the_other_write)
+    with pytest.raises(TakenOverError):
+        first.append(EVENTS[2])
+    second.append(EVENTS[2])
+    assert list(Journal(local_folder).read()) == EVENTS[:3]
+
+
+def test_of_two_owners_that_open_the_study_at_once_one_is_refused(local_folder):
+    write(local_folder, EVENTS[:1])
+    first, second = Journal(local_folder), Journal(local_folder)
+    first.read()
+    second.read()
+    first.append(EVENTS[1])
+    with pytest.raises(TakenOverError):
+        second.append(EVENTS[1])
+    assert list(Journal(local_folder).read()) == EVENTS[:2]

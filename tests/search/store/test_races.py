@@ -18,7 +18,7 @@ from paretoseg.search.store.journal import Journal
 from paretoseg.search.store.lease import EXPIRE_SECONDS, Holder, find_holder, take_lease
 from paretoseg.search.store.lock import LockedError, hold_lock
 from paretoseg.search.store.study_folder import StudyFolder
-from paretoseg.search.study.study import Budget
+from paretoseg.search.study.budget import Budget
 from paretoseg.search.trials.events import Opened, Resumed
 from paretoseg.search.trials.trial import State
 from paretoseg.trainables.trainable import CaseScore, Split
@@ -233,3 +233,37 @@ def test_checkpoints_of_two_sessions_of_one_trial_do_not_mix(remote):
         save(slow, "slow again")
     with StudyFolder(remote.address).checkpoints.open(0) as path:
         assert (path / "weights").read_text() == "quick"
+
+
+# Attempts that overlap, as those of a job whose head was lost: the first may still run when the second starts
+
+
+def test_an_attempt_that_is_alive_keeps_the_study_and_one_that_stands_still_loses_it_for_good(study):
+    first, retry = another(study), another(study)
+    clock = [LATE]
+
+    def try_again() -> Journal:
+        with hold_lock(retry, now=lambda: clock[0], pause=lambda seconds: first.fence.renew()):
+            return open_study(retry)
+
+    with hold_lock(first, now=lambda: clock[0], pause=lambda seconds: None):
+        journal = open_study(first)
+        for number in range(3):  # however late the retry comes, a lease that is renewed meanwhile is not taken
+            clock[0] += EXPIRE_SECONDS + 1
+            with pytest.raises(LockedError):
+                try_again()
+            journal.append(Resumed(1.0, number))
+        clock[0] += EXPIRE_SECONDS + 1
+        with locked(retry, clock[0]):
+            other = open_study(retry)
+            assert retry.token > first.token
+            with pytest.raises(TakenOverError):
+                journal.append(Resumed(1.0, 3))
+            other.append(Resumed(2.0, 3))
+            retry.write("front.csv", b"of the retry")
+            with pytest.raises(TakenOverError):
+                first.write("front.csv", b"of the first attempt")
+        with pytest.raises(TakenOverError):  # also when the retry is over
+            journal.append(Resumed(1.0, 4))
+    assert read(study)[2:] == [*(Resumed(1.0, number) for number in range(3)), OPENED, Resumed(2.0, 3)]
+    assert study.read("front.csv") == b"of the retry"

@@ -111,3 +111,12 @@ def test_only_a_study_that_was_never_worked_on_is_removed(tmp_path):
     folder.journal.append(Opened(0.0, "here", 1, 9, None))
     folder.forget()
     assert folder.exists()
+
+
+def test_of_many_studies_the_nearest_and_the_first_few_are_named(tmp_path):
+    for number in range(70):
+        (tmp_path / f"study-{number:02d}" / "journal").mkdir(parents=True)
+    with pytest.raises(ValueError, match="no study at") as error:
+        StudyFolder(str(tmp_path / "sutdy-42")).read_record()
+    assert f"did you mean '{tmp_path}/study-42'? known: " in str(error.value)
+    assert str(error.value).endswith("/study-07 and 62 more")

@@ -10,21 +10,21 @@ from pyarrow import parquet
 
 from paretoseg.search.running.serial import run_serially
 from paretoseg.search.store import tables
+from paretoseg.search.store.candidate_table import candidates_to_parquet, front_rows
 from paretoseg.search.store.tables import (
     TABLE_SCHEMA,
     TrialTable,
     cases_from_parquet,
     cases_to_parquet,
-    front_rows,
 )
 from paretoseg.search.strategies.pruner import MedianConfig
+from paretoseg.search.study.budget import Budget
 from paretoseg.search.study.record import StudyRecord
-from paretoseg.search.study.study import Budget
 from paretoseg.search.trials import events as happened
 from paretoseg.search.trials.events import Finished, Started
 from paretoseg.search.trials.profile_columns import PROFILE_COLUMNS
 from paretoseg.spaces.domain import Choice, Float, Int
-from paretoseg.spaces.recipe import augmentation_families
+from paretoseg.spaces.recipe import Recipe, augmentation_families
 from paretoseg.spaces.search_space import DIMENSIONS, Candidate
 from paretoseg.trainables.toy import FailureMode, ToyConfig, ToyTask
 from paretoseg.trainables.trainable import CaseScore, RobustnessProfile, Split
@@ -64,6 +64,7 @@ TRIAL_TYPES = {
     "began_at": "timestamp[ms, tz=UTC]",
     "ended_at": "timestamp[ms, tz=UTC]",
     "seconds": "double",
+    "total_seconds": "double",
     "host": "string",
     "device": "string",
 }
@@ -137,7 +138,8 @@ def test_what_is_reported_beside_robustness_has_columns_and_unknown_values_are_n
     values = {"accuracy": 0.9, "robustness": 0.35}
     events = [created()]
     for number, profile in enumerate((known, None, RobustnessProfile({}, clean=0.8))):
-        events.append(Started(0.0, number, Candidate(), 0, "random"))
+        candidate = Candidate(recipe=Recipe(foreground_ratio=number / 10))
+        events.append(Started(0.0, number, candidate, 0, "random"))
         events.append(Finished(1.0, number, values, {"parameters": 1.0}, "", 0.0, 1.0, profile=profile))
     events.append(happened.Tested(2.0, 0, values, tested))
     record = StudyRecord(MemoryLog(events).read())
@@ -237,10 +239,16 @@ def test_the_front_as_csv_is_the_front_best_first(session, place):
     rows = list(csv.DictReader(io.StringIO((place / "front.csv").read_text())))
     trials = session.study.front.trials
     assert [int(row["trial_id"]) for row in rows] == [trial.trial_id for trial in trials]
-    names = ["trial_id", "candidate", "seed", "state", *DIMENSIONS, "accuracy", "robustness", "parameters"]
+    names = ["trial_id", "candidate", "trials", "seeds", "num_seeds", "collapsed_share", *DIMENSIONS]
+    measured = ["accuracy", "accuracy_sd", "robustness", "robustness_sd"]
+    tested = [*(f"test_{name}" for name in measured), "num_tested"]
     beside = [f"{split}{name}" for split in ("", "test_") for name in PROFILE_COLUMNS]
     assert list(rows[0]) == [
-        *names, "test_accuracy", "test_robustness", *beside, "drop", "retention", "trained_on", "device"
+        *names, *measured, "parameters", *tested, *beside, "drop", "retention", "trained_on", "is_on_front",
+        "probability", "state", "is_confirmed", "selection_probability",
+        *(f"{split}{name}_{end}" for split in ("", "test_") for name in ("accuracy", "robustness")
+          for end in ("low", "high")),
+        "were_test_cases_seen", "device",
     ]  # fmt: skip
     for row, trial in zip(rows, trials, strict=True):
         assert float(row["accuracy"]) == trial.objectives["accuracy"]
@@ -285,3 +293,29 @@ def test_a_table_of_another_study_starts_over():
 def test_a_study_without_trials_has_a_table_without_rows():
     content = TrialTable().to_parquet(build_study(MemoryLog()).record)
     assert parquet.read_table(io.BytesIO(content)).num_rows == 0
+
+
+def test_candidates_have_a_row_each_with_means_and_spread_over_their_seeds():
+    candidates = [Candidate(recipe=Recipe(foreground_ratio=number / 10)) for number in range(2)]
+    events = [created()]
+    runs = [(0, 5, 0.5, ""), (1, 6, 0.9, ""), (0, 6, 0.7, ""), (0, 7, 0.0, "constant")]
+    for number, (candidate, seed, accuracy, degenerate) in enumerate(runs):
+        values = {"accuracy": accuracy, "robustness": 0.4}
+        events.append(Started(0.0, number, candidates[candidate], seed, "random"))
+        events.append(Finished(1.0, number, values, {"parameters": 1.0 + number}, degenerate, 0.0, 1.0))
+    events += [happened.Tested(2.0, 0, {"accuracy": 0.4, "robustness": 0.1})]
+    events += [happened.Tested(2.0, 2, {"accuracy": 0.6, "robustness": 0.3})]
+    record = StudyRecord(MemoryLog(events).read())
+    frame = pd.read_parquet(io.BytesIO(candidates_to_parquet(record))).set_index("trial_id")
+    assert list(frame.index) == [0, 1]
+    first, second = frame.loc[0], frame.loc[1]
+    assert [list(first.trials), list(first.seeds), first.num_seeds] == [[0, 2], [5, 6], 2]
+    assert first.collapsed_share == pytest.approx(1 / 3)
+    assert (first.accuracy, first.accuracy_sd) == (pytest.approx(0.6), pytest.approx(0.02**0.5))
+    assert (first.test_accuracy, first.test_robustness, first.num_tested) == (pytest.approx(0.5), pytest.approx(0.2), 2)
+    assert first.test_accuracy_sd == pytest.approx(0.02**0.5)
+    assert (first.parameters, second.num_tested) == (2, 0)
+    assert pd.isna(second.accuracy_sd)
+    assert pd.isna(second.test_accuracy)
+    assert list(frame.is_on_front) == [False, True]
+    assert front_rows(record)[0]["seeds"] == "6"

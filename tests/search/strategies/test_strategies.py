@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -6,11 +8,11 @@ from paretoseg.search.strategies.evolution import EvolutionConfig
 from paretoseg.search.strategies.random import RandomConfig
 from paretoseg.search.strategies.steady_state import draw_latin_hypercube
 from paretoseg.search.strategies.strategy import Archive, Proposal
-from paretoseg.search.study.study import Budget
+from paretoseg.search.study.budget import Budget
 from paretoseg.search.trials.trial import State
 from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.trainables.toy import TRUE_HYPERVOLUME, ToyTask
-from tests.builders import MemoryLog, build_study, build_trial, run_study
+from tests.builders import MemoryLog, build_study, build_trial, run_study, tell
 
 OBJECTIVES = ToyTask().objectives()
 
@@ -60,7 +62,7 @@ def test_the_most_crowded_of_the_last_front_dies_by_hand():
     places = {7: (0.9, 0.1), 3: (0.1, 0.9), 5: (0.5, 0.5), 11: (0.55, 0.47), 2: (0.7, 0.2)}
     strategy = build_evolution(4)
     for number in (11, 2, 7, 3, 5):
-        strategy.tell(build_trial(number, *places[number]))
+        tell(strategy, build_trial(number, *places[number]))
     # All five are nondominated. Neighbours along the front: 3, 5, 11, 2, 7. Distances: 5 has 0.45/0.8 + 0.43/0.8 = 1.1,
     # 11 has 0.2/0.8 + 0.3/0.8 = 0.625, 2 has 0.35/0.8 + 0.37/0.8 = 0.9.
     assert strategy.population == (2, 3, 5, 7)
@@ -69,7 +71,7 @@ def test_the_most_crowded_of_the_last_front_dies_by_hand():
 def test_a_dominated_trial_dies_however_lonely_it_is():
     strategy = build_evolution(4)
     for number, place in enumerate([(0.5, 0.5), (0.0, 0.1), (0.51, 0.49), (0.49, 0.51), (0.52, 0.48)]):
-        strategy.tell(build_trial(number, *place))
+        tell(strategy, build_trial(number, *place))
     assert strategy.population == (0, 2, 3, 4)
 
 
@@ -80,7 +82,7 @@ def test_the_population_is_the_one_that_brute_force_finds(seed):
     alive = {}
     for number in generator.permutation(40):
         accuracy, robustness = generator.random(2)
-        strategy.tell(build_trial(int(number), accuracy, robustness))
+        tell(strategy, build_trial(int(number), accuracy, robustness))
         alive[int(number)] = np.array([-accuracy, -robustness])
         if len(alive) > 6:
             victims = find_victims(alive) & (set(alive) - set(strategy.population))
@@ -92,11 +94,11 @@ def test_the_population_is_the_one_that_brute_force_finds(seed):
 def test_trials_without_a_sound_measurement_never_breed():
     strategy = build_evolution(4)
     for number in range(4):
-        strategy.tell(build_trial(number, 0.1 * number, 0.9 - 0.1 * number))
+        tell(strategy, build_trial(number, 0.1 * number, 0.9 - 0.1 * number))
     before = strategy.population
-    strategy.tell(build_trial(4, 1.0, 1.0, degenerate="constant"))
-    strategy.tell(build_trial(5, 1.0, 1.0, state=State.FAILED))
-    strategy.tell(build_trial(6, 1.0, 1.0, state=State.STOPPED))
+    tell(strategy, build_trial(4, 1.0, 1.0, degenerate="constant"))
+    tell(strategy, build_trial(5, 1.0, 1.0, state=State.FAILED))
+    tell(strategy, build_trial(6, 1.0, 1.0, state=State.STOPPED))
     assert strategy.population == before == (0, 1, 2, 3)
 
 
@@ -120,7 +122,7 @@ def test_better_trials_breed_more_often():
     """Binary tournaments by rank: of six trials in line, the best is a parent more often than the worst."""
     strategy = build_evolution(6)
     for number in range(6):
-        strategy.tell(build_trial(number, 0.1 * number, 0.1 * number))
+        tell(strategy, build_trial(number, 0.1 * number, 0.1 * number))
     parents = [parent for seed in range(200) for parent in strategy.ask(10, np.random.default_rng(seed), ()).parents]
     counts = [parents.count(number) for number in range(6)]
     assert counts[5] > counts[3] > counts[1] > counts[0]
@@ -175,11 +177,24 @@ def test_settings_out_of_range_are_refused(settings, message):
 def test_a_replicate_is_of_the_candidate_that_was_tried_the_fewest_times():
     archive = Archive()
     often, seldom = build_trial(1), build_trial(2)
-    for trial in (often, often, seldom):
+    for trial in (often, replace(often, trial_id=3), seldom):
         archive.add(trial)
     generator = np.random.default_rng(0)
-    assert archive.propose_replicate(generator, ()) == Proposal(seldom.candidate, "replicate", replicate=1)
-    assert archive.propose_replicate(generator, (seldom, seldom)).candidate == often.candidate
+    assert archive.propose_replicate(generator, ()) == Proposal(seldom.candidate, "replicate")
+    running = [replace(seldom, trial_id=number) for number in (4, 5)]
+    assert archive.propose_replicate(generator, running).candidate == often.candidate
+
+
+def test_a_trial_that_was_stopped_and_went_on_counts_once():
+    archive = Archive()
+    promoted, often = build_trial(1, state=State.STOPPED), build_trial(2)
+    for trial in (promoted, often, replace(often, trial_id=3)):
+        archive.add(trial)
+    generator = np.random.default_rng(0)
+    running = replace(promoted, state=State.RUNNING)
+    assert archive.propose_replicate(generator, [running]).candidate == promoted.candidate
+    archive.add(replace(promoted, state=State.FINISHED))
+    assert archive.propose_replicate(generator, ()).candidate == promoted.candidate
 
 
 def test_the_hypervolume_of_the_toy_front_is_the_one_it_states():

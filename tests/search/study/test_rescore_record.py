@@ -43,7 +43,7 @@ def test_a_record_reads_back_as_it_was_written(folder):
 def test_a_record_of_an_earlier_version_has_neither_notes_nor_profiles(folder):
     folder.write_record(RECORD.with_result(DONE))
     content = json.loads(folder.folder.read("rescore.json"))
-    for name in ("note", "profile"):
+    for name in ("note", "profile", "beside"):
         del content["results"][0][name]
     folder.folder.write("rescore.json", json.dumps(content).encode())
     [found] = folder.read_record().results
@@ -70,6 +70,22 @@ def test_a_trial_has_the_note_and_the_profiles_of_its_new_measurement_alone():
     both = RECORD.with_result(first).with_result(dataclasses.replace(first, split=Split.TEST))
     [move] = read_drift(study, both).moves
     assert move.after.test_profile == DONE.profile
+
+
+def test_a_score_with_a_constraint_that_is_no_objective_is_the_new_one():
+    """By the old measurement, the candidate meets the constraint; by the new one, it does not."""
+    created_with = dataclasses.replace(created(name="mine"), constraints=("worst_group>=0.5",))
+    finished = events.Finished(
+        2.0, 0, DONE.objectives, {"worst_group": 0.6, "parameters": 9.0}, "", began_at=1.0, seconds=1.0
+    )
+    study = StudyRecord([created_with, events.Started(1.0, 0, Candidate(), 0, "random"), finished])
+    first = dataclasses.replace(DONE, trial_id=0, degenerate="")
+    [move] = read_drift(study, RECORD.with_result(first)).moves
+    assert move.verdict == "stays"  # an earlier record does not hold it
+    drift = read_drift(study, RECORD.with_result(dataclasses.replace(first, beside={"worst_group": 0.4})))
+    [move] = drift.moves
+    assert move.verdict == "leaves"
+    assert move.after.costs == {"worst_group": 0.4, "parameters": 9.0}
 
 
 def test_only_what_was_measured_is_found():

@@ -1,6 +1,7 @@
 """Whatever W&B does, the search is the same. A stand-in for wandb misbehaves on purpose, in the real process."""
 
 import io
+import json
 import os
 
 import pytest
@@ -27,8 +28,11 @@ class Run:
         if step is not None:
             self.rows.append(step)
             self.step = step + 1
+        elif "candidates" in row:
+            self.summary["candidates"] = row["candidates"].data
     def finish(self, exit_code):
         kept = {"mode": self.given["mode"], "rows": self.rows, "state": self.summary.get("state"), "code": exit_code}
+        kept |= {"candidates": self.summary["candidates"]} if "candidates" in self.summary else {}
         with open(os.path.join(self.given["dir"], "wandb", self.given["id"] + ".kept"), "a") as stream:
             stream.write(json.dumps(kept) + "\\n")
 def init(**given):
@@ -75,8 +79,8 @@ def search_with(folder, mode, wait_seconds=PATIENCE_SECONDS):
     output = io.StringIO()
     session = build_session(folder)
     config = TrackingConfig(mode=Mode(mode), wait_seconds=wait_seconds)
-    with follow(config, session, Console(file=output, width=80)) as track:
-        session.observe = track
+    with follow(config, session, Console(file=output, width=80)) as tracker:
+        session.observe = tracker.update
         run_serially(session)
     session.folder.journal.close()
     found = [
@@ -176,6 +180,19 @@ def test_a_study_that_was_searched_without_tracking_is_made_up_for(stand_in, tmp
     kept = list((tmp_path / "study" / "wandb").glob("*-0000?.kept"))
     assert len(kept) == 6
     assert all('"rows": [1, 2, 3], "state": "FINISHED", "code": 0' in path.read_text() for path in kept)
+
+
+def test_the_candidates_go_to_the_run_of_the_search_at_the_end(stand_in, tmp_path):
+    stand_in(RECORDER)
+    session = build_session(tmp_path / "study")
+    config = TrackingConfig(mode=Mode.offline, wait_seconds=PATIENCE_SECONDS)
+    with follow(config, session, Console(file=io.StringIO(), width=80)) as tracker:
+        session.observe = tracker.update
+        run_serially(session)
+        tracker.conclude([{"trial_id": 3, "seeds": [0, 1], "probability": 0.75}])
+    session.folder.journal.close()
+    [kept] = (tmp_path / "study" / "wandb").glob("*-search.kept")
+    assert json.loads(kept.read_text())["candidates"] == [[3, "0 1", 0.75]]
 
 
 def test_a_place_that_cannot_be_written_is_reported_and_the_search_goes_on(stand_in, tmp_path):

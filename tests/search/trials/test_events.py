@@ -14,6 +14,7 @@ from paretoseg.search.trials.events import (
     Failed,
     Finished,
     Opened,
+    Promoted,
     Reported,
     Resumed,
     Started,
@@ -22,6 +23,8 @@ from paretoseg.search.trials.events import (
     from_record,
     to_record,
 )
+from paretoseg.search.trials.receipt import Dominator, Receipt
+from paretoseg.search.trials.transitions import check_events
 from paretoseg.search.trials.trial import Failure, FailureKind, State
 from paretoseg.spaces.architecture import Architecture
 from paretoseg.spaces.objective import Direction, Objective
@@ -48,6 +51,13 @@ EVENTS = [
     Finished(6.0, 0, {"accuracy": 0.5}, {"parameters": 10.0}, "", 5.5, 0.5, "here", "a GPU", note="a note"),
     Stopped(7.0, 0, 6.5, 0.25),
     Failed(8.0, 0, Failure(FailureKind.MEMORY, "too big", 'File "x", line 1\n  in ø')),
+    Stopped(
+        8.1, 1, 6.5, 0.25, receipt=Receipt(1, 2, 3, (Dominator(0, {"a": 0.2}, {"a": 0.1}),), 2, 4, {"a": 0.5, "b": 0.1})
+    ),
+    events.Spared(8.2, 1, Receipt(1, 2, 3, (), 0, 0)),
+    events.Promoted(8.3, 1),
+    events.Confirming(8.5, (0, 3), (0.75, None), 3, 8),
+    events.Fitted(8.7, (0.1, -2.5), {"accuracy": 0.75}),
     events.Tested(9.0, 0, {"accuracy": 0.4}),
 ]
 
@@ -137,10 +147,14 @@ def test_what_an_earlier_version_wrote_is_written_again_byte_for_byte():
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.kind)
 def test_an_event_is_written_as_its_fields_stand(event):
-    """Nested dataclasses field by field, a candidate as one flat object, and no profile if there is none."""
+    """Nested dataclasses field by field, a candidate as one flat object, and nothing of what there is not."""
     fields = dataclasses.asdict(event)
-    if fields.get("profile", "") is None:
-        del fields["profile"]
+    for name in ("profile", "receipt", "budget_voxels", "constraints", "known", "warm"):
+        if name in fields and not fields[name]:
+            del fields[name]
+    if isinstance(event, Created):
+        for objective in fields["objectives"]:
+            del objective["ideal"]  # theirs are on a linear scale
     if isinstance(event, Started):
         fields["candidate"] = dataclasses.asdict(CANDIDATE.architecture) | dataclasses.asdict(CANDIDATE.recipe)
     assert json.dumps(to_record(event)) == json.dumps({"kind": event.kind} | fields)
@@ -155,7 +169,7 @@ def test_the_events_of_a_trial_add_up_to_its_record():
     assert (trial.asked_at, trial.began_at, trial.ended_at, trial.seconds) == (3.0, 5.5, 6.0, 0.5)
     assert list(trial.reports.values()) == [{"accuracy": 0.1 + 0.2, "latency_ms": 1e-17}]
     assert (trial.objectives, trial.costs) == ({"accuracy": 0.5}, {"parameters": 10.0})
-    assert apply(trial, EVENTS[8]).test == {"accuracy": 0.4}
+    assert apply(trial, EVENTS[-1]).test == {"accuracy": 0.4}
 
 
 def test_a_step_that_is_repeated_replaces_what_was_reported_from_there_on():
@@ -163,6 +177,36 @@ def test_a_step_that_is_repeated_replaces_what_was_reported_from_there_on():
     for step, value in ((1, 0.1), (2, 0.2), (3, 0.3), (2, 0.25)):
         trial = apply(trial, Reported(0.0, 0, step, {"accuracy": value}))
     assert trial.reports == {1: {"accuracy": 0.1}, 2: {"accuracy": 0.25}}
+
+
+def follow(*events):
+    trial = None
+    for event in (Started(10.0, 0, CANDIDATE, 0, "random"), *events):
+        trial = apply(trial, event)
+    return trial
+
+
+def ended(kind, time, seconds):
+    values = {"accuracy": 0.5}
+    more = {Finished: {"objectives": values, "costs": {}, "degenerate": ""}, Stopped: {}}[kind]
+    return kind(time=time, trial_id=0, began_at=0.0, seconds=seconds, **more)
+
+
+def test_the_time_of_all_attempts_counts():
+    report = {"accuracy": 0.1}
+    assert follow().total_seconds is None
+    assert follow(ended(Finished, 15.0, 4.0)).total_seconds == 4.0
+    # Interrupted 7 s after it was asked for, at its last report, and resumed much later.
+    lost = (Reported(13.0, 0, 1, report), Reported(17.0, 0, 2, report), Resumed(1000.0, 0))
+    assert follow(*lost).total_seconds == 7.0
+    assert follow(*lost, Reported(1001.0, 0, 2, report)).total_seconds == 8.0
+    trial = follow(*lost, Reported(1001.0, 0, 2, report), ended(Finished, 1005.0, 5.0))
+    assert (trial.seconds, trial.total_seconds) == (5.0, 12.0)
+    # Lost before it has reported: nothing is known of that attempt.
+    assert follow(Resumed(20.0, 0), ended(Finished, 30.0, 9.0)).total_seconds == 9.0
+    promoted = (Reported(13.0, 0, 1, report), ended(Stopped, 13.0, 3.0), Promoted(50.0, 0))
+    assert follow(*promoted).total_seconds == 3.0
+    assert follow(*promoted, ended(Finished, 60.0, 8.0)).total_seconds == 11.0
 
 
 @pytest.mark.parametrize(("event", "state"), [(EVENTS[6], State.STOPPED), (EVENTS[7], State.FAILED)])
@@ -206,3 +250,32 @@ def test_half_a_character_in_a_failure_is_spelled_out_in_early_journals_too():
     record["failure"] |= {"reason": "no caf\udce9.png", "traceback": "in caf\udce9.py"}
     failure = from_record(record).failure
     assert (failure.reason, failure.traceback) == ("no caf\\udce9.png", "in caf\\udce9.py")
+
+
+def test_a_trial_that_was_stopped_goes_on_and_keeps_its_receipt():
+    receipt = Receipt(1, 2, 3, (Dominator(0, {"accuracy": 0.2}, {"accuracy": 0.1}),), 2, 4)
+    trial = apply(apply(None, EVENTS[2]), Stopped(7.0, 0, 6.5, 0.25, "there", receipt))
+    assert (trial.state, trial.receipt, trial.receipt.judged_by) == (State.STOPPED, receipt, ("accuracy",))
+    again = apply(trial, events.Promoted(8.0, 0))
+    assert (again.state, again.num_attempts, again.ended_at, again.receipt) == (State.RUNNING, 2, None, receipt)
+
+
+NO_REASON = Receipt(1, 1, 2, (), 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("later", "message"),
+    [
+        ([events.Promoted(8.0, 0)], "record 3 ('promoted') is not valid: trial 0 must have stopped first"),
+        (
+            [Stopped(7.0, 0, 6.5, 0.25), events.Spared(8.0, 0, Receipt(1, 1, 2, (), 0, 0))],
+            "trial 0 has stopped already",
+        ),
+        ([events.Spared(8.0, 0, Receipt(1, 1, 2, (Dominator(9, {}, {}),), 1, 0))], "trial 9 was never started"),
+        ([Stopped(7.0, 0, 6.5, 0.25), events.Promoted(8.0, 0), Reported(9.0, 0, 1, {"accuracy": 1.0})], "is missing"),
+    ],
+)
+def test_receipts_and_promotions_that_cannot_be_are_refused(later, message):
+    so_far = [EVENTS[0], EVENTS[1], dataclasses.replace(EVENTS[2], parents=())]
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_events([*so_far, *later])

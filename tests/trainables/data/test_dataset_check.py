@@ -123,7 +123,10 @@ def test_masks_of_0_and_255_can_be_mapped_by_number_or_name(tmp_path: Path) -> N
     write_pictures(tmp_path / "data")
     for number in range(5):
         write_picture(tmp_path / "data" / "masks" / f"c{number}.png", draw_mask(value=255))
-    assert len(config_of(tmp_path).findings()) == 5
+    (finding,) = config_of(tmp_path).findings()
+    assert finding.endswith(
+        "as data.label_map=[255:1], or fix the file (the same for 4 more: c1.png, c2.png, c3.png, c4.png)"
+    )
     for word in ("255:1", "255:organ"):
         config = config_of(tmp_path, label_map=[word])
         assert config.findings() == []
@@ -163,7 +166,8 @@ def test_other_spacings_are_named_and_resampled_away(tmp_path: Path) -> None:
         array = draw_mask(SHAPE) if file == LABEL else draw_picture(3, SHAPE)
         write_volume(tmp_path / "data" / file, array, np.diag([2.0, 1, 1, 1]))
     (finding,) = config_of(tmp_path).findings()
-    assert finding == "case 'v3' has spacing [2,1,1] mm, most have [1,1,1]; set data.spacing_mm=[1,1,1] for all"
+    words = "case 'v3' has spacing [2,1,1] mm, most have [1,1,1]; set data.spacing_mm=[1,1,1] for all, or "
+    assert finding == words + "data.from_plan=true"
     config = config_of(tmp_path, spacing_mm=[1.0, 1.0, 1.0])
     assert config.findings() == []
     shapes = {case.name: case.label.shape for case in config.load().all_cases}
@@ -192,10 +196,37 @@ def test_settings_are_checked_before_files(tmp_path: Path, changes: dict[str, An
     assert message in finding
 
 
-def test_many_findings_of_a_kind_are_gathered_with_all_names() -> None:
-    lines = to_lines([Finding("files missing", f"f{number}", f"file f{number}") for number in range(13)])
-    assert lines[:10] == [f"file f{number}" for number in range(10)]
-    assert lines[10:] == ["3 more files missing: f10, f11, f12"]
+def test_files_with_the_same_fault_are_one_line_with_the_first_few_names() -> None:
+    lines = to_lines(
+        [Finding("files missing", f"/d/f{number}", f"file /d/f{number} is missing") for number in range(70)]
+    )
+    assert lines == ["file /d/f0 is missing (the same for 69 more: f1, f2, f3, f4, f5 and 64 more)"]
+
+
+def test_many_different_faults_of_a_kind_are_counted() -> None:
+    lines = to_lines([Finding("odd files", f"f{number}", f"file f{number}: {number}") for number in range(13)])
+    assert lines[:10] == [f"file f{number}: {number}" for number in range(10)]
+    assert lines[10:] == ["3 more odd files: f10, f11, f12"]
+
+
+@pytest.mark.parametrize("allow", [False, True])
+def test_a_dataset_of_empty_labels_alone_is_one_finding_whatever_is_allowed(tmp_path: Path, allow: bool) -> None:
+    write_pictures(tmp_path / "data")
+    for number in range(5):
+        write_picture(tmp_path / "data" / "masks" / f"c{number}.png", np.zeros((20, 30), np.uint8))
+    (finding,) = config_of(tmp_path, allow_empty_labels=allow).findings()
+    assert finding.startswith("all 5 labels are empty, as '")
+    assert "write class numbers from 1 into the files" in finding
+
+
+def test_a_class_that_no_name_covers_is_one_finding(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "data")
+    for number in range(5):
+        write_picture(tmp_path / "data" / "masks" / f"c{number}.png", draw_mask(value=7))
+    (finding,) = config_of(tmp_path).findings()
+    assert (
+        "has values 7 outside the classes 0..1; say what they are, as data.label_map=[7:1], or fix the file" in finding
+    )
 
 
 def test_the_distance_of_two_grids_is_that_of_their_worst_corners() -> None:

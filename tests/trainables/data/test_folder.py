@@ -93,3 +93,50 @@ def test_configs_with_lists_are_hashed_and_distinguished(tmp_path: Path) -> None
 @pytest.mark.parametrize("root", ["~/data", "data"])
 def test_a_root_means_the_same_in_every_working_directory(root: str) -> None:
     assert Path(FolderConfig(root=root).root).is_absolute()
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "pattern"),
+    [
+        ("{}_image", "{}_label", "(.+)(_image|_label)"),
+        ("case{}", "case{}_mask", "(.+?)(_mask)?$"),
+        ("img-{}", "gt-{}", "(?:img-|gt-)(.+)"),
+        ("{}", "mask_{}", "^(?:mask_)?(.+)"),
+    ],
+)
+def test_names_that_differ_by_more_than_the_ending_are_paired_by_the_pattern_that_is_suggested(
+    tmp_path: Path, image: str, mask: str, pattern: str
+) -> None:
+    for number in range(1, 6):
+        write_picture(tmp_path / "data" / "images" / f"{image.format(number)}.png", draw_picture(number))
+        write_picture(tmp_path / "data" / "masks" / f"{mask.format(number)}.png", draw_mask())
+    (finding,) = config_of(tmp_path).findings()
+    assert finding.startswith("none of the 5 images has a mask of its name, such as '")
+    assert f"add \"data.pair_pattern='{pattern}'\", which pairs all of them, or give them the same names" in finding
+    config = config_of(tmp_path, pair_pattern=pattern)
+    assert config.findings() == []
+    assert len(config.load().all_cases) == 5
+
+
+def test_a_pattern_keeps_domains_and_finds_names_that_it_makes_equal(tmp_path: Path) -> None:
+    for name in ("x/1", "x/2", "y/1", "y/2"):
+        write_picture(tmp_path / "data" / "images" / f"{name}_image.png", draw_picture(len(name)))
+        write_picture(tmp_path / "data" / "masks" / f"{name}_label.png", draw_mask())
+    listing = config_of(tmp_path, pair_pattern="(.+)_").list_cases()
+    assert {(entry.name, entry.domain) for entry in listing.entries} == {
+        ("x/1", "x"), ("x/2", "x"), ("y/1", "y"), ("y/2", "y"),
+    }  # fmt: skip
+    clash = "\n".join(config_of(tmp_path, pair_pattern="_(.+)").findings())
+    assert "have the same name without the ending, by data.pair_pattern; keep one" in clash
+    (finding,) = config_of(tmp_path, pair_pattern="(").findings()
+    assert finding.startswith("data.pair_pattern must be a regular expression, got '(' (")
+
+
+def test_masks_of_an_unknown_kind_are_named_once_and_not_as_missing(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "data", ["a", "b", "c", "d"])
+    for name in "abcd":
+        (tmp_path / "data" / "masks" / f"{name}.png").rename(tmp_path / "data" / "masks" / f"{name}.gif")
+    (tmp_path / "data" / "masks" / "README.txt").write_text("masks")
+    (finding,) = config_of(tmp_path).findings()
+    assert "masks/a.gif' is of an unknown kind; convert it, as to PNG or NIfTI; known endings: .nii.gz," in finding
+    assert finding.endswith("(the same for 3 more: b.gif, c.gif, d.gif)")

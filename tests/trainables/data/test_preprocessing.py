@@ -196,7 +196,8 @@ def test_an_image_that_cannot_be_scaled_is_refused() -> None:
 
 def test_spacings_that_differ_are_found_by_case() -> None:
     (finding,) = find_other_spacings({"a": (1.0, 1.0), "b": (1.0, 1.0), "c": (1.0, 2.0), "d": (1.0, 1.0000001)})
-    assert finding.text == "case 'c' has spacing [1,2] mm, most have [1,1]; set data.spacing_mm=[1,1] for all"
+    words = "case 'c' has spacing [1,2] mm, most have [1,1]; set data.spacing_mm=[1,1] for all, or data.from_plan=true"
+    assert finding.text == words
 
 
 def test_the_width_of_a_picture_stays_its_last_axis(tmp_path: Path) -> None:

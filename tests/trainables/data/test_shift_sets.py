@@ -11,8 +11,9 @@ import pytest
 
 from paretoseg.trainables.data.decathlon import DecathlonConfig
 from paretoseg.trainables.data.folder import FolderConfig
+from paretoseg.trainables.data.ignored import find_foreground_share
 from paretoseg.trainables.data.listing import Entry
-from paretoseg.trainables.data.shift_sets import find_foreground_share, hold_out_strata, resolve_path
+from paretoseg.trainables.data.shift_sets import hold_out_strata, resolve_path
 from paretoseg.trainables.trainable import Split
 from tests.trainables.data_files import (
     draw_mask,

@@ -61,7 +61,7 @@ def build_cases(held: str) -> list[Case]:
 
 
 def score(held: str, scoring: Scoring = SKIP) -> tuple[CaseScore, ...]:
-    return measure(NearestLevel(), build_cases(held), BATTERY, patch=24, scoring=scoring).rows
+    return measure(NearestLevel(), build_cases(held), BATTERY, window=(24, 24), scoring=scoring).rows
 
 
 def test_objectives_agree_with_an_independent_computation_from_the_rows_of_classes() -> None:

@@ -53,18 +53,18 @@ def test_operations_are_those_of_one_window_whatever_the_image(spatial_dims: int
     by_hand = 2 * 16**spatial_dims * (taps * 5 + 5 * 2)
     for extent in (8, 40):
         image = torch.rand(1, *[extent] * spatial_dims)
-        assert count_flops(Classifier(spatial_dims), image, 16) == by_hand
+        assert count_flops(Classifier(spatial_dims), image, (16,) * spatial_dims) == by_hand
 
 
 def test_operations_of_fused_attention_are_counted() -> None:
     # Four projections of 16 tokens with 8 channels, then scores and weighted sums over all pairs of tokens.
     by_hand = 4 * 2 * 16 * 8 * 8 + 2 * 2 * 16 * 16 * 8
-    assert count_flops(Attention(), torch.rand(1, 16, 16), 16) == by_hand
+    assert count_flops(Attention(), torch.rand(1, 16, 16), (16, 16)) == by_hand
     assert torch.backends.mha.get_fastpath_enabled()
 
 
 def test_memory_holds_at_least_what_must_be_there_at_once_and_grows_with_the_image() -> None:
-    small, large = (measure_memory_gb(Classifier(), torch.rand(1, extent, extent), 64) for extent in (64, 128))
+    small, large = (measure_memory_gb(Classifier(), torch.rand(1, extent, extent), (64, 64)) for extent in (64, 128))
     # Image, five channels before and five after the activation.
     assert small >= 4 * 64**2 * 11 / 1e9
     assert small < 4 * 64**2 * 40 / 1e9
@@ -83,16 +83,16 @@ def test_memory_that_is_given_back_counts_once() -> None:
             return torch.cat((images, images), dim=1)
 
     image = torch.rand(1, 64, 64)
-    assert measure_memory_gb(Repeated(9), image, 64) == measure_memory_gb(Repeated(2), image, 64)
+    assert measure_memory_gb(Repeated(9), image, (64, 64)) == measure_memory_gb(Repeated(2), image, (64, 64))
 
 
 def test_latency_is_a_positive_number_of_milliseconds() -> None:
-    assert 0.0 < measure_latency_ms(Classifier(), torch.rand(1, 32, 32), 32) < 10_000
+    assert 0.0 < measure_latency_ms(Classifier(), torch.rand(1, 32, 32), (32, 32)) < 10_000
 
 
 def test_all_costs_are_measured_and_the_mode_of_the_network_is_restored() -> None:
     network = Classifier().train()
-    costs = measure_costs(network, torch.rand(1, 32, 32), 32)
+    costs = measure_costs(network, torch.rand(1, 32, 32), (32, 32))
     assert list(costs) == ["parameters", "flops", "latency_ms", "memory_gb"]
     assert all(value > 0 for value in costs.values())
     assert network.training
@@ -109,7 +109,7 @@ def test_a_cpu_is_named_with_its_threads() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_costs_on_a_gpu_agree_with_those_on_the_cpu() -> None:
     network, image = Classifier(), torch.rand(1, 64, 64)
-    here = measure_costs(network, image, 64)
+    here = measure_costs(network, image, (64, 64))
     there = measure_costs(network.cuda(), image.cuda(), 64)
     assert (here["parameters"], here["flops"]) == (there["parameters"], there["flops"])
     assert 0.5 < there["memory_gb"] / here["memory_gb"] < 20.0

@@ -60,7 +60,7 @@ BATTERY = Battery.of(["gaussian_noise", "gaussian_blur"], [1, 5], seed=0)
 
 
 def scores(network: nn.Module, cases: list[Case], battery: Battery = BATTERY) -> dict[tuple[str, str, int], float]:
-    rows = measure(network, cases, battery, patch=32, scoring=SCORING).rows
+    rows = measure(network, cases, battery, window=(32, 32), scoring=SCORING).rows
     return {(row.case, row.corruption, row.severity): row.value for row in select_means(rows, "dice")}
 
 
@@ -72,7 +72,7 @@ def test_a_battery_is_clean_and_every_pair() -> None:
 
 
 def test_every_case_and_condition_has_a_row_for_every_class_and_for_their_mean() -> None:
-    result = measure(Threshold(), build_cases(3), BATTERY, patch=32, scoring=SCORING)
+    result = measure(Threshold(), build_cases(3), BATTERY, window=(32, 32), scoring=SCORING)
     dice = [row for row in result.rows if row.metric == "dice"]
     assert len(dice) == 15 * 2
     assert {row.domain for row in result.rows} == {"here"}
@@ -95,13 +95,13 @@ def test_surfaces_are_compared_where_it_is_asked_for_and_the_objective_everywher
     choice: str, metric: str, clean: set[str], corrupted: set[str]
 ) -> None:
     scoring = dataclasses.replace(SCORING, surface_metrics=SurfaceMetrics(choice), metric=ObjectiveMetric(metric))
-    rows = measure(Threshold(), build_cases(2), BATTERY, patch=32, scoring=scoring).rows
+    rows = measure(Threshold(), build_cases(2), BATTERY, window=(32, 32), scoring=scoring).rows
     assert {row.metric for row in rows if row.severity == 0} == clean
     assert {row.metric for row in rows if row.severity > 0} == corrupted
 
 
 def test_a_perfect_network_scores_one_on_clean_images_and_less_on_corrupted_ones() -> None:
-    result = measure(Threshold(), build_cases(), BATTERY, patch=32, scoring=SCORING)
+    result = measure(Threshold(), build_cases(), BATTERY, window=(32, 32), scoring=SCORING)
     assert measure_accuracy(result.rows) == 1.0
     assert 0.5 < measure_robustness(result.rows) < 1.0
     assert result.degenerate == ""
@@ -113,7 +113,7 @@ def test_broken_networks_are_flagged() -> None:
         (Threshold(0.1), "predicts almost everything as foreground"),
         (Constant(), "predicts the same mask"),
     ):
-        result = measure(network, build_cases(), BATTERY, patch=32, scoring=SCORING)
+        result = measure(network, build_cases(), BATTERY, window=(32, 32), scoring=SCORING)
         assert reason in result.degenerate
 
 
@@ -128,7 +128,7 @@ def test_scores_do_not_depend_on_order_company_or_repetition() -> None:
 
 def test_windows_have_the_size_of_the_training_patch() -> None:
     network = Threshold()
-    predict(network, torch.rand(3, 1, 40, 56), patch=16)
+    predict(network, torch.rand(3, 1, 40, 56), window=(16, 16))
     assert {size[2:] for size in network.sizes} == {(16, 16)}
 
 
@@ -136,7 +136,7 @@ def test_windows_have_the_size_of_the_training_patch() -> None:
 def test_a_pixelwise_network_predicts_the_same_through_windows(shape: tuple[int, ...]) -> None:
     images = torch.rand(2, 1, *shape)
     network = Threshold()
-    torch.testing.assert_close(predict(network, images, patch=16), network(images))
+    torch.testing.assert_close(predict(network, images, window=(16,) * len(shape)), network(images))
 
 
 def test_cases_of_different_sizes_are_measured_together() -> None:
@@ -175,7 +175,7 @@ def build_volumes() -> list[Case]:
 
 
 def measure_volumes(network: nn.Module, cases: list[Case], battery: Battery = BATTERY) -> NetworkScores:
-    return measure(network, cases, battery, patch=16, scoring=ORGANS)
+    return measure(network, cases, battery, window=(16, 16, 16), scoring=ORGANS)
 
 
 def test_volumes_of_several_sizes_and_classes_are_measured_through_padded_windows() -> None:
@@ -235,7 +235,7 @@ def test_few_cases_are_corrupted_the_same_for_every_network_and_all_are_measured
     few = dataclasses.replace(whole, num_cases=2)
 
     def measure_with(network: nn.Module, battery: Battery) -> list[CaseScore]:
-        rows = measure(network, cases, battery, patch=32, scoring=SCORING, shift={"dark": others}).rows
+        rows = measure(network, cases, battery, window=(32, 32), scoring=SCORING, shift={"dark": others}).rows
         return [row for row in rows if row.metric == "dice"]
 
     rows = measure_with(Threshold(), few)
@@ -253,7 +253,7 @@ def test_few_cases_are_corrupted_the_same_for_every_network_and_all_are_measured
 def test_shift_sets_are_measured_on_their_own_cases_and_untouched() -> None:
     cases, others = build_cases(2), [dataclasses.replace(case, name=f"{case.name}_dark") for case in build_cases(3)]
     battery = Battery.of(["gaussian_noise"], [5], seed=0, shifts=["dark"])
-    rows = measure(Threshold(), cases, battery, patch=32, scoring=SCORING, shift={"dark": others}).rows
+    rows = measure(Threshold(), cases, battery, window=(32, 32), scoring=SCORING, shift={"dark": others}).rows
     means = select_means(rows, "dice")
     assert [(row.case, row.corruption, row.severity) for row in means if row.shift == "dark"] == [
         ("c0_dark", "none", 0), ("c1_dark", "none", 0), ("c2_dark", "none", 0)
@@ -264,7 +264,7 @@ def test_shift_sets_are_measured_on_their_own_cases_and_untouched() -> None:
 
 def test_moved_labels_are_what_a_network_is_compared_with() -> None:
     battery = Battery.of(["rotation"], [5], seed=0)
-    rows = measure(Threshold(), build_cases(), battery, patch=32, scoring=SCORING).rows
+    rows = measure(Threshold(), build_cases(), battery, window=(32, 32), scoring=SCORING).rows
     assert measure_robustness(rows) > 0.9
 
 
@@ -303,7 +303,7 @@ class Everything(nn.Module):
 
 
 def test_an_all_foreground_network_is_caught_however_robust_it_looks() -> None:
-    result = measure(Everything(), build_cases(), BATTERY, patch=32, scoring=SCORING)
+    result = measure(Everything(), build_cases(), BATTERY, window=(32, 32), scoring=SCORING)
     assert measure_robustness(result.rows) == measure_accuracy(result.rows) > 0.0
     assert "predicts almost everything as foreground (100.00% of the pixels)" in result.degenerate
 
@@ -311,15 +311,15 @@ def test_an_all_foreground_network_is_caught_however_robust_it_looks() -> None:
 def test_a_network_that_does_not_look_is_caught_even_where_all_references_are_alike() -> None:
     first = build_cases(1)[0]
     alike = [dataclasses.replace(first, name=f"c{index}", subject=f"c{index}") for index in range(4)]
-    assert measure(Threshold(), alike, BATTERY, patch=32, scoring=SCORING).degenerate == ""
-    result = measure(Constant(), alike, BATTERY, patch=32, scoring=SCORING)
+    assert measure(Threshold(), alike, BATTERY, window=(32, 32), scoring=SCORING).degenerate == ""
+    result = measure(Constant(), alike, BATTERY, window=(32, 32), scoring=SCORING)
     assert "does not look at the image (Dice 1.000" in result.degenerate
 
 
 def test_a_quick_battery_does_not_pay_for_the_gate() -> None:
     network = Constant()
     battery = dataclasses.replace(BATTERY, has_gate=False)
-    assert measure(network, build_cases(), battery, patch=32, scoring=SCORING).degenerate == ""
+    assert measure(network, build_cases(), battery, window=(32, 32), scoring=SCORING).degenerate == ""
 
 
 def test_cases_in_files_that_are_mapped_and_protected_are_measured(tmp_path: Path) -> None:
@@ -339,6 +339,6 @@ def test_every_case_is_uploaded_once_and_not_once_per_condition(monkeypatch: pyt
 
     monkeypatch.setattr(degrading, "to_tensor", to_tensor)
     battery = dataclasses.replace(Battery.of(["gaussian_noise", "gaussian_blur"], [1, 3, 5], seed=0), has_gate=False)
-    measure(Threshold(), build_cases(4), battery, patch=32, scoring=SCORING)
+    measure(Threshold(), build_cases(4), battery, window=(32, 32), scoring=SCORING)
     # The reference, the clean image, and the image that all corruptions start from.
     assert Counter(uploaded) == {(32, 32): 4, (1, 32, 32): 8}

@@ -90,7 +90,7 @@ SCORING = Scoring(("background", "shell", "core"), (2.0,) * 3, surface_metrics=S
 def test_a_perfect_network_scores_what_its_way_to_the_grid_and_back_costs(crops: bool) -> None:
     case, battery = build_case(2.0, crops), Battery((Condition("none", 0),), seed=0, has_gate=False)
     assert case.original is not None
-    found = measure_accuracy(measure(Shares(), [case], battery, patch=16, scoring=SCORING).rows)
+    found = measure_accuracy(measure(Shares(), [case], battery, window=(16, 16, 16), scoring=SCORING).rows)
     assert found == pytest.approx(measure_round_trip(case.original.label, case.original.placement, 3), abs=2e-3)
     assert 0.8 < found < 0.99
 
@@ -100,7 +100,7 @@ def test_references_move_with_the_image_on_a_grid_of_their_own(corruption: str) 
     case = build_case(1.3)
     assert case.original is not None
     battery = Battery((Condition("none", 0), Condition(corruption, 4)), seed=0, has_gate=False)
-    rows = select_means(measure(Shares(), [case], battery, patch=16, scoring=SCORING).rows, "dice")
+    rows = select_means(measure(Shares(), [case], battery, window=(16, 16, 16), scoring=SCORING).rows, "dice")
     clean, moved = (row.value for row in rows)
     assert clean > 0.93
     assert moved == pytest.approx(clean, abs=0.07)
@@ -119,7 +119,7 @@ def test_surfaces_are_measured_in_millimetres_of_the_files_grid() -> None:
     case = Case("block", "here", "block", "validation", prepared.image, prepared.label, original)
     battery = Battery((Condition("none", 0),), seed=0, has_gate=False)
     scoring = Scoring(("background", "block", "none"), (1.0, 1.0, 1.0))
-    rows = measure(Shifted(), [case], battery, patch=16, scoring=scoring).rows
+    rows = measure(Shifted(), [case], battery, window=(16, 16, 16), scoring=scoring).rows
     [hd95] = [row.value for row in rows if row.metric == "hd95_mm" and row.label == "block"]
     assert hd95 == 5.0
 
@@ -142,9 +142,9 @@ def test_masks_on_the_grid_of_the_file_bound_how_much_is_in_memory_at_once(
     restored: list[int] = []
     plain = measuring.predict_masks
 
-    def predict_masks(network: nn.Module, seen: Sequence[Seen], patch: int) -> list[Tensor]:
+    def predict_masks(network: nn.Module, seen: Sequence[Seen], patch: int, regions: None) -> list[Tensor]:
         restored.append(len(seen))
-        return plain(network, seen, patch)
+        return plain(network, seen, patch, regions)
 
     monkeypatch.setattr(measuring, "predict_masks", predict_masks)
     raw = Raw(np.random.default_rng(0).random((2, 64, 64), dtype=np.float32), None, "")
@@ -155,5 +155,5 @@ def test_masks_on_the_grid_of_the_file_bound_how_much_is_in_memory_at_once(
     monkeypatch.setattr(measuring, "PIXELS_PER_BATCH", 2 * label.size)
     conditions = Battery.of(["gaussian_noise"], [1, 2, 3], 0).conditions
     battery = Battery(conditions, 0, has_gate=False, rules=MeasuringRules(is_native))
-    measure(Shares(), cases, battery, patch=8, scoring=Scoring(("background", "a", "b"), (8.0, 8.0)))
+    measure(Shares(), cases, battery, window=(8, 8), scoring=Scoring(("background", "a", "b"), (8.0, 8.0)))
     assert max(restored) == min(most, 32)

@@ -99,29 +99,44 @@ def test_inference_slides_the_window_of_the_evaluation() -> None:
     }
 
 
+def test_the_pictures_of_the_card_lie_beside_it(tmp_path: Path) -> None:
+    model = exports.build_model(exports.draw())
+    record = dataclasses.replace(model.record, pictures={"case-1.png": b"picture"})
+    write_bundle(tmp_path, dataclasses.replace(model, record=record))
+    assert (tmp_path / "docs" / "case-1.png").read_bytes() == b"picture"
+    assert (tmp_path / "docs" / "README.md").read_text() == record.card
+
+
 def test_the_weights_load_without_running_code(tmp_path: Path) -> None:
     network = write(tmp_path / "bundle", exports.draw())
     weights = torch.load(tmp_path / "bundle" / "models" / "model.pt", weights_only=True)
     assert all(torch.equal(weights[name], value) for name, value in network.state_dict().items())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("extents", "in_channels"), [((70, 110), 3), ((20, 36, 28), 1), ((9, 20, 36), 2)])
-def test_monai_alone_gives_the_evaluations_mask(tmp_path: Path, extents: tuple[int, ...], in_channels: int) -> None:
-    blueprint = exports.draw(len(extents), in_channels)
+@pytest.mark.usefixtures("monai")
+@pytest.mark.parametrize(
+    ("extents", "in_channels", "spacing"),
+    [((70, 110), 3, ()), ((20, 36, 28), 1, ()), ((9, 60, 36), 2, (5.0, 0.8, 0.8))],
+)
+def test_monai_alone_gives_the_evaluations_mask(
+    tmp_path: Path, extents: tuple[int, ...], in_channels: int, spacing: tuple[float, ...]
+) -> None:
+    blueprint = exports.draw(len(extents), in_channels, window=16 if spacing else 32, spacing=spacing)
     network = write(tmp_path / "bundle", blueprint)
     reference = make_reference(
-        network, [exports.build_case(*extents, in_channels=in_channels)], 32, (1.0,) * len(extents)
+        network, [exports.build_case(*extents, in_channels=in_channels)], blueprint.window, (1.0,) * len(extents)
     )
     assert is_asymmetric(reference.mask)
     found = prove_bundle(tmp_path / "bundle", reference, tmp_path, (0.5, 2.0, 1.5)[: len(extents)])
     assert f"equal to the evaluation in all {reference.mask.size} pixels" in found
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("monai")
 def test_a_bundle_with_another_window_does_not_pass(tmp_path: Path) -> None:
     blueprint = exports.draw()
-    reference = make_reference(write(tmp_path / "bundle", blueprint), [exports.build_case(70, 110)], 32, (1.0, 1.0))
+    reference = make_reference(
+        write(tmp_path / "bundle", blueprint), [exports.build_case(70, 110)], (32, 32), (1.0, 1.0)
+    )
     path = tmp_path / "bundle" / "configs" / "inference.json"
     config = json.loads(path.read_text())
     config["inferer"]["roi_size"] = [16, 16]

@@ -15,7 +15,7 @@ from paretoseg.trainables.data.raw_images import Preparation
 from paretoseg.trainables.export.bundle import write_bundle
 from paretoseg.trainables.export.proof import ProofError, is_asymmetric, make_reference, prove_bundle_on_file
 from tests.trainables import exports
-from tests.trainables.bundle_runs import run_without_us
+from tests.trainables.bundle_runs import Monai
 from tests.trainables.data_files import draw_mask, write_list, write_volume
 
 
@@ -37,10 +37,9 @@ def write_scans(root: Path, axes: str, edges_mm: tuple[float, float, float]) -> 
     write_list(root, cases, labels=labels)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("axes", "edges_mm"), [("LAS", (1.5, 1.0, 0.8)), ("PIR", (2.0, 0.7, 1.1))])
 def test_a_raw_scan_of_any_orientation_and_spacing_is_answered_as_by_the_evaluation(
-    tmp_path: Path, axes: str, edges_mm: tuple[float, float, float]
+    tmp_path: Path, axes: str, edges_mm: tuple[float, float, float], monai: Monai
 ) -> None:
     write_scans(tmp_path / "data", axes, edges_mm)
     data = DecathlonConfig(
@@ -64,7 +63,7 @@ def test_a_raw_scan_of_any_orientation_and_spacing_is_answered_as_by_the_evaluat
     (tmp_path / "first").mkdir()
     found = prove_bundle_on_file(bundle, reference, tmp_path / "first", file, preparation)
     assert f"equal to the evaluation in all {np.prod(scan.shape)} pixels" in found
-    done = run_without_us(bundle, "--images", str(file))
+    done = monai.run_bundle(bundle, "--images", str(file))
     assert done.returncode == 0, done.stderr
     mask = nibabel.load(tmp_path / "masks" / file.name.replace(".nii.gz", "_mask.nii.gz"))
     assert mask.shape == scan.shape
@@ -84,8 +83,9 @@ def test_a_raw_scan_of_any_orientation_and_spacing_is_answered_as_by_the_evaluat
             prove_bundle_on_file(bundle, reference, place, file, preparation)
 
 
-@pytest.mark.slow
-def test_a_raw_picture_in_colour_is_answered_as_by_the_evaluation_and_one_of_nothing_is_refused(tmp_path: Path) -> None:
+def test_a_raw_picture_in_colour_is_answered_as_by_the_evaluation_and_one_of_nothing_is_refused(
+    tmp_path: Path, monai: Monai
+) -> None:
     cases, image = [], (exports.build_case(70, 110, in_channels=3).image * 255).astype(np.uint8)
     (tmp_path / "data").mkdir()
     for number in range(3):
@@ -104,6 +104,6 @@ def test_a_raw_picture_in_colour_is_answered_as_by_the_evaluation_and_one_of_not
     file = data.find_image(reference.case.name)
     assert "from its raw file" in prove_bundle_on_file(bundle, reference, tmp_path, file, preparation)
     Image.new("RGB", (60, 50)).save(tmp_path / "black.png")
-    refused = run_without_us(bundle, "--images", str(tmp_path / "black.png"))
+    refused = monai.run_bundle(bundle, "--images", str(tmp_path / "black.png"))
     assert refused.returncode == 1
     assert "black.png': cannot be prepared as in training" in refused.stderr.splitlines()[-1]

@@ -31,7 +31,7 @@ from paretoseg.trainables.scoring.windows import WINDOW_OVERLAP
 from paretoseg.trainables.severities.levels import find_strength
 from paretoseg.trainables.trainable import Condition
 from tests.trainables import exports
-from tests.trainables.bundle_runs import run_without_us
+from tests.trainables.bundle_runs import Monai
 from tests.trainables.data_files import draw_mask, write_list, write_volume
 
 EXTENTS = (14, 22, 30)
@@ -118,7 +118,7 @@ def test_a_corrupted_file_is_answered_by_the_bundles_transforms_as_in_the_evalua
     item = PrepareImage(preparation.settings, preparation.spacing_mm, 1)({"image": str(path)})
     assert torch.allclose(item["image"].as_tensor(), seen.image, atol=2e-5)
     inferer = SlidingWindowInferer(
-        [blueprint.window] * 3, windows_per_pass(blueprint), overlap=WINDOW_OVERLAP, mode="constant"
+        blueprint.window, windows_per_pass(blueprint), overlap=WINDOW_OVERLAP, mode="constant"
     )
     with torch.inference_mode():
         logits = inferer(item["image"].as_tensor()[None], network)
@@ -128,9 +128,10 @@ def test_a_corrupted_file_is_answered_by_the_bundles_transforms_as_in_the_evalua
     assert len(np.unique(mask)) > 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("corruption", ["gaussian_noise", "motion", "intensity_scale_up"])
-def test_a_corrupted_file_is_answered_by_monais_command_as_in_the_evaluation(corruption: str, tmp_path: Path) -> None:
+def test_a_corrupted_file_is_answered_by_monais_command_as_in_the_evaluation(
+    corruption: str, tmp_path: Path, monai: Monai
+) -> None:
     (tmp_path / "data").mkdir()
     data = write_data(tmp_path / "data", "percentile")
     dataset, blueprint, condition = data.load(), exports.draw(3, window=16), Condition(corruption, 4)
@@ -142,7 +143,7 @@ def test_a_corrupted_file_is_answered_by_monais_command_as_in_the_evaluation(cor
     )
     battery = Battery((condition,), seed=0)
     write_corrupted(tmp_path / "case.nii.gz", data, case, condition, battery)
-    done = run_without_us(bundle, "--images", str(tmp_path / "case.nii.gz"))
+    done = monai.run_bundle(bundle, "--images", str(tmp_path / "case.nii.gz"))
     assert done.returncode == 0, done.stderr
     mask = np.asarray(nibabel.load(tmp_path / "masks" / "case_mask.nii.gz").dataobj)[::-1]
     [seen] = CaseBatch([case], battery, dataset.spacing_mm, "cpu").degrade(condition)

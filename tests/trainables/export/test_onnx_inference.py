@@ -49,14 +49,14 @@ class Session:
 def test_logits_are_those_of_the_evaluation(extents: tuple[int, ...]) -> None:
     network = build_network(draw(len(extents)))
     image = np.random.default_rng(0).random((1, *extents), np.float32)
-    expected = predict(network, torch.from_numpy(image)[None], 32)[0].numpy()
-    found = slide(Session(network), image, 32, WINDOW_OVERLAP, 3)
+    expected = predict(network, torch.from_numpy(image)[None], [32] * len(extents))[0].numpy()
+    found = slide(Session(network), image, [32] * len(extents), WINDOW_OVERLAP, 3)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_windows_go_through_in_batches() -> None:
     session = Session(build_network(draw()))
-    slide(session, np.zeros((1, 32, 80), np.float32), 32, 0.25, 2)
+    slide(session, np.zeros((1, 32, 80), np.float32), [32, 32], 0.25, 2)
     assert session.batches == [2, 1]
 
 

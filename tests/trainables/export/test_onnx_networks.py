@@ -65,7 +65,7 @@ def test_a_file_answers_as_the_network(tmp_path: Path, name: str, spatial_dims: 
     onnxruntime = pytest.importorskip("onnxruntime")
     architecture = NETWORKS[name]
     stride = architecture.total_stride
-    blueprint = Blueprint(architecture, spatial_dims, in_channels=1, num_classes=3, window=2 * stride)
+    blueprint = Blueprint(architecture, spatial_dims, in_channels=1, num_classes=3, window=(2 * stride,) * spatial_dims)
     network = settle(exports.build_network(blueprint), torch.rand(2, 1, *[2 * stride] * spatial_dims))
     convert(network, blueprint, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])

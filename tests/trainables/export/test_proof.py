@@ -90,8 +90,8 @@ def test_a_volume_that_looks_alike_with_its_first_and_last_axis_swapped_tells_no
 def test_the_reference_is_the_evaluations_prediction() -> None:
     network = build_network(draw())
     case = build_case(40, 70)
-    logits = predict(network, torch.from_numpy(case.image)[None], 32)[0]
-    assert torch.equal(make_reference(network, [case], 32, (1.0, 1.0)).logits, logits)
+    logits = predict(network, torch.from_numpy(case.image)[None], (32, 32))[0]
+    assert torch.equal(make_reference(network, [case], (32, 32), (1.0, 1.0)).logits, logits)
 
 
 def test_a_score_that_was_not_recorded_for_this_network_fails() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,18 @@ def test_the_rebuilt_network_gives_the_same_logits(tmp_path: Path, spatial_dims:
     assert torch.equal(answer(rebuilt.eval(), *shape), answer(network, *shape))
 
 
-def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
-    (tmp_path / "architecture.yaml").write_text(draw().to_yaml())
-    assert read_blueprint(tmp_path / "architecture.yaml") == draw()
+@pytest.mark.parametrize("spacing", [(), (5.0, 0.8)])
+def test_what_is_written_is_what_is_read(tmp_path: Path, spacing: tuple[float, ...]) -> None:
+    blueprint = dataclasses.replace(draw(), spacing=spacing)
+    (tmp_path / "architecture.yaml").write_text(blueprint.to_yaml())
+    assert read_blueprint(tmp_path / "architecture.yaml") == blueprint
+
+
+def test_a_window_of_before_it_had_extents_has_equal_ones(tmp_path: Path) -> None:
+    text = draw(3, window=16).to_yaml().replace("window:\n- 16\n- 16\n- 16\nspacing: []\n", "window: 16\n")
+    assert "window: 16" in text
+    (tmp_path / "architecture.yaml").write_text(text)
+    assert read_blueprint(tmp_path / "architecture.yaml") == draw(3, window=16)
 
 
 @pytest.mark.parametrize(
@@ -33,9 +43,9 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
         (("skip: attention_gate", "skip: teleport"), "architecture.skip must be one of none, concatenation"),
         (("width: 4", "width: 0"), r"architecture.width must lie in 1\.\..*, got 0; export again"),
         (("spatial_dims: 2", "spatial_dims: two"), "spatial_dims must be a whole number"),
-        (("window: 32", "windows: 32"), "unknown field 'windows'; did you mean 'window'"),
+        (("window:", "windows:"), "unknown field 'windows'; did you mean 'window'"),
         (("  depth: 3\n", ""), "architecture.depth is missing"),
-        (("window: 32", "window: !!python/object/apply:os.getcwd []"), "cannot be read as YAML"),
+        (("spacing: []", "spacing: !!python/object/apply:os.getcwd []"), "cannot be read as YAML"),
         (("architecture:", "[architecture:"), "cannot be read as YAML"),
         (("dropout: 0.0", "dropout: .nan"), "architecture.dropout must be a finite number, got nan"),
         (("spatial_dims: 2", "spatial_dims: true"), "spatial_dims must be a whole number, got True"),

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from paretoseg.spaces.architecture import Architecture
+from paretoseg.spaces.network_rules import NetworkRules
 from paretoseg.spaces.network_size import NetworkSize
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import load_once
 from paretoseg.trainables.data.textures import TexturesConfig
 from paretoseg.trainables.networks.attention import ATTENTION
-from paretoseg.trainables.networks.capacity import draw_blueprint, match_width
+from paretoseg.trainables.networks.capacity import Frame, draw_blueprint, match_width
 from paretoseg.trainables.networks.encoder_decoder import build_network
 from paretoseg.trainables.networks.size import count_flops, count_parameters
 from paretoseg.trainables.networks.skips import SKIPS
@@ -26,19 +27,18 @@ PATCH = 32
 
 def match(architecture: Architecture, num_parameters: int, spatial_dims: int = 2) -> tuple[Architecture, int]:
     size = NetworkSize(parameters=num_parameters)
-    found = match_width(architecture, size, patch=PATCH, spatial_dims=spatial_dims, in_channels=1, num_classes=3)
+    found = match_width(architecture, size, Frame((PATCH,) * spatial_dims, in_channels=1, num_classes=3))
     return found, count(found, spatial_dims)
 
 
 def match_operations(architecture: Architecture, num_flops: int, spatial_dims: int = 2, patch: int = PATCH) -> int:
     size = NetworkSize(flops=num_flops)
-    shape = {"spatial_dims": spatial_dims, "in_channels": 1, "num_classes": 3}
-    return match_width(architecture, size, patch=patch, **shape).width
+    return match_width(architecture, size, Frame((patch,) * spatial_dims, in_channels=1, num_classes=3)).width
 
 
 def count_operations(architecture: Architecture, spatial_dims: int = 2, patch: int = PATCH) -> int:
     network = build_network(architecture, spatial_dims=spatial_dims, in_channels=1, num_classes=3)
-    return count_flops(network, torch.zeros(1, *[patch] * spatial_dims), patch)
+    return count_flops(network, torch.zeros(1, *[patch] * spatial_dims), [patch] * spatial_dims)
 
 
 def count(architecture: Architecture, spatial_dims: int = 2) -> int:
@@ -114,9 +114,9 @@ def test_families_are_matched_too(family: str, num_parameters: int) -> None:
 
 
 def test_the_swin_transformer_keeps_a_width_that_its_heads_divide() -> None:
-    swin, shape = Architecture(family="swin_unetr"), {"spatial_dims": 2, "in_channels": 1, "num_classes": 2}
+    swin, frame = Architecture(family="swin_unetr"), Frame((64, 64), in_channels=1, num_classes=2)
     for size in (NetworkSize(parameters=10_000_000), NetworkSize(flops=2_000_000_000)):
-        assert match_width(swin, size, patch=64, **shape).width % 4 == 0
+        assert match_width(swin, size, frame).width % 4 == 0
 
 
 def test_nothing_to_match_leaves_the_architecture_as_it_is() -> None:
@@ -140,13 +140,13 @@ def test_a_trial_trains_a_network_of_the_size_that_the_task_wants() -> None:
         assert count_parameters(trial._network) == pytest.approx(200_000, rel=0.1)
     by_operations = SegmentationConfig(match_flops=20_000_000).build(data)
     trial = by_operations.build(Assignment(Candidate(Architecture(depth=3, width=4)), seed=0))
-    assert count_flops(trial._network, torch.zeros(1, 32, 32), 32) == pytest.approx(20_000_000, rel=0.1)
+    assert count_flops(trial._network, torch.zeros(1, 32, 32), (32, 32)) == pytest.approx(20_000_000, rel=0.1)
 
 
 def test_a_network_of_the_wanted_size_is_that_of_its_blueprint_with_the_patch_for_a_window() -> None:
     dataset = load_once(TexturesConfig(num_train=2, num_validation=1, num_test=1))
-    candidate, size = Candidate(Architecture(depth=3)), NetworkSize(parameters=200_000)
-    blueprint = draw_blueprint(candidate, dataset, size)
+    candidate, rules = Candidate(Architecture(depth=3)), NetworkRules(NetworkSize(parameters=200_000))
+    blueprint = draw_blueprint(candidate, dataset, rules)
     assert count_parameters(blueprint.build()) == pytest.approx(200_000, rel=0.1)
-    assert (blueprint.window, blueprint.num_classes) == (candidate.recipe.patch, dataset.num_classes)
-    assert draw_blueprint(candidate, dataset, NetworkSize()).architecture == candidate.architecture
+    assert (blueprint.window, blueprint.num_classes) == ((candidate.recipe.patch,) * 2, dataset.num_classes)
+    assert draw_blueprint(candidate, dataset, NetworkRules()).architecture == candidate.architecture

@@ -35,8 +35,9 @@ class CountingNetwork(nn.Module):
 )
 def test_windows_are_counted_as_monai_cuts_them(shape: tuple[int, ...], patch: int) -> None:
     network = CountingNetwork()
-    predict(network, torch.rand(1, 1, *shape), patch)
-    assert network.num_windows == count_windows(shape, patch)
+    window = tuple(patch + axis for axis in range(len(shape)))
+    predict(network, torch.rand(1, 1, *shape), window)
+    assert network.num_windows == count_windows(shape, window)
 
 
 def build_case(name: str, split: str, extent: int) -> Case:
@@ -65,8 +66,8 @@ def test_the_share_counts_every_pixel_that_a_measurement_shows_the_network(num_c
     battery = Battery.of(["gaussian_noise", "gaussian_blur"], [1, 3], 0, shifts=["far"], num_cases=num_cases)
     shift = dataset.shift_cases(Split.VALIDATION)
     scoring = Scoring(dataset.class_names, dataset.spacing_mm)
-    measure(network, dataset.validation, battery, patch=16, scoring=scoring, shift=shift)
-    probed = 4 * count_windows((32, 32), 16) * 16**2
+    measure(network, dataset.validation, battery, window=(16, 16), scoring=scoring, shift=shift)
+    probed = 4 * count_windows((32, 32), (16, 16)) * 16**2
     assert predict_share(count_measured(dataset, battery), 16, 1000) == (network.num_pixels - probed) / 3000
 
 

@@ -15,9 +15,9 @@ from paretoseg.trainables.scoring.objectives import (
     define_objectives,
     measure_accuracy,
     measure_robustness,
-    summarise,
 )
 from paretoseg.trainables.trainable import CaseScore
+from tests.scores import summarise
 
 
 def row(corruption: str, severity: int, value: float, case: str = "a") -> CaseScore:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from paretoseg.trainables.scoring.measures import DICE
-from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule, summarise
+from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule
 from paretoseg.trainables.scoring.profile import measure_profile
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
 from paretoseg.trainables.trainable import CaseScore, RobustnessProfile
+from tests.scores import summarise
 
 
 def row(case: str, corruption: str, value: float, shift: str = "") -> CaseScore:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from paretoseg.spaces.architecture import Architecture
-from paretoseg.spaces.network_size import NetworkSize
+from paretoseg.spaces.network_rules import NetworkRules
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import DIMENSIONS, Candidate, SearchSpace
 from paretoseg.trainables.data.datasets import load_once
@@ -46,8 +46,7 @@ BUDGETS = [
 
 def use_of(settings: SegmentationSettings, patch: int, factor: float, spatial_dims: int) -> float:
     """What a training sees relative to the budget, counted from its batches."""
-    recipe = Recipe(patch=patch, batch_factor=factor)
-    plan = plan_recipe(settings, recipe, spatial_dims)
+    plan = plan_recipe(settings, (patch,) * spatial_dims, factor)
     pixels = settings.pixels_per_batch or {2: 16384, 3: 65536}[spatial_dims]
     nominal = settings.num_steps * settings.iterations_per_step * pixels
     return plan.num_iterations * plan.batch_size * float(patch**spatial_dims) / nominal
@@ -90,7 +89,7 @@ def test_pictures_have_equal_budgets_at_the_defaults_and_few_iterations_are_repo
     (line,) = describe_budgets(SegmentationSettings(), PATCHES, ENDS, 2)
     assert line.startswith("trials with space.patch=144 to 256 will take 25 to 79 iterations instead of 200")
     assert "task.pixels_per_batch=131072" in line
-    assert plan_recipe(SegmentationSettings(pixels_per_batch=131072), Recipe(patch=256), 2).num_iterations == 200
+    assert plan_recipe(SegmentationSettings(pixels_per_batch=131072), (256, 256)).num_iterations == 200
     assert describe_budgets(SegmentationSettings(), [16, 128], ENDS, 2) == []
 
 
@@ -105,13 +104,11 @@ def test_the_notes_of_a_search_name_its_own_patches_only() -> None:
 def test_a_batch_stays_as_large_as_asked_for_unless_only_a_smaller_one_is_equal() -> None:
     settings = SegmentationSettings(pixels_per_batch=16384)
     sizes = {
-        patch: [
-            plan_recipe(settings, Recipe(patch=patch, batch_factor=factor), 3).batch_size for factor in (0.25, 1, 4)
-        ]
+        patch: [plan_recipe(settings, (patch,) * 3, factor).batch_size for factor in (0.25, 1.0, 4.0)]
         for patch in (16, 32, 48, 64, 128)
     }
     assert sizes == {16: [1, 4, 16], 32: [1, 2, 8], 48: [1, 2, 6], 64: [1, 2, 3], 128: [1, 1, 1]}
-    plans = [plan_recipe(settings, Recipe(patch=patch), 2) for patch in (16, 32, 64, 128, 256)]
+    plans = [plan_recipe(settings, (patch, patch)) for patch in (16, 32, 64, 128, 256)]
     assert [plan.batch_size for plan in plans] == [64, 16, 4, 2, 2]
 
 
@@ -136,7 +133,7 @@ def test_a_budget_in_iterations_is_the_rule_of_earlier_studies(spatial_dims: int
         for factor in FACTORS:
             size = max(1, round(nominal * factor))
             per_step = max(1, round(50 * nominal / size))
-            plan = plan_recipe(settings, Recipe(patch=patch, batch_factor=factor), spatial_dims)
+            plan = plan_recipe(settings, (patch,) * spatial_dims, factor)
             assert (plan.batch_size, plan.num_iterations) == (size, 3 * per_step)
             assert [plan.count_iterations(step) for step in range(4)] == [0, per_step, 2 * per_step, 3 * per_step]
     assert describe_budgets(settings, PATCHES, ENDS, spatial_dims) == []
@@ -154,8 +151,8 @@ def test_a_budget_in_operations_is_that_of_the_default_network(shape: Architectu
 
     def count(candidate: Candidate, settings: SegmentationSettings) -> float:
         plan = plan_candidate(settings, candidate, dataset)
-        network = draw_blueprint(candidate, dataset, NetworkSize()).build()
-        flops = count_flops(network, image, candidate.recipe.patch)
+        network = draw_blueprint(candidate, dataset, NetworkRules()).build()
+        flops = count_flops(network, image, (candidate.recipe.patch,) * 2)
         return count_training(plan, plan.num_steps, voxels=1, flops=float(flops))["train_flops"]
 
     by_voxels = count(Candidate(), SegmentationSettings())
@@ -198,5 +195,5 @@ def test_the_length_of_a_training_is_part_of_what_a_calibration_was_made_with() 
 def test_the_default_candidate_takes_all_its_iterations_in_pictures_and_in_volumes() -> None:
     settings = SegmentationSettings()
     for spatial_dims, batch_size in ((2, 16), (3, 2)):
-        plan = plan_recipe(settings, Recipe(), spatial_dims)
+        plan = plan_recipe(settings, (Recipe.patch,) * spatial_dims)
         assert (plan.num_iterations, plan.batch_size) == (200, batch_size)

@@ -12,7 +12,6 @@ import sys
 import pytest
 
 from paretoseg.spaces.presets import PRESETS
-from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.trainables.corruptions.table import CORRUPTIONS
 from paretoseg.trainables.data.textures import TexturesConfig
@@ -89,8 +88,8 @@ def test_every_known_corruption_may_be_in_the_battery() -> None:
 
 def test_a_batch_has_as_many_pixels_with_every_patch_but_at_least_two_patches() -> None:
     settings = SegmentationConfig(pixels_per_batch=16384)
-    assert [settings.batch_size(Recipe(patch=patch), 2) for patch in (32, 64, 128)] == [16, 4, 2]
-    assert settings.batch_size(Recipe(patch=16), 3) == 4
+    assert [settings.batch_size(1.0, (patch, patch)) for patch in (32, 64, 128)] == [16, 4, 2]
+    assert settings.batch_size(1.0, (16, 16, 16)) == 4
 
 
 def test_the_quick_battery_is_a_part_of_the_whole_one_and_of_what_counts() -> None:

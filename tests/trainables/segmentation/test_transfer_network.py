@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
@@ -10,11 +11,14 @@ import pytest
 import torch
 
 import paretoseg.trainables.segmentation.trial
+from paretoseg.trainables.data.datasets import Case
 from paretoseg.trainables.data.textures import TexturesConfig
+from paretoseg.trainables.scoring.battery import Battery, LeftOut
+from paretoseg.trainables.segmentation import reference
 from paretoseg.trainables.segmentation.config import SegmentationConfig
-from paretoseg.trainables.segmentation.reference import ReferenceNetwork, train_reference
+from paretoseg.trainables.segmentation.reference import train_reference
 from paretoseg.trainables.segmentation.transfer_network import train_and_measure
-from paretoseg.trainables.trainable import Assignment, Condition
+from paretoseg.trainables.trainable import Assignment
 from paretoseg.trainables.transfer.kinds import build_candidate
 from paretoseg.trainables.transfer.matrix import TransferNetwork
 
@@ -101,14 +105,11 @@ def test_a_checkpoint_of_an_earlier_version_is_resumed(tmp_path: Path) -> None:
 def test_a_corruption_that_moves_a_class_out_of_an_image_is_left_out_and_the_others_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = ReferenceNetwork.measure_rows
-
-    def refuse_rotation(self: ReferenceNetwork, conditions: list[Condition]) -> object:
-        if any(condition.corruption == "rotation" for condition in conditions):
-            raise ValueError("nothing is left of class 1")
-        return original(self, conditions)
+    def lose_all(cases: Mapping[str, Sequence[Case]], battery: Battery, _: object) -> LeftOut:
+        rotated = [condition for condition in battery.conditions if condition.corruption == "rotation"]
+        return frozenset((condition, case.name) for condition in rotated for case in cases[""])
 
     whole = measure(tmp_path / "one")
-    monkeypatch.setattr(ReferenceNetwork, "measure_rows", refuse_rotation)
+    monkeypatch.setattr(reference, "find_left_out", lose_all)
     part = measure(tmp_path / "two")
     assert dict(part.scores) == {name: whole.scores[name] for name in ("none", "gaussian_noise")}

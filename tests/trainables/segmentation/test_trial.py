@@ -236,7 +236,7 @@ def test_the_way_out_of_too_little_memory_keeps_the_length_of_the_training(task:
         settings, pixels_per_batch=settings.pixels_per_batch // 2, iterations_per_step=settings.iterations_per_step * 2
     )
     assert smaller.count_voxels(2) == settings.count_voxels(2)
-    assert smaller.batch_size(CANDIDATE.recipe, 2) < settings.batch_size(CANDIDATE.recipe, 2)
+    assert smaller.batch_size(1.0, (32, 32)) < settings.batch_size(1.0, (32, 32))
     large = dataclasses.replace(CANDIDATE, recipe=dataclasses.replace(CANDIDATE.recipe, patch=64))
     with pytest.raises(MemoryError, match=r"narrow the space$"):
         tight.build(Assignment(large, seed=1)).step()

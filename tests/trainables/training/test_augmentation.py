@@ -209,23 +209,27 @@ def test_blur_is_equally_wide_in_millimetres_along_all_axes(spacing_mm: tuple[fl
 
 
 @pytest.mark.parametrize(
-    ("spacing_mm", "plane"),
+    ("spacing_mm", "extents", "plane"),
     [
-        ((1.0, 1.0), (-2, -1)),
-        ((1.0, 2.0), None),
-        ((1.0, 1.0, 1.0), (-2, -1)),
-        ((5.0, 0.7, 0.7), (-2, -1)),
-        ((0.7, 0.7, 5.0), (-3, -2)),
-        ((0.7, 5.0, 0.7), (-3, -1)),
-        ((0.7, 0.8, 5.0), None),
+        ((1.0, 1.0), (4, 4), (-2, -1)),
+        ((1.0, 2.0), (4, 4), None),
+        ((1.0, 1.0, 1.0), (4, 4, 4), (-2, -1)),
+        ((5.0, 0.7, 0.7), (2, 4, 4), (-2, -1)),
+        ((0.7, 0.7, 5.0), (4, 4, 2), (-3, -2)),
+        ((0.7, 5.0, 0.7), (4, 4, 4), (-3, -1)),
+        ((0.7, 0.8, 5.0), (4, 4, 4), None),
+        ((5.0, 0.7, 0.7), (2, 4, 6), None),
     ],
 )
-def test_right_angle_turns_are_left_to_planes_of_equal_edges(
-    spacing_mm: tuple[float, ...], plane: tuple[int, int] | None, monkeypatch: pytest.MonkeyPatch
+def test_right_angle_turns_are_left_to_planes_of_equal_edges_and_extents(
+    spacing_mm: tuple[float, ...],
+    extents: tuple[int, ...],
+    plane: tuple[int, int] | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert find_turning_plane(spacing_mm) == plane
+    assert find_turning_plane(spacing_mm, extents) == plane
     generator = torch.Generator().manual_seed(0)
-    images = torch.rand(32, 1, *[4] * len(spacing_mm), generator=generator)
+    images = torch.rand(32, 1, *extents, generator=generator)
     draw = draw_augmentation(32, len(spacing_mm), 0.0, generator)
     draw = dataclasses.replace(draw, flips=torch.zeros_like(draw.flips))
     expected = torch.stack(

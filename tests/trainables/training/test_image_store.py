@@ -23,12 +23,15 @@ def build_cases(spatial_dims: int, num_channels: int = 2) -> list[Case]:
     return cases
 
 
-def windows(cases: list[Case], patch: int, num: int = 40) -> tuple[torch.Tensor, torch.Tensor]:
-    """Positions of cases, and starts up to half a patch outside of them."""
+def windows(cases: list[Case], extents: list[int], num: int = 40) -> tuple[torch.Tensor, torch.Tensor]:
+    """Positions of cases, and starts up to half a window outside of them."""
     draw = np.random.default_rng(1)
     which = draw.integers(0, len(cases), num)
     starts = [
-        [draw.integers(-(patch // 2), max(extent - patch // 2, 1)) for extent in cases[case].label.shape]
+        [
+            draw.integers(-(edge // 2), max(extent - edge // 2, 1))
+            for extent, edge in zip(cases[case].label.shape, extents, strict=True)
+        ]
         for case in which
     ]
     return torch.from_numpy(which), torch.tensor(np.array(starts))
@@ -37,15 +40,15 @@ def windows(cases: list[Case], patch: int, num: int = 40) -> tuple[torch.Tensor,
 @pytest.mark.parametrize("spatial_dims", [2, 3])
 @pytest.mark.parametrize("store", [HostImages, DeviceImages])
 def test_windows_are_those_of_the_padded_image(store: type[HostImages] | type[DeviceImages], spatial_dims: int) -> None:
-    cases, patch = build_cases(spatial_dims), 6
-    which, starts = windows(cases, patch)
-    images, labels = store(cases).cut(which, starts, patch)
+    cases, extents = build_cases(spatial_dims), [6, 4, 5][:spatial_dims]
+    which, starts = windows(cases, extents)
+    images, labels = store(cases).cut(which, starts, extents)
     assert (images.dtype, labels.dtype) == (torch.float32, torch.int64)
     assert images.is_contiguous()
     for item, (case, start) in enumerate(zip(which.tolist(), starts.tolist(), strict=True)):
-        image = np.pad(cases[case].image, [(0, 0), *[(patch, patch)] * spatial_dims])
-        label = np.pad(cases[case].label, patch)
-        there = tuple(slice(first + patch, first + 2 * patch) for first in start)
+        image = np.pad(cases[case].image, [(0, 0), *[(6, 6)] * spatial_dims])
+        label = np.pad(cases[case].label, 6)
+        there = tuple(slice(first + 6, first + 6 + edge) for first, edge in zip(start, extents, strict=True))
         np.testing.assert_array_equal(images[item].numpy(), image[(slice(None), *there)])
         np.testing.assert_array_equal(labels[item].numpy(), label[there])
 
@@ -58,7 +61,7 @@ def test_memory_mapped_images_are_cut_without_being_read_whole(tmp_path: Path) -
     mapped = Case("mapped", "here", "mapped", "train", image, label)
     which, starts = torch.zeros(3, dtype=torch.int64), torch.tensor([[0, 0, 0], [1, 2, 3], [-2, 0, 5]])
     for store in (HostImages, DeviceImages):
-        expected, found = (store(cases).cut(which, starts, 4) for cases in ([case], [mapped]))
+        expected, found = (store(cases).cut(which, starts, (4, 4, 4)) for cases in ([case], [mapped]))
         assert torch.equal(expected[0], found[0])
         assert torch.equal(expected[1], found[1])
 

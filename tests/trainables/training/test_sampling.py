@@ -31,7 +31,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 @pytest.mark.parametrize("ratio", [0.0, 0.25, 0.8, 1.0])
 def test_the_share_of_centred_patches_is_the_foreground_ratio(ratio: float) -> None:
-    sampler = PatchSampler(TrainingCases([build_case((200, 200), (100, 90))]), patch=5, foreground_ratio=ratio)
+    sampler = PatchSampler(TrainingCases([build_case((200, 200), (100, 90))]), window=(5, 5), foreground_ratio=ratio)
     _, labels = sampler.sample(4000, generator())
     # A patch that lies anywhere hits the pixel in its middle with a probability of 1 / 38416.
     assert labels[:, 2, 2].float().mean().item() == pytest.approx(ratio, abs=0.025)
@@ -39,7 +39,7 @@ def test_the_share_of_centred_patches_is_the_foreground_ratio(ratio: float) -> N
 
 def test_patches_are_windows_of_the_image_and_labels_belong_to_them() -> None:
     cases = [build_case((12, 9), (5, 5), "a"), build_case((8, 14), (0, 13), "b")]
-    images, labels = PatchSampler(TrainingCases(cases), patch=6, foreground_ratio=0.5).sample(200, generator())
+    images, labels = PatchSampler(TrainingCases(cases), window=(6, 6), foreground_ratio=0.5).sample(200, generator())
     assert images.shape == (200, 1, 6, 6)
     windows = {
         (case.image[0, y : y + 6, x : x + 6].tobytes(), case.label[y : y + 6, x : x + 6].astype(np.int64).tobytes())
@@ -56,23 +56,23 @@ def test_patches_are_windows_of_the_image_and_labels_belong_to_them() -> None:
 
 def test_volumes_are_cut_alike() -> None:
     case = build_case((7, 9, 8), (3, 4, 5))
-    images, labels = PatchSampler(TrainingCases([case]), patch=4, foreground_ratio=1.0).sample(6, generator())
-    assert images.shape == (6, 1, 4, 4, 4)
-    assert (labels[:, 2, 2, 2] == 1).all()
-    np.testing.assert_array_equal(images[0, 0].numpy(), case.image[0, 1:5, 2:6, 3:7])
+    images, labels = PatchSampler(TrainingCases([case]), window=(4, 5, 3), foreground_ratio=1.0).sample(6, generator())
+    assert images.shape == (6, 1, 4, 5, 3)
+    assert (labels[:, 2, 2, 1] == 1).all()
+    np.testing.assert_array_equal(images[0, 0].numpy(), case.image[0, 1:5, 2:7, 4:7])
 
 
 def test_windows_on_foreground_at_the_border_stay_inside() -> None:
     case = build_case((10, 10), (0, 9))
-    images, _ = PatchSampler(TrainingCases([case]), patch=6, foreground_ratio=1.0).sample(4, generator())
+    images, _ = PatchSampler(TrainingCases([case]), window=(6, 6), foreground_ratio=1.0).sample(4, generator())
     for image in images:
         np.testing.assert_array_equal(image[0].numpy(), case.image[0, 0:6, 4:10])
 
 
 def test_small_images_are_padded_with_zeros_on_both_sides() -> None:
-    images, labels = PatchSampler(TrainingCases([build_case((3, 8), (1, 1))]), patch=8, foreground_ratio=0.5).sample(
-        3, generator()
-    )
+    images, labels = PatchSampler(
+        TrainingCases([build_case((3, 8), (1, 1))]), window=(8, 8), foreground_ratio=0.5
+    ).sample(3, generator())
     assert (images[:, :, :2] == 0).all()
     assert (images[:, :, 5:] == 0).all()
     assert (images[:, :, 2:5] > 0).all()
@@ -81,13 +81,13 @@ def test_small_images_are_padded_with_zeros_on_both_sides() -> None:
 
 def test_cases_without_foreground_are_sampled_anywhere() -> None:
     cases = [build_case((9, 9), None, "a"), build_case((9, 9), None, "b")]
-    images, labels = PatchSampler(TrainingCases(cases), patch=4, foreground_ratio=1.0).sample(64, generator())
+    images, labels = PatchSampler(TrainingCases(cases), window=(4, 4), foreground_ratio=1.0).sample(64, generator())
     assert not labels.any()
     assert len({image.numpy().tobytes() for image in images}) > 20
 
 
 def test_equal_generators_draw_equal_patches() -> None:
-    sampler = PatchSampler(TrainingCases([build_case((20, 20), (10, 10))]), patch=4, foreground_ratio=0.5)
+    sampler = PatchSampler(TrainingCases([build_case((20, 20), (10, 10))]), window=(4, 4), foreground_ratio=0.5)
     assert torch.equal(sampler.sample(16, generator(3))[0], sampler.sample(16, generator(3))[0])
     assert not torch.equal(sampler.sample(16, generator(3))[0], sampler.sample(16, generator(4))[0])
 
@@ -97,7 +97,7 @@ def test_the_foreground_ratio_does_not_shift_the_draws_of_the_others() -> None:
     drawn = []
     for ratio in (0.0, 0.3):
         stream = generator()
-        sampler = PatchSampler(TrainingCases([case]), patch=4, foreground_ratio=ratio)
+        sampler = PatchSampler(TrainingCases([case]), window=(4, 4), foreground_ratio=ratio)
         drawn.append((sampler.sample(32, stream)[0], stream.get_state()))
     assert torch.equal(drawn[0][1], drawn[1][1])
     same = (drawn[0][0] == drawn[1][0]).flatten(start_dim=1).all(dim=1).float().mean().item()
@@ -108,7 +108,7 @@ def test_a_rare_class_is_met_as_often_as_a_common_one() -> None:
     case = build_case((64, 64), None)
     case.label[10:50, 10:50] = 1
     case.label[30, 30] = 2
-    sampler = PatchSampler(TrainingCases([case]), patch=5, foreground_ratio=1.0)
+    sampler = PatchSampler(TrainingCases([case]), window=(5, 5), foreground_ratio=1.0)
     _, labels = sampler.sample(2000, generator())
     assert (labels[:, 2, 2] == 2).float().mean().item() == pytest.approx(0.5, abs=0.04)
     assert (labels[:, 2, 2] > 0).all()

@@ -7,7 +7,7 @@ import pytest
 from paretoseg.spaces.exposure import find_exposure
 from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.trainables.transfer.kinds import KINDS, build_candidate, find_opened
-from paretoseg.trainables.transfer.verdict import Verdict, judge
+from paretoseg.trainables.transfer.verdict import TransferVerdict, judge
 
 BATTERY = ("motion", "gibbs_ringing", "occlusion")
 BOUNDS = {
@@ -30,7 +30,7 @@ BOUNDS = {
 def test_a_corruption_is_held_out_if_every_opened_kind_surely_gains_under_a_point(
     kinds: tuple[str, ...], held_out: tuple[str, ...], trained: tuple[str, ...], unknown: tuple[str, ...]
 ) -> None:
-    assert judge(BATTERY, kinds, BOUNDS) == Verdict(held_out, trained, unknown)
+    assert judge(BATTERY, kinds, BOUNDS) == TransferVerdict(held_out, trained, unknown)
 
 
 def test_a_verdict_is_told_in_a_line_for_each_part() -> None:

@@ -1,0 +1,35 @@
+"""Checks the folder that a command is to write to, before it starts to work."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from paretoseg.search.store.folder import Folder
+
+
+def check_output(output: str, default: str) -> None:
+    """Refuses an output that cannot become a folder; a URI only has to open.
+
+    Args:
+        output: What the user asks for.
+        default: What is written to if the option is left out, for the message.
+
+    Raises:
+        ValueError: that names --output and says what to do.
+    """
+    if not output:
+        raise ValueError(f"--output must name a folder, got ''; leave it out for {default} here")
+    path = Folder(output).local_path
+    if path is None:
+        return
+    there = _find_existing(path)
+    if not there.is_dir():
+        raise ValueError(f"--output must be a folder, but '{there}' is a file; name another one")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ValueError(f"--output '{output}' cannot be written: no permission in '{there}'; name another folder")
+
+
+def _find_existing(path: Path) -> Path:
+    """The path, or the nearest one above it that exists."""
+    return next(place for place in (path, *path.parents) if place.exists() or place.is_symlink())
