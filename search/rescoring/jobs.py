@@ -128,10 +128,14 @@ class Rescoring:
         """Records that the worker of a job died; a lost job is tried again until it was lost too often."""
         self._num_losses[job.trial_id, job.split] += 1
         if failure.kind is FailureKind.LOST and self._num_losses[job.trial_id, job.split] <= MAX_LOSSES:
-            self._active.pop((job.trial_id, job.split))
-            self.waiting.insert(0, job)
+            self.put_back(job)
         else:
             self._keep(self._result(job, failure=_describe(failure)))
+
+    def put_back(self, job: Job) -> None:
+        """Takes back a job whose worker had to leave: it is the next."""
+        self._active.pop((job.trial_id, job.split))
+        self.waiting.insert(0, job)
 
     def refresh(self) -> None:
         """Does nothing: every result is stored at once."""

@@ -19,17 +19,16 @@ import os
 import socket
 import threading
 import time
-import uuid
 from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
 from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from paretoseg.search.running.placement_keeper import open_keeper, stay_here
 from paretoseg.search.running.rank_mailbox import Answers, Instruction, RankMailbox
-from paretoseg.search.running.room import list_waiting_groups
-from paretoseg.search.running.worker import Broken, Job, Outcome, Work, time_out
+from paretoseg.search.running.room import is_one_waiting
+from paretoseg.search.running.worker import Broken, Displaced, Job, Outcome, Work, time_out
 from paretoseg.search.store.scratch import scratch_folder
 from paretoseg.search.trials.trial import Failure, FailureKind
 
@@ -70,6 +69,10 @@ class Team:
         """The resources of a trial in equal shares; CPUs are rounded down to the four digits that Ray counts."""
         return cls(num_workers, int(cpus / num_workers * 1e4 + 1e-6) / 1e4, gpus / num_workers)
 
+    def is_one_waiting(self) -> bool:
+        """True if the processes of a trial like this wait for a place."""
+        return is_one_waiting(self.num_workers * self.cpus, self.num_workers * self.gpus)
+
 
 class WorkerGroup:
     """The processes of one slot, used for trial after trial.
@@ -95,6 +98,7 @@ class WorkerGroup:
         """Makes this the current job and drops the previous one."""
         with self._busy:
             self._job, self._has_started, self._gave_way = job, False, False
+            self._idle_since, self._has_work = time.monotonic(), False
 
     def advance(self) -> Outcome:
         """Does the next share of the job on all ranks; never raises for what a trial does.
@@ -116,8 +120,7 @@ class WorkerGroup:
         assert self._job is not None
         began_at, start = time.time(), time.monotonic()
         if self._gave_way:
-            failure = Failure(FailureKind.LOST, "the processes of the trial gave way to those of another")
-            return Outcome(Broken(failure), began_at, 0.0, socket.gethostname())
+            return Outcome(Displaced(), began_at, 0.0, socket.gethostname())
         try:
             answers = self._ask(self._job)
         except GetTimeoutError:
@@ -138,7 +141,7 @@ class WorkerGroup:
                 # A job that was stopped early looks like one that waits for its next order.
                 patience = _ORDER_SECONDS if self._has_work else _IDLE_SECONDS
                 is_idle = self._mailbox is not None and time.monotonic() - self._idle_since > patience
-                if is_idle and list_waiting_groups():
+                if is_idle and self._team.is_one_waiting():
                     self._gave_way = self._has_work
                     self._leave()
 
@@ -157,7 +160,7 @@ class WorkerGroup:
         patience = job.timeout_min * 60
         if self._mailbox is None:
             self._mailbox = self._open()
-            end = _gather(self._mailbox, patience)
+            end = self._gather(patience)
             if end is not None:
                 return Answers((), is_complete=False, end=end)
         if not self._has_started:
@@ -169,34 +172,37 @@ class WorkerGroup:
         answers: Answers = ray.get(self._mailbox.collect.remote(_PATIENCE_SECONDS), timeout=left)
         return answers
 
+    def _gather(self, patience: float) -> Failure | None:
+        """Waits until all ranks have come; returns why they have ended, if they have.
+
+        Raises:
+            GetTimeoutError: if they have not come after `patience` seconds, and no group waits for a place any more.
+        """
+        arrival = self._mailbox.gather.remote()
+        while True:
+            try:
+                end: Failure | None = ray.get(arrival, timeout=patience)
+            except GetTimeoutError:
+                if not self._team.is_one_waiting():
+                    raise
+            else:
+                return end
+
     def _open(self) -> Any:
         """Starts the processes in the background; returns the mailbox from which they take orders."""
-        mailbox = ray.remote(RankMailbox).options(num_cpus=0, **stay_here()).remote(self._team.num_workers)
-        keeper = open_keeper(f"paretoseg-placement-{uuid.uuid4().hex}")
-        keeper.watch.remote(mailbox)
-        self._trainer = threading.Thread(target=_train, args=(self._team, mailbox, keeper), daemon=True)
+        mailbox = ray.remote(RankMailbox).options(num_cpus=0, **_stay_here()).remote(self._team.num_workers)
+        self._trainer = threading.Thread(target=_train, args=(self._team, mailbox), daemon=True)
         self._trainer.start()
         return mailbox
 
 
-def _gather(mailbox: Any, patience: float) -> Failure | None:
-    """Waits until all ranks have come; returns why they have ended, if they have.
-
-    Raises:
-        GetTimeoutError: if they have not come within `patience` seconds, not counting those in which there is no room.
-    """
-    arrival = mailbox.gather.remote()
-    while True:
-        try:
-            end: Failure | None = ray.get(arrival, timeout=patience)
-        except GetTimeoutError:
-            if not list_waiting_groups():
-                raise
-        else:
-            return end
+def _stay_here() -> dict[str, Any]:
+    """Options of an actor that must not be lost with another node: it runs on the node of this process."""
+    here = ray.get_runtime_context().get_node_id()
+    return {"scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False)}
 
 
-def _train(team: Team, mailbox: Any, keeper: Any) -> None:
+def _train(team: Team, mailbox: Any) -> None:
     """Runs Ray Train's trainer until the group is closed or a worker dies, and reports the reason to the mailbox."""
     os.environ.update(_TRAIN_SETTINGS)
     from ray.train import FailureConfig, RunConfig, ScalingConfig  # late: it imports torch
@@ -208,7 +214,7 @@ def _train(team: Team, mailbox: Any, keeper: Any) -> None:
         with scratch_folder() as scratch:
             trainer = TorchTrainer(
                 _work_along,
-                train_loop_config={"mailbox": mailbox, "keeper": keeper},
+                train_loop_config={"mailbox": mailbox},
                 scaling_config=ScalingConfig(
                     num_workers=team.num_workers,
                     use_gpu=team.gpus > 0,
@@ -233,7 +239,6 @@ def _work_along(config: dict[str, Any]) -> None:
     from ray import train
 
     rank = train.get_context().get_world_rank()
-    ray.get(config["keeper"].keep.remote(ray.util.get_current_placement_group()))
     has_left = threading.Event()
     threading.Thread(target=_watch, args=(mailbox, has_left), daemon=True).start()
     work: Work | None = None

@@ -39,6 +39,10 @@ class JobQueue(Protocol):
         """Records that the worker of a job died."""
         ...
 
+    def put_back(self, job: Job) -> None:
+        """Takes back a job whose worker had to leave; it goes on later, and nothing is to blame."""
+        ...
+
     def refresh(self) -> None:
         """Updates the files that are written at intervals; runners call it often."""
         ...

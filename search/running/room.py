@@ -30,6 +30,11 @@ def list_waiting_groups() -> list[dict[str, float]]:
     return [dict(sum(map(Counter, each), Counter())) for each in bundles]
 
 
+def is_one_waiting(cpus: float, gpus: float) -> bool:
+    """True if a placement group that reserves just that waits for resources; others may use the same Ray."""
+    return any(_reserves(needs, cpus, gpus) for needs in list_waiting_groups())
+
+
 def find_free_resources() -> dict[str, float]:
     """What nobody has reserved on the nodes that are up, by resource."""
     found: dict[str, float] = ray.available_resources()
@@ -89,7 +94,8 @@ class Room:
             raise RayLostError(f"no node has had room for a trial for {self.gone_s:g} s")
 
     def _tell_of_waiting(self, now: float) -> None:
-        if self.slots and not any(map(self._is_of_a_trial, self.list_waiting())):
+        needed = self.resources.cpus, self.resources.gpus
+        if self.slots and not any(_reserves(needs, *needed) for needs in self.list_waiting()):
             self._waiting_since, self._has_said = None, False
             return
         if self._waiting_since is None:
@@ -98,11 +104,6 @@ class Room:
             self._has_said = True
             self.say(f"waiting for room: {', '.join(self._describe_free())} free")
 
-    def _is_of_a_trial(self, needs: dict[str, float]) -> bool:
-        """True if that is what one trial reserves; others may use the same Ray."""
-        named = (("CPU", self.resources.cpus), ("GPU", self.resources.gpus))
-        return all(abs(needs.get(name, 0.0) - amount) < 1e-3 * max(1.0, amount) for name, amount in named)
-
     def _describe_free(self) -> Iterator[str]:
         free = self.find_free()
         yield f"{free.get('CPU', 0.0):g} of {self.resources.cpus:g} CPUs"
@@ -110,15 +111,23 @@ class Room:
             yield f"{free.get('GPU', 0.0):g} of {self.resources.gpus:g} GPUs"
 
 
+def _reserves(needs: dict[str, float], cpus: float, gpus: float) -> bool:
+    """True if a group needs what one trial reserves, to the four digits that Ray counts."""
+    named = (("CPU", cpus), ("GPU", gpus))
+    return all(abs(needs.get(name, 0.0) - amount) < 1e-3 * max(1.0, amount) for name, amount in named)
+
+
 class RoomWatch:
     """Looks for room in a thread of its own: a Ray that is lost may never answer.
 
     Args:
         room: What to look at.
+        tidy: Called before every look: frees what dead trials held.
     """
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, tidy: Callable[[], object]) -> None:
         self._room = room
+        self._tidy = tidy
         self._num_answered = 0
         """How many losses of trials the thread knew of when it last looked."""
 
@@ -148,6 +157,7 @@ class RoomWatch:
         while not self._is_over:
             num_losses = self._num_asked
             try:
+                self._tidy()
                 self._room.look(is_urgent=num_losses > self._num_answered)
                 self._num_answered = num_losses
             except RayLostError as error:
@@ -165,9 +175,9 @@ class RoomWatch:
 
 
 @contextmanager
-def watch_room(room: Room) -> Iterator[RoomWatch]:
-    """Looks for room for the duration of the block."""
-    watch = RoomWatch(room)
+def watch_room(room: Room, tidy: Callable[[], object] = lambda: None) -> Iterator[RoomWatch]:
+    """Looks for room for the duration of the block; the arguments are those of `RoomWatch`."""
+    watch = RoomWatch(room, tidy)
     threading.Thread(target=watch.look_on, name="look for room", daemon=True).start()
     try:
         yield watch

@@ -177,11 +177,15 @@ class Session:
         self._num_losses[job.kind, job.trial_id] += 1
         if failure.kind is not FailureKind.LOST or self._num_losses[job.kind, job.trial_id] > MAX_LOSSES:
             self._take_failure(job, failure)
-        elif job.kind is JobKind.TRIAL:
+            self._end(job)
+        else:
+            self.put_back(job)
+
+    def put_back(self, job: Job) -> None:
+        """Takes back a job whose worker had to leave: it goes on later."""
+        if job.kind is JobKind.TRIAL:
             self.study.interrupt(job.trial_id)
-        self._close(job)
-        self.refresh()
-        self.observe(self)
+        self._end(job)
 
     def halt(self, reason: str) -> None:
         """Stops handing out jobs because the storage failed; does not wait for those that run."""
@@ -198,6 +202,11 @@ class Session:
             self._look_for_end(self.is_asked_to_finish)
         if not self.halt_reason and self._num_written != self.study.record.num_changes and self._is_time():
             self.write_tables()
+
+    def _end(self, job: Job) -> None:
+        self._close(job)
+        self.refresh()
+        self.observe(self)
 
     def _look_for_end(self, is_asked: Callable[[], bool]) -> None:
         """Ends the search if somebody has asked for it."""

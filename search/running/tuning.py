@@ -20,12 +20,13 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
+from paretoseg.search.running.abandoned import remove_abandoned_groups
 from paretoseg.search.running.data_parallel import Team, WorkerGroup
 from paretoseg.search.running.importing import importing
 from paretoseg.search.running.job_queue import JobQueue
 from paretoseg.search.running.room import Room, watch_room
 from paretoseg.search.running.watchdog import RayLostError
-from paretoseg.search.running.worker import Broken, Job, NoWork, Outcome, Work, find_obstacle, time_out
+from paretoseg.search.running.worker import Broken, Displaced, Job, NoWork, Outcome, Work, find_obstacle, time_out
 from paretoseg.search.store.folder import StorageError
 from paretoseg.search.store.scratch import scratch_folder
 from paretoseg.search.trials.trial import Failure, FailureKind
@@ -75,7 +76,8 @@ def run_on_ray(queue: JobQueue, *, room: Room, start_s: float = inf) -> None:
     if team is not None:
         # Ray Train reserves what the processes need; the trial's own actor only waits, on the search's node.
         needs = tune.PlacementGroupFactory([{_HEAD_NODE: 0.001}])
-    with scratch_folder() as scratch, watch_room(room) as watch:
+    tidy: Callable[[], object] = remove_abandoned_groups if is_team else lambda: None
+    with scratch_folder() as scratch, watch_room(room, tidy) as watch:
         searcher = JobSearcher(queue, jobs, lambda: watch.read(scheduler.num_losses), team)
         tuner = tune.Tuner(
             tune.with_resources(TrialActor, needs),
@@ -294,6 +296,9 @@ class JobScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
             # Processes of the trial died, but not the actor that reports for them.
             self.num_losses += 1
             self._queue.lose(job, outcome.result.failure)
+            return True
+        if isinstance(outcome.result, Displaced):
+            self._queue.put_back(job)
             return True
         if self._queue.take(job, outcome) or self._queue.halt_reason:
             return True

@@ -79,6 +79,11 @@ class Broken:
 
 
 @dataclass(frozen=True)
+class Displaced:
+    """The processes of the trial gave way to those of another trial: it goes on when there is room again."""
+
+
+@dataclass(frozen=True)
 class Halted:
     """The storage failed: no trial can continue, and none is to blame."""
 
@@ -89,7 +94,7 @@ class Halted:
 class Outcome:
     """The result of one `advance`."""
 
-    result: Stepped | Measured | Broken | Halted
+    result: Stepped | Measured | Broken | Displaced | Halted
     began_at: float
     """When the job started, in seconds since the epoch."""
 

@@ -16,7 +16,7 @@ import pytest
 _FOLDER = Path(__file__).parent
 
 
-PATIENCE_SECONDS = 1800
+PATIENCE_SECONDS = 900
 """Guards against hanging for ever, and nothing else does: what a search takes on a busy machine is no mistake of it."""
 
 

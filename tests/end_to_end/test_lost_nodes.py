@@ -58,7 +58,9 @@ class Nodes:
 @pytest.fixture
 def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
     token = secrets.token_hex(32)
-    for name, value in {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token, "RAY_USAGE_STATS_ENABLED": "0"}.items():
+    settings = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token, "RAY_USAGE_STATS_ENABLED": "0"}
+    # As for searches that start their own Ray: its workers give way to every other process of the machine.
+    for name, value in (settings | {"RAY_worker_niceness": "0"}).items():
         monkeypatch.setenv(name, value)
     made = Nodes()
     yield made

@@ -141,6 +141,14 @@ def test_a_trial_that_was_lost_too_often_fails_and_the_search_goes_on(tmp_path):
     assert [trial.state for trial in session.study.trials] == [State.FAILED, State.FINISHED]
 
 
+def test_a_trial_that_gives_way_is_put_back_as_often_as_it_takes(tmp_path):
+    session = build_session(tmp_path, budget=Budget(trials=1))
+    for _ in range(MAX_LOSSES + 1):
+        session.put_back(session.next_job())
+    run_serially(session)
+    assert [trial.state for trial in session.study.trials] == [State.FINISHED]
+
+
 def test_a_worker_that_ran_out_of_memory_is_not_tried_again(tmp_path):
     session = build_session(tmp_path, budget=Budget(trials=2))
     failure = Failure(FailureKind.MEMORY, "too big")
