@@ -73,6 +73,10 @@ class AttachedConfig(DirectConfig):
         if self.max_nodes:
             resources.count_slots(self._nodes_to_come())
 
+    def count_gpus(self) -> int:
+        """Those of the nodes that an autoscaler adds; of nodes that are up, only the Ray itself knows."""
+        return int(self.gpus) * self.max_nodes
+
     def locate(self) -> tuple[str, int]:
         """Host name and port of the head.
 

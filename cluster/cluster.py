@@ -52,6 +52,10 @@ class ClusterConfig(ABC):
             ValueError: if it does not; the message says what is available.
         """
 
+    def count_gpus(self) -> int:
+        """The GPUs that trials can use, as far as that is known before anything is started."""
+        return 0
+
 
 @dataclass(unsafe_hash=True)
 class DirectConfig(ClusterConfig):

@@ -10,18 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import ray
 from ray._private import ray_constants
 
 from paretoseg.cluster.cluster import DRIVER_ENVIRONMENT, OBJECT_STORE_BYTES, RAY_ENVIRONMENT, DirectConfig
 from paretoseg.cluster.health import RayNodes, RayProcesses
+from paretoseg.cluster.local_gpus import count_local_gpus, has_driver
 from paretoseg.cluster.resources import Node, Resources
 
 _START_SECONDS = 600.0
 _PROCESSES = RayProcesses()
-_NVIDIA_GPUS, _AMD_GPUS = Path("/proc/driver/nvidia/gpus"), Path("/dev/kfd")
 
 
 @dataclass(unsafe_hash=True)
@@ -51,12 +50,18 @@ class LocalConfig(DirectConfig):
         Raises:
             ValueError: if a trial does not fit.
         """
-        drivers = (_NVIDIA_GPUS, _AMD_GPUS)
-        has_gpu = self.gpus > 0 or (self.gpus == -1 and any(driver.exists() for driver in drivers))
+        has_gpu = self.gpus > 0 or (self.gpus == -1 and has_driver())
         if resources.gpus and not has_gpu:
             raise ValueError(f"resources.gpus must be 0 where there is no GPU, got {resources.gpus:g}")
         gpus = self.gpus if self.gpus >= 0 else math.ceil(resources.gpus)
         resources.count_slots([Node(self._count_cpus(), gpus)])
+
+    def count_gpus(self) -> int:
+        """Those that torch sees, at most `gpus`."""
+        if not self.gpus:
+            return 0
+        found = count_local_gpus()
+        return found if self.gpus == -1 else min(found, self.gpus)
 
     def _count_cpus(self) -> int:
         return self.cpus or len(os.sched_getaffinity(0))

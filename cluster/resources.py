@@ -25,7 +25,10 @@ class Resources:
     """CPU cores per trial, divided evenly among its workers; each uses as many threads as it has whole cores."""
 
     gpus: float = 0.0
-    """GPUs per trial; a fraction puts several trials on one GPU. It is bookkeeping only: GPU memory is not limited."""
+    """GPUs per trial; a fraction puts several trials on one GPU. It is bookkeeping only: GPU memory is not limited.
+
+    The config's default is -1 (auto): one for each worker where there are as many, or else none.
+    """
 
     workers: int = 0
     """Processes that train one trial together, each on a share of every batch; 0 for one per GPU, and at least one."""

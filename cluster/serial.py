@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from paretoseg.cluster.cluster import DirectConfig
+from paretoseg.cluster.local_gpus import count_local_gpus
 from paretoseg.cluster.resources import Node, Resources
 
 
@@ -25,6 +26,10 @@ class SerialConfig(DirectConfig):
                 f"cluster=serial trains in one process, but a trial needs {resources.num_workers}; use "
                 "cluster=local, or lower resources.workers and resources.gpus to 1"
             )
+
+    def count_gpus(self) -> int:
+        """Those of this machine that torch sees."""
+        return count_local_gpus()
 
     @contextmanager
     def connect(self) -> Iterator[Sequence[Node]]:

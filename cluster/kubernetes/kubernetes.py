@@ -117,6 +117,10 @@ class KubernetesConfig(BatchConfig):
     def check(self, resources: Resources) -> None:
         """Nothing: the cluster finds or brings a machine for every pod."""
 
+    def count_gpus(self) -> int:
+        """Those of all workers."""
+        return self.gpus * self.max_workers
+
     def render(self, submission: Submission) -> str:
         """The RayJob as YAML.
 

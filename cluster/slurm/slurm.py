@@ -135,6 +135,10 @@ class SlurmConfig(BatchConfig):
         if self.python and shutil.which(self.python) is None:
             raise ValueError(f"cluster.python must be an executable Python, got '{self.python}'")
 
+    def count_gpus(self) -> int:
+        """Those of all nodes of the job."""
+        return self.gpus * self.nodes
+
     def render(self, submission: Submission) -> str:
         """The batch script.
 

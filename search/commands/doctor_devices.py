@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-from paretoseg.search.commands.doctor_probe import ProbeError, probe
+from paretoseg.cluster.probe import ProbeError, probe
 from paretoseg.search.health.check import Finding, Verdict
 
 _TORCH_CODE = """
@@ -98,7 +98,7 @@ def judge_gpus(torch: dict[str, Any], gpus: list[Gpu]) -> list[Finding]:
 
 def _judge_use(gpus: list[Gpu], torch: dict[str, Any]) -> Finding:
     unused = [gpu for gpu in gpus if gpu.is_unused]
-    text = f"{len(unused)} of {len(gpus)} ({gpus[0].name}) are unused"
+    text = f"{len(unused)} of {len(gpus)} ({gpus[0].name}) unused"
     if len(torch["gpus"]) < len(gpus):
         text += f"; torch sees {len(torch['gpus'])}"
         fix = "CUDA_VISIBLE_DEVICES hides the others; unset it to use all"
@@ -106,8 +106,7 @@ def _judge_use(gpus: list[Gpu], torch: dict[str, Any]) -> Finding:
     if len(unused) < len(gpus):
         fix = "others may work on the rest; choose with CUDA_VISIBLE_DEVICES=<numbers>"
         return Finding("GPUs", Verdict.WARN, text, fix)
-    fix = "a search uses them only with resources.gpus=1; 0.5 puts two trials on one"
-    return Finding("GPUs", Verdict.WARN, text, fix)
+    return Finding("GPUs", Verdict.PASS, f"{text}; a search gives each trial one, or a share with resources.gpus=0.5")
 
 
 def list_gpus() -> list[Gpu]:

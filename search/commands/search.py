@@ -15,6 +15,7 @@ from rich.text import Text
 
 from paretoseg.cluster.cluster import BatchConfig, DirectConfig
 from paretoseg.cluster.exit_codes import ExitCode
+from paretoseg.cluster.resources import Node, Resources
 from paretoseg.search.certainty.certainty import Certainty
 from paretoseg.search.certainty.confirming import Chosen
 from paretoseg.search.certainty.reality import Reality
@@ -233,7 +234,7 @@ def _run(plan: Plan, session: Session, console: Console, track: Callable[[Sessio
             slots = 1 if is_serial else resources.count_slots(nodes)
             progress = Progress(console, getattr(plan.experiment.task, "num_steps", 0))
             session.observe = _observe_with(progress.update, _show_news(plan, console), track)
-            console.print(f"{session.study.budget.describe()}, {slots} at a time.")
+            console.print(f"{session.study.budget.describe()}, {slots} at a time{_describe_gpus(resources, nodes)}.")
             with progress.show():
                 say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
                 work_off(session, slots=0 if is_serial else slots, resources=resources, cluster=cluster, say=say)
@@ -245,6 +246,14 @@ def _run(plan: Plan, session: Session, console: Console, track: Callable[[Sessio
     except StorageError as error:
         session.halt(str(error))
     console.print(f"This session took {describe_seconds(time.monotonic() - start)}.")
+
+
+def _describe_gpus(resources: Resources, nodes: Sequence[Node]) -> str:
+    """What a trial gets of the GPUs; '' where there are none."""
+    num_gpus = int(sum(node.gpus for node in nodes))
+    if resources.gpus:
+        return f", with {resources.gpus:g} of {num_gpus} GPUs each"
+    return f", on CPUs; none uses the {num_gpus} GPUs, which resources.gpus=1 changes" if num_gpus else ""
 
 
 def _observe_with(*observers: Callable[[Session], None]) -> Callable[[Session], None]:

@@ -31,6 +31,7 @@ from paretoseg.cluster.local import LocalConfig
 from paretoseg.cluster.resources import Resources
 from paretoseg.cluster.serial import SerialConfig
 from paretoseg.cluster.slurm.slurm import SlurmConfig
+from paretoseg.search.config.gpus import read_auto, settle_gpus
 from paretoseg.search.config.known_points import check_lists
 from paretoseg.search.config.mappings import SETTLED, put, read_mapping
 from paretoseg.search.config.overrides import one_line, quote, take_literally
@@ -237,7 +238,8 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
         if item not in groups:
             check_key(item.key_or_group, known, {*CHOICES, "experiment"}, _keys_of_options())
             check_lists(item.key_or_group, item.value())
-    config = _hydra([item.input_line or "" for item in parsed if item.key_or_group not in SETTLED])
+    lines = [read_auto(item.key_or_group, item.input_line or "") for item in parsed if item.key_or_group not in SETTLED]
+    config = _hydra(lines)
     for item in parsed:
         if item.key_or_group in SETTLED:
             put(config, item.key_or_group, read_mapping(item.key_or_group, item.value()))
@@ -287,6 +289,10 @@ def to_composed(config: DictConfig) -> Composed:
     Raises:
         ValueError: for a value that is out of range, in one line.
     """
+    try:
+        settle_gpus(config)
+    except OmegaConfBaseException as error:
+        raise ValueError(one_line(error)) from None
     # A study's folder may be moved, and a URI may hold a secret: the stored text does not say where it lies.
     text = OmegaConf.to_yaml(OmegaConf.masked_copy(config, [str(key) for key in config if key != "storage"]))
     try:

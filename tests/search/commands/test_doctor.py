@@ -11,7 +11,7 @@ import pytest
 from paretoseg.search.commands import doctor, doctor_devices, doctor_places, doctor_software
 from paretoseg.search.commands.cli import main
 from paretoseg.search.commands.doctor_devices import Gpu, judge_gpus, parse_gpus
-from paretoseg.search.commands.doctor_probe import ProbeError, probe
+from paretoseg.cluster.probe import ProbeError, probe
 from paretoseg.search.health.check import Verdict
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -70,8 +70,8 @@ def test_a_storage_that_is_there_stays_as_it_is() -> None:
         (torch_says(cuda=None, gpus=[]), [IDLE], ["fail"], "for CPUs alone, but there is 1 x NVIDIA A100, driver 550"),
         (torch_says(gpus=[]), [IDLE], ["fail"], "for CUDA 12.8, but it sees none of 1 x NVIDIA A100"),
         (torch_says(gpus=[], errors=["GPU 0: no kernel image"]), [IDLE], ["fail"], "fails: GPU 0: no kernel image"),
-        (torch_says(), [IDLE], ["pass", "warn"], "1 of 1 (NVIDIA A100) are unused"),
-        (torch_says(gpus=["a", "b"]), [IDLE, BUSY], ["pass", "warn"], "1 of 2 (NVIDIA A100) are unused"),
+        (torch_says(), [IDLE], ["pass", "pass"], "1 of 1 (NVIDIA A100) unused; a search gives each trial one"),
+        (torch_says(gpus=["a", "b"]), [IDLE, BUSY], ["pass", "warn"], "1 of 2 (NVIDIA A100) unused"),
         (torch_says(), [IDLE, IDLE], ["pass", "warn"], "torch sees 1"),
     ],
 )
