@@ -152,12 +152,18 @@ class SearchSpace:
         restrictions: By dimension, a value that fixes it, or a list that narrows it (`[low, high]` for numbers, options
             for a choice), or `all` for its full domain. The preset decides on the other dimensions.
         preset: Which dimensions are searched unless they are named (`spaces.presets`); the others keep their defaults.
+        start: Values of the candidate that a search starts with, by dimension.
 
     Raises:
         ValueError: for an unknown dimension or preset, a value outside its domain, or a space in which no network fits.
     """
 
-    def __init__(self, restrictions: Mapping[str, object] | None = None, preset: str = "core") -> None:
+    def __init__(
+        self,
+        restrictions: Mapping[str, object] | None = None,
+        preset: str = "core",
+        start: Mapping[str, object] | None = None,
+    ) -> None:
         self._limits: Limits | None = None
         requests = restrictions or {}
         for name in requests:
@@ -179,6 +185,8 @@ class SearchSpace:
                 f"2^(depth - 1) and divisible by 2^(depth - 1)), got patch {domains['patch'].describe()} with depth "
                 f"{domains['depth'].describe()} in family {domains['family'].describe()}"
             )
+
+        self._start = {name: self._read_start(name, value) for name, value in (start or {}).items()}
 
     def with_limits(self, limits: Limits) -> SearchSpace:
         """The same space, of which only candidates within the limits are to be trained."""
@@ -205,6 +213,11 @@ class SearchSpace:
         return self._searched
 
     @property
+    def has_start(self) -> bool:
+        """Whether the values to start with were chosen for a dataset."""
+        return bool(self._start)
+
+    @property
     def num_candidates(self) -> float:
         """Upper bound on the number of distinct candidates; infinite with a continuous dimension."""
         sizes = []
@@ -219,8 +232,8 @@ class SearchSpace:
         return math.prod(sizes)
 
     def default(self) -> Candidate:
-        """The candidate closest to the defaults of `Architecture` and `Recipe`."""
-        return self.complete({})
+        """The candidate to start with: the closest to the defaults of `Architecture` and `Recipe`, and to `start`."""
+        return self.complete(self._start)
 
     def sample(self, generator: np.random.Generator) -> Candidate:
         """A candidate drawn uniformly in the unit cube, repaired."""
@@ -306,6 +319,12 @@ class SearchSpace:
             if candidate not in seen:
                 seen.add(candidate)
                 yield candidate
+
+    def _read_start(self, name: str, value: object) -> Value:
+        try:
+            return self.read_value(name, value)
+        except ValueError as error:
+            raise ValueError(f"space.start_{name}: {error}; change it, or leave it out") from None
 
     def _shapes(self, wanted: Architecture) -> Iterator[Architecture]:
         """Yields the architecture in all depths and families of this space, nearest depth of its own family first."""

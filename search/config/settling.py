@@ -13,6 +13,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from paretoseg.search.config.config import Composed
+from paretoseg.search.config.fitted_space import settle_space
 from paretoseg.search.config.planned_data import settle_data
 from paretoseg.search.store.tables import cases_from_parquet
 from paretoseg.trainables.task_config import TaskConfig
@@ -25,7 +26,7 @@ def settle(composed: Composed) -> Composed:
     Raises:
         ValueError: if a file cannot be read, or what it holds does not fit.
     """
-    composed = settle_data(composed)
+    composed = settle_space(settle_data(composed))
     experiment = composed.experiment
     return settle_reference(_with_task(composed, experiment.task.settle(experiment.data)))
 

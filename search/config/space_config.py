@@ -22,14 +22,21 @@ def _define_key(name: str) -> Any:
     return field(default=default, metadata={BEFORE: before})
 
 
+STARTS = ("patch", "depth")
+"""The dimensions whose first value may be set."""
+
 Space = make_dataclass(
     "Space",
     [
         ("preset", str, field(default="core")),
         *((name, Any, _define_key(name)) for name in DIMENSIONS),
+        *((f"start_{name}", Any, field(default=None)) for name in STARTS),
     ],
 )
-"""The preset, and a key a dimension: null leaves it to the preset, a value pins, a list narrows, `all` opens it."""
+"""The preset, and a key a dimension: null leaves it to the preset, a value pins, a list narrows, `all` opens it.
+
+`start_patch` and `start_depth` are those of the first candidate, where they are not the nearest to the usual ones.
+"""
 
 
 def fill_defaults(space: Any) -> None:
@@ -55,12 +62,12 @@ def build_space(space: Any, *, matched_by: str) -> SearchSpace:
         ValueError: for an unknown preset, a value outside its domain, a space without any possible network, or one
             whose networks cannot be of one size.
     """
-    wishes = read_restrictions(space)
+    wishes, start = read_restrictions(space), _read_start(space)
     if not matched_by:
-        return SearchSpace(wishes, space.preset)
+        return SearchSpace(wishes, space.preset, start)
     if "width" in wishes:
         raise ValueError(f"the width follows from {matched_by}; leave out {matched_by} or space.width")
-    matched = SearchSpace({**wishes, "width": Architecture.width}, space.preset)
+    matched = SearchSpace({**wishes, "width": Architecture.width}, space.preset, start)
     fixed = [name for name, dimensions in FAMILY_DIMENSIONS.items() if "width" not in dimensions]
     found = [name for name in fixed if matched.domains["family"].contains(name)]
     if found:
@@ -69,3 +76,8 @@ def build_space(space: Any, *, matched_by: str) -> SearchSpace:
             f"space.family, or set {matched_by}=0"
         )
     return matched
+
+
+def _read_start(space: Any) -> dict[str, Any]:
+    """The values of the first candidate that are set."""
+    return {name: value for name in STARTS if (value := getattr(space, f"start_{name}")) is not None}

@@ -27,6 +27,7 @@ from paretoseg.search.candidates.result import Result
 from paretoseg.search.strategies.strategy import Archive, Proposal
 from paretoseg.search.trials.trial import State, Trial
 from paretoseg.spaces.domain import Choice, Domain, Float, Int, Value
+from paretoseg.spaces.first_design import to_learnable
 from paretoseg.spaces.objective import Objective, to_losses
 from paretoseg.spaces.search_space import Candidate, SearchSpace
 
@@ -135,7 +136,10 @@ def _draw_design(space: SearchSpace, size: int, seed: int) -> list[Proposal]:
     """The default candidate, then a Latin hypercube, which covers every dimension evenly."""
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_DESIGN_STREAM,)))
     units = draw_latin_hypercube(size - 1, len(space.searched), generator)
-    return [Proposal(space.default(), "default"), *(Proposal(space.decode(unit), "initial") for unit in units)]
+    return [
+        Proposal(space.default(), "default"),
+        *(Proposal(space.decode(unit), "initial") for unit in to_learnable(space, units)),
+    ]
 
 
 def draw_latin_hypercube(num_points: int, num_dimensions: int, generator: np.random.Generator) -> np.ndarray:

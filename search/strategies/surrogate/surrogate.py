@@ -20,6 +20,7 @@ from paretoseg.search.strategies.surrogate.models import fit_all, make_priors, m
 from paretoseg.search.strategies.surrogate.pool import breed
 from paretoseg.search.strategies.surrogate.records import Records, choose_places
 from paretoseg.search.trials.trial import Trial
+from paretoseg.spaces.first_design import to_learnable
 from paretoseg.spaces.objective import Objective
 from paretoseg.spaces.search_space import Candidate, SearchSpace
 
@@ -147,4 +148,7 @@ def _draw_design(space: SearchSpace, size: int, seed: int) -> list[Proposal]:
     units = np.zeros((size, 0))
     if num_dimensions:
         units = qmc.LatinHypercube(num_dimensions, optimization="random-cd", rng=generator).random(size)
-    return [Proposal(space.default(), "default"), *(Proposal(space.decode(unit), "initial") for unit in units)]
+    return [
+        Proposal(space.default(), "default"),
+        *(Proposal(space.decode(unit), "initial") for unit in to_learnable(space, units)),
+    ]

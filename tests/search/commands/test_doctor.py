@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from paretoseg.cluster.probe import ProbeError, probe
 from paretoseg.search.commands import doctor, doctor_devices, doctor_places, doctor_software
 from paretoseg.search.commands.cli import main
 from paretoseg.search.commands.doctor_devices import Gpu, judge_gpus, parse_gpus
-from paretoseg.cluster.probe import ProbeError, probe
 from paretoseg.search.health.check import Verdict
 
 pytestmark = pytest.mark.usefixtures("elsewhere")

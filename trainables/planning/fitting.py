@@ -1,0 +1,101 @@
+"""How large patches and networks may be for the images of a dataset, and with which a search starts. Free of torch.
+
+Without bounds, a search on volumes of 35 x 50 x 35 voxels proposes patches of 224 and networks of six levels, most of
+which see only padding, and patches so large that a training has no more than a few iterations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from paretoseg.spaces.architecture import MIN_BOTTLENECK
+from paretoseg.spaces.domain import Int
+from paretoseg.spaces.search_space import DIMENSIONS
+from paretoseg.trainables.data.datasets import Dataset
+from paretoseg.trainables.planning.feature_maps import BASE_WIDTH
+from paretoseg.trainables.planning.plan import find_start, fit_patch
+
+LEAST_ITERATIONS = 50
+"""Iterations, of one patch each, that a training must have with the largest patch."""
+
+START_ITERATIONS = 100
+"""The same with the patch that a search starts with."""
+
+
+@dataclass(frozen=True)
+class FittingSpace:
+    """Bounds of dimensions, both ends included, and the values of the first candidate."""
+
+    patch: tuple[int, int]
+    depth: tuple[int, int]
+    width: tuple[int, int]
+    start_patch: int
+    start_depth: int
+
+
+def fit_space(dataset: Dataset, budget_voxels: float) -> FittingSpace:
+    """The sizes that fit the training images of a dataset.
+
+    - The largest patch is the first that has as many voxels as the median image or as the patch of nnU-Net's plan,
+      whichever has fewer, and leaves a training `LEAST_ITERATIONS` iterations.
+    - The deepest network leaves this patch `MIN_BOTTLENECK` voxels on every axis of its last level.
+    - The first level has at most as many channels as the plan's.
+    - The first candidate has the plan's patch and number of levels, or the nearest within these bounds; its patch
+      leaves a training `START_ITERATIONS` iterations.
+
+    Args:
+        dataset: Prepared, so that all cases have its spacing.
+        budget_voxels: Voxels that a training sees; infinite if all trainings have as many iterations.
+    """
+    dims = dataset.spatial_dims
+    shape = np.median([case.label.shape for case in dataset.train], axis=0).tolist()
+    pooling, _, _ = fit_patch(dataset.spacing_mm, shape, find_start(dataset.spacing_mm, shape), dataset.num_outputs)
+    planned = _mean_edge(pooling.patch)
+    by_budget = [_edge(budget_voxels / count, dims) for count in (LEAST_ITERATIONS, START_ITERATIONS)]
+    patches, depths, widths = _edges("patch"), _edges("depth"), _edges("width")
+    most = min(_first_from(patches, min(_mean_edge(shape), planned)), _last_to(patches, by_budget[0]))
+    start = min(_nearest(patches, planned), _last_to(patches, by_budget[1]), most)
+    return FittingSpace(
+        patch=(patches[0], most),
+        depth=(depths[0], _find_depth(most, depths)),
+        width=(widths[0], _last_to(widths, float(BASE_WIDTH))),
+        start_patch=start,
+        start_depth=min(_find_depth(start, depths), len(pooling.strides)),
+    )
+
+
+def _edges(name: str) -> list[int]:
+    domain = DIMENSIONS[name]
+    assert isinstance(domain, Int)
+    return list(range(domain.low, domain.high + 1, domain.step))
+
+
+def _mean_edge(extents: Sequence[int] | Sequence[float]) -> float:
+    """The edge of a square or cube with as many voxels."""
+    return _edge(float(math.prod(extents)), len(extents))
+
+
+def _edge(voxels: float, dims: int) -> float:
+    return round(float(voxels ** (1.0 / dims)), 6)  # the cube root of 64^3 is 64
+
+
+def _first_from(values: Sequence[int], wanted: float) -> int:
+    return next((value for value in values if value >= wanted), values[-1])
+
+
+def _last_to(values: Sequence[int], wanted: float) -> int:
+    return max((value for value in values if value <= wanted), default=values[0])
+
+
+def _nearest(values: Sequence[int], wanted: float) -> int:
+    return min(values, key=lambda value: abs(value - wanted))
+
+
+def _find_depth(patch: int, depths: Sequence[int]) -> int:
+    """The most levels that a patch can be halved to."""
+    strides = {depth: 1 << (depth - 1) for depth in depths}
+    return max(depth for depth in depths if patch % strides[depth] == 0 and patch >= MIN_BOTTLENECK * strides[depth])
