@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
-from html import unescape
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +19,7 @@ from tests.search.crafted import EARLIER
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
+PAGE = Path(__file__).parents[3] / "docs" / "python.md"
 WORDS = ("study=demo", "task=toy", "cluster=serial", "strategy=random", "budget.trials=8")
 
 
@@ -97,7 +98,7 @@ def test_a_study_that_only_began_has_empty_tables() -> None:
         assert len(table) == 0
         assert "trial_id" in table.columns
     assert view.describe().startswith("No trial has finished yet")
-    assert "<iframe" in view._repr_html_()
+    assert view._repr_html_().startswith("<iframe")
 
 
 def test_a_growing_study_is_read_again() -> None:
@@ -128,35 +129,15 @@ def test_the_report_goes_where_it_is_asked_for(searched: Path, tmp_path: Path) -
         view.report("missing/page.html")
 
 
+def test_the_example_of_the_page_runs_as_it_stands_there(capsys: pytest.CaptureFixture[str]) -> None:
+    example = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)[0]
+    exec(example, {})
+    shown = capsys.readouterr().out
+    assert shown.count("Front of demo") == 2  # as the search and the study show it
+    assert "accuracy      higher" in shown
+    assert Path("demo.html").is_file()
+
+
 def test_a_place_without_a_study_is_refused() -> None:
     with pytest.raises(ValueError, match="no study at 'nowhere'"):
         paretoseg.open_study("nowhere")
-
-
-def read_page(shown: str) -> str:
-    """The page in the frame that a notebook shows."""
-    start, end = shown.index('srcdoc="') + len('srcdoc="'), shown.rindex('"></iframe>')
-    return unescape(shown[start:end])
-
-
-def test_a_notebook_gets_a_small_page_that_holds_all_it_needs(view: paretoseg.StudyView) -> None:
-    shown = view._repr_html_()
-    assert '"' not in shown[shown.index('srcdoc="') + len('srcdoc="') : shown.rindex('"></iframe>')]
-    assert len(shown) < 100_000
-    page = read_page(shown)
-    assert "default-src 'none'; script-src 'sha256-" in page
-    assert '"study":"demo"' in page
-
-
-@pytest.mark.chromium
-@pytest.mark.slow
-def test_a_notebook_shows_the_front_and_what_is_selected(view, open_page, tmp_path) -> None:
-    path = tmp_path / "notebook.html"
-    path.write_text(f"<!doctype html><title>Notebook</title><link rel=icon href='data:,'>{view._repr_html_()}")
-    page = open_page(path)
-    frame = page.frame_locator("iframe")
-    best = int(view.front["trial_id"].iloc[0])
-    assert frame.locator("#panel h3").first.inner_text() == f"Trial {best}, on the front"
-    others = sorted(set(view.trials["trial_id"]) - set(view.front["trial_id"]))
-    frame.locator(f"[data-trial='{others[0]}']").click(force=True)
-    assert frame.locator("#panel h3").first.inner_text() == f"Trial {others[0]}"
