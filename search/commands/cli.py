@@ -7,44 +7,29 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from rich.console import Console
-from rich.text import Text
 
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.commands import help_texts
 from paretoseg.search.commands.about import add_about
 from paretoseg.search.commands.ending_options import add_confirm_options, add_finish_options, run_confirm, run_finish
+from paretoseg.search.commands.front import show_front
 from paretoseg.search.commands.health import find_health
 from paretoseg.search.commands.known_commands import find_unknown_command
 from paretoseg.search.commands.measuring_options import add_measuring
-from paretoseg.search.commands.own_command import own_command
 from paretoseg.search.commands.predict_options import PREDICT_HELP, add_predict_options, run_predict
 from paretoseg.search.commands.rehearse_options import add_rehearse_options, run_rehearse
 from paretoseg.search.commands.stopping import INTERRUPTED, end_at_once, restore
-from paretoseg.search.reports import reality_text
-from paretoseg.search.reports.certainty_text import describe_certainty
-from paretoseg.search.reports.constraint_text import describe_constraints
 from paretoseg.search.reports.health_text import health_lines, health_rows
-from paretoseg.search.reports.robustness_text import show_beside
-from paretoseg.search.reports.stability_text import CAPTION, stability_table
-from paretoseg.search.reports.stopping_text import describe_guarded
-from paretoseg.search.reports.text import front_table, status_view, to_plain_status
-from paretoseg.search.reports.trade_off_text import describe_single
+from paretoseg.search.reports.text import status_view, to_plain_status
 from paretoseg.search.running.importing import importing
-from paretoseg.search.store.candidate_table import front_rows
-from paretoseg.search.store.certainty_file import read_certainty, read_reality
+from paretoseg.search.store.certainty_file import read_reality
 from paretoseg.search.store.folder import StorageError
 from paretoseg.search.store.lock import LockedError, find_writer
 from paretoseg.search.store.reachable import check_reachable
 from paretoseg.search.store.study_folder import StudyFolder
-from paretoseg.search.study.record import StudyRecord
-
-if TYPE_CHECKING:
-    from paretoseg.search.certainty.certainty import Certainty
-    from paretoseg.search.certainty.reality import Reality
-    from paretoseg.search.fronts.stability import Stability
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -139,69 +124,9 @@ def _describe_job(folder: StudyFolder) -> str:
 
 
 def _front(parsed: argparse.Namespace, console: Console) -> int:
-    folder = StudyFolder(parsed.study)
-    record = folder.read_record()
-    certainty, gap = _find_certainty(folder, record, is_needed=parsed.intervals) if record.front.results else (None, "")
-    has_order = parsed.stability and record.front.results
-    stability, reality = _read_stability(folder, record) if has_order else (None, None)
-    if parsed.json:
-        orders = (stability.columns if stability else {}) | (reality.columns if reality else {})
-        print(json.dumps([row | orders for row in front_rows(record, certainty)], indent=2))
-    elif record.front.results:
-        console.print(front_table(record, certainty=certainty, has_intervals=parsed.intervals))
-        for shown in show_beside(record.front.trials):
-            console.print(shown, soft_wrap=isinstance(shown, Text))
-        sure = describe_certainty(certainty, record.seconds_per_trial) if certainty else []
-        for line in (*describe_single(record), *sure):
-            console.print(line, markup=False, soft_wrap=True)
-        if stability:
-            console.print(stability_table(stability))
-            console.print(CAPTION, markup=False, soft_wrap=True)
-        if reality:
-            console.print(reality_text.reality_table(reality))
-            console.print(reality_text.CAPTION, markup=False, soft_wrap=True)
-    else:
-        console.print(_describe_empty(record, parsed.study), markup=False, soft_wrap=True)
-    if record.front.results and not parsed.json:
-        for line in describe_guarded(record):
-            console.print(line, markup=False, soft_wrap=True)
-    notes = [*([f"it is not known how sure the front is: {gap}"] if gap else []), *folder.journal.describe_left_out()]
-    for note in notes:
-        print(f"Note: {note}.", file=sys.stderr if parsed.json else sys.stdout)
-    return ExitCode.DONE
-
-
-def _describe_empty(record: StudyRecord, study: str) -> str:
-    """Why there is no front."""
-    reason = describe_constraints(record).removesuffix(".") if record.results else "No trial has finished yet"
-    return f"{reason}; `{own_command()} status {study}` shows where the study stands."
-
-
-def _find_certainty(folder: StudyFolder, record: StudyRecord, *, is_needed: bool) -> tuple[Certainty | None, str]:
-    """How sure the front is, as the search stored it, or else from the rows; or why that is not known.
-
-    Raises:
-        ValueError: if it is not known, but needed.
-    """
-    if stored := read_certainty(folder.folder, record):
-        return stored, ""
-    from paretoseg.search.commands import certainty  # Hydra: too slow to import for other commands
-
-    try:
-        return certainty.read_certainty(folder, record), ""
-    except ValueError as error:
-        if is_needed:
-            raise ValueError(f"{error}; without --intervals the front is shown as it is") from None
-        return None, str(error)
-
-
-def _read_stability(folder: StudyFolder, record: StudyRecord) -> tuple[Stability, Reality | None]:
-    from paretoseg.search.commands.stability import read_order  # Hydra: too slow to import for a look at the front
-
-    try:
-        return read_order(folder, record)
-    except ValueError as error:
-        raise ValueError(f"{error}; without --stability the front is shown as it is") from None
+    return show_front(
+        parsed.study, console, has_intervals=parsed.intervals, has_stability=parsed.stability, as_json=parsed.json
+    )
 
 
 def _report(parsed: argparse.Namespace, console: Console) -> int:

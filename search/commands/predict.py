@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,32 +16,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from paretoseg.cluster.exit_codes import ExitCode
-from paretoseg.search.commands.export import list_options, name_export, read_image_task
-from paretoseg.search.commands.exported_networks import (
-    ALL,
-    MEDIAN,
-    check_networks,
-    choose_networks,
-    describe_networks,
-    open_checkpoints,
-)
+from paretoseg.search.commands.picked_network import load_trained, pick_network
 from paretoseg.search.commands.prediction_files import SKIP, Target, count_files_per_image, plan_targets
-from paretoseg.search.fronts.choice import choose, describe_choice
+from paretoseg.search.commands.segmenting import check_images, segment_images
 from paretoseg.search.running.importing import importing
 from paretoseg.search.store.lock import find_writer
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.spaces.atomic_file import write_atomically
 from paretoseg.trainables.data.findings import Finding, to_lines
-from paretoseg.trainables.data.model_record import ModelRecord
 from paretoseg.trainables.export.mask_files import encode_mask, encode_probabilities, measure_voxel_ml
 
 if TYPE_CHECKING:
     from paretoseg.trainables.export.applying import Answer, AppliedBundle
-
-KNEE = "knee"
-
-_PICTURES_AT_A_TIME = 8
-"""Pictures are small; a volume is large, so there is one at a time."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +65,7 @@ def predict(place: str, images: Sequence[str], wanted: Wanted, console: Console,
     targets, findings = plan()
     if findings and not targets:  # before a network is looked for
         raise ValueError("\n".join(to_lines(findings)))
-    with _open_place(place, wanted, console) as bundle:
+    with open_place(place, wanted.pick, wanted.seeds, console) as bundle:
         targets, findings = plan(files_per_image=count_files_per_image(bundle))
         left = [target for target in targets if not (wanted.existing == SKIP and target.is_done)]
         if len(left) < len(targets):
@@ -99,45 +84,46 @@ def predict(place: str, images: Sequence[str], wanted: Wanted, console: Console,
 
 
 @contextmanager
-def _open_place(place: str, wanted: Wanted, console: Console) -> Iterator[Path]:
-    """The bundle at a place, or a temporary one of the network that is picked from a study."""
+def open_place(place: str, pick: str | None, seeds: str | None, console: Console) -> Iterator[Path]:
+    """The bundle at a place, or a temporary one of the network that is picked from a study.
+
+    Args:
+        place: Folder or URI of a study, or the folder of a bundle.
+        pick: Which candidate of a study; the knee if None.
+        seeds: 'median' or 'all'; the former if None.
+        console: Where it is said which network of a study is picked.
+
+    Raises:
+        ValueError: if there is nothing of the kind, or a bundle is not whole.
+    """
     folder = Path(place)
     if (folder / "model.json").is_file() and not (folder / "configs").exists():
         raise ValueError(f"'{place}' is an export as onnx; segment.py in it applies it, or export a bundle")
     if not (folder / "configs" / "inference.json").is_file():
         with tempfile.TemporaryDirectory(prefix="paretoseg-predict-") as temporary:
-            yield _write_picked(place, wanted, Path(temporary), console)
+            yield _write_picked(place, pick, seeds, Path(temporary), console)
         return
-    if wanted.pick is not None or wanted.seeds is not None:
+    if pick is not None or seeds is not None:
         raise ValueError(f"'{place}' is a bundle, which holds what was picked; leave out --pick and --seeds")
     if missing := [name for name in ("models/model.pt", "configs/metadata.json") if not (folder / name).is_file()]:
         raise ValueError(f"'{place}' is no whole bundle: {' and '.join(missing)} missing; copy all of it")
     yield folder
 
 
-def _write_picked(place: str, wanted: Wanted, target: Path, console: Console) -> Path:
+def _write_picked(place: str, pick: str | None, seeds: str | None, target: Path, console: Console) -> Path:
     """Writes the network that is picked from a study as a bundle into an empty folder, and says which it is."""
     folder = StudyFolder(place)
     record = folder.read_record()
-    options = list_options(record)
-    choice = choose(options, wanted.pick or KNEE)
-    result = record.feasible[choice.index]
-    trials = choose_networks(result, wanted.seeds or MEDIAN)
-    if wanted.seeds == ALL:
-        check_networks(folder, result, trials)
-    for line in (*describe_choice(options, choice), *describe_networks(result, trials)):
+    picked = pick_network(folder, record, pick, seeds)
+    for line in picked.lines:
         console.print(line, markup=False, soft_wrap=True)
     if writer := find_writer(folder.folder):
         console.print(f"Note: the search is running ({writer}); a better network may follow.", soft_wrap=True)
-    task = read_image_task(folder, record)
-    model = ModelRecord(name_export(record.created.study, result.number, trials), "For a prediction.", "", {}, [])
-    with open_checkpoints(folder, trials) as checkpoints:
-        with importing():
-            from paretoseg.trainables.export.bundle import write_bundle  # torch, MONAI: late, refusals come at once
-            from paretoseg.trainables.export.writing import gather_model
+    model = load_trained(folder, record, picked.number, picked.trials)
+    with importing():
+        from paretoseg.trainables.export.bundle import write_bundle  # torch, MONAI: late, refusals come at once
 
-        _, found = gather_model(model, task=task, candidate=result.candidate, checkpoints=checkpoints)
-        write_bundle(target, found)
+    write_bundle(target, model)
     return target
 
 
@@ -159,11 +145,9 @@ def _segment_all(
     _check_range(bundle, wanted)
     classes, device = read_classes(bundle), choose_device(wanted.device)
     with open_bundle(bundle, device, wanted.intensity_range) as applied, _show_progress(console) as progress:
-        for target in progress.track(targets, description="checking images"):
-            try:
-                applied.prepare(target.image)
-            except ValueError as error:
-                findings.append(Finding("images that do not fit", str(target.image), str(error)))
+        findings += check_images(
+            applied, (target.image for target in progress.track(targets, description="checking images"))
+        )
         if findings:
             raise ValueError("\n".join(to_lines(findings)))
         rows: list[dict[str, Any]] = []
@@ -186,41 +170,15 @@ def _segment(
     Raises:
         ValueError: if memory or disk do not suffice.
     """
-    for group, items in _group(applied, targets, wanted.batch):
-        start = time.monotonic()
+    images = [target.image for target in targets]
+    answers = segment_images(applied, images, wanted.batch, has_probabilities=wanted.has_probabilities)
+    for target, (answer, seconds) in zip(targets, answers, strict=True):
         try:
-            answers = applied.segment(items, has_probabilities=wanted.has_probabilities)
-        except (MemoryError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and "memory" not in str(error):
-                raise
-            raise ValueError(f"'{group[0].image}' does not fit into memory; use --batch 1, or --device cpu") from None
-        seconds = (time.monotonic() - start) / len(group)
-        for target, answer in zip(group, answers, strict=True):
-            try:
-                yield _write(target, answer, classes) | {"seconds": round(seconds, 3)}
-            except OSError as error:
-                raise ValueError(
-                    f"cannot write '{target.mask}': {error.strerror or error}; make room, then --existing skip goes on"
-                ) from None
-
-
-def _group(
-    applied: AppliedBundle, targets: Sequence[Target], batch: int | None
-) -> Iterator[tuple[list[Target], list[Mapping[str, Any]]]]:
-    """Neighbours of one prepared shape, at most a batch of them."""
-    group: list[Target] = []
-    items: list[Mapping[str, Any]] = []
-    for target in targets:
-        item = applied.prepare(target.image)
-        shape = item["image"].shape
-        most = batch or (_PICTURES_AT_A_TIME if len(shape) == 3 else 1)
-        if items and (items[0]["image"].shape != shape or len(items) >= most):
-            yield group, items
-            group, items = [], []
-        group.append(target)
-        items.append(item)
-    if items:
-        yield group, items
+            yield _write(target, answer, classes) | {"seconds": round(seconds, 3)}
+        except OSError as error:
+            raise ValueError(
+                f"cannot write '{target.mask}': {error.strerror or error}; make room, then --existing skip goes on"
+            ) from None
 
 
 def _write(target: Target, answer: Answer, classes: Mapping[str, Sequence[int]]) -> dict[str, Any]:

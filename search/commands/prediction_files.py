@@ -60,7 +60,7 @@ def plan_targets(
         A target for every image that can be segmented, and a finding for everything else.
     """
     has_several = files_per_image > 1
-    images, findings = _list_images(words, has_several=has_several)
+    images, findings = list_images(words, has_several=has_several)
     targets = []
     for image in images:
         stem = stem_of_image(image, has_several=has_several)
@@ -82,7 +82,13 @@ def plan_targets(
     return targets, findings
 
 
-def _list_images(words: Sequence[str], *, has_several: bool) -> tuple[list[Path], list[Finding]]:
+def list_images(words: Sequence[str], *, has_several: bool) -> tuple[list[Path], list[Finding]]:
+    """The images that files and folders hold, each once, and what is wrong with the words.
+
+    Args:
+        words: Files, and folders whose files of a known kind are taken.
+        has_several: Whether every channel of an image has a file of its own.
+    """
     found: dict[str, Path] = {}
     findings = []
     for word in words:

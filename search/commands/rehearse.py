@@ -47,6 +47,44 @@ class _Source:
     notes: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """Rehearsals that passed all checks and can be simulated: one for every pool of studies."""
+
+    pools: Sequence[Pool]
+
+    plans: Sequence[Plan]
+    """What all options of a pool share, pool by pool."""
+
+    options: Sequence[Sequence[Option]]
+    """What is compared, pool by pool."""
+
+    notes: Sequence[str]
+    """What could not be read of the studies."""
+
+
+def prepare_rehearsal(locations: Sequence[str], wanted: Wanted) -> Prepared:
+    """Checks what is to be simulated.
+
+    Args:
+        locations: Folders or URIs of the studies, which are only read.
+        wanted: What is compared.
+
+    Raises:
+        ValueError: for a mistake of the user's.
+        StorageError: if a folder cannot be read.
+    """
+    _check(wanted)
+    sources = [_read(location) for location in dict.fromkeys(locations)]
+    first = {id(source.study.created): source for source in sources}
+    pools = pool_studies([source.study for source in sources])
+    plans = [_make_plan(pool, first[id(pool.created)].experiment, wanted) for pool in pools]
+    options = [_list_options(first[id(pool.created)].experiment, wanted) for pool in pools]
+    for plan, tried in zip(plans, options, strict=True):
+        _try_out(plan, tried)
+    return Prepared(pools, plans, options, [note for source in sources for note in source.notes])
+
+
 def rehearse_studies(locations: Sequence[str], wanted: Wanted, console: Console, *, as_json: bool = False) -> int:
     """Simulates searches on recorded studies, shows how they compare, and writes tables and a picture.
 
@@ -63,19 +101,12 @@ def rehearse_studies(locations: Sequence[str], wanted: Wanted, console: Console,
         ValueError: for a mistake of the user's, before anything is simulated or written.
         StorageError: if a folder cannot be read or written.
     """
-    _check(wanted)
-    sources = [_read(location) for location in dict.fromkeys(locations)]
-    first = {id(source.study.created): source for source in sources}
-    pools = pool_studies([source.study for source in sources])
-    plans = [_make_plan(pool, first[id(pool.created)].experiment, wanted) for pool in pools]
-    options = [_list_options(first[id(pool.created)].experiment, wanted) for pool in pools]
-    for plan, tried in zip(plans, options, strict=True):
-        _try_out(plan, tried)
+    prepared = prepare_rehearsal(locations, wanted)
+    pools, plans = prepared.pools, prepared.plans
     place = wanted.output if wanted.output is not None else f"rehearsal-{to_safe_name('-'.join(pools[0].names))}"
     check_output(place, "rehearsal-<study>")
-    outcomes = _simulate(plans, options)
-    _write(Folder(place), plans, outcomes)
-    notes = [note for source in sources for note in source.notes]
+    outcomes = simulate(prepared)
+    write_rehearsal(Folder(place), plans, outcomes)
     if as_json:
         print(json.dumps(list_rows(plans, outcomes), indent=2))
         return ExitCode.DONE
@@ -83,7 +114,7 @@ def rehearse_studies(locations: Sequence[str], wanted: Wanted, console: Console,
         console.print(rehearsal_table(plan, of_plan))
         for line in [*describe_rehearsal(plan, of_plan), *(f"Note: {note}." for note in pool.notes)]:
             console.print(line, markup=False, soft_wrap=True)
-    for line in [*(f"Note: {note}." for note in notes), *_list_files(Folder(place))]:
+    for line in [*(f"Note: {note}." for note in prepared.notes), *_list_files(Folder(place))]:
         console.print(line, markup=False, soft_wrap=True)
     return ExitCode.DONE
 
@@ -203,8 +234,9 @@ def _try_out(plan: Plan, options: Sequence[Option]) -> None:
         option.pruner_config.build(plan.objectives)
 
 
-def _simulate(plans: Sequence[Plan], options: Sequence[Sequence[Option]]) -> list[list[Outcome]]:
-    """All runs; progress is shown on the terminal, and never on what is piped."""
+def simulate(prepared: Prepared) -> list[list[Outcome]]:
+    """The outcome of every option, pool by pool; progress is shown on the terminal, and never on what is piped."""
+    plans, options = prepared.plans, prepared.options
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     found = []
@@ -217,7 +249,12 @@ def _simulate(plans: Sequence[Plan], options: Sequence[Sequence[Option]]) -> lis
     return found
 
 
-def _write(folder: Folder, plans: Sequence[Plan], outcomes: Sequence[Sequence[Outcome]]) -> None:
+def write_rehearsal(folder: Folder, plans: Sequence[Plan], outcomes: Sequence[Sequence[Outcome]]) -> None:
+    """Writes both tables and the picture.
+
+    Raises:
+        StorageError: if the folder cannot be written.
+    """
     folder.write("rehearsal.csv", rows_to_csv(list_rows(plans, outcomes)))
     folder.write("curves.csv", rows_to_csv(list_curves(plans, outcomes)))
     folder.write("rehearsal.png", draw_rehearsal(plans, outcomes))

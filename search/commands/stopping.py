@@ -58,6 +58,11 @@ def end_in_order(resume: str, last_act: Callable[[], object] = str) -> None:
     _answer_with(_interrupt)
 
 
+def was_interrupted() -> bool:
+    """True if a signal has stopped the last search in order."""
+    return _last.is_interrupted
+
+
 def ignore() -> None:
     """From now on signals do nothing: the work is done, and its exit code must not change."""
     _answer_with(signal.SIG_IGN)

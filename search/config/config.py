@@ -221,6 +221,15 @@ def compose(overrides: Sequence[str]) -> Composed:
     return to_composed(compose_config(overrides))
 
 
+def list_values(overrides: Sequence[str]) -> dict[str, Any]:
+    """Every key of a config by its dotted name, with the value that the overrides give it.
+
+    Raises:
+        ValueError: as `compose_config` does.
+    """
+    return flatten(compose_config(overrides))
+
+
 def compose_config(overrides: Sequence[str]) -> DictConfig:
     """The config that the overrides describe, before it becomes real objects.
 

@@ -28,6 +28,9 @@ _SCRIPTS = (
 )  # fmt: skip
 """In their order in the page."""
 
+_NOTEBOOK_SCRIPTS = ("svg.js", "state.js", "front.js", "panel.js", "notebook.js")
+"""Of them, those that draw the front alone, and the start of a page that has nothing else."""
+
 
 def render_report(
     record: StudyRecord, data: Mapping[str, Any], notes: Sequence[str], written_at: str, *, sections: str = ""
@@ -41,7 +44,7 @@ def render_report(
         written_at: When, in words.
         sections: The sections on stability and rescorings, as HTML, or ''.
     """
-    script = "(() => {\n'use strict';\n" + "\n".join(_read(name) for name in _SCRIPTS) + "\n})();"
+    script = _join(_SCRIPTS)
     return Template(_read("page.html")).substitute(
         policy=_policy(script),
         study=escape(record.created.study),
@@ -53,6 +56,30 @@ def render_report(
         style=_read("page.css"),
         script=script,
         data=to_embedded_json(data),
+    )
+
+
+def render_front(record: StudyRecord, data: Mapping[str, Any]) -> str:
+    """A small page with the front and the selected trial, such as for a notebook.
+
+    Args:
+        record: The study.
+        data: What `describe_study` says of it.
+    """
+    script = _join(_NOTEBOOK_SCRIPTS)
+    without_rows = {
+        "metric": "",
+        "metrics": [],
+        "corruptions": {},
+        "severities": {"validation": {}, "test": {}},
+        "pictures": {},
+    }
+    return Template(_read("notebook.html")).substitute(
+        policy=_policy(script),
+        study=escape(record.created.study),
+        style=_read("page.css"),
+        script=script,
+        data=to_embedded_json({**data, **without_rows}),
     )
 
 
@@ -78,6 +105,11 @@ def describe_seeds(record: StudyRecord) -> str:
         f"Networks were trained with the seeds {', '.join(map(str, seeds))}; {several} candidates have several. The "
         " values of a candidate are means over its seeds."
     )
+
+
+def _join(names: Sequence[str]) -> str:
+    """Scripts of the page as one."""
+    return "(() => {\n'use strict';\n" + "\n".join(_read(name) for name in names) + "\n})();"
 
 
 def _policy(script: str) -> str:

@@ -33,8 +33,12 @@ _LISTS = ("trials", "seeds")
 
 def candidates_to_parquet(record: StudyRecord, certainty: Certainty | None = None) -> bytes:
     """All candidates with at least one sound network, ordered by number, as a Parquet file."""
-    schema = candidate_schema(record)
-    return to_parquet(pa.Table.from_pylist(candidate_rows(record, record.results, certainty), schema=schema))
+    return to_parquet(tabulate_candidates(record, record.results, certainty))
+
+
+def tabulate_candidates(record: StudyRecord, results: Sequence[Result], certainty: Certainty | None = None) -> pa.Table:
+    """These candidates in their order, a row each, with the columns of `candidate_schema`."""
+    return pa.Table.from_pylist(candidate_rows(record, results, certainty), schema=candidate_schema(record))
 
 
 def front_to_csv(record: StudyRecord, certainty: Certainty | None = None) -> bytes:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pyarrow as pa
+
 from paretoseg.search.store.folder import Folder
-from paretoseg.search.store.tables import cases_from_parquet, cases_to_parquet
+from paretoseg.search.store.tables import case_table_from_parquet, cases_from_parquet, cases_to_parquet
 from paretoseg.trainables.trainable import CaseScore, Split
 
 
@@ -43,10 +45,20 @@ class CaseFiles:
         except FileNotFoundError:
             return []
         except ValueError as error:
-            name = self.locate(trial_id, split)
-            raise ValueError(
-                f"{name} is damaged ({error}); restore it from a backup, or delete it to continue without it"
-            ) from None
+            raise self._refuse(trial_id, split, error) from None
+
+    def read_table(self, trial_id: int, seed: int, split: Split) -> pa.Table | None:
+        """All rows of a trial under a seed on a split, with the columns of `CASE_SCHEMA`; None if there are none.
+
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        try:
+            return case_table_from_parquet(self._folder.read(_name(trial_id, split)), trial_id, seed, split)
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise self._refuse(trial_id, split, error) from None
 
     def has(self, trial_id: int, split: Split) -> bool:
         """True if the scores of a trial on a split were stored."""
@@ -55,6 +67,10 @@ class CaseFiles:
     def locate(self, trial_id: int, split: Split) -> str:
         """The path of the scores of a trial on a split, relative to the study's folder."""
         return f"cases/{_name(trial_id, split)}"
+
+    def _refuse(self, trial_id: int, split: Split, error: ValueError) -> ValueError:
+        name = self.locate(trial_id, split)
+        return ValueError(f"{name} is damaged ({error}); restore it from a backup, or delete it to continue without it")
 
 
 def _name(trial_id: int, split: Split) -> str:

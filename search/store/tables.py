@@ -76,6 +76,10 @@ class TrialTable:
 
     def to_parquet(self, record: StudyRecord) -> bytes:
         """The table as a Parquet file."""
+        return to_parquet(self.to_table(record))
+
+    def to_table(self, record: StudyRecord) -> pa.Table:
+        """The table in memory."""
         if record is not self._record:
             self._record, self._num_changes, self._batches = record, 0, []
         schema = _trial_schema(record)
@@ -89,7 +93,7 @@ class TrialTable:
         is_on_front = pa.array([trial.trial_id in front for trial in record.trials], pa.bool_())
         place = schema.get_field_index("is_on_front")
         table = table.set_column(place, schema.field(place), is_on_front)
-        return to_parquet(_with_feasibility(table, record) if record.constraints else table)
+        return _with_feasibility(table, record) if record.constraints else table
 
 
 def describe_feasibility(result: Result | None) -> dict[str, Any]:
@@ -109,6 +113,27 @@ def _with_feasibility(table: pa.Table, record: StudyRecord) -> pa.Table:
 
 def cases_to_parquet(trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> bytes:
     """The scores of one trial on one split as a Parquet file."""
+    return to_parquet(_tabulate_cases(trial_id, seed, split, scores))
+
+
+def case_table_from_parquet(content: bytes, trial_id: int, seed: int, split: Split) -> pa.Table:
+    """The rows in a Parquet file that `cases_to_parquet` made, with the columns of `CASE_SCHEMA`.
+
+    A file of an earlier version gets the columns that it lacks, as `cases_from_parquet` says.
+
+    Raises:
+        ValueError: if it is damaged or lacks a column.
+    """
+    try:
+        table = parquet.read_table(io.BytesIO(content))
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError((str(error).splitlines() or [type(error).__name__])[0]) from None
+    if table.column_names == CASE_SCHEMA.names:
+        return table
+    return _tabulate_cases(trial_id, seed, split, cases_from_parquet(content))
+
+
+def _tabulate_cases(trial_id: int, seed: int, split: Split, scores: Sequence[CaseScore]) -> pa.Table:
     shared = {"trial_id": trial_id, "seed": seed, "split": split.value}
     rows = [
         shared
@@ -116,7 +141,7 @@ def cases_to_parquet(trial_id: int, seed: int, split: Split, scores: Sequence[Ca
         | {"family": name_family(score.condition)}
         for score in scores
     ]
-    return to_parquet(pa.Table.from_pylist(rows, schema=CASE_SCHEMA))
+    return pa.Table.from_pylist(rows, schema=CASE_SCHEMA)
 
 
 def cases_from_parquet(content: bytes, metric: str = "") -> list[CaseScore]:

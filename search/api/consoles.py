@@ -1,0 +1,20 @@
+"""Consoles on which commands print when Python calls them."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+_WIDTH = 120
+
+
+def make_silent() -> tuple[Console, io.StringIO]:
+    """A console that prints into a text, without colours and as wide as most screens; and the text."""
+    text = io.StringIO()
+    return Console(file=text, width=_WIDTH, highlight=False, force_jupyter=False), text
+
+
+def make_loud() -> Console:
+    """A console that prints on the standard output, in a notebook below its cell."""
+    return Console(highlight=False, force_jupyter=False)
