@@ -80,6 +80,10 @@ class DirectConfig(ClusterConfig):
         """How long a search waits, in seconds, when it has lost every node that a trial fits on."""
         return inf
 
+    def describe_missing(self, nodes: Sequence[Node]) -> str:
+        """Says which of the nodes that it waited for are missing among those of `connect`; '' if none is."""
+        return ""
+
     def list_nodes(self) -> Sequence[Node] | None:
         """The nodes that are up now, while `connect` holds; None if a search always counts on those of `connect`."""
         return None

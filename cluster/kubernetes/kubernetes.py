@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from math import inf
 
 from paretoseg.cluster.cluster import BatchConfig, Submission, Ticket
 from paretoseg.cluster.kubernetes.api import RayJobs
@@ -113,6 +114,10 @@ class KubernetesConfig(BatchConfig):
     def has_local_paths(self) -> bool:
         """False: pods do not see this machine's disk."""
         return False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.lock_wait_s < inf:
+            raise ValueError(f"cluster.lock_wait_s must be finite and not negative, got {self.lock_wait_s:g}")
 
     def check(self, resources: Resources) -> None:
         """Nothing: the cluster finds or brings a machine for every pod."""

@@ -230,6 +230,8 @@ def _run(plan: Plan, session: Session, console: Console, track: Callable[[Sessio
     )
     try:
         with connect(cluster, leave_ray, plan.folder.folder.local_path) as (nodes, is_serial):
+            if missing := cluster.describe_missing(nodes):
+                console.print(f"Note: {missing}.", markup=False, soft_wrap=True)
             slots = 1 if is_serial else resources.count_slots(nodes)
             progress = Progress(console, getattr(plan.experiment.task, "num_steps", 0))
             session.observe = _observe_with(progress.update, _show_news(plan, console), track)
