@@ -43,7 +43,7 @@ def keep_apart(folder: Path | None) -> Iterator[Path]:
 
 
 def _make_temporary() -> Path:
-    """A new file: in a folder that all users share, one of a name that can be guessed may be a link of somebody else."""
+    """A new file: in a folder of all users, one whose name can be guessed may be somebody else's link."""
     descriptor, name = tempfile.mkstemp(prefix="paretoseg-ray-", suffix=".log")
     os.close(descriptor)
     return Path(name)
