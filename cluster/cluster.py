@@ -150,6 +150,23 @@ class JobState:
     """True if it waits or runs, False if it has ended, None if that cannot be found out from here."""
 
 
+@dataclass(frozen=True)
+class SubmittedJob:
+    """A job that was submitted, and what can be done with it from here."""
+
+    name: str
+    """What it is called in messages, such as 'job 8 on slurm'."""
+
+    log: str
+    """Where its output is: a path, or a command that shows it; '' if that is not known."""
+
+    find: Callable[[], JobState]
+    """Finds its state; raises ValueError if the place refuses to say."""
+
+    cancel: Callable[[], None]
+    """Ends it; raises ValueError if the place refuses or cannot be reached."""
+
+
 @dataclass(unsafe_hash=True)
 class BatchConfig(ClusterConfig):
     """A place that runs the whole search as a job; in the job, the search connects to the job's Ray."""

@@ -17,6 +17,7 @@ from paretoseg.search.commands import help_texts
 from paretoseg.search.commands.about import add_about
 from paretoseg.search.commands.ending_options import add_confirm_options, add_finish_options, run_confirm, run_finish
 from paretoseg.search.commands.health import find_health
+from paretoseg.search.commands.job_options import add_cancel_options, add_logs_options, run_cancel, run_logs
 from paretoseg.search.commands.known_commands import find_unknown_command
 from paretoseg.search.commands.measuring_options import add_measuring
 from paretoseg.search.commands.own_command import own_command
@@ -270,6 +271,9 @@ def _add_searching(commands: _Commands) -> None:
     finishing.set_defaults(
         run=lambda parsed, console: run_finish(parsed, console, lambda: main(["front", parsed.study]))
     )
+    cancelling = _add_command(commands, "cancel", "end the job of a study on a cluster", help_texts.CANCEL_HELP)
+    add_cancel_options(cancelling)
+    cancelling.set_defaults(run=run_cancel)
     ablating = _add_command(commands, "ablate", "find what each choice of a candidate is worth", help_texts.ABLATE_HELP)
     ablating.add_argument("study", metavar="STUDY", help="folder or URI of the study")
     ablating.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="where it runs, and where data lies")
@@ -293,6 +297,9 @@ def _add_showing(commands: _Commands) -> None:
     front.add_argument("--intervals", action="store_true", help="how certain every objective and every difference is")
     front.add_argument("--stability", action="store_true", help="whether the order in robustness holds")
     front.set_defaults(run=_front)
+    logging = _add_command(commands, "logs", "show what the job of a study printed", help_texts.LOGS_HELP)
+    add_logs_options(logging)
+    logging.set_defaults(run=run_logs)
     report = _add_command(commands, "report", "write one HTML file that shows a study", help_texts.REPORT_HELP)
     report.add_argument("study", metavar="STUDY", help="folder or URI of the study")
     report.add_argument(

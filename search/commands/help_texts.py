@@ -54,6 +54,22 @@ examples:
   paretoseg status s3://bucket/studies/mine
 """
 
+LOGS_HELP = """\
+Show what the search of a study printed in its job on a cluster (docs/slurm.md).
+
+examples:
+  paretoseg logs studies/big
+  paretoseg logs studies/big --lines 20 --follow
+"""
+
+CANCEL_HELP = """\
+End the job of a study on a cluster, whether it waits or runs. Its search stops in order, and the job is not requeued.
+What its trials have done is kept: the command that submitted it resumes. To get the answer now, use finish instead.
+
+examples:
+  paretoseg cancel studies/big
+"""
+
 FRONT_HELP = """\
 Show the Pareto front of a study, best first in the first objective. Objectives are means over training seeds on
 validation cases; test_... are those of untouched test cases, measured for the candidates that were confirmed. P is the
