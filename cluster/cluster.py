@@ -199,6 +199,14 @@ class BatchConfig(ClusterConfig):
             ValueError: if the place refuses it or cannot be reached.
         """
 
+    def find_sent(self, submission: Submission) -> SubmittedJob | None:
+        """The job that a submission was sent as, if it can be found without a receipt; None if it takes one.
+
+        Raises:
+            ValueError: if the settings do not say where the study is.
+        """
+        return None
+
     def follow(self, ticket: Ticket, show: Callable[[str], None]) -> int | None:
         """Waits for the end of a job and returns the exit code of its search; None if this place does not wait.
 

@@ -17,7 +17,14 @@ from paretoseg.search.commands import help_texts
 from paretoseg.search.commands.about import add_about
 from paretoseg.search.commands.ending_options import add_confirm_options, add_finish_options, run_confirm, run_finish
 from paretoseg.search.commands.health import find_health
-from paretoseg.search.commands.job_options import add_cancel_options, add_logs_options, run_cancel, run_logs
+from paretoseg.search.commands.job_options import (
+    add_cancel_options,
+    add_logs_options,
+    add_place_keys,
+    find_sent_job,
+    run_cancel,
+    run_logs,
+)
 from paretoseg.search.commands.known_commands import find_unknown_command
 from paretoseg.search.commands.measuring_options import add_measuring
 from paretoseg.search.commands.own_command import own_command
@@ -109,6 +116,13 @@ def _search(parsed: argparse.Namespace, console: Console) -> int:
 
 def _status(parsed: argparse.Namespace, console: Console) -> int:
     folder = StudyFolder(parsed.study)
+    if parsed.overrides:
+        if parsed.json:
+            raise ValueError("--json shows the study and not its job; leave the keys of cluster out")
+        job = find_sent_job(parsed.study, parsed.overrides)
+        console.print(f"{job.name}: {job.find().words}\nLook: {job.log}", markup=False, soft_wrap=True)
+        if not folder.exists():  # it lies where only the job sees it
+            return ExitCode.DONE
     record = folder.read_record()
     if parsed.json:
         plain = to_plain_status(record, find_writer(folder.folder), folder.journal.describe_left_out())
@@ -289,6 +303,7 @@ def _add_showing(commands: _Commands) -> None:
     """Adds the commands that show a study."""
     status = _add_command(commands, "status", "show where a study stands", help_texts.STATUS_HELP)
     status.add_argument("study", metavar="STUDY", help="folder or URI of the study")
+    add_place_keys(status)
     status.add_argument("--json", action="store_true", help="an object with health and early stopping, instead of text")
     status.set_defaults(run=_status)
     front = _add_command(commands, "front", "show the Pareto front of a study", help_texts.FRONT_HELP)

@@ -1,19 +1,25 @@
-"""`paretoseg logs` and `paretoseg cancel`: the job that searches a study on a cluster."""
+"""`paretoseg logs` and `paretoseg cancel`: the job that searches a study on a cluster.
+
+A job on Slurm left a receipt in the study's folder. One on Kubernetes is found by the keys of `cluster` that the search
+was sent with: its study may lie where only pods see it.
+"""
 
 from __future__ import annotations
 
 import argparse
 import codecs
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from paretoseg.cluster.cluster import SubmittedJob
+from paretoseg.cluster.cluster import BatchConfig, Submission, SubmittedJob
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.cluster.jobs import to_job
+from paretoseg.search.store.reachable import check_reachable
 from paretoseg.search.store.study_folder import StudyFolder
 
 _READ_SECONDS = 1.0
@@ -30,7 +36,19 @@ def add_logs_options(parser: argparse.ArgumentParser) -> None:
 
 def add_cancel_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `paretoseg cancel`."""
-    parser.add_argument("study", metavar="STUDY", help="folder or URI of the study")
+    # Not `study`: where the keys say where the job is, the study need not be reachable.
+    parser.add_argument("place", metavar="STUDY", help="folder or URI of the study")
+    add_place_keys(parser)
+
+
+def add_place_keys(parser: argparse.ArgumentParser) -> None:
+    """Adds the keys by which a job on Kubernetes is found."""
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="cluster.KEY=VALUE",
+        help="where its job is, as for search; for Kubernetes only",
+    )
 
 
 def run_logs(parsed: argparse.Namespace, console: Console) -> int:
@@ -43,7 +61,9 @@ def run_logs(parsed: argparse.Namespace, console: Console) -> int:
 
 def run_cancel(parsed: argparse.Namespace, console: Console) -> int:
     """Runs `paretoseg cancel`; returns its exit code."""
-    job = find_study_job(parsed.study)
+    if not parsed.overrides:
+        check_reachable(parsed.place)
+    job = find_sent_job(parsed.place, parsed.overrides) if parsed.overrides else find_study_job(parsed.place)
     state = job.find()
     if state.is_live is False:
         console.print(f"There is nothing to cancel: {job.name} is over ({state.words}).", markup=False, soft_wrap=True)
@@ -70,9 +90,30 @@ def find_study_job(study: str) -> SubmittedJob:
         folder.read_record()  # says if there is no study at all
         raise ValueError(
             f"study '{folder.folder.location}' was not submitted to a cluster; a search that runs in a terminal is "
-            "stopped there with Ctrl-C, and `paretoseg finish` ends one from anywhere"
+            "stopped there with Ctrl-C, and `paretoseg finish` ends one from anywhere; for a job on Kubernetes, add "
+            "cluster=kubernetes and the keys of cluster that it was sent with"
         )
     return to_job(ticket)
+
+
+def find_sent_job(study: str, overrides: Sequence[str]) -> SubmittedJob:
+    """The job of a study at the place that keys of `cluster` name.
+
+    Raises:
+        ValueError: if they name no place that finds jobs like this.
+    """
+    if others := [word for word in overrides if word.partition("=")[0].partition(".")[0] != "cluster"]:
+        raise ValueError(f"only keys of cluster say where a job is, got '{others[0]}'; leave it out")
+    from paretoseg.search.config.config import compose  # Hydra: too slow to import for the other commands
+
+    cluster = compose(["study=any", "task=toy", *overrides]).experiment.cluster
+    place = study.rstrip("/")
+    location = place if "://" in place else os.path.abspath(place)
+    submission = Submission(place.rpartition("/")[2], (), location)
+    job = cluster.find_sent(submission) if isinstance(cluster, BatchConfig) else None
+    if job is None:
+        raise ValueError("only jobs of cluster=kubernetes are found by keys of cluster; leave these out")
+    return job
 
 
 def show_log(
