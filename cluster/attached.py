@@ -50,6 +50,9 @@ class AttachedConfig(DirectConfig):
     gpus: float = 0.0
     """GPUs of each node that an autoscaler adds."""
 
+    keep_log: bool = False
+    """Whether what the search prints is kept in the study's folder too, as search.log."""
+
     def __post_init__(self) -> None:
         if self.num_nodes < 1:
             raise ValueError(f"cluster.num_nodes must be at least 1, got {self.num_nodes}")

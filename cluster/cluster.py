@@ -76,6 +76,11 @@ class DirectConfig(ClusterConfig):
         return 0.0
 
     @property
+    def keep_log(self) -> bool:
+        """True if what a search prints would be lost with its machine, so that it is kept in the study's folder."""
+        return False
+
+    @property
     def gone_s(self) -> float:
         """How long a search waits, in seconds, when it has lost every node that a trial fits on."""
         return inf

@@ -234,6 +234,7 @@ class KubernetesConfig(BatchConfig):
             "cluster=attached",
             f"cluster.wait_s={_WAIT_SECONDS}",
             f"cluster.lock_wait_s={self.lock_wait_s:g}",
+            "cluster.keep_log=true",
             f"cluster.max_nodes={self.max_workers}",
             f"cluster.cpus={self.cpus}",
             f"cluster.gpus={self.gpus}",

@@ -56,11 +56,12 @@ examples:
 """
 
 LOGS_HELP = """\
-Show what the search of a study printed in its job on a cluster (docs/slurm.md).
+Show what the search of a study printed in its job on a cluster (docs/slurm.md, docs/kubernetes.md).
 
 examples:
   paretoseg logs studies/big
   paretoseg logs studies/big --lines 20 --follow
+  paretoseg logs s3://bucket/studies/mine --lines 20
 """
 
 CANCEL_HELP = """\

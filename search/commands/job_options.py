@@ -16,10 +16,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from paretoseg.cluster.cluster import BatchConfig, Submission, SubmittedJob
+from paretoseg.cluster.cluster import BatchConfig, JobState, Submission, SubmittedJob
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.cluster.jobs import to_job
+from paretoseg.search.store.folder import Folder
+from paretoseg.search.store.lock import find_writer
 from paretoseg.search.store.reachable import check_reachable
+from paretoseg.search.store.search_log import SEARCH_LOG
 from paretoseg.search.store.study_folder import StudyFolder
 
 _READ_SECONDS = 1.0
@@ -55,8 +58,28 @@ def run_logs(parsed: argparse.Namespace, console: Console) -> int:
     """Runs `paretoseg logs`; returns its exit code."""
     if parsed.lines is not None and parsed.lines < 0:
         raise ValueError(f"--lines must not be negative, got {parsed.lines}")
-    show_log(find_study_job(parsed.study), parsed.lines, is_followed=parsed.follow)
+    folder = StudyFolder(parsed.study).folder
+    if folder.exists(SEARCH_LOG):
+        _show_kept(folder, parsed.lines, is_followed=parsed.follow)
+    else:
+        show_log(find_study_job(parsed.study), parsed.lines, is_followed=parsed.follow)
     return ExitCode.DONE
+
+
+def _show_kept(folder: Folder, num_lines: int | None, *, is_followed: bool) -> None:
+    """Prints what a search on Kubernetes has printed; it is followed until nobody writes to the study any more."""
+    if folder.local_path:
+
+        def find() -> JobState:
+            writer = find_writer(folder)
+            return JobState(writer or "not running", is_live=writer is not None)
+
+        job = SubmittedJob("the search", str(folder.local_path / SEARCH_LOG), find, lambda: None)
+        show_log(job, num_lines, is_followed=is_followed)
+        return
+    if is_followed:
+        raise ValueError("--follow needs a study on a disk; without it, what is stored so far is shown")
+    _print(_take_last(folder.read(SEARCH_LOG), num_lines).decode(errors="replace"))
 
 
 def run_cancel(parsed: argparse.Namespace, console: Console) -> int:

@@ -7,6 +7,7 @@ import shlex
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -55,6 +56,7 @@ from paretoseg.search.store.certainty_file import write_certainty
 from paretoseg.search.store.finish_request import make_watch, take_back
 from paretoseg.search.store.folder import StorageError, hide_secrets
 from paretoseg.search.store.lock import LockedError
+from paretoseg.search.store.search_log import keep_log
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.study.study import Study
 from paretoseg.search.tracking.feed import Tracker, follow
@@ -101,7 +103,8 @@ def _search(overrides: Sequence[str], console: Console, *, dry_run: bool) -> int
         return ExitCode.DONE
     assert isinstance(cluster, DirectConfig), "every other place takes jobs"
     end_in_order(_resume_with(plan.experiment), cluster.abandon)
-    with hold_in_turn(plan.folder.folder, cluster.lock_wait_s, console):
+    log = keep_log(plan.folder.folder) if cluster.keep_log else nullcontext()
+    with hold_in_turn(plan.folder.folder, cluster.lock_wait_s, console), log:
         if cluster.lock_wait_s and plan.folder.journal.list_segments() != plan.segments:
             fence = plan.folder.folder.fence
             plan = make_plan(compose_new_or_stored(overrides), overrides)  # another process has worked on it meanwhile

@@ -16,6 +16,7 @@ ablations/           the trainings of `paretoseg ablate`, a folder for each cand
 finish.json          there while a search finishes because it was asked to; see `finish_request.py`
 job.json             the job that was last submitted to Slurm
 slurm/               its script, logs and token
+search.log           what a search in a pod printed; see `search_log.py`
 ray.log              what Ray printed, see `cluster/quiet.py`
 writer.lock          held by the process that writes
 """

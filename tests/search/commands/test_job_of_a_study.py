@@ -11,6 +11,7 @@ from paretoseg.cluster.cluster import JobState, SubmittedJob
 from paretoseg.cluster.slurm import commands as slurm_commands
 from paretoseg.search.commands.cli import main
 from paretoseg.search.commands.job_options import show_log
+from paretoseg.search.store.search_log import SEARCH_LOG
 from tests.search.commands.test_submission import SUBMIT, Queue
 
 STUDY = "studies/mine"
@@ -98,3 +99,13 @@ def test_a_log_is_followed_until_the_job_is_over(tmp_path: Path, capsys: pytest.
     job = SubmittedJob("job 1", str(log), lambda: JobState("", is_live=next(states)), lambda: None)
     show_log(job, None, is_followed=True, pause=pause)
     assert capsys.readouterr().out == "starts \u00fc\n" + "goes on\n" * 8
+
+
+def test_what_a_search_in_a_pod_printed_is_shown_where_its_study_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(STUDY).mkdir(parents=True)
+    (Path(STUDY) / SEARCH_LOG).write_text("one\ntwo\n")
+    assert main(["logs", STUDY, "--lines", "1", "--follow"]) == 0  # nobody writes to it: there is nothing to wait for
+    assert capsys.readouterr().out == "two\n"

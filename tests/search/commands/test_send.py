@@ -44,7 +44,7 @@ def test_a_dry_run_prints_the_manifest_alone_and_writes_nothing(server, capsys):
     assert manifest["kind"] == "RayJob"
     assert manifest["spec"]["entrypoint"] == (
         "paretoseg search study=mine task=toy budget.trials=6 storage=/studies cluster=attached cluster.wait_s=600 "
-        "cluster.lock_wait_s=120 cluster.max_nodes=2 cluster.cpus=4 cluster.gpus=0"
+        "cluster.lock_wait_s=120 cluster.keep_log=true cluster.max_nodes=2 cluster.cpus=4 cluster.gpus=0"
     )
     assert streams.err == ""
     assert server.requests == []
