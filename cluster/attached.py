@@ -21,6 +21,8 @@ from paretoseg.cluster.resources import Node, Resources
 
 _POLL_SECONDS = 0.3
 _PROBE_SECONDS = 2.0
+_LEAST_GONE_SECONDS = 60.0
+"""A search without nodes waits at least this long, in seconds: Ray on a node that failed may start again."""
 
 
 @dataclass(unsafe_hash=True)
@@ -31,7 +33,7 @@ class AttachedConfig(DirectConfig):
     """host:port of its head; empty for the environment variable RAY_ADDRESS."""
 
     num_nodes: int = 1
-    """How many Ray nodes to wait for before the search starts."""
+    """How many Ray nodes to wait for before the search starts; those that come later are used too."""
 
     wait_s: float = 120.0
     """How long to wait for them, in seconds."""
@@ -47,6 +49,9 @@ class AttachedConfig(DirectConfig):
 
     gpus: float = 0.0
     """GPUs of each node that an autoscaler adds."""
+
+    keep_log: bool = False
+    """Whether what the search prints is kept in the study's folder too, as search.log."""
 
     def __post_init__(self) -> None:
         if self.num_nodes < 1:
@@ -103,7 +108,8 @@ class AttachedConfig(DirectConfig):
         """Connects to Ray, waits for its nodes and yields the nodes for trials; disconnects at the end.
 
         Raises:
-            ValueError: if Ray does not answer, refuses the token, or has too few nodes after `wait_s`.
+            ValueError: if Ray does not answer, refuses the token, or has too few nodes after `wait_s` and none of them
+                can run trials.
         """
         for name, value in {**DRIVER_ENVIRONMENT, "RAY_USAGE_STATS_ENABLED": "0"}.items():
             os.environ.setdefault(name, value)
@@ -120,12 +126,21 @@ class AttachedConfig(DirectConfig):
 
     @property
     def gone_s(self) -> float:
-        """As long as for the first nodes."""
-        return self.wait_s
+        """As long as for the first nodes, but at least a minute."""
+        return max(self.wait_s, _LEAST_GONE_SECONDS)
 
     def list_nodes(self) -> Sequence[Node] | None:
         """The nodes that are up; None with an autoscaler, which replaces those that are lost."""
         return None if self.max_nodes else _nodes_that_are_there()
+
+    def describe_missing(self, nodes: Sequence[Node]) -> str:
+        """Says how many of `num_nodes` the search starts without, or ''."""
+        if self.max_nodes or len(nodes) >= self.num_nodes:
+            return ""
+        return (
+            f"only {len(nodes)} of {self.num_nodes} Ray nodes came up within {self.wait_s:g} s; the search starts with "
+            "what is there, and uses others when they come (their logs say why they are late)"
+        )
 
     def make_probe(self) -> Callable[[], str]:
         """What says whether the node of this process or the head died."""
@@ -166,11 +181,14 @@ class AttachedConfig(DirectConfig):
             time.sleep(_POLL_SECONDS)
 
     def _wait_for_nodes(self, deadline: float) -> None:
-        while (alive := sum(node["Alive"] for node in ray.nodes())) < self.num_nodes:
+        """Returns when all nodes are up, or after the deadline if one can run trials."""
+        while len(nodes := _nodes_that_are_there()) < self.num_nodes:
             if time.monotonic() > deadline:
+                if any(node.cpus or node.gpus for node in nodes):
+                    return
                 raise ValueError(
-                    f"only {alive} of {self.num_nodes} Ray nodes came up within {self.wait_s:g} s; look at their logs, "
-                    "or set cluster.num_nodes or cluster.wait_s"
+                    f"only {len(nodes)} of {self.num_nodes} Ray nodes came up within {self.wait_s:g} s, and none that "
+                    "can run trials; look at their logs, or set cluster.num_nodes or cluster.wait_s"
                 )
             time.sleep(_POLL_SECONDS)
 

@@ -80,9 +80,18 @@ class DirectConfig(ClusterConfig):
         return 0.0
 
     @property
+    def keep_log(self) -> bool:
+        """True if what a search prints would be lost with its machine, so that it is kept in the study's folder."""
+        return False
+
+    @property
     def gone_s(self) -> float:
         """How long a search waits, in seconds, when it has lost every node that a trial fits on."""
         return inf
+
+    def describe_missing(self, nodes: Sequence[Node]) -> str:
+        """Says which of the nodes that it waited for are missing among those of `connect`; '' if none is."""
+        return ""
 
     def list_nodes(self) -> Sequence[Node] | None:
         """The nodes that are up now, while `connect` holds; None if a search always counts on those of `connect`."""
@@ -150,6 +159,23 @@ class JobState:
     """True if it waits or runs, False if it has ended, None if that cannot be found out from here."""
 
 
+@dataclass(frozen=True)
+class SubmittedJob:
+    """A job that was submitted, and what can be done with it from here."""
+
+    name: str
+    """What it is called in messages, such as 'job 8 on slurm'."""
+
+    log: str
+    """Where its output is: a path, or a command that shows it; '' if that is not known."""
+
+    find: Callable[[], JobState]
+    """Finds its state; raises ValueError if the place refuses to say."""
+
+    cancel: Callable[[], None]
+    """Ends it; raises ValueError if the place refuses or cannot be reached."""
+
+
 @dataclass(unsafe_hash=True)
 class BatchConfig(ClusterConfig):
     """A place that runs the whole search as a job; in the job, the search connects to the job's Ray."""
@@ -181,6 +207,14 @@ class BatchConfig(ClusterConfig):
         Raises:
             ValueError: if the place refuses it or cannot be reached.
         """
+
+    def find_sent(self, submission: Submission) -> SubmittedJob | None:
+        """The job that a submission was sent as, if it can be found without a receipt; None if it takes one.
+
+        Raises:
+            ValueError: if the settings do not say where the study is.
+        """
+        return None
 
     def follow(self, ticket: Ticket, show: Callable[[str], None]) -> int | None:
         """Waits for the end of a job and returns the exit code of its search; None if this place does not wait.

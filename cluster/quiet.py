@@ -26,12 +26,13 @@ def keep_apart(folder: Path | None) -> Iterator[Path]:
     """In the block, what Ray prints goes into a file; `sys.stderr` stays what it was.
 
     Args:
-        folder: Where the file is, as `ray.log`; None for a file in the folder for temporary files.
+        folder: Where the file is, as `ray.log`; None for a new file in the folder for temporary files, which only this
+            user can read.
 
     Returns:
         The file; it is deleted at the end if it is empty.
     """
-    path = folder / "ray.log" if folder else Path(tempfile.gettempdir()) / f"paretoseg-ray-{os.getpid()}.log"
+    path = folder / "ray.log" if folder else _make_temporary()
     try:
         with path.open("a", encoding="utf-8", buffering=1) as log, _print_to(_to_lines(log)), _redirect(log):
             yield path
@@ -39,6 +40,21 @@ def keep_apart(folder: Path | None) -> Iterator[Path]:
         with suppress(OSError):
             if not path.stat().st_size:
                 path.unlink()
+
+
+def _make_temporary() -> Path:
+    """A new file: in a folder of all users, one whose name can be guessed may be somebody else's link."""
+    descriptor, name = tempfile.mkstemp(prefix="paretoseg-ray-", suffix=".log")
+    os.close(descriptor)
+    return Path(name)
+
+
+def name_log(loss: str, log: Path) -> str:
+    """Why a Ray was lost, with the file that holds what Ray printed, if it printed anything."""
+    try:
+        return f"{loss}; {log} holds what Ray printed" if log.stat().st_size else loss
+    except OSError:
+        return loss
 
 
 def _to_lines(log: TextIO) -> Callable[..., None]:
@@ -66,21 +82,20 @@ def _print_to(write: Callable[..., None]) -> Iterator[None]:
 def _redirect(log: TextIO) -> Iterator[None]:
     """Sends what is written to the descriptor of stderr into the file; Python's own stderr keeps its place."""
     before = sys.stderr
-    kept = os.dup(_STDERR)
-    is_ours = _find_descriptor(before) == _STDERR
-    try:
-        if is_ours:
-            before.flush()
-            raw = io.FileIO(kept, "w", closefd=False)
-            sys.stderr = io.TextIOWrapper(raw, before.encoding, errors="backslashreplace", write_through=True)
-        os.dup2(log.fileno(), _STDERR)
-        yield
-    finally:
-        os.dup2(kept, _STDERR)
-        if is_ours:
-            sys.stderr.flush()
-            sys.stderr = before
-        os.close(kept)
+    raw = io.FileIO(os.dup(_STDERR), "w")
+    # What keeps this object longer than the block cannot write into a file that gets the same descriptor later.
+    encoding = getattr(before, "encoding", None) or "utf-8"
+    with io.TextIOWrapper(raw, encoding, errors="backslashreplace", write_through=True) as kept:
+        try:
+            if _find_descriptor(before) == _STDERR:
+                before.flush()
+                sys.stderr = kept
+            os.dup2(log.fileno(), _STDERR)
+            yield
+        finally:
+            os.dup2(raw.fileno(), _STDERR)
+            if sys.stderr is kept:
+                sys.stderr = before
 
 
 def _find_descriptor(stream: TextIO) -> int | None:

@@ -88,7 +88,7 @@ class RayJobs:
                 return
             self._sleep(_POLL_SECONDS)
         raise ValueError(
-            f"the ended RayJob {name} was not deleted within two minutes; "
+            f"RayJob {name} is still there two minutes after it was deleted; "
             f"see kubectl -n {self._namespace} describe rayjob {name}"
         )
 

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from math import inf
 
-from paretoseg.cluster.cluster import BatchConfig, Submission, Ticket
+from paretoseg.cluster.cluster import BatchConfig, JobState, Submission, SubmittedJob, Ticket
 from paretoseg.cluster.kubernetes.api import RayJobs
 from paretoseg.cluster.kubernetes.checks import JobRequest, find_request_faults
 from paretoseg.cluster.kubernetes.job_status import follow_job, read_status
@@ -114,6 +115,10 @@ class KubernetesConfig(BatchConfig):
         """False: pods do not see this machine's disk."""
         return False
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.lock_wait_s < inf:
+            raise ValueError(f"cluster.lock_wait_s must be finite and not negative, got {self.lock_wait_s:g}")
+
     def check(self, resources: Resources) -> None:
         """Nothing: the cluster finds or brings a machine for every pod."""
 
@@ -145,8 +150,23 @@ class KubernetesConfig(BatchConfig):
             if found is not None:
                 jobs.delete(name)
             jobs.apply(manifest)
-        log = f"kubectl -n {self.namespace} describe rayjob {name}"
-        return Ticket("kubernetes", name, socket.gethostname(), time.time(), log)
+        return Ticket("kubernetes", name, socket.gethostname(), time.time(), _show(self.namespace, name))
+
+    def find_sent(self, submission: Submission) -> SubmittedJob:
+        """The job of a study; its name follows from that of the study, the namespace, and the claim or URI.
+
+        Raises:
+            ValueError: if the study is neither on a claim nor at a URI.
+        """
+        if not self.claim and "://" not in submission.location:
+            raise ValueError("the study is on a claim that is not named; add cluster.claim=<name>, as for search")
+        name = self._name(submission)
+        return SubmittedJob(
+            f"RayJob {name} in namespace {self.namespace}",
+            _show(self.namespace, name),
+            lambda: _find_state(RayJobs(self.namespace, self.context), name),
+            lambda: RayJobs(self.namespace, self.context).delete(name),
+        )
 
     def follow(self, ticket: Ticket, show: Callable[[str], None]) -> int | None:
         """Waits for the end of the job, and returns the exit code of its search; None with `cluster.wait=false`."""
@@ -176,9 +196,8 @@ class KubernetesConfig(BatchConfig):
         return manifest
 
     def _to_job(self, submission: Submission) -> RayJob:
-        place = submission.location if "://" in submission.location else f"{self.claim}:{self.mount}"
         return RayJob(
-            name=name_job(submission.study, f"{self.namespace}\0{place}"),
+            name=self._name(submission),
             namespace=self.namespace,
             study=submission.study,
             entrypoint=self._write_entrypoint(submission),
@@ -191,6 +210,10 @@ class KubernetesConfig(BatchConfig):
             retries=self.retries,
             keep_s=self.keep_min * 60,
         )
+
+    def _name(self, submission: Submission) -> str:
+        place = submission.location if "://" in submission.location else f"{self.claim}:{self.mount}"
+        return name_job(submission.study, f"{self.namespace}\0{place}")
 
     def _pod_settings(self) -> PodSettings:
         return PodSettings(
@@ -215,11 +238,25 @@ class KubernetesConfig(BatchConfig):
             "cluster=attached",
             f"cluster.wait_s={_WAIT_SECONDS}",
             f"cluster.lock_wait_s={self.lock_wait_s:g}",
+            "cluster.keep_log=true",
             f"cluster.max_nodes={self.max_workers}",
             f"cluster.cpus={self.cpus}",
             f"cluster.gpus={self.gpus}",
         )
         return shlex.join(("paretoseg", "search", *words, *attached))
+
+
+def _show(namespace: str, name: str) -> str:
+    """The command that shows a job."""
+    return f"kubectl -n {namespace} describe rayjob {name}"
+
+
+def _find_state(jobs: RayJobs, name: str) -> JobState:
+    found = jobs.find(name)
+    if found is None:
+        return JobState("there is no such job; was it sent with the same keys, and not deleted?", is_live=False)
+    status = read_status(found)
+    return JobState(status.describe(), is_live=not status.is_over)
 
 
 def _split_label(text: str) -> tuple[str, str]:

@@ -77,6 +77,20 @@ def find_job(job: str) -> JobState:
     return JobState(_describe(state, restarts, nodes, reason), is_live=state not in _OVER)
 
 
+def cancel_job(job: str) -> None:
+    """Ends a job; its search stops in order, and the job is not requeued.
+
+    Raises:
+        ValueError: if there is no scancel here, or it refuses; the message gives its reason.
+    """
+    if shutil.which("scancel") is None:
+        raise ValueError("there is no scancel here; run this on a login node of the cluster")
+    cluster = job.partition(";")[2]
+    answer = _call(_ASK_SECONDS, "scancel", *([f"--clusters={cluster}"] if cluster else []), job_number(job))
+    if answer.code:
+        raise ValueError(f"scancel refused: {_reason(answer)}")
+
+
 def _describe(state: str, restarts: str, nodes: str, reason: str) -> str:
     words = state
     if nodes:

@@ -13,7 +13,7 @@ stop_driver() {
 }
 trap 'stop_driver "stopping: the time limit is near, or a job of higher priority needs the nodes"' USR1
 trap 'is_cancelled=yes; stop_driver "stopping: cancelled or requeued"' TERM
-trap 'lost=$(<"$run_dir/lost-$SLURM_JOB_ID"); stop_driver "stopping: $lost"' USR2
+trap 'lost=$(cat "$run_dir/lost-$SLURM_JOB_ID" 2>/dev/null); stop_driver "stopping: ${lost:=a part of Ray was lost}"' USR2
 
 if [ -n "$setup" ]; then
   set +u # modules and environments often read variables that are not set
@@ -47,39 +47,53 @@ start_ray() {
     --dashboard-agent-listen-port=0 --min-worker-port=0 --max-worker-port=0 \
     --num-cpus="$cpus" --num-gpus="$gpus" --object-store-memory="$object_store_bytes" "$@"
 }
-# Slurm's own word: a host that only this one cannot reach may be well.
-is_head_down() {
-  scontrol show node "$head_node" 2>/dev/null | grep -qE '^ *State=[^ ]*(DOWN|NOT_RESPONDING|\*)'
+# Which of these nodes are down. Slurm's own word: a host that only this one cannot reach may be well.
+list_down_nodes() {
+  timeout 20 scontrol show node "$1" 2>/dev/null | awk '
+    /^NodeName=/ { name = substr($1, 10) }
+    /^ *State=/ && $1 ~ /DOWN|NOT_RESPONDING|[*]/ { print name }'
 }
-# On every other node, as long as the job lives: Ray that ends is started again.
+# On every other node, as long as the job lives: Ray that ends is started again, but not for ever.
 start_worker() {
-  local ray="" looks=0 code
+  local ray="" failures=0 since code
   trap '[ -z "$ray" ] || kill -TERM "$ray"; exit 0' TERM
   if [ ! -s "$RAY_AUTH_TOKEN_PATH" ]; then
     echo "$(hostname): $RAY_AUTH_TOKEN_PATH is missing; the study must be on a disk that all nodes share" >&2
     exit 1
   fi
   while :; do
-    until (exec 3<>"/dev/tcp/${RAY_ADDRESS%:*}/${RAY_ADDRESS##*:}") 2>/dev/null; do
-      looks=$((looks + 1))
+    since=$SECONDS
+    # shellcheck disable=SC2016 # for the inner shell
+    until timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "${RAY_ADDRESS%:*}" "${RAY_ADDRESS##*:}" 2>/dev/null; do
       # With the first node, the script is gone that would requeue the job. Slurm would let the job live on.
-      if [ $((looks % 20)) = 0 ] && is_head_down; then
-        echo "$(hostname): the node of the head, $head_node, is down; requeued"
-        scontrol requeue "$SLURM_JOB_ID"
+      if [ $((SECONDS - since)) -ge 10 ]; then
+        since=$SECONDS
+        if [ -n "$(list_down_nodes "$head_node")" ]; then
+          echo "$(hostname): the node of the head, $head_node, is down"
+          scontrol requeue "$SLURM_JOB_ID" && echo "$(hostname): requeued"
+        fi
       fi
       sleep 0.5
     done
     echo "$(hostname): Ray starts"
+    since=$SECONDS
     start_ray --address="$RAY_ADDRESS" &
     ray=$!
     wait "$ray"
     code=$?
     echo "$(hostname): Ray ended with exit code $code"
+    [ $((SECONDS - since)) -lt 300 ] || failures=0
+    failures=$((failures + 1))
+    if [ "$failures" = 5 ]; then
+      echo "$(hostname): Ray ended 5 times in a row within 5 minutes of its start; it is not started again here" >&2
+      exit 1
+    fi
     sleep 2
   done
 }
 lose() { # the search cannot go on with this Ray; the reason
-  echo "$1" >"$run_dir/lost-$SLURM_JOB_ID" && kill -USR2 $$
+  echo "$1" >"$run_dir/lost-$SLURM_JOB_ID"
+  kill -USR2 $$
 }
 # In the background: the head of Ray. It is tried again if it fails before it is up, as on a host that is very busy.
 run_head() {
@@ -94,26 +108,35 @@ run_head() {
   done
   lose "the head of Ray ended; $log says why"
 }
-# In the background: the step on the other nodes. It is tried again if it fails before Ray has started on any of them.
+# In the background: the step on the other nodes. It is tried again if it ends, on the nodes that are not down.
 run_workers() {
-  local step="" tries gres=()
+  local step="" tries=0 since down="" num_up=$num_workers log=$run_dir/ray-workers.log gres=()
   trap '[ -z "$step" ] || kill -TERM "$step"; exit 0' TERM
   [ "$gpus" = 0 ] || gres=(--gres="gpu:$gpus")
-  for tries in 1 2 3; do
-    srun --export=ALL --no-kill --kill-on-bad-exit=0 --exclude="$SLURMD_NODENAME" --nodes="$num_workers" \
-      --ntasks="$num_workers" --ntasks-per-node=1 --cpus-per-task="$cpus" "${gres[@]}" \
-      bash -c "$(declare -f my_address start_ray is_head_down start_worker); start_worker" \
-      >"$run_dir/ray-workers.log" 2>&1 &
+  : >"$log"
+  while :; do
+    since=$SECONDS
+    srun --export=ALL --no-kill --kill-on-bad-exit=0 --exclude="$SLURMD_NODENAME${down:+,$down}" --nodes="$num_up" \
+      --ntasks="$num_up" --ntasks-per-node=1 --cpus-per-task="$cpus" "${gres[@]}" \
+      bash -c "$(declare -f my_address start_ray list_down_nodes start_worker); start_worker" \
+      >>"$log" 2>&1 &
     step=$!
     wait "$step"
-    if grep -q ': Ray starts$' "$run_dir/ray-workers.log"; then
-      say "the step on the other nodes has ended; the search goes on with what is left"
-      return
-    fi
-    say "the step on the other nodes failed: $(grep -v '^$' "$run_dir/ray-workers.log" | tail -n 1)"
-    [ "$tries" = 3 ] || sleep 3
+    say "the step on the other nodes failed: $(grep -v '^$' "$log" | tail -n 1)"
+    [ $((SECONDS - since)) -lt 300 ] || tries=0
+    tries=$((tries + 1))
+    down=$(list_down_nodes "$SLURM_JOB_NODELIST" | grep -vxF "$SLURMD_NODENAME" | paste -s -d ,)
+    num_up=$((num_workers - $(tr , ' ' <<<"$down" | wc -w)))
+    [ "$tries" -lt 3 ] && [ "$num_up" -gt 0 ] || break
+    sleep 3
   done
-  lose "no Ray could be started on the other nodes; $run_dir/ray-workers.log says why"
+  if grep -q "Ray runtime started" "$log"; then
+    say "the search goes on without the other nodes${down:+; Slurm calls $down down}"
+  elif [ -n "$down" ]; then
+    lose "Ray could not be started on the other nodes, as Slurm calls $down down"
+  else
+    lose "no Ray could be started on the other nodes; $log says why"
+  fi
 }
 
 # Head and driver run in this script, on the first node, not in a step: at a preemption Slurm ends steps immediately.
@@ -158,7 +181,7 @@ if [ "$num_signals" = 0 ]; then
   if [ "$num_signals" -gt 0 ] && { [ "$code" = 138 ] || [ "$code" = 137 ]; }; then code=75; fi
   # A search that lost its Ray may fail in any way: only its own results count.
   [ -z "$lost" ] || case $code in 0 | 3 | 74) ;; *) code=75 ;; esac
-  # Where Ray could not be started on the other nodes, the next start would fail in the same way.
+  # Where Ray cannot be started on nodes that are up, the next start would fail in the same way.
   case $code-$lost in 75-"no Ray could"*) code=2 ;; esac
 fi
 say "the search ended with exit code $code"
@@ -174,8 +197,13 @@ if [ "$code" = 75 ] && [ -z "$is_cancelled" ]; then
   elif ! date '+%F %T' >>"$requeues"; then
     say "work is left, but $requeues cannot be written; submit the study again to continue"
   else
-    say "work is left: requeued"
-    scontrol requeue "$SLURM_JOB_ID" && sleep 60 # Slurm ends this script here
+    say "work is left: asking Slurm to requeue this job"
+    if reason=$(scontrol requeue "$SLURM_JOB_ID" 2>&1); then
+      say "work is left: requeued"
+      sleep 60 # Slurm ends this script here
+    elif [ -z "$is_cancelled" ]; then # else Slurm ended scontrol together with the job
+      say "work is left, but scontrol requeue failed: $reason; submit the study again to continue"
+    fi
   fi
 fi
 exit "$code"

@@ -17,6 +17,14 @@ from paretoseg.search.commands.about import add_about
 from paretoseg.search.commands.ending_options import add_confirm_options, add_finish_options, run_confirm, run_finish
 from paretoseg.search.commands.front import show_front
 from paretoseg.search.commands.health import find_health
+from paretoseg.search.commands.job_options import (
+    add_cancel_options,
+    add_logs_options,
+    add_place_keys,
+    find_sent_job,
+    run_cancel,
+    run_logs,
+)
 from paretoseg.search.commands.known_commands import find_unknown_command
 from paretoseg.search.commands.measuring_options import add_measuring
 from paretoseg.search.commands.predict_options import PREDICT_HELP, add_predict_options, run_predict
@@ -93,6 +101,13 @@ def _search(parsed: argparse.Namespace, console: Console) -> int:
 
 def _status(parsed: argparse.Namespace, console: Console) -> int:
     folder = StudyFolder(parsed.study)
+    if parsed.overrides:
+        if parsed.json:
+            raise ValueError("--json shows the study and not its job; leave the keys of cluster out")
+        job = find_sent_job(parsed.study, parsed.overrides)
+        console.print(f"{job.name}: {job.find().words}\nLook: {job.log}", markup=False, soft_wrap=True)
+        if not folder.exists():  # it lies where only the job sees it
+            return ExitCode.DONE
     record = folder.read_record()
     if parsed.json:
         plain = to_plain_status(record, find_writer(folder.folder), folder.journal.describe_left_out())
@@ -195,6 +210,9 @@ def _add_searching(commands: _Commands) -> None:
     finishing.set_defaults(
         run=lambda parsed, console: run_finish(parsed, console, lambda: main(["front", parsed.study]))
     )
+    cancelling = _add_command(commands, "cancel", "end the job of a study on a cluster", help_texts.CANCEL_HELP)
+    add_cancel_options(cancelling)
+    cancelling.set_defaults(run=run_cancel)
     ablating = _add_command(commands, "ablate", "find what each choice of a candidate is worth", help_texts.ABLATE_HELP)
     ablating.add_argument("study", metavar="STUDY", help="folder or URI of the study")
     ablating.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="where it runs, and where data lies")
@@ -210,6 +228,7 @@ def _add_showing(commands: _Commands) -> None:
     """Adds the commands that show a study."""
     status = _add_command(commands, "status", "show where a study stands", help_texts.STATUS_HELP)
     status.add_argument("study", metavar="STUDY", help="folder or URI of the study")
+    add_place_keys(status)
     status.add_argument("--json", action="store_true", help="an object with health and early stopping, instead of text")
     status.set_defaults(run=_status)
     front = _add_command(commands, "front", "show the Pareto front of a study", help_texts.FRONT_HELP)
@@ -218,6 +237,9 @@ def _add_showing(commands: _Commands) -> None:
     front.add_argument("--intervals", action="store_true", help="how certain every objective and every difference is")
     front.add_argument("--stability", action="store_true", help="whether the order in robustness holds")
     front.set_defaults(run=_front)
+    logging = _add_command(commands, "logs", "show what the job of a study printed", help_texts.LOGS_HELP)
+    add_logs_options(logging)
+    logging.set_defaults(run=run_logs)
     report = _add_command(commands, "report", "write one HTML file that shows a study", help_texts.REPORT_HELP)
     report.add_argument("study", metavar="STUDY", help="folder or URI of the study")
     report.add_argument(

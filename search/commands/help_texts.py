@@ -52,6 +52,27 @@ examples:
   paretoseg status studies/quickstart
   paretoseg status studies/quickstart --json | python -m json.tool
   paretoseg status s3://bucket/studies/mine
+  paretoseg status mine cluster=kubernetes cluster.claim=studies     # the job alone, where only pods see the study
+"""
+
+LOGS_HELP = """\
+Show what the search of a study printed in its job on a cluster (docs/slurm.md, docs/kubernetes.md).
+
+examples:
+  paretoseg logs studies/big
+  paretoseg logs studies/big --lines 20 --follow
+  paretoseg logs s3://bucket/studies/mine --lines 20
+"""
+
+CANCEL_HELP = """\
+End the job of a study on a cluster, whether it waits or runs. Its search stops in order, and the job is not requeued.
+What its trials have done is kept: the command that submitted it resumes. To get the answer now, use finish instead.
+
+A job on Kubernetes is found by the keys of cluster that it was sent with.
+
+examples:
+  paretoseg cancel studies/big
+  paretoseg cancel mine cluster=kubernetes cluster.claim=studies
 """
 
 FRONT_HELP = """\

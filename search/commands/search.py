@@ -7,6 +7,7 @@ import shlex
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -56,6 +57,7 @@ from paretoseg.search.store.certainty_file import write_certainty
 from paretoseg.search.store.finish_request import make_watch, take_back
 from paretoseg.search.store.folder import StorageError, hide_secrets
 from paretoseg.search.store.lock import LockedError
+from paretoseg.search.store.search_log import keep_log
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.study.study import Study
 from paretoseg.search.tracking.feed import Tracker, follow
@@ -102,7 +104,8 @@ def _search(overrides: Sequence[str], console: Console, *, dry_run: bool) -> int
         return ExitCode.DONE
     assert isinstance(cluster, DirectConfig), "every other place takes jobs"
     end_in_order(_resume_with(plan.experiment), cluster.abandon)
-    with hold_in_turn(plan.folder.folder, cluster.lock_wait_s, console):
+    log = keep_log(plan.folder.folder) if cluster.keep_log else nullcontext()
+    with hold_in_turn(plan.folder.folder, cluster.lock_wait_s, console), log:
         if cluster.lock_wait_s and plan.folder.journal.list_segments() != plan.segments:
             fence = plan.folder.folder.fence
             plan = make_plan(compose_new_or_stored(overrides), overrides)  # another process has worked on it meanwhile
@@ -231,6 +234,8 @@ def _run(plan: Plan, session: Session, console: Console, track: Callable[[Sessio
     )
     try:
         with connect(cluster, leave_ray, plan.folder.folder.local_path) as (nodes, is_serial):
+            if missing := cluster.describe_missing(nodes):
+                console.print(f"Note: {missing}.", markup=False, soft_wrap=True)
             slots = 1 if is_serial else resources.count_slots(nodes)
             progress = Progress(console, getattr(plan.experiment.task, "num_steps", 0))
             session.observe = _observe_with(progress.update, _show_news(plan, console), track)

@@ -61,6 +61,9 @@ class Room:
     now: Callable[[], float] = time.monotonic
     list_waiting: Callable[[], list[dict[str, float]]] = list_waiting_groups
     find_free: Callable[[], dict[str, float]] = find_free_resources
+    _num_nodes: int | None = field(default=None, init=False)
+    """How many nodes for trials were up at the last look; None before the first one, and where nodes are not listed."""
+
     _next_look: float = field(default=-inf, init=False)
     _waiting_since: float | None = field(default=None, init=False)
     _gone_since: float | None = field(default=None, init=False)
@@ -81,11 +84,13 @@ class Room:
 
     def _count(self, now: float) -> None:
         nodes = self.list_nodes()
-        if nodes is not None and (slots := self.resources.fit(nodes)) != self.slots:
-            num_nodes = sum(node.cpus > 0 or node.gpus > 0 for node in nodes)
-            change = "nodes have come" if slots > self.slots else "nodes have left"
-            self.say(f"{change}, {num_nodes} for trials: {slots} at a time.")
-            self.slots = slots
+        if nodes is not None:
+            slots, num_nodes = self.slots, self._num_nodes
+            self.slots = self.resources.fit(nodes)
+            self._num_nodes = sum(node.cpus > 0 or node.gpus > 0 for node in nodes)
+            if self.slots != slots:
+                more_nodes = 0 if num_nodes is None else self._num_nodes - num_nodes
+                self.say(_describe_change(self.slots - slots, more_nodes, self.slots, self._num_nodes))
         if self.slots:
             self._gone_since = None
         elif self._gone_since is None:
@@ -102,13 +107,38 @@ class Room:
             self._waiting_since = now
         if now - self._waiting_since >= PATIENCE_SECONDS and not self._has_said:
             self._has_said = True
-            self.say(f"waiting for room: {', '.join(self._describe_free())} free")
+            self.say(f"Waiting for room: a trial needs {self._describe_need()}; {self._describe_free()}.")
 
-    def _describe_free(self) -> Iterator[str]:
+    def _describe_need(self) -> str:
+        """What a trial reserves; a process of it never stretches over nodes."""
+        needs, processes = self.resources, self.resources.num_workers
+        share = _describe_amounts(needs.cpus / processes, needs.gpus / processes, has_gpus=needs.gpus > 0)
+        return f"{share} on one node" if processes == 1 else f"{processes} processes, each of {share} on one node"
+
+    def _describe_free(self) -> str:
         free = self.find_free()
-        yield f"{free.get('CPU', 0.0):g} of {self.resources.cpus:g} CPUs"
-        if self.resources.gpus:
-            yield f"{free.get('GPU', 0.0):g} of {self.resources.gpus:g} GPUs"
+        amounts = _describe_amounts(free.get("CPU", 0.0), free.get("GPU", 0.0), has_gpus=self.resources.gpus > 0)
+        if self._num_nodes is None:
+            return f"free: {amounts}"
+        return f"free on {_count(self._num_nodes, 'node')}{' together' * (self._num_nodes > 1)}: {amounts}"
+
+
+def _describe_change(more_slots: int, more_nodes: int, slots: int, num_nodes: int) -> str:
+    """What happened to the nodes, and what that means for trials; `more_nodes` is 0 if that is not known."""
+    has_come = more_slots > 0
+    who = "Nodes have"
+    if more_nodes and (more_nodes > 0) == has_come:
+        who = "A node has" if abs(more_nodes) == 1 else f"{abs(more_nodes)} nodes have"
+    left = f"{_count(slots, 'trial')} at a time on {_count(num_nodes, 'node')} now"
+    return f"{who} {'come' if has_come else 'left'}: {left if slots else 'no trial fits on what is left'}."
+
+
+def _describe_amounts(cpus: float, gpus: float, *, has_gpus: bool) -> str:
+    return _count(cpus, "CPU") + (f" and {_count(gpus, 'GPU')}" if has_gpus else "")
+
+
+def _count(number: float, thing: str) -> str:
+    return f"{number:g} {thing}{'s' * (number != 1)}"
 
 
 def _reserves(needs: dict[str, float], cpus: float, gpus: float) -> bool:

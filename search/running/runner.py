@@ -11,7 +11,7 @@ from pathlib import Path
 from ray.exceptions import RayError
 
 from paretoseg.cluster.cluster import DirectConfig
-from paretoseg.cluster.quiet import keep_apart
+from paretoseg.cluster.quiet import keep_apart, name_log
 from paretoseg.cluster.resources import Node, Resources
 from paretoseg.cluster.serial import SerialConfig
 from paretoseg.search.running.importing import import_ahead, importing
@@ -48,7 +48,12 @@ def connect(
             yield nodes, True
         return
     import_ahead("paretoseg.search.running.tuning")
-    with keep_apart(folder), guard(leave) as watchdog, _bring_up(cluster) as nodes:
+    with (
+        keep_apart(folder) as log,
+        _naming(log),
+        guard(lambda loss: leave(name_log(loss, log))) as watchdog,
+        _bring_up(cluster) as nodes,
+    ):
         watchdog.watch(cluster.make_probe)
         try:
             yield nodes, False
@@ -60,6 +65,15 @@ def connect(
             raise RayLostError((str(error).splitlines() or [type(error).__name__])[0]) from None
         finally:
             watchdog.expect_shutdown()
+
+
+@contextmanager
+def _naming(log: Path) -> Iterator[None]:
+    """In the block, a loss of Ray names the file that holds what Ray printed."""
+    try:
+        yield
+    except RayLostError as error:
+        raise RayLostError(name_log(str(error), log)) from None
 
 
 @contextmanager

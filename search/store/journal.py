@@ -5,8 +5,9 @@ segment of its own and syncs every record. A record has its number in the study 
 a power cut is recognised and left out.
 
 On a disk that machines share, the server of the disk may give the lock away while its holder is cut off and does not
-know. The next owner opens a segment of its own, and the holder sees that at its next record and stops. What it wrote
-into its own segment in between has numbers that the next owner's segment holds too: `read` leaves it out and names it.
+know. The next owner opens a segment of its own. The holder looks for one before every record and stops when it sees it:
+soon afterwards, as NFS may show a new file some seconds late. What it wrote into its own segment in between has numbers
+that the next owner's segment holds too: `read` leaves it out and names it.
 
 An object store cannot append, so every record there is a segment, named by its number. It is created and never
 replaced, so a record that was read once stays. If two processes write a record of the same number, the second is

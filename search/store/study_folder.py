@@ -2,6 +2,7 @@
 
 experiment.yaml      the composed config
 splits.json          every case with its split and its hashes
+plan.json            what training cases in files are like, and nnU-Net's plan for them; see `config/kept_plan.py`
 journal/             the append-only log of the search
 trials.parquet       one row per trial, rewritten from the journal
 candidates.parquet   one row per candidate, with the means over its seeds
@@ -12,7 +13,10 @@ certainty.json       how sure the front is, as the search found at its end; see 
 report.html          the front as a page, written by `paretoseg report`
 rescores/            the results of `paretoseg rescore`, a folder for each rescoring; see `rescore_folder.py`
 ablations/           the trainings of `paretoseg ablate`, a folder for each candidate; see `ablation_folder.py`
+finish.json          there while a search finishes because it was asked to; see `finish_request.py`
 job.json             the job that was last submitted to Slurm
+slurm/               its script, logs and token
+search.log           what a search in a pod printed; see `search_log.py`
 ray.log              what Ray printed, see `cluster/quiet.py`
 writer.lock          held by the process that writes
 """

@@ -78,6 +78,39 @@ def test_it_counts_on_the_nodes_that_are_there_or_on_those_that_may_come(monkeyp
             assert found == expected
 
 
+@pytest.fixture
+def alone(monkeypatch):
+    """A Ray of one node; gives the record of that node and its address."""
+    node = {"Alive": True, "Resources": {"CPU": 4.0}}
+    monkeypatch.setattr("ray.init", lambda **settings: None)
+    monkeypatch.setattr("ray.shutdown", lambda: None)
+    monkeypatch.setattr("ray.nodes", lambda: [node])
+    monkeypatch.setattr("paretoseg.cluster.attached._POLL_SECONDS", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield node, f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_a_search_starts_without_nodes_that_stay_away_and_says_so(alone):
+    config = AttachedConfig(address=alone[1], num_nodes=3, wait_s=0)
+    with config.connect() as nodes:
+        assert nodes == [Node(4.0)]
+        missing = config.describe_missing(nodes)
+    assert missing.startswith("only 1 of 3 Ray nodes came up within 0 s; the search starts with what is there")
+    assert AttachedConfig(num_nodes=1).describe_missing(nodes) == ""
+    assert AttachedConfig(num_nodes=3, max_nodes=3, cpus=4).describe_missing(nodes) == ""
+
+
+def test_a_head_that_runs_no_trials_is_no_search_alone(alone):
+    alone[0]["Resources"] = {}
+    with pytest.raises(ValueError, match="only 1 of 3 Ray nodes came up within 0 s, and none that can run trials"):
+        AttachedConfig(address=alone[1], num_nodes=3, wait_s=0).connect().__enter__()
+
+
+@pytest.mark.parametrize(("wait_s", "expected"), [(0, 60), (300, 300)])
+def test_a_search_without_nodes_waits_for_a_minute_at_least(wait_s, expected):
+    assert AttachedConfig(wait_s=wait_s).gone_s == expected
+
+
 def test_a_ray_that_does_not_answer_is_named_in_one_line():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

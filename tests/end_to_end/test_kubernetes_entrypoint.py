@@ -191,6 +191,9 @@ def test_the_entrypoint_searches_on_the_workers_and_leaves_the_study_on_the_volu
     trials = pd.read_parquet(command.folder / "volume" / "mine" / "trials.parquet")
     assert set(trials.state) == {"FINISHED"}
     assert len(trials) == 5
+    log = (command.folder / "volume" / "mine" / "search.log").read_text()
+    assert "[5/5]" in log
+    assert "Picture:" in log
 
     # As the operator does when the head died, or the user when the budget grows.
     manifest = render(

@@ -81,7 +81,7 @@ def test_trials_of_two_processes_go_on_with_what_is_left_of_the_cluster(nodes: N
 
     assert process.returncode == 0, output
     assert "3 at a time" in output
-    assert "nodes have left, 1 for trials: 1 at a time." in output
+    assert "A node has left: 1 trial at a time on 1 node now." in output
     assert set(pd.read_parquet(command.folder / "studies" / "lost" / "trials.parquet").state) == {"FINISHED"}
     finished = [record["trial_id"] for record in command.records("lost") if record["kind"] == "finished"]
     assert sorted(finished) == list(range(5))

@@ -55,7 +55,7 @@ def test_a_job_is_deleted_and_waited_for(server, jobs):
 def test_a_job_that_does_not_go_away_is_named(server, jobs):
     server.jobs["mine"] = dict(MANIFEST)
     server.answers = [(200, "{}")]
-    with pytest.raises(ValueError, match="the ended RayJob mine was not deleted within two minutes; see kubectl"):
+    with pytest.raises(ValueError, match="RayJob mine is still there two minutes after it was deleted; see kubectl"):
         jobs.delete("mine")
 
 

@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from math import inf, nan
 
 import pytest
 import yaml
@@ -76,6 +77,12 @@ def refuse(settings, asked=None):
 )
 def test_what_cannot_run_is_refused_in_the_users_words(settings, asked, sentence):
     assert re.search(sentence.replace(".", r"\.").replace(r"\.*", ".*").replace("?", r"\?"), refuse(settings, asked))
+
+
+@pytest.mark.parametrize("seconds", [-1, inf, nan])
+def test_a_wait_for_the_lock_that_is_no_time_is_refused(seconds):
+    with pytest.raises(ValueError, match=rf"cluster\.lock_wait_s must be finite and not negative, got {seconds:g}"):
+        config(lock_wait_s=seconds)
 
 
 def test_all_that_is_wrong_is_said_at_once():

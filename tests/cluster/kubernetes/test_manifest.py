@@ -140,6 +140,7 @@ def test_the_entrypoint_is_the_same_search_attached_to_the_ray_of_the_job():
             "cluster=attached",
             "cluster.wait_s=600",
             "cluster.lock_wait_s=120",
+            "cluster.keep_log=true",
             "cluster.max_nodes=3",
             "cluster.cpus=8",
             "cluster.gpus=2",

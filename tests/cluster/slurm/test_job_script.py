@@ -20,13 +20,20 @@ PYTHON = """#!/bin/bash
 case "$2" in
 paretoseg.cluster.start_ray)
   echo "$*" >>"$KEPT/ray"
-  case "$*" in *--address=*) echo "up" >>"$KEPT/worker"; exit 1 ;; esac
+  case "$*" in *--address=*) echo "up" >>"$KEPT/worker"; echo "Ray runtime started."; exit 1 ;; esac
   [ ! -s "$KEPT/deadly" ] || { eval "$(<"$KEPT/deadly")"; exit 1; }
   exec sleep 3600 ;;
 *) echo "$*" >>"$KEPT/search"; eval "$SEARCH" ;;
 esac
 """
-SCONTROL = '#!/bin/bash\necho "$*" >>"$KEPT/scontrol"; exit 1\n'  # 1: nothing ends this script, so it must not wait
+# Slurm's own word on the nodes, and its answer to a requeue.
+SCONTROL = """#!/bin/bash
+[ "$1" != show ] || { cat "$KEPT/nodes"; exit; }
+echo "$*" >>"$KEPT/scontrol"
+[ ! -e "$KEPT/refusal" ] || { cat "$KEPT/refusal" >&2; exit 1; }
+"""
+N2_IS_DOWN = "NodeName=localhost Arch=x86_64\n   State=ALLOCATED \nNodeName=n2 Arch=x86_64\n   State=DOWN*+POWERED \n"
+PAUSES = ("sleep 60", "sleep 3\n", "sleep 2\n")  # between tries, and for Slurm to end the script
 SRUN = """#!/bin/bash
 printf "%s\\n" "$@" >>"$KEPT/srun"
 [ ! -s "$KEPT/step" ] || eval "$(<"$KEPT/step")"
@@ -53,7 +60,11 @@ def job(tmp_path, monkeypatch):
         script = run_dir / "search.sbatch"
         text = config.render(Submission("mine", OVERRIDES, str(tmp_path / "mine")))
         assert text.count("  driver=$!\n") == 1
-        script.write_text(text.replace("  driver=$!\n", f"  {early or ':'}\n  driver=$!\n"))
+        text = text.replace("  driver=$!\n", f"  {early or ':'}\n  driver=$!\n")
+        for pause in PAUSES:
+            assert text.count(pause) == 1
+            text = text.replace(pause, ":\n")
+        script.write_text(text)
         env = os.environ | {
             "PATH": f"{commands}:{os.environ['PATH']}", "KEPT": str(run_dir), "SEARCH": search,
             "SLURM_JOB_ID": "12", "SLURM_RESTART_COUNT": str(restarts), "SLURM_JOB_NUM_NODES": str(config.nodes),
@@ -137,6 +148,14 @@ def test_work_that_is_left_requeues_the_job(job):
     assert code == 75
     assert (kept / "scontrol").read_text() == "requeue 12\n"
     assert "work is left: requeued" in output
+
+
+def test_a_requeue_that_slurm_refuses_is_not_called_one(job, tmp_path):
+    (tmp_path / "runs" / "mine" / "refusal").write_text("slurm_requeue error: Requested operation is disabled\n")
+    code, output = end(job("exit 75")[0])
+    assert code == 75
+    assert "work is left: requeued" not in output
+    assert "scontrol requeue failed: slurm_requeue error: Requested operation is disabled; submit the study" in output
 
 
 def test_a_job_that_requeued_itself_often_enough_stays_down(job):
@@ -230,12 +249,35 @@ def test_a_step_that_fails_at_once_ends_the_search_within_seconds_and_is_not_tri
     assert not (kept / "scontrol").exists()
 
 
-def test_a_step_that_ends_later_does_not_end_the_search(job, tmp_path):
-    (tmp_path / "runs" / "mine" / "step").write_text('echo "n2: Ray starts"; touch "$KEPT/over"; exit 1')
-    process, _ = job('until [ -e "$KEPT/over" ]; do sleep 0.02; done; sleep 0.5', nodes=2)
+def test_a_step_that_fails_because_a_node_is_down_requeues_the_job(job, tmp_path):
+    (tmp_path / "runs" / "mine" / "step").write_text('echo "srun: error: Node failure on n2" >&2; exit 1')
+    (tmp_path / "runs" / "mine" / "nodes").write_text(N2_IS_DOWN)
+    process, kept = job(LISTENING, nodes=2)
     code, output = end(process)
-    assert code == 0
-    assert "the step on the other nodes has ended; the search goes on with what is left" in output
+    assert code == 75
+    assert "stopping: Ray could not be started on the other nodes, as Slurm calls n2 down" in output
+    assert (kept / "srun").read_text().count("--export=ALL") == 1  # there is no other node left
+    assert (kept / "scontrol").read_text() == "requeue 12\n"
+
+
+def test_a_step_that_is_tried_again_leaves_out_the_nodes_that_are_down(job, tmp_path):
+    fails_once = '[ ! -e "$KEPT/once" ] || exec sleep 3600; touch "$KEPT/once"; exit 1'
+    (tmp_path / "runs" / "mine" / "step").write_text(fails_once)
+    (tmp_path / "runs" / "mine" / "nodes").write_text(N2_IS_DOWN)
+    process, kept = job('until [ "$(grep -c export "$KEPT/srun")" = 2 ]; do sleep 0.02; done', nodes=3)
+    assert end(process)[0] == 0
+    words = (kept / "srun").read_text().splitlines()
+    assert [word for word in words if word.startswith("--exclude")] == ["--exclude=localhost", "--exclude=localhost,n2"]
+    assert [word for word in words if word.startswith("--nodes")] == ["--nodes=2", "--nodes=1"]
+
+
+def test_a_step_that_ends_later_is_started_again_and_does_not_end_the_search(job, tmp_path):
+    (tmp_path / "runs" / "mine" / "step").write_text('echo "Ray runtime started."; exit 1')
+    process, kept = job('until [ -e "$KEPT/enough" ]; do sleep 0.02; done', nodes=2)
+    assert any("the search goes on without the other nodes" in line for line in process.stdout)
+    assert (kept / "srun").read_text().count("--export=ALL") == 3
+    (kept / "enough").touch()
+    assert end(process)[0] == 0
 
 
 def test_a_ray_that_ends_on_another_node_is_started_again(job, tmp_path):
@@ -248,6 +290,17 @@ def test_a_ray_that_ends_on_another_node_is_started_again(job, tmp_path):
     log = (kept / "ray-workers.log").read_text()
     assert log.count(": Ray ended with exit code 1\n") >= 1
     assert log.count(": Ray starts\n") >= 2
+
+
+def test_ray_that_fails_again_and_again_on_another_node_is_given_up_there(job, tmp_path):
+    (tmp_path / "runs" / "mine" / "step").write_text(AS_SLURM)
+    ready = 'until grep -q "not started again" "$KEPT/ray-workers.log"; do sleep 0.02; done'
+    process, kept = job(ready, nodes=2)
+    wait_for(kept / "ray")
+    with socket.create_server(("", 20012)):  # the head that is up
+        assert end(process)[0] == 0
+    log = (kept / "ray-workers.log").read_text()
+    assert "Ray ended 5 times in a row within 5 minutes of its start; it is not started again here\n" in log
 
 
 def test_a_node_that_does_not_see_the_folder_says_so_and_the_search_does_not_wait_for_it(job, tmp_path):

@@ -44,7 +44,7 @@ def test_a_dry_run_prints_the_manifest_alone_and_writes_nothing(server, capsys):
     assert manifest["kind"] == "RayJob"
     assert manifest["spec"]["entrypoint"] == (
         "paretoseg search study=mine task=toy budget.trials=6 storage=/studies cluster=attached cluster.wait_s=600 "
-        "cluster.lock_wait_s=120 cluster.max_nodes=2 cluster.cpus=4 cluster.gpus=0"
+        "cluster.lock_wait_s=120 cluster.keep_log=true cluster.max_nodes=2 cluster.cpus=4 cluster.gpus=0"
     )
     assert streams.err == ""
     assert server.requests == []
@@ -58,7 +58,7 @@ def test_overrides_may_stand_on_both_sides_of_an_option(capsys):
     assert capsys.readouterr().out == expected
 
 
-@pytest.mark.parametrize("words", [["status", "here", "there"], ["search", "study=mine", "--drx", "a=b"]])
+@pytest.mark.parametrize("words", [["front", "here", "there"], ["search", "study=mine", "--drx", "a=b"]])
 def test_words_too_many_are_refused(capsys, words):
     with pytest.raises(SystemExit) as leaving:
         main(words)
@@ -157,6 +157,51 @@ def test_a_mistake_is_one_line_and_nothing_is_sent(server, capsys, words, senten
     assert sentence in streams.err
     assert server.requests == []
     assert list(Path.cwd().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "study"), [(PLACE, "mine"), (PLACE, "studies/mine"), ([*PLACE[:2], "storage=s3://b/x"], "s3://b/x/mine")]
+)
+def test_a_job_is_cancelled_by_the_keys_that_it_was_sent_with(server, capsys, place, study):
+    assert main([*TOY, *place, "cluster.wait=false"]) == 0
+    (name,) = server.jobs
+    server.jobs[name]["status"] = {"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"}
+    keys = [word for word in place if word.startswith("cluster")]
+    capsys.readouterr()
+    assert main(["cancel", study, *keys]) == 0
+    assert capsys.readouterr().out.startswith(f"Cancelled RayJob {name} in namespace default (runs). What its trials")
+    assert server.jobs == {}
+    assert main(["cancel", study, *keys]) == 0
+    assert f"RayJob {name} in namespace default is over (there is no such job" in capsys.readouterr().out
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_the_status_of_a_study_that_only_pods_see_is_that_of_its_job(server, capsys):
+    assert main([*TOY, *PLACE, "cluster.wait=false"]) == 0
+    (name,) = server.jobs
+    server.jobs[name]["status"] = {"jobDeploymentStatus": "Suspended"}
+    capsys.readouterr()
+    assert main(["status", "mine", *PLACE]) == 0
+    assert capsys.readouterr().out == (
+        f"RayJob {name} in namespace default: waits in its queue\nLook: kubectl -n default describe rayjob {name}\n"
+    )
+    assert main(["status", "mine", *PLACE, "--json"]) == 2
+    assert "--json shows the study and not its job; leave the keys of cluster out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["cluster=kubernetes"], "the study is on a claim that is not named; add cluster.claim=<name>, as for search"),
+        (["cluster=slurm"], "only jobs of cluster=kubernetes are found by keys of cluster; leave these out"),
+        ([*PLACE, "budget.trials=3"], "only keys of cluster say where a job is, got 'budget.trials=3'; leave it out"),
+        ([*PLACE, "cluster.nodes=2"], "unknown key 'cluster.nodes'"),
+    ],
+)
+def test_keys_that_name_no_place_of_a_job_are_refused(server, capsys, words, sentence):
+    assert main(["cancel", "mine", *words]) == 2
+    assert sentence in capsys.readouterr().err
+    assert server.requests == []
 
 
 def test_a_refusal_of_the_cluster_is_one_line(server, capsys):

@@ -36,6 +36,11 @@ class Queue:
             case "squeue":
                 job = words[3].removeprefix("--jobs=")
                 return slurm_commands._Answer(0, f"{self.states[job]}|1|n1|None|\n", "")
+            case "scancel" if self.refusal:
+                return slurm_commands._Answer(1, "", self.refusal)
+            case "scancel":
+                self.states[words[1]] = "CANCELLED"
+                return slurm_commands._Answer(0, "", "")
         raise AssertionError(words)
 
 

@@ -48,9 +48,18 @@ def test_slots_follow_the_nodes_that_leave_and_come() -> None:
     cluster.nodes, cluster.seconds = [Node(3), Node(3), Node(2)], 10.0
     assert room.look() == 4
     assert cluster.said == [
-        "nodes have left, 1 for trials: 1 at a time.",
-        "nodes have come, 3 for trials: 4 at a time.",
+        "A node has left: 1 trial at a time on 1 node now.",
+        "2 nodes have come: 4 trials at a time on 3 nodes now.",
     ]
+
+
+def test_slots_are_known_when_a_user_reads_of_them() -> None:
+    cluster = Cluster([Node(1)])
+    room = cluster.room()
+    seen = []
+    room.say = lambda line: seen.append((line, room.slots))
+    room.look()
+    assert seen == [("Nodes have left: no trial fits on what is left.", 0)]
 
 
 def test_slots_stay_where_an_autoscaler_replaces_nodes() -> None:
@@ -67,7 +76,8 @@ def test_a_trial_that_waits_long_is_named_once_with_what_is_free() -> None:
         assert cluster.said == []
     for cluster.seconds in (PATIENCE_SECONDS, 2 * PATIENCE_SECONDS, 10 * PATIENCE_SECONDS):
         room.look()
-        assert cluster.said == ["waiting for room: 1 of 2 CPUs free"]
+        need = "a trial needs 2 processes, each of 1 CPU on one node"
+        assert cluster.said == [f"Waiting for room: {need}; free on 2 nodes together: 1 CPU."]
 
 
 def test_a_wait_that_ends_and_one_of_others_are_not_named() -> None:
@@ -85,11 +95,13 @@ def test_a_wait_that_ends_and_one_of_others_are_not_named() -> None:
 
 
 def test_gpus_are_named_where_trials_need_them() -> None:
-    cluster = Cluster([Node(8, 4)], waiting=[{"CPU": 4.0, "GPU": 2.0}], free={"CPU": 6.0})
-    room = cluster.room(Resources(cpus=4, gpus=2), slots=2)
+    cluster = Cluster([Node(8, 4)], waiting=[{"CPU": 4.0, "GPU": 1.0}], free={"CPU": 6.0})
+    room = cluster.room(Resources(cpus=4, gpus=1), slots=2)
     for cluster.seconds in (0.0, PATIENCE_SECONDS):
         room.look()
-    assert cluster.said == ["waiting for room: 6 of 4 CPUs, 0 of 2 GPUs free"]
+    assert cluster.said == [
+        "Waiting for room: a trial needs 4 CPUs and 1 GPU on one node; free on 1 node: 6 CPUs and 0 GPUs."
+    ]
 
 
 def test_a_cluster_without_any_room_is_waited_for_and_then_left() -> None:
