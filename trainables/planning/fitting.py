@@ -19,10 +19,10 @@ from paretoseg.trainables.data.datasets import Dataset
 from paretoseg.trainables.planning.feature_maps import BASE_WIDTH
 from paretoseg.trainables.planning.plan import find_start, fit_patch
 
-LEAST_ITERATIONS = 50
-"""Iterations, of one patch each, that a training must have with the largest patch."""
+LEAST_PATCHES = 100
+"""Patches that a training must see with the largest patch: 50 iterations of two."""
 
-START_ITERATIONS = 100
+START_PATCHES = 200
 """The same with the patch that a search starts with."""
 
 
@@ -41,11 +41,11 @@ def fit_space(dataset: Dataset, budget_voxels: float) -> FittingSpace:
     """The sizes that fit the training images of a dataset.
 
     - The largest patch is the first that has as many voxels as the median image or as the patch of nnU-Net's plan,
-      whichever has fewer, and leaves a training `LEAST_ITERATIONS` iterations.
-    - The deepest network leaves this patch `MIN_BOTTLENECK` voxels on every axis of its last level.
+      whichever has fewer, and of which a training sees `LEAST_PATCHES`.
+    - The deepest network leaves some patch up to this one `MIN_BOTTLENECK` voxels on every axis of its last level.
     - The first level has at most as many channels as the plan's.
-    - The first candidate has the plan's patch and number of levels, or the nearest within these bounds; its patch
-      leaves a training `START_ITERATIONS` iterations.
+    - The first candidate has the plan's patch and number of levels, or the nearest within these bounds; a training
+      sees `START_PATCHES` of its patches.
 
     Args:
         dataset: Prepared, so that all cases have its spacing.
@@ -55,13 +55,13 @@ def fit_space(dataset: Dataset, budget_voxels: float) -> FittingSpace:
     shape = np.median([case.label.shape for case in dataset.train], axis=0).tolist()
     pooling, _, _ = fit_patch(dataset.spacing_mm, shape, find_start(dataset.spacing_mm, shape), dataset.num_outputs)
     planned = _mean_edge(pooling.patch)
-    by_budget = [_edge(budget_voxels / count, dims) for count in (LEAST_ITERATIONS, START_ITERATIONS)]
+    by_budget = [_edge(budget_voxels / count, dims) for count in (LEAST_PATCHES, START_PATCHES)]
     patches, depths, widths = _edges("patch"), _edges("depth"), _edges("width")
     most = min(_first_from(patches, min(_mean_edge(shape), planned)), _last_to(patches, by_budget[0]))
     start = min(_nearest(patches, planned), _last_to(patches, by_budget[1]), most)
     return FittingSpace(
         patch=(patches[0], most),
-        depth=(depths[0], _find_depth(most, depths)),
+        depth=(depths[0], max(_find_depth(patch, depths) for patch in patches if patch <= most)),
         width=(widths[0], _last_to(widths, float(BASE_WIDTH))),
         start_patch=start,
         start_depth=min(_find_depth(start, depths), len(pooling.strides)),

@@ -9,7 +9,7 @@ import pytest
 
 from paretoseg.spaces.architecture import MIN_BOTTLENECK
 from paretoseg.trainables.data.datasets import Case, Dataset
-from paretoseg.trainables.planning.fitting import LEAST_ITERATIONS, START_ITERATIONS, FittingSpace, fit_space
+from paretoseg.trainables.planning.fitting import LEAST_PATCHES, START_PATCHES, FittingSpace, fit_space
 
 LOOK_2D, LOOK_3D = 200.0 * 16384, 200.0 * 65536
 
@@ -36,11 +36,11 @@ def draw(*shapes: tuple[int, ...], spacing_mm: tuple[float, ...] = ()) -> Datase
     ("shape", "voxels", "expected"),
     [
         # The volumes of the hippocampus: no patch of 224, no six levels.
-        ((35, 50, 35), LOOK_3D, FittingSpace((16, 48), (2, 4), (4, 32), 48, 4)),
+        ((35, 50, 35), LOOK_3D, FittingSpace((16, 48), (2, 4), (4, 32), 32, 4)),
         # Large images: the training would end after a few patches.
-        ((300, 300, 300), LOOK_3D, FittingSpace((16, 64), (2, 5), (4, 32), 48, 4)),
+        ((300, 300, 300), LOOK_3D, FittingSpace((16, 48), (2, 4), (4, 32), 32, 4)),
         ((300, 300, 300), inf, FittingSpace((16, 128), (2, 6), (4, 32), 128, 6)),
-        ((512, 512), LOOK_2D, FittingSpace((16, 256), (2, 6), (4, 32), 176, 5)),
+        ((512, 512), LOOK_2D, FittingSpace((16, 176), (2, 6), (4, 32), 128, 6)),
         # Pictures smaller than the smallest patch.
         ((12, 12), LOOK_2D, FittingSpace((16, 16), (2, 3), (4, 32), 16, 2)),
     ],
@@ -48,12 +48,11 @@ def draw(*shapes: tuple[int, ...], spacing_mm: tuple[float, ...] = ()) -> Datase
 def test_sizes_follow_the_images_and_the_budget(shape: tuple[int, ...], voxels: float, expected: FittingSpace) -> None:
     found = fit_space(draw(shape), voxels)
     assert found == expected
-    for patch, depth in ((found.patch[1], found.depth[1]), (found.start_patch, found.start_depth)):
-        assert patch % 2 ** (depth - 1) == 0
-        assert patch >= MIN_BOTTLENECK * 2 ** (depth - 1)
+    assert found.start_patch % 2 ** (found.start_depth - 1) == 0
+    assert found.start_patch >= MIN_BOTTLENECK * 2 ** (found.start_depth - 1)
     if found.patch[1] > 16:
-        assert found.patch[1] ** len(shape) * LEAST_ITERATIONS <= voxels
-        assert found.start_patch ** len(shape) * START_ITERATIONS <= voxels
+        assert found.patch[1] ** len(shape) * LEAST_PATCHES <= voxels
+        assert found.start_patch ** len(shape) * START_PATCHES <= voxels
 
 
 def test_the_median_image_counts() -> None:
