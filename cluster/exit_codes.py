@@ -19,7 +19,7 @@ class ExitCode(IntEnum):
 
 MEANINGS = {
     ExitCode.DONE: "done",
-    ExitCode.BUG: "a bug in paretoseg; the traceback is shown",
+    ExitCode.BUG: "a bug in paretoseg, whose traceback is shown; or a check of doctor or export that failed",
     ExitCode.REFUSED: "a mistake in the command, the config or the data; nothing was started",
     ExitCode.GAVE_UP: "too many trials failed in a row, or none finished; the last error is shown",
     ExitCode.STORAGE: "the study's storage failed, as on a full disk; resumable",

@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import ceil
 
 from rich.console import Console
@@ -172,7 +173,8 @@ def _run(plan: AblationPlan, session: Session, console: Console) -> None:
         with connect(plan.cluster, leave_ray, plan.target.folder.local_path) as (nodes, is_serial):
             slots = 1 if is_serial else resources.count_slots(nodes)
             session.observe = _show_with(plan, session, console, slots)
-            work_off(session, slots=0 if is_serial else slots, resources=resources, cluster=plan.cluster)
+            say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+            work_off(session, slots=0 if is_serial else slots, resources=resources, cluster=plan.cluster, say=say)
     except KeyboardInterrupt:
         session.study.reread()
         console.print("Interrupted.")

@@ -70,13 +70,14 @@ def check_storage(storage: str) -> list[Finding]:
     """Fails if a file cannot be written to the storage of studies, read back and removed."""
     name = f".doctor-{uuid.uuid4().hex[:8]}"
     try:
-        folder = Folder(storage)
-        was_there = folder.exists()
+        folder = Folder(storage if "://" in storage else str(Path(storage).expanduser()))
+        path = folder.local_path
+        missing = [place for place in (path, *path.parents) if not place.exists()] if path is not None else []
         folder.write(name, b"paretoseg")
         is_same = folder.read(name) == b"paretoseg"
         folder.delete(name)
-        if folder.local_path is not None and not was_there:
-            folder.local_path.rmdir()
+        for place in missing:  # what writing has made, from the inside out
+            place.rmdir()
     except (StorageError, OSError, ValueError) as error:
         cause = (str(error).splitlines() or [type(error).__name__])[0]
         fix = "check path, keys and permissions, or choose another place with storage=PATH|URI"

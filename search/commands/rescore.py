@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from rich.console import Console
 
@@ -207,7 +208,8 @@ def _run(plan: _Plan, queue: Rescoring, console: Console) -> None:
     try:
         with connect(plan.cluster, leave_ray, plan.target.folder.local_path) as (nodes, is_serial):
             slots = 0 if is_serial else min(plan.resources.count_slots(nodes), len(queue.waiting))
-            work_off(queue, slots=slots, resources=plan.resources, cluster=plan.cluster)
+            say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+            work_off(queue, slots=slots, resources=plan.resources, cluster=plan.cluster, say=say)
     except KeyboardInterrupt:
         console.print("Interrupted.")
     except RayLostError as error:

@@ -115,7 +115,7 @@ def read_sites(
             continue
         homes[site] = f"'{path}'"
         offered = list_root(path)
-        findings += [*offered.findings, *_compare_classes(offered, listing, path)]
+        findings += [*offered.findings, *_compare(offered, listing, path)]
         entries += [_to_site(entry, site, subject_pattern) for entry in shorten_names(offered.entries)]
     return HeldOut(tuple(entries), findings=tuple(findings))
 
@@ -170,14 +170,34 @@ def _find_problem(path: str, site: str, root: str, homes: Mapping[str, str]) -> 
     return ""
 
 
-def _compare_classes(offered: Listing, listing: Listing, path: str) -> list[Finding]:
-    if not offered.class_names or offered.class_names == listing.class_names:
+def _compare(offered: Listing, listing: Listing, path: str) -> list[Finding]:
+    """What a folder of a shift set says of its classes and channels that is not so in the data itself."""
+    pairs: list[tuple[str, str, str]] = []
+    if offered.class_names:
+        pairs = [
+            ("classes", ", ".join(listing.class_names), ", ".join(offered.class_names)),
+            ("regions", _show_regions(listing), _show_regions(offered)),
+            ("value of unknown pixels", str(listing.ignored_value), str(offered.ignored_value)),
+        ]
+    if offered.channel_names and listing.channel_names:
+        pairs.append(("channels", ", ".join(listing.channel_names), ", ".join(offered.channel_names)))
+    what, wanted, got = next((pair for pair in pairs if pair[1] != pair[2]), ("", "", ""))
+    if not what:
         return []
     text = (
-        f"shift set '{path}' must have the classes of the data, {', '.join(listing.class_names)}, got "
-        f"{', '.join(offered.class_names)}; give both the same, in the same order"
+        f"shift set '{path}' must have the {what} of the data, {wanted}, got {got}; give both the same, in the same "
+        "order"
     )
-    return [Finding("shift sets with other classes", path, text)]
+    kind = "channels" if what == "channels" else "classes"
+    return [Finding(f"shift sets with other {kind}", path, text)]
+
+
+def _show_regions(listing: Listing) -> str:
+    """The classes of overlapping regions in words."""
+    if listing.regions is None:
+        return "none"
+    named = zip(listing.class_names[1:], listing.regions.values, strict=True)
+    return "; ".join(f"{name}: {', '.join(map(str, values))}" for name, values in named)
 
 
 def _to_site(entry: Entry, site: str, subject_pattern: str) -> Entry:

@@ -80,7 +80,9 @@ def _choose(name: str, fingerprint: Fingerprint, number: int) -> tuple[str, str]
     if name.casefold() in ("rescale_to_0_1", "rgb_to_0_1"):
         return "range", "its name asks for its range to become 0 to 1"
     zeros = (
-        ", without zeros, because they fill more than a quarter of the images" if leaves_zeros_out(fingerprint) else ""
+        ", without zeros, because they fill more than a quarter of the images (data.intensity=zscore counts them)"
+        if leaves_zeros_out(fingerprint)
+        else ""
     )
     return (
         "zscore",

@@ -130,6 +130,14 @@ def test_small_shared_memory_and_little_memory_are_warned_of(monkeypatch: pytest
     assert finding.verdict is Verdict.WARN
 
 
+def test_a_look_at_the_storage_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    [finding] = doctor_places.check_storage("~/deep/inside/studies")
+    assert finding.verdict is Verdict.PASS
+    assert f"{tmp_path}/deep/inside/studies can be written" in finding.text
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_contradicting_settings_of_wandb_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "online")
     for name in ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE", "WANDB_DISABLED"):

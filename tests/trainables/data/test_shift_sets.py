@@ -13,6 +13,7 @@ from paretoseg.trainables.data.decathlon import DecathlonConfig
 from paretoseg.trainables.data.folder import FolderConfig
 from paretoseg.trainables.data.ignored import find_foreground_share
 from paretoseg.trainables.data.listing import Entry
+from paretoseg.trainables.data.nnunet import NnunetConfig
 from paretoseg.trainables.data.shift_sets import hold_out_strata, resolve_path
 from paretoseg.trainables.trainable import Split
 from tests.trainables.data_files import (
@@ -23,6 +24,7 @@ from tests.trainables.data_files import (
     write_pictures,
     write_volumes,
 )
+from tests.trainables.nnunet_files import write_nnunet
 
 
 def entry(name: str, subject: str = "", shift: str = "") -> Entry:
@@ -134,6 +136,28 @@ def test_everything_wrong_with_a_site_is_found_before_the_search(tmp_path: Path)
     assert "north/masks/c1.png' is missing" in report
     assert "north/images/c2.png' is in colour (3 channels), but grey is declared" in report
     assert "north/masks/c3.png' has values 4 outside the classes 0..1" in report
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "words"),
+    [
+        ({"labels": {"background": 0, "a": [1, 2], "b": 2}, "order": [1, 2]},
+         {"labels": {"background": 0, "a": 1, "b": 2}},
+         "must have the regions of the data, a: 1, 2; b: 2, got none"),
+        ({"labels": {"background": 0, "a": 1, "ignore": 2}}, {"labels": {"background": 0, "a": 1}},
+         "must have the value of unknown pixels of the data, 2, got None"),
+        ({"channels": {"0": "CT"}}, {"channels": {"0": "MRI"}}, "must have the channels of the data, CT, got MRI"),
+    ],
+)  # fmt: skip
+def test_a_site_must_mean_the_same_by_its_values_and_channels(
+    tmp_path: Path, ours: dict[str, Any], theirs: dict[str, Any], words: str
+) -> None:
+    for name, described in (("data", ours), ("north", theirs)):
+        changes = {"labels": described.get("labels"), "channel_names": described.get("channels")}
+        changes |= {"regions_class_order": described["order"]} if "order" in described else {}
+        write_nnunet(tmp_path / name, **{key: value for key, value in changes.items() if value})
+    config = NnunetConfig(root=str(tmp_path / "data"), shift=[str(tmp_path / "north")], cache=str(tmp_path / "cache"))
+    assert words in "\n".join(config.findings())
 
 
 def test_a_site_of_other_dimensions_is_refused(tmp_path: Path) -> None:
