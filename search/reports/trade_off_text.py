@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from paretoseg.search.study.record import StudyRecord
 
-_TO_TRY = (
-    "To look for one, try stronger or other corruptions (task.severities, task.corruptions), a wider space "
-    "(space.preset=full), more trials, or a cost as an objective ('objectives=[accuracy,robustness,parameters]')."
-)
+_BATTERY = "battery_seconds"
+"""The cost that only tasks with corruptions have."""
 
 
 def describe_single(record: StudyRecord) -> list[str]:
@@ -17,4 +15,16 @@ def describe_single(record: StudyRecord) -> list[str]:
         return []
     names = [objective.name for objective in record.objectives]
     best = f"best in {'both' if len(names) == 2 else 'all'} {', '.join(names[:-1])} and {names[-1]}"
-    return [f"No trade-off found: one network (trial {members[0].number}) of {num_compared} is {best}. {_TO_TRY}"]
+    found = f"one network (trial {members[0].number}) of {num_compared} is {best}"
+    return [f"No trade-off found: {found}. {_say_what_to_try(record)}"]
+
+
+def _say_what_to_try(record: StudyRecord) -> str:
+    """What may bring out a trade-off, of what this study has."""
+    names, costs = [objective.name for objective in record.objectives], record.created.cost_names
+    tries = ["a wider space (space.preset=full)", "more trials"]
+    if _BATTERY in costs:
+        tries.insert(0, "stronger or other corruptions (task.severities, task.corruptions)")
+    if "parameters" in costs:
+        tries.append(f"a cost as an objective ('objectives=[{','.join([*names, 'parameters'])}]')")
+    return f"To look for one, try {', '.join(tries[:-1])}, or {tries[-1]}."

@@ -50,7 +50,7 @@ class AshaConfig(PrunerConfig):
     """How many other candidates must have reached a rung before a trial can be stopped there."""
 
     guard: Guard = Guard.auto
-    """Which objectives decide: `all`, the first one (`accuracy`), or those whose rung predicts the end (`auto`)."""
+    """Which objectives decide: `all`, the first score (`accuracy`), or those whose rung predicts the end (`auto`)."""
 
     assumed_noise: float = 0.3
     """Noise of training seeds until it is measured: its standard deviation as a share of that between candidates."""
