@@ -186,7 +186,7 @@ def _prepare(plan: CalibrationPlan, console: Console) -> ReferenceNetwork:
         shutil.rmtree(work_folder)
         raise ValueError(
             f"the reference network {weakness}: it cannot lose {TARGETS[-1]:g} points; train it longer with "
-            "task.num_steps=<more>"
+            "task.length=short, or more task.iterations_per_step"
         )
     return network
 

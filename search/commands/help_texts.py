@@ -237,7 +237,7 @@ in data.root by itself.
 examples:
   paretoseg calibrate                                           # the texture task of the quick start, all corruptions
   paretoseg calibrate data=decathlon data.root=/data/hippocampus 'corruptions=[mri]' --cases 4
-  paretoseg calibrate data=folder data.root=PATH task.num_steps=20 resources.gpus=1 --output mine.json
+  paretoseg calibrate data=folder data.root=PATH task.length=short --output mine.json
   paretoseg search study=mine data=folder data.root=PATH task.calibration=mine.json
 
 keys: data.*, task.* and resources.*, seed, experiment, as for a search (docs/config.md);
@@ -256,7 +256,7 @@ more --seeds it trains only the new ones.
 examples:
   paretoseg transfer --seeds 5                                  # the texture task of the quick start, all corruptions
   paretoseg transfer data=decathlon data.root=/data/hippocampus 'corruptions=[mri]' --cases 8
-  paretoseg transfer data=folder data.root=PATH task.num_steps=20 resources.gpus=1 --output mine.json
+  paretoseg transfer data=folder data.root=PATH task.length=short --output mine.json
   paretoseg search study=mine data=folder data.root=PATH task.transfer=mine.json
 
 keys: data.*, task.* and resources.*, seed, experiment, as for a search (docs/config.md);

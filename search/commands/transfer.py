@@ -247,7 +247,11 @@ def _finish(plan: TransferPlan, matrix: TransferMatrix, console: Console) -> Non
     picture.write_bytes(draw_transfer(matrix))
     shutil.rmtree(plan.work_folder, ignore_errors=True)
     for weak in matrix.describe_weak():
-        console.print(f"Note: {weak}; train for longer with task.num_steps=<more>.", markup=False, soft_wrap=True)
+        console.print(
+            f"Note: {weak}; train for longer with task.length=short, or more task.iterations_per_step.",
+            markup=False,
+            soft_wrap=True,
+        )
     verdict = judge(matrix.corruptions, KINDS, matrix.bounds)
     parts = {"held out": verdict.held_out, "trained": verdict.trained, "not known": verdict.unknown}
     console.print("If a search opens every kind of augmentation, these are", soft_wrap=True)

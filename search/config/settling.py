@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
+from enum import StrEnum
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -16,6 +17,8 @@ from paretoseg.search.config.config import Composed
 from paretoseg.search.config.fitted_space import settle_space
 from paretoseg.search.config.planned_data import settle_data
 from paretoseg.search.store.tables import cases_from_parquet
+from paretoseg.trainables.segmentation.config import SegmentationConfig
+from paretoseg.trainables.segmentation.length import Length, choose_length
 from paretoseg.trainables.task_config import TaskConfig
 from paretoseg.trainables.trainable import CaseScore
 
@@ -26,9 +29,17 @@ def settle(composed: Composed) -> Composed:
     Raises:
         ValueError: if a file cannot be read, or what it holds does not fit.
     """
-    composed = settle_space(settle_data(composed))
+    composed = settle_space(_settle_length(settle_data(composed)))
     experiment = composed.experiment
     return settle_reference(_with_task(composed, experiment.task.settle(experiment.data)))
+
+
+def _settle_length(composed: Composed) -> Composed:
+    """The config with the length of its trainings, where it is left to the device."""
+    task = composed.experiment.task
+    if not isinstance(task, SegmentationConfig) or task.length is not Length.auto or task.iterations_per_step:
+        return composed
+    return _with_task(composed, replace(task, length=choose_length(composed.experiment.resources.gpus)))
 
 
 def settle_transfer(composed: Composed) -> Composed:
@@ -58,7 +69,8 @@ def _with_task(composed: Composed, task: TaskConfig) -> Composed:
     config = OmegaConf.create(composed.text)
     plain = asdict(task)
     for name in names:
-        OmegaConf.update(config, f"task.{name}", plain[name], merge=False)
+        value = str(plain[name]) if isinstance(plain[name], StrEnum) else plain[name]
+        OmegaConf.update(config, f"task.{name}", value, merge=False)
     return Composed(replace(composed.experiment, task=task), OmegaConf.to_yaml(config))
 
 

@@ -1,6 +1,6 @@
 """How long a trial trains: patches of a batch and iterations, so that all trials spend as much. Free of torch.
 
-The nominal budget is `num_steps` x `iterations_per_step` x `pixels_per_batch` voxels. A training takes whole patches,
+The nominal budget is `num_steps` x `step_iterations` x `pixels_per_batch` voxels. A training takes whole patches,
 at least one iteration in every step, and batches as large as its recipe asks for. Where that misses the budget by more
 than `TOLERANCE`, batches are smaller, down to a single patch: equal numbers of voxels make trials comparable, while the
 size of a batch is a choice of the recipe. Batches never grow, because they might not fit into memory.
@@ -159,7 +159,7 @@ def _describe_unequal(
     voxels = max(plans) ** spatial_dims * max(settings.num_steps, ENOUGH_PATCHES)
     iterations = math.ceil(voxels / (settings.num_steps * settings.count_batch_pixels(spatial_dims)))
     budget = settings.count_voxels(spatial_dims)
-    pixels = math.ceil(voxels / (settings.num_steps * settings.iterations_per_step))
+    pixels = math.ceil(voxels / (settings.num_steps * settings.step_iterations))
     return [
         f"{_name_trials(settings, map(str, unequal))} will train for {_name_range(f'{share:.2f}' for share in used)} "
         f"times the budget of {budget} voxels (cost budget_used), because every step has an iteration and "
@@ -176,7 +176,7 @@ def _describe_rare(settings: SegmentationSettings, patches: Collection[int], spa
     counts = sorted(plan_recipe(settings, (patch,) * spatial_dims).num_iterations for patch in large)
     return [
         f"{_name_trials(settings, [_name_range(large)])} will take {_name_range(counts)} iterations instead of "
-        f"{settings.num_steps * settings.iterations_per_step}, because one such patch has more voxels than a batch "
+        f"{settings.num_steps * settings.step_iterations}, because one such patch has more voxels than a batch "
         f"(task.pixels_per_batch={pixels}) and all trials have the same budget; narrow space.patch, "
         f"or train all for longer (task.pixels_per_batch={2 * large[-1] ** spatial_dims} is two of the largest patch)"
     ]

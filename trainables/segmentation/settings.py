@@ -24,6 +24,7 @@ from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRu
 from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
 from paretoseg.trainables.segmentation.absent_classes import find_holders
+from paretoseg.trainables.segmentation.length import Length, count_iterations
 from paretoseg.trainables.severities.levels import (
     LEVELS,
     SeverityTable,
@@ -87,10 +88,14 @@ class SegmentationSettings:
     """
 
     num_steps: int = 4
-    """Steps of a trial; after each one, a pruner may stop it."""
+    """Steps that a training is cut into; after each one, a pruner may stop it."""
 
-    iterations_per_step: int = 50
-    """Optimiser iterations of one step, with batches of `pixels_per_batch`; see `budget.py`."""
+    length: Length = field(default=Length.auto, metadata={BEFORE: Length.auto})
+    """How long a training is: a look (200 iterations), short (2,000), standard (20,000) or full (250,000), each with
+    batches of `pixels_per_batch`; auto is standard on a GPU and a look on a CPU."""
+
+    iterations_per_step: int = 0
+    """Optimiser iterations of one step, with batches of `pixels_per_batch`; 0 for those of `length`."""
 
     pixels_per_batch: int = 0
     """Pixels (voxels) of a batch, whatever the patch; 0 for 16384 in two dimensions and 65536 in three."""
@@ -98,7 +103,8 @@ class SegmentationSettings:
     budget_by: BudgetBy = field(default=BudgetBy.voxels, metadata={BEFORE: BudgetBy.iterations})
     """What all trials train for: as many voxels, iterations (of at least two patches), or operations (flops).
 
-    The budget is num_steps x iterations_per_step x pixels_per_batch voxels, or their operations in the default network.
+    The budget is that of all iterations with batches of `pixels_per_batch` voxels, or their operations in the default
+    network; see `budget.py`.
     """
 
     precision: Precision = Precision.auto
@@ -203,12 +209,12 @@ class SegmentationSettings:
     def number_findings(self) -> list[str]:
         """What is wrong with single numbers, each with its key."""
         findings = []
-        for name in ("num_steps", "iterations_per_step", "num_quick_cases"):
+        for name in ("num_steps", "num_quick_cases"):
             if getattr(self, name) < 1:
                 findings.append(f"task.{name} must be at least 1, got {getattr(self, name)}")
         for name in (
             *("memory_gb", "num_battery_cases", "nsd_tolerance_mm", "match_parameters", "match_flops"),
-            *("least_loss", "pixels_per_batch"),
+            *("least_loss", "pixels_per_batch", "iterations_per_step"),
         ):
             if not 0 <= getattr(self, name) < math.inf:
                 findings.append(f"task.{name} must be at least 0 and finite, got {getattr(self, name)}")
@@ -357,9 +363,14 @@ class SegmentationSettings:
         """Pixels (voxels) of a batch: those that are set, or the usual number."""
         return self.pixels_per_batch or USUAL_BATCH_PIXELS[spatial_dims]
 
+    @property
+    def step_iterations(self) -> int:
+        """Optimiser iterations of one step, with batches of `pixels_per_batch`."""
+        return self.iterations_per_step or max(1, round(count_iterations(self.length) / self.num_steps))
+
     def count_voxels(self, spatial_dims: int) -> int:
         """The budget of a training: voxels of all its batches, repetitions included."""
-        return self.num_steps * self.iterations_per_step * self.count_batch_pixels(spatial_dims)
+        return self.num_steps * self.step_iterations * self.count_batch_pixels(spatial_dims)
 
     def batch_size(self, batch_factor: float, window: Sequence[int]) -> int:
         """Patches of a batch: as many as make up `pixels_per_batch`, but at least two, times the recipe's factor."""
@@ -372,7 +383,7 @@ class SegmentationSettings:
     def iterations(self, batch_factor: float, window: Sequence[int]) -> int:
         """Iterations of a step with `budget_by=iterations`: fewer with a larger factor, but not with a larger patch."""
         share = self._nominal_batch_size(window) / self.batch_size(batch_factor, window)
-        return max(1, round(self.iterations_per_step * share))
+        return max(1, round(self.step_iterations * share))
 
     def _nominal_batch_size(self, window: Sequence[int]) -> int:
         """Patches of these extents that make up `pixels_per_batch`, but at least two."""

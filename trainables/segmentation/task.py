@@ -122,7 +122,7 @@ class SegmentationTask:
     def training_settings(self) -> list[int | str]:
         """The settings that decide the weights of a trained network, besides data, candidate, size and seed."""
         settings = self.settings
-        length = [settings.num_steps, settings.iterations_per_step, settings.pixels_per_batch, settings.precision.value]
+        length = [settings.num_steps, settings.step_iterations, settings.pixels_per_batch, settings.precision.value]
         # Earlier calibrations do not name the kind of their budget.
         budget = [] if settings.budget_by is BudgetBy.iterations else [settings.budget_by.value]
         # Nor the geometry: where the edges of a voxel are equal, the usual one is that of earlier networks.
@@ -228,9 +228,7 @@ class SegmentationTask:
         # A training that is longer than its budget already does not grow with it at first.
         is_fixed = self.settings.budget_by is not BudgetBy.iterations
         wanted = [shares[patch] * (max(1.0, plans[patch].budget_used) if is_fixed else 1.0) for patch in patches]
-        return describe_predicted_shares(
-            list(shares.values()), math.ceil(self.settings.iterations_per_step * max(wanted))
-        )
+        return describe_predicted_shares(list(shares.values()), math.ceil(self.settings.step_iterations * max(wanted)))
 
     def _counting_findings(self) -> list[str]:
         """What is wrong with the battery, and with the part of it that counts."""

@@ -257,7 +257,11 @@ class SegmentationTrainable:
         """How all trials of a study get by with less memory and train as long; '' if the batch is the smallest."""
         if self._settings.has_smallest_batch(self._window):
             return ""
-        return ", or divide task.pixels_per_batch and multiply task.iterations_per_step by the same number"
+        settings = self._settings
+        return (
+            f", or divide task.pixels_per_batch={settings.count_batch_pixels(len(self._window))} and multiply "
+            f"task.iterations_per_step={settings.step_iterations} by the same number"
+        )
 
     def _check_restoring(self, available: float) -> None:
         """Refuses a trial whose masks could not be brought back to the grid of their files."""

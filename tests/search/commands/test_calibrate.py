@@ -176,5 +176,5 @@ def test_a_file_that_is_no_calibration_is_not_touched(capsys: pytest.CaptureFixt
 def test_a_network_that_learned_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("task.num_steps=1", "task.iterations_per_step=1", "corruptions=[gaussian_noise]")
     assert main(["calibrate", *TINY, *words, "--output", "one.json"]) == 2
-    assert "train it longer with task.num_steps=<more>" in capsys.readouterr().err
+    assert "train it longer with task.length=short" in capsys.readouterr().err
     assert not list(Path().iterdir())

@@ -144,7 +144,7 @@ def test_the_end_says_what_is_held_out_and_names_weak_networks(
     shown = capsys.readouterr().out
     assert "seed 0, mirroring: clean Dice 0.800; about" in shown
     assert "Note: the network is empty: the gains of its kind stay unknown" in shown
-    assert "Note: seed 2, mirroring: the network is empty; train for longer with task.num_steps=<more>." in shown
+    assert "Note: seed 2, mirroring: the network is empty; train for longer with task.length=short" in shown
     assert "  held out: none\n  trained: gaussian_noise\n  not known: contrast_down\n" in shown
     assert "task.transfer=one.json" in shown
 

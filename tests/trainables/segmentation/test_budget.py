@@ -48,7 +48,7 @@ def use_of(settings: SegmentationSettings, patch: int, factor: float, spatial_di
     """What a training sees relative to the budget, counted from its batches."""
     plan = plan_recipe(settings, (patch,) * spatial_dims, factor)
     pixels = settings.pixels_per_batch or {2: 16384, 3: 65536}[spatial_dims]
-    nominal = settings.num_steps * settings.iterations_per_step * pixels
+    nominal = settings.num_steps * settings.step_iterations * pixels
     return plan.num_iterations * plan.batch_size * float(patch**spatial_dims) / nominal
 
 

@@ -229,7 +229,8 @@ def test_a_hopeless_training_is_refused_before_it_starts(task: SegmentationTask)
 
 def test_the_way_out_of_too_little_memory_keeps_the_length_of_the_training(task: SegmentationTask) -> None:
     tight = with_settings(task, memory_gb=1e-4)
-    with pytest.raises(MemoryError, match=r"divide task\.pixels_per_batch and multiply task\.iterations_per_step by"):
+    words = r"divide task\.pixels_per_batch=4096 and multiply task\.iterations_per_step=2 by"
+    with pytest.raises(MemoryError, match=words):
         tight.build(Assignment(CANDIDATE, seed=1)).step()
     settings = task.settings
     smaller = dataclasses.replace(
