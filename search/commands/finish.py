@@ -9,8 +9,8 @@ from rich.console import Console
 
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.commands.confirm import name_study
-from paretoseg.search.commands.plan import compose_new_or_stored
 from paretoseg.search.commands.search import search
+from paretoseg.search.config.stored_task import compose_stored
 from paretoseg.search.reports.text import count_states, describe_seconds
 from paretoseg.search.store.finish_request import ask_to_finish, is_asked_to_finish
 from paretoseg.search.store.lock import find_writer
@@ -50,7 +50,7 @@ def finish(
             "for the first one, or stop the search with Ctrl-C"
         )
     words = [*name_study(location), *overrides]
-    compose_new_or_stored(words)  # a mistake in them must not leave a request behind
+    compose_stored(folder, record.created, overrides)  # a mistake in them must not leave a request behind
     ask_to_finish(folder.folder)
     if writer := find_writer(folder.folder):
         try:

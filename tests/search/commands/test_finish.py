@@ -87,7 +87,7 @@ def test_a_mistake_leaves_no_request_behind(word: str, capsys: pytest.CaptureFix
 
 
 def test_a_seed_that_was_cut_off_is_trained_when_the_front_is_confirmed_later() -> None:
-    study = build_study(MemoryLog(), budget=Budget(trials=2), confirm=Confirmation(seeds=2, replicates=0.0))
+    study = build_study(MemoryLog(), budget=Budget(trials=2), confirm=Confirmation(seeds=3, replicates=0.0))
     for _ in range(2):
         run_next(study)
     numbers = [member.number for member in study.record.front.results]
@@ -99,9 +99,8 @@ def test_a_seed_that_was_cut_off_is_trained_when_the_front_is_confirmed_later() 
     assert study.record.trials[cut_off.trial_id].is_cut_off
     assert cut_off.seed not in study.record.seeds_of(cut_off.candidate)
     study.is_finishing = False
-    again = study.ask(0.0)
-    assert again is not None
-    assert (again.candidate, again.seed) == (cut_off.candidate, cut_off.seed)
+    asked = list(iter(lambda: study.ask(0.0), None))
+    assert [(trial.candidate, trial.seed) for trial in asked].count((cut_off.candidate, cut_off.seed)) == 1
 
 
 def test_a_running_search_ends_its_trials_at_their_next_step_and_tests_its_front(tmp_path: Path) -> None:
