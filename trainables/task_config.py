@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.trainables.data.datasets import DataConfig
@@ -29,10 +30,28 @@ class TaskConfig(ABC):
             ValueError: if the settings do not fit each other or the data.
         """
 
+    uses_gpus: ClassVar[bool] = True
+    """Whether its trials compute on a GPU where they get one."""
+
     @property
     def matched_by(self) -> str:
         """The key that determines the widths of networks, or '' if the width is searched."""
         return ""
+
+    def settle_length(self, gpus: float) -> TaskConfig:
+        """The settings with the length of trainings, if they leave it to the device.
+
+        Args:
+            gpus: What a trial gets.
+        """
+        return self
+
+    def fit_space(self, data: DataConfig) -> Mapping[str, object]:
+        """What the data of a new study bears: bounds `[low, high]` by dimension, and first values by `start_<name>`.
+
+        Empty if settings or data have a fault, which the check of the task reports.
+        """
+        return {}
 
     def settle(self, data: DataConfig) -> TaskConfig:
         """The settings that a new study keeps, with the content of files beside the data and with defaults filled in.

@@ -19,6 +19,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -66,6 +67,8 @@ class FailureMode(StrEnum):
 @dataclass(unsafe_hash=True)
 class ToyConfig(TaskConfig):
     """Settings of the toy task; with the defaults, a trial finishes at once."""
+
+    uses_gpus: ClassVar[bool] = False
 
     seconds: float = 0.0
     """How long each trial keeps its slot busy, in seconds."""

@@ -17,8 +17,6 @@ from paretoseg.search.config.config import Composed
 from paretoseg.search.config.fitted_space import settle_space
 from paretoseg.search.config.planned_data import settle_data
 from paretoseg.search.store.tables import cases_from_parquet
-from paretoseg.trainables.segmentation.config import SegmentationConfig
-from paretoseg.trainables.segmentation.length import Length, choose_length
 from paretoseg.trainables.task_config import TaskConfig
 from paretoseg.trainables.trainable import CaseScore
 
@@ -29,17 +27,11 @@ def settle(composed: Composed) -> Composed:
     Raises:
         ValueError: if a file cannot be read, or what it holds does not fit.
     """
-    composed = settle_space(_settle_length(settle_data(composed)))
+    composed = settle_data(composed)
+    experiment = composed.experiment
+    composed = settle_space(_with_task(composed, experiment.task.settle_length(experiment.resources.gpus)))
     experiment = composed.experiment
     return settle_reference(_with_task(composed, experiment.task.settle(experiment.data)))
-
-
-def _settle_length(composed: Composed) -> Composed:
-    """The config with the length of its trainings, where it is left to the device."""
-    task = composed.experiment.task
-    if not isinstance(task, SegmentationConfig) or task.length is not Length.auto or task.iterations_per_step:
-        return composed
-    return _with_task(composed, replace(task, length=choose_length(composed.experiment.resources.gpus)))
 
 
 def settle_transfer(composed: Composed) -> Composed:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paretoseg.spaces.exposure import find_exposure
 from paretoseg.spaces.search_space import SearchSpace
-from paretoseg.trainables.data.datasets import DataConfig
+from paretoseg.trainables.data.datasets import DataConfig, load_once
+from paretoseg.trainables.planning.fitting import fit_space
 from paretoseg.trainables.scoring.expected_loss import describe_harmless, describe_unknown, predict_loss
 from paretoseg.trainables.scoring.objectives import RobustnessOver, to_errors
 from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
 from paretoseg.trainables.segmentation.left_out import check_enough_left
-from paretoseg.trainables.segmentation.settings import MEASURING, SegmentationSettings
+from paretoseg.trainables.segmentation.length import Length, choose_length
+from paretoseg.trainables.segmentation.settings import MEASURING, BudgetBy, SegmentationSettings
 from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.severities.calibration import describe_fit, hash_splits, read_calibration, settle_strengths
 from paretoseg.trainables.severities.levels import LEVELS, SeverityTable, default_strengths, expand_corruptions
@@ -52,6 +55,27 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
         """The key that determines the widths of networks, or '' if the width is searched."""
         size = self.match_parameters, self.match_flops
         return "task.match_parameters" if size[0] > 0 else "task.match_flops" if size[1] > 0 else ""
+
+    def settle_length(self, gpus: float) -> SegmentationConfig:
+        """The config with `auto` replaced by a length, unless the iterations of a step are set."""
+        if self.length is not Length.auto or self.iterations_per_step:
+            return self
+        return replace(self, length=choose_length(gpus))
+
+    def fit_space(self, data: DataConfig) -> Mapping[str, object]:
+        """Bounds of patch, depth and width (unless it follows from a size), and the first patch and depth."""
+        if self.number_findings() or data.findings():
+            return {}
+        dataset = load_once(data)
+        is_fixed = self.budget_by is BudgetBy.iterations
+        fitting = fit_space(dataset, math.inf if is_fixed else float(self.count_voxels(dataset.spatial_dims)))
+        found: dict[str, object] = {
+            "patch": list(fitting.patch),
+            "depth": list(fitting.depth),
+            "start_patch": fitting.start_patch,
+            "start_depth": fitting.start_depth,
+        }
+        return found if self.matched_by else {**found, "width": list(fitting.width)}
 
     def settle(self, data: DataConfig) -> SegmentationConfig:
         """The config with all that a new study keeps: the bounds of its transfer matrix, and all strengths.

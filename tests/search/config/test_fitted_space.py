@@ -41,6 +41,11 @@ def test_trainings_of_as_many_iterations_bound_no_patch() -> None:
     assert settle_words(*words, "task.budget_by=iterations").experiment.space.patch == [16, 80]
 
 
+def test_a_mistake_in_the_length_of_trainings_is_left_to_the_check_of_the_task() -> None:
+    with pytest.raises(ValueError, match=r"task\.num_steps must be at least 1, got 0"):
+        settle_words("task.num_steps=0").experiment.build_task().check()
+
+
 def test_a_study_of_an_earlier_version_keeps_its_space() -> None:
     before = OmegaConf.create(compose(WORDS).text)
     for name in ("start_patch", "start_depth"):
