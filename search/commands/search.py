@@ -38,6 +38,7 @@ from paretoseg.search.commands.used_test_cases import (
     has_used_test_cases,
 )
 from paretoseg.search.config.config import Experiment
+from paretoseg.search.config.gpus import name_gpus
 from paretoseg.search.config.kept_plan import keep_plan
 from paretoseg.search.config.overrides import quote
 from paretoseg.search.config.resuming import merge_overrides
@@ -118,7 +119,8 @@ def _search(overrides: Sequence[str], console: Console, *, dry_run: bool) -> int
 
 def _submit(plan: Plan, cluster: BatchConfig, overrides: Sequence[str], console: Console, *, dry_run: bool) -> ExitCode:
     experiment = plan.experiment
-    order = make_order(experiment.study, overrides, experiment.storage, locate(experiment))
+    words = name_gpus(overrides, experiment.resources.gpus)
+    order = make_order(experiment.study, words, experiment.storage, locate(experiment))
     if dry_run:
         print(cluster.render(order), end="")
     else:
@@ -132,7 +134,8 @@ def _send(
     """Sends the search to a cluster with its own disks; checks here only what can be checked here."""
     replace(experiment, task=experiment.task.without_files()).build_task()
     cluster.check(experiment.resources)
-    order = make_order(experiment.study, overrides, experiment.storage, locate(experiment))
+    words = name_gpus(overrides, experiment.resources.gpus)
+    order = make_order(experiment.study, words, experiment.storage, locate(experiment))
     is_online = experiment.tracking.mode is Mode.online
     order = replace(order, resources=experiment.resources, is_tracked_online=is_online)
     if dry_run:
@@ -257,7 +260,7 @@ def _describe_gpus(resources: Resources, nodes: Sequence[Node]) -> str:
     """What a trial gets of the GPUs; '' where there are none."""
     num_gpus = int(sum(node.gpus for node in nodes))
     if resources.gpus:
-        return f", with {resources.gpus:g} of {num_gpus} GPUs each"
+        return f", with {resources.gpus:g} of {num_gpus} GPUs each" if num_gpus else ", on a GPU"
     return f", on CPUs; none uses the {num_gpus} GPUs, which resources.gpus=1 changes" if num_gpus else ""
 
 

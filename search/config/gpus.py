@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from omegaconf import DictConfig, OmegaConf
 
 from paretoseg.cluster.cluster import ClusterConfig
+from paretoseg.trainables.task_config import TaskConfig
 
 KEY = "resources.gpus"
 AUTO = "auto"
@@ -17,14 +20,23 @@ def read_auto(key: str, line: str) -> str:
     return f"{KEY}={_UNSETTLED:g}" if key == KEY and line.partition("=")[2] == AUTO else line
 
 
+def name_gpus(overrides: Sequence[str], gpus: float) -> list[str]:
+    """The overrides with the settled number in place of `auto`, for a job: elsewhere, other GPUs would be counted."""
+    is_auto = {f"{KEY}={AUTO}", f"{KEY}={_UNSETTLED:g}"}
+    return [f"{KEY}={gpus:g}" if word in is_auto else word for word in overrides]
+
+
 def settle_gpus(config: DictConfig) -> None:
-    """Replaces `auto`, in place: a GPU for each worker of a trial if there are as many, else none.
+    """Replaces `auto`, in place: a GPU for each worker of a trial if there are as many, and none for tasks without use.
 
     What a study keeps is a number, so a study that began without GPUs goes on without.
     """
     if OmegaConf.select(config, KEY) != _UNSETTLED:
         return
-    cluster = OmegaConf.to_object(config.cluster)
+    cluster, task = OmegaConf.to_object(config.cluster), OmegaConf.get_type(config.task)
     assert isinstance(cluster, ClusterConfig)
+    assert task is not None
+    assert issubclass(task, TaskConfig)
     workers = max(config.resources.workers, 1)
-    OmegaConf.update(config, KEY, float(workers if cluster.count_gpus() >= workers else 0))
+    has_enough = task.uses_gpus and cluster.count_gpus() >= workers
+    OmegaConf.update(config, KEY, float(workers if has_enough else 0))

@@ -7,6 +7,7 @@ import pytest
 from paretoseg.cluster import local, local_gpus, serial
 from paretoseg.cluster.probe import ProbeError
 from paretoseg.search.config.config import compose
+from paretoseg.search.config.gpus import name_gpus
 from paretoseg.search.config.resuming import compose_again
 
 SLURM = ("cluster=slurm", "cluster.nodes=2", "cluster.cpus=8")
@@ -30,6 +31,7 @@ def find(*words: str) -> float:
         (("cluster=serial",), 1.0),
         (("resources.gpus=auto",), 1.0),
         (("resources.gpus=0",), 0.0),
+        (("task=toy",), 0.0),
         (("cluster.gpus=0",), 0.0),
         (("resources.workers=2",), 2.0),
         (("resources.workers=3",), 0.0),
@@ -43,6 +45,13 @@ def find(*words: str) -> float:
 )
 def test_a_trial_gets_a_gpu_where_there_is_one(words: tuple[str, ...], gpus: float) -> None:
     assert find(*words) == gpus
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_a_job_gets_the_number_that_was_settled_where_it_was_sent() -> None:
+    words = ["task=toy", "resources.gpus=auto", "resources.cpus=2", "resources.gpus=-1"]
+    assert name_gpus(words, 1.0) == ["task=toy", "resources.gpus=1", "resources.cpus=2", "resources.gpus=1"]
+    assert name_gpus(["resources.gpus=0.5"], 0.5) == ["resources.gpus=0.5"]
 
 
 @pytest.mark.usefixtures("two_gpus")
