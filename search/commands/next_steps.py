@@ -5,11 +5,10 @@ from __future__ import annotations
 from paretoseg.search.commands.export import list_options
 from paretoseg.search.commands.own_command import own_command
 from paretoseg.search.fronts.choice import choose
+from paretoseg.search.fronts.picks import KNEE
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.trainables.image_task import ImageTask
 from paretoseg.trainables.trainable import Task
-
-KNEE = "knee"
 
 
 def list_next(task: Task, record: StudyRecord, place: str) -> list[str]:

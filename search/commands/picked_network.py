@@ -16,6 +16,7 @@ from paretoseg.search.commands.exported_networks import (
     open_checkpoints,
 )
 from paretoseg.search.fronts.choice import choose, describe_choice
+from paretoseg.search.fronts.picks import KNEE
 from paretoseg.search.running.importing import importing
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.study.record import StudyRecord
@@ -24,9 +25,6 @@ from paretoseg.trainables.data.model_record import ModelRecord
 
 if TYPE_CHECKING:
     from paretoseg.trainables.export.trained_model import TrainedModel
-
-KNEE = "knee"
-"""The pick that is taken if none is named."""
 
 
 @dataclass(frozen=True)
