@@ -49,9 +49,9 @@ class _Log:
     def write(self) -> None:
         """Writes to a storage that cannot append."""
         if self._folder.local_path is None:
-            self._written_at = self._now()
+            self._written_at, self._content = self._now(), self._content[-_MOST_BYTES:]
             with suppress(StorageError):
-                self._folder.write(SEARCH_LOG, self._content[-_MOST_BYTES:])
+                self._folder.write(SEARCH_LOG, self._content)
 
 
 class _Tee:
