@@ -195,7 +195,7 @@ def test_trials_of_two_processes_outlive_a_dead_raylet_and_its_node_comes_back(
     log = log_of(command, "raylet")
     assert slurm.state(job) == "COMPLETED", log
     check_all_finished_once(command, "raylet", 8)
-    assert "A node has left: " in log  # one that comes back sooner than that is noticed counts for a moment, too
+    # Ray notices the dead node and the new one in either order, or within one look: the room may have nothing to say.
     assert "slt-n2: Ray ended with exit code" in log
     assert log.count("slt-n2: Ray starts") == 2
 
