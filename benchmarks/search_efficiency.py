@@ -30,6 +30,7 @@ GROUPS = {
     "tuned": TUNED_ON,
     "untouched": UNTOUCHED,
     "functions": tuple(f"bbob_{function}_d5" for function in FUNCTIONS),
+    "functions_d20": tuple(f"bbob_{function}_d20" for function in FUNCTIONS),
     "quickstart": ("quickstart",),
 }
 _TEXT = (

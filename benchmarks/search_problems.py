@@ -62,6 +62,7 @@ class PointSpace:
         self._domains = domains
         self.searched: Mapping[str, Domain] = {f"x{place}": domain for place, domain in enumerate(domains)}
         self.num_candidates = math.prod(len(_list_values(one)) or math.inf for one in domains)
+        self.has_start = False
 
     def encode(self, point: Point) -> np.ndarray:
         """Its place in the unit cube."""
