@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_module
 
-from docs.pages import budget_table, calibration_table, corruption_table, transfer_table
+from docs.pages import budget_table, calibration_table, corruption_table, examples_text, transfer_table
 from docs.pages.dimension_table import renew
 from paretoseg.cluster.exit_codes import MEANINGS, ExitCode
 from paretoseg.search.config.config import CHOICES, list_experiments
 from paretoseg.search.config.config import compose as compose_experiment
+from paretoseg.search.config.used_plugins import TABLES
 from paretoseg.spaces.presets import PRESETS
 from paretoseg.spaces.search_space import DIMENSIONS
 from paretoseg.trainables.severities.shipped import list_shipped
@@ -66,6 +67,14 @@ def test_every_corruption_with_its_strengths_is_on_the_page() -> None:
     """After a change: python -m docs.pages.corruption_table docs/corruptions.md."""
     page = (REPOSITORY / "docs" / "corruptions.md").read_text()
     assert corruption_table.renew(page) == page
+
+
+def test_every_example_of_a_plugin_is_on_the_page() -> None:
+    """After a change: python -m docs.pages.examples_text docs/extend.md."""
+    page = (REPOSITORY / "docs" / "extend.md").read_text()
+    assert examples_text.renew(page) == page
+    for kind in TABLES:
+        assert f"| `paretoseg.{kind}` |" in page
 
 
 def test_what_trainings_see_of_their_budget_is_on_the_page() -> None:

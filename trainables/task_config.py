@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from paretoseg.spaces.plugins import Plugin
 from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.trainables.data.datasets import DataConfig
 from paretoseg.trainables.trainable import CaseScore, SplitRow, Task
@@ -37,6 +38,10 @@ class TaskConfig(ABC):
     def matched_by(self) -> str:
         """The key that determines the widths of networks, or '' if the width is searched."""
         return ""
+
+    def find_plugins(self) -> Sequence[Plugin]:
+        """The plug-ins whose names are among these settings."""
+        return ()
 
     def settle_length(self, gpus: float) -> TaskConfig:
         """The settings with the length of trainings, if they leave it to the device.

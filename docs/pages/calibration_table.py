@@ -23,7 +23,7 @@ def write_table() -> str:
     calibrations = {name: read_calibration(locate_shipped(name)).corruptions for name in list_shipped()}
     heads = [head for name in calibrations for head in (f"{name}: strengths", "lose", "SSIM", "the defaults lose")]
     rows = [f"| corruption | {' | '.join(heads)} |", "| --- |" + " --- |" * len(heads)]
-    for corruption, levels in LEVELS.items():
+    for corruption, levels in LEVELS.own.items():
         found = [calibration.get(corruption) for calibration in calibrations.values()]
         if any(found):
             cells = [cell for one in found for cell in (_describe(one, levels.values) if one else ("",) * 4)]

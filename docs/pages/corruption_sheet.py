@@ -38,7 +38,7 @@ def draw_sheet(case: Case, *, num_blocks: int = 2) -> Figure:
         case: A picture.
         num_blocks: Side by side on the sheet.
     """
-    names, num_columns = list(LEVELS), NUM_SEVERITIES + 1
+    names, num_columns = list(LEVELS.own), NUM_SEVERITIES + 1
     num_rows = -(-len(names) // num_blocks)
     width, height = num_blocks * (num_columns * INCHES + LEFT), num_rows * INCHES + TOP
     figure = Figure(figsize=(width, height), dpi=100)

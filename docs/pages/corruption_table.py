@@ -19,7 +19,7 @@ _ROOMS = (noise, blur, kspace, intensity, geometry)
 def write_tables() -> str:
     """All corruptions with strength, severities, family and what they are like; then the presets; Markdown."""
     rows = ["| corruption | is | strength | severity 1 to 5 | family |", "| --- | --- | --- | --- | --- |"]
-    for name, levels in LEVELS.items():
+    for name, levels in LEVELS.own.items():
         values = ", ".join(f"{value:g}" for value in levels.values)
         cells = [f"`{name}`", read_meaning(name) + _mark(levels), levels.parameter, values, levels.family]
         rows.append(f"| {' | '.join(cells)} |")

@@ -11,14 +11,15 @@ from rich.console import Console
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.commands.doctor_devices import check_gpus, check_ray
 from paretoseg.search.commands.doctor_places import check_cores, check_disks, check_shared_memory, check_storage
+from paretoseg.search.commands.doctor_plugins import check_plugins
 from paretoseg.search.commands.doctor_software import check_extras, check_python, check_tracking
 from paretoseg.search.health.check import Finding, Verdict
 from paretoseg.search.reports.health_text import health_lines, health_rows
 
 DOCTOR_HELP = """\
 Look whether this machine is ready for a search: Python, torch and its CUDA, GPUs that are seen and used, Ray, memory,
-disks, the W&B key, and whether studies can be written. Each line passes, warns or fails, with what to do. Nothing is
-installed or changed. Ray is started and stopped once; --quick leaves that out.
+disks, the W&B key, plug-ins, and whether studies can be written. Each line passes, warns or fails, with what to do.
+Nothing is installed or changed. Ray is started and stopped once; --quick leaves that out.
 
 examples:
   paretoseg doctor
@@ -50,6 +51,7 @@ def run_doctor(parsed: argparse.Namespace, console: Console) -> int:
         lambda: check_storage(parsed.storage),
         check_tracking,
         check_extras,
+        check_plugins,
     ]
     findings: list[Finding] = []
     for check in checks:

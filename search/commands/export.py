@@ -159,7 +159,8 @@ def _describe_making(record: StudyRecord) -> str:
         for moment in (record.created.time, record.last_time, time.time())
     )
     searched = f"on {first}" if first == last else f"from {first} to {last}"
-    return f"Exported on {now} by paretoseg {find_version()}; searched {searched}."
+    used = ", ".join(map(str, record.created.plugins))
+    return f"Exported on {now} by paretoseg {find_version()}; searched {searched}{f' with {used}' if used else ''}."
 
 
 def _describe(

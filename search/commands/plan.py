@@ -16,6 +16,7 @@ from paretoseg.search.config.settling import settle
 from paretoseg.search.config.splits import check_splits
 from paretoseg.search.config.starting import find_start
 from paretoseg.search.config.stored_task import compose_stored
+from paretoseg.search.config.used_plugins import find_used
 from paretoseg.search.store.reachable import check_storage
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.strategies.known_first import put_first
@@ -25,6 +26,7 @@ from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.study.voxels import TRAINED_VOXELS
 from paretoseg.search.tracking.plan import settle_mode
 from paretoseg.spaces.constraint import Constraint
+from paretoseg.spaces.plugins import Plugin, describe_changes, refuse_missing
 from paretoseg.spaces.search_space import Candidate, SearchSpace
 from paretoseg.trainables.preferences import limit_space
 from paretoseg.trainables.trainable import Task
@@ -60,6 +62,9 @@ class Plan:
     warm: tuple[Candidate, ...] = ()
     """Those of earlier studies."""
 
+    plugins: tuple[Plugin, ...] = ()
+    """What the search takes from other packages."""
+
 
 def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
     """Checks all that can be checked before the search starts; returns the plan.
@@ -84,6 +89,7 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
     space = limit_space(space, task, constraints, np.random.default_rng([experiment.seed, _LIMIT_STREAM]))
     if record is not None:
         known, warm, notes = record.created.known, record.created.warm, describe_earlier(composed, overrides)
+        notes += describe_changes(record.created.plugins)
     else:
         known, warm, notes = find_start(experiment, space, task)
         calibrate = _calibrate_with(overrides)
@@ -105,6 +111,7 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
         constraints=tuple(map(str, constraints)),
         known=known,
         warm=warm,
+        plugins=find_used(experiment),
     )
 
 
@@ -175,13 +182,19 @@ def compose_new_or_stored(overrides: Sequence[str]) -> Composed:
 
 
 def _find_stored(overrides: Sequence[str]) -> Sequence[str]:
-    """The overrides that the named study was started with; empty if there is no such study."""
+    """The overrides that the named study was started with; empty if there is no such study.
+
+    Raises:
+        ValueError: if a plug-in of the study is not installed.
+    """
     named = [word for word in overrides if word.split("=", 1)[0] in ("experiment", "storage", "study")]
     try:
         folder = StudyFolder(locate(compose(named).experiment))
-        return folder.read_record().created.overrides if folder.exists() else ()
+        created = folder.read_record().created if folder.exists() else None
     except ValueError:
         return ()
+    refuse_missing(created.plugins if created else ())
+    return created.overrides if created else ()
 
 
 def locate(experiment: Experiment) -> str:

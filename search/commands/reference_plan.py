@@ -22,7 +22,7 @@ GROUPS = ("corruptions", "data", "experiment", "resources", "seed", "task")
 """The keys that such a command uses; it searches nothing."""
 
 DEFAULT_CORRUPTIONS = tuple(
-    name for name, levels in LEVELS.items() if not levels.leaks_label and not name.startswith("legacy_")
+    name for name, levels in LEVELS.own.items() if not levels.leaks_label and not name.startswith("legacy_")
 )
 """What is measured if no corruption is named; levels that reproduce a published study stay as they are."""
 

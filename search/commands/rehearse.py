@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.commands.outputs import check_output
 from paretoseg.search.commands.wanted_rehearsal import Wanted
-from paretoseg.search.config.config import CHANGEABLE, CHOICES, Experiment, compose
+from paretoseg.search.config.config import CHANGEABLE, CHOICES, Experiment, compose, name_option
 from paretoseg.search.config.stored_task import compose_stored
 from paretoseg.search.rehearsal.comparison import Outcome, compare
 from paretoseg.search.rehearsal.recorded_studies import Pool, RecordedStudy, pool_studies, read_study
@@ -31,7 +31,6 @@ from paretoseg.search.running.session import MAX_LOSSES
 from paretoseg.search.store.folder import Folder
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.study.confirmation import Confirmation
-from paretoseg.spaces.suggestion import suggest
 from paretoseg.trainables.data.model_record import to_safe_name
 
 MAX_WORKERS = 10_000
@@ -148,8 +147,7 @@ def _check_names(group: str, names: Sequence[str] | None) -> None:
     if names is not None and not names:
         raise ValueError(f"{option} must name at least one of {', '.join(known)}")
     for name in names or ():
-        if name not in known:
-            raise ValueError(f"unknown {group} {name!r}; {suggest(name, known)}known: {', '.join(known)}")
+        known.check(name)
 
 
 def _read(location: str) -> _Source:
@@ -223,8 +221,7 @@ def _list_options(experiment: Experiment, wanted: Wanted) -> list[Option]:
 
 def _name(experiment: Experiment, group: str) -> str:
     """The option of a group that an experiment has."""
-    names: Mapping[type, str] = {node: name for name, node in CHOICES[group].items()}
-    return names[type(getattr(experiment, group))]
+    return name_option(group, getattr(experiment, group))
 
 
 def _try_out(plan: Plan, options: Sequence[Option]) -> None:

@@ -171,6 +171,7 @@ def _start_study(plan: Plan) -> None:
                 plan.constraints,
                 plan.known,
                 plan.warm,
+                plan.plugins,
             )
         )
 

@@ -35,6 +35,7 @@ from paretoseg.search.config.gpus import read_auto, settle_gpus
 from paretoseg.search.config.known_points import check_lists
 from paretoseg.search.config.mappings import SETTLED, put, read_mapping
 from paretoseg.search.config.overrides import one_line, quote, take_literally
+from paretoseg.search.config.plugged import reads_config
 from paretoseg.search.config.space_config import Space, build_space, fill_defaults, read_restrictions
 from paretoseg.search.config.unknown import check_key
 from paretoseg.search.strategies.asha import AshaConfig
@@ -50,6 +51,7 @@ from paretoseg.search.study.confirmation import Confirmation
 from paretoseg.search.tracking.plan import TrackingConfig
 from paretoseg.spaces.constraint import Constraint
 from paretoseg.spaces.objective_choice import USUAL
+from paretoseg.spaces.plugins import Table
 from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.spaces.suggestion import suggest
 from paretoseg.trainables.data.brain import BrainConfig
@@ -64,34 +66,48 @@ from paretoseg.trainables.task_config import TaskConfig
 from paretoseg.trainables.toy import ToyConfig
 from paretoseg.trainables.trainable import Task
 
-CHOICES: Mapping[str, Mapping[str, type]] = {
-    "task": {"segmentation": SegmentationConfig, "toy": ToyConfig},
-    "data": {
-        "textures": TexturesConfig,
-        "decathlon": DecathlonConfig,
-        "folder": FolderConfig,
-        "nnunet": NnunetConfig,
-        "brain": BrainConfig,
-    },
-    "strategy": {
-        "surrogate": SurrogateConfig,
-        "nsga2": EvolutionConfig,
-        "nsga3": ManyObjectivesConfig,
-        "random": RandomConfig,
-        "grid": GridConfig,
-        "tpe": TpeConfig,
-        "gp": GpConfig,
-    },
-    "pruner": {"never": NeverConfig, "median": MedianConfig, "asha": AshaConfig},
-    "cluster": {
-        "local": LocalConfig,
-        "slurm": SlurmConfig,
-        "kubernetes": KubernetesConfig,
-        "attached": AttachedConfig,
-        "serial": SerialConfig,
-    },
+CHOICES: Mapping[str, Table[type]] = {
+    "task": Table("task", {"segmentation": SegmentationConfig, "toy": ToyConfig}, reads_config(TaskConfig)),
+    "data": Table(
+        "data",
+        {
+            "textures": TexturesConfig,
+            "decathlon": DecathlonConfig,
+            "folder": FolderConfig,
+            "nnunet": NnunetConfig,
+            "brain": BrainConfig,
+        },
+        reads_config(DataConfig),
+    ),
+    "strategy": Table(
+        "strategy",
+        {
+            "surrogate": SurrogateConfig,
+            "nsga2": EvolutionConfig,
+            "nsga3": ManyObjectivesConfig,
+            "random": RandomConfig,
+            "grid": GridConfig,
+            "tpe": TpeConfig,
+            "gp": GpConfig,
+        },
+        reads_config(StrategyConfig),
+    ),
+    "pruner": Table(
+        "pruner", {"never": NeverConfig, "median": MedianConfig, "asha": AshaConfig}, reads_config(PrunerConfig)
+    ),
+    "cluster": Table(
+        "cluster",
+        {
+            "local": LocalConfig,
+            "slurm": SlurmConfig,
+            "kubernetes": KubernetesConfig,
+            "attached": AttachedConfig,
+            "serial": SerialConfig,
+        },
+        reads_config(ClusterConfig),
+    ),
 }
-"""Every group of the config with its options; adding one is a module and a line here."""
+"""Every group of the config with its options; adding one is a module and a line here, or a plug-in."""
 
 CHANGEABLE = (
     *("budget", "confirm", "resources", "cluster", "storage", "tracking"),
@@ -105,7 +121,7 @@ Data may have moved, and so may the folders of shift sets: the study checks by h
 
 def name_option(group: str, chosen: object) -> str:
     """What the user writes for a part of a config, such as 'nsga2' for its settings."""
-    return next(name for name, kind in CHOICES[group].items() if type(chosen) is kind)
+    return CHOICES[group].name_of(type(chosen))
 
 
 @dataclass
@@ -245,7 +261,8 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
     known = flatten(with_groups)
     for item in parsed:
         if item not in groups:
-            check_key(item.key_or_group, known, {*CHOICES, "experiment"}, _keys_of_options())
+            if item.key_or_group not in known:
+                check_key(item.key_or_group, known, {*CHOICES, "experiment"}, _keys_of_options())
             check_lists(item.key_or_group, item.value())
     lines = [read_auto(item.key_or_group, item.input_line or "") for item in parsed if item.key_or_group not in SETTLED]
     config = _hydra(lines)
@@ -288,7 +305,7 @@ def _register_choices() -> None:
     store = ConfigStore.instance()
     store.store(name="schema", node=Experiment)
     for group, options in CHOICES.items():
-        for name, node in options.items():
+        for name, node in options.own.items():
             store.store(group=group, name=name, node=node)
 
 
@@ -336,16 +353,21 @@ def _parse(override: str) -> Override:
 
 def _check_option(override: Override) -> None:
     group, name = override.key_or_group, override.value()
-    options = list_experiments() if group == "experiment" else list(CHOICES[group])
-    if name not in options:
-        raise ValueError(f"unknown {group} {name!r}; {suggest(str(name), options)}known: {', '.join(options)}")
+    if group == "experiment":
+        if name not in (known := list_experiments()):
+            raise ValueError(f"unknown {group} {name!r}; {suggest(str(name), known)}known: {', '.join(known)}")
+        return
+    options = CHOICES[group]
+    options.check(str(name))
+    if options.find_plugin(str(name)):
+        ConfigStore.instance().store(group=group, name=str(name), node=options[str(name)])
 
 
 def _keys_of_options() -> dict[str, str]:
     """Every key of an option of a group, with all options that have it."""
     found: dict[str, list[str]] = {}
     for group, options in CHOICES.items():
-        for name, node in options.items():
+        for name, node in options.list_usable().items():
             for item in fields(node):
                 found.setdefault(f"{group}.{item.name}", []).append(f"{group}={name}")
     return {key: " or ".join(options) for key, options in found.items()}

@@ -219,8 +219,7 @@ def _compose_options(overrides: Sequence[str]) -> DictConfig:
 def _check_same_options(stored: DictConfig, config: DictConfig) -> None:
     """Refuses another option of a group: its keys differ, so comparing values would miss it."""
     for group, options in CHOICES.items():
-        names: dict[Any, str] = {node: name for name, node in options.items()}
-        before, now = (names[OmegaConf.get_type(item[group])] for item in (stored, config))
+        before, now = (options.name_of(OmegaConf.get_type(item[group])) for item in (stored, config))  # type: ignore[arg-type]
         if group not in CHANGEABLE and before != now:
             raise ValueError(
                 f"study '{config.study}' was started with {group}={before} and cannot be resumed with {group}={now}; "

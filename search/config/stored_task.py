@@ -9,6 +9,7 @@ from paretoseg.search.config.resuming import DAMAGED, compose_again
 from paretoseg.search.config.splits import check_splits
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.trials.events import Created
+from paretoseg.spaces.plugins import refuse_missing
 from paretoseg.trainables.trainable import Task
 
 
@@ -18,8 +19,9 @@ def compose_stored(
     """The config of a study, with the overrides applied to what may change.
 
     Raises:
-        ValueError: if the config is gone, or the overrides would make the study's trials incomparable.
+        ValueError: if the config or a plug-in is gone, or the overrides would make the study's trials incomparable.
     """
+    refuse_missing(created.plugins)
     try:
         text = folder.read_experiment()
     except FileNotFoundError:

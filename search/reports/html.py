@@ -53,6 +53,7 @@ def render_report(
         sections=sections,
         others=_list_others(record),
         overrides=escape(" ".join(_list_overrides(record))),
+        plugins=_list_plugins(record),
         style=_read("page.css"),
         script=script,
         data=to_embedded_json(data),
@@ -153,6 +154,12 @@ def _find_reason(trial: Trial, record: StudyRecord) -> str:
 
 def _to_row(trial: Trial, reason: str) -> str:
     return f"<tr><td>{trial.trial_id}</td><td>{trial.state.value}</td><td>{escape(reason)}</td></tr>"
+
+
+def _list_plugins(record: StudyRecord) -> str:
+    """The plug-ins of the study as HTML; '' if there are none."""
+    used = ", ".join(map(str, record.created.plugins))
+    return f"<p>With {escape(used)}.</p>" if used else ""
 
 
 def _list_overrides(record: StudyRecord) -> list[str]:

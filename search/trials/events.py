@@ -11,6 +11,7 @@ from paretoseg.search.trials.receipt import Receipt
 from paretoseg.search.trials.trial import Failure, State, Trial
 from paretoseg.spaces.domain import Float, Int
 from paretoseg.spaces.objective import Objective
+from paretoseg.spaces.plugins import Plugin
 from paretoseg.spaces.records import decode, encode, shorten
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.trainable import RobustnessProfile
@@ -21,7 +22,7 @@ JOURNAL_SCHEMA = 1
 ENVELOPE = frozenset({"number", "token", "checksum"})
 """The fields that a record of the journal has besides those of its event."""
 
-_LEFT_OUT = frozenset({"profile", "note", "constraints", "known", "warm", "receipt", "budget_voxels"})
+_LEFT_OUT = frozenset({"profile", "note", "constraints", "known", "warm", "receipt", "budget_voxels", "plugins"})
 """The fields that a record lacks if they hold nothing."""
 
 _Count = Annotated[int, Int(0, 2**63 - 1)]
@@ -46,6 +47,9 @@ class Created:
 
     warm: tuple[Candidate, ...] = ()
     """Those of earlier studies, which are proposed next."""
+
+    plugins: tuple[Plugin, ...] = ()
+    """Those that the study was started with; empty in earlier studies."""
 
     schema: Annotated[int, Int(1, JOURNAL_SCHEMA)] = JOURNAL_SCHEMA
 

@@ -13,10 +13,12 @@ augmentation.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from paretoseg.spaces.plugins import Table
 from paretoseg.trainables.corruptions.blur import (
     anisotropy,
     anisotropy_1,
@@ -50,7 +52,7 @@ from paretoseg.trainables.corruptions.noise import (
     speckle_noise,
 )
 from paretoseg.trainables.seeds import derive_seed
-from paretoseg.trainables.severities.levels import LEVELS, check_corruption
+from paretoseg.trainables.severities.levels import LEVELS, check_corruption, read_plugged
 from paretoseg.trainables.trainable import CLEAN
 
 ImageCorruption = Callable[[Tensor, float, Generators], Tensor]
@@ -143,24 +145,37 @@ _IN_SPACE: tuple[SpacedCorruption, ...] = (gaussian_blur, motion_blur, motion)
 
 _ON_BOTH: tuple[Corruption, ...] = (elastic_deformation, rotation, scaling, translation)
 
-CORRUPTIONS: Mapping[str, Corruption] = {
+_OWN: Mapping[str, Corruption] = {
     **{function.__name__: _leave_labels(function) for function in _ON_IMAGES},
     **{function.__name__: _leave_labels_in_space(function) for function in _IN_SPACE},
     **{function.__name__: function for function in _ON_BOTH},
     legacy_leaking_blur.__name__: _read_labels,
 }
-"""Every corruption by name."""
+"""Our own corruptions by name."""
+
+
+def _read_plugged(found: Any) -> Corruption:
+    plugged = read_plugged(found)
+    return plugged.apply if plugged.levels.moves_labels else _leave_labels(plugged.apply)
+
+
+CORRUPTIONS = Table("corruption", _OWN, _read_plugged)
+"""Every corruption by name: ours, then those of plug-ins."""
 
 VERSIONS: Mapping[int, Mapping[str, Corruption]] = {
-    1: {
-        **CORRUPTIONS,
-        low_resolution.__name__: _leave_labels(low_resolution_1),
-        anisotropy.__name__: _leave_labels(anisotropy_1),
-    },
+    1: Table(
+        "corruption",
+        {
+            **_OWN,
+            low_resolution.__name__: _leave_labels(low_resolution_1),
+            anisotropy.__name__: _leave_labels(anisotropy_1),
+        },
+        _read_plugged,
+    ),
     2: CORRUPTIONS,
 }
 """The corruptions of every version that studies may have."""
 
-assert CORRUPTIONS.keys() == LEVELS.keys(), (
+assert CORRUPTIONS.own.keys() == LEVELS.own.keys(), (
     "every corruption needs a function here and its levels in severities/levels.py"
 )

@@ -99,7 +99,7 @@ def check_something_counts(
     families = {LEVELS[name].family for name in uncounted}
     shown = [kind for kind, members in FAMILIES.items() if members & families]
     harmless = [name for name, kinds in AUGMENTATIONS.items() if not kinds & {*shown}]
-    others = [name for name, levels in LEVELS.items() if levels.family not in families and not levels.leaks_label]
+    others = [name for name, levels in LEVELS.own.items() if levels.family not in families and not levels.leaks_label]
     named = "; ".join(f"{name}: {reason}" for name, reason in uncounted.items())
     ways = [
         *([f"add corruptions of other families ({', '.join(others[:6])}, ...)"] if others else []),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paretoseg.spaces.exposure import find_exposure
+from paretoseg.spaces.plugins import Plugin
 from paretoseg.spaces.search_space import SearchSpace
 from paretoseg.trainables.data.datasets import DataConfig, load_once
 from paretoseg.trainables.planning.fitting import fit_space
@@ -19,7 +20,7 @@ from paretoseg.trainables.segmentation.length import Length, choose_length
 from paretoseg.trainables.segmentation.settings import MEASURING, BudgetBy, SegmentationSettings
 from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.severities.calibration import describe_fit, hash_splits, read_calibration, settle_strengths
-from paretoseg.trainables.severities.levels import LEVELS, SeverityTable, default_strengths, expand_corruptions
+from paretoseg.trainables.severities.levels import LEVELS, SeverityTable, expand_corruptions
 from paretoseg.trainables.severities.shipped import locate_calibration
 from paretoseg.trainables.shipped_files import NONE
 from paretoseg.trainables.task_config import TaskConfig
@@ -56,6 +57,11 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
         size = self.match_parameters, self.match_flops
         return "task.match_parameters" if size[0] > 0 else "task.match_flops" if size[1] > 0 else ""
 
+    def find_plugins(self) -> list[Plugin]:
+        """Those of its corruptions."""
+        found = (LEVELS.find_plugin(name) for name in expand_corruptions(self.corruptions))
+        return [plugin for plugin in found if plugin]
+
     def settle_length(self, gpus: float) -> SegmentationConfig:
         """The config with `auto` replaced by a length, unless the iterations of a step are set."""
         if self.length is not Length.auto or self.iterations_per_step:
@@ -85,8 +91,8 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
         Raises:
             ValueError: if the calibration or the matrix cannot be read, or strengths or bounds do not fit.
         """
-        asked, defaults = settle_strengths(self.strengths, self.locate_calibration(data)), default_strengths()
-        measured = {name: defaults[name] for name in expand_corruptions(self.corruptions) if name in LEVELS}
+        asked = settle_strengths(self.strengths, self.locate_calibration(data))
+        measured = {name: LEVELS[name].values for name in expand_corruptions(self.corruptions) if name in LEVELS}
         return replace(self.settle_transfer(data), strengths=_to_lists({**measured, **asked}))
 
     def settle_transfer(self, data: DataConfig) -> SegmentationConfig:

@@ -251,7 +251,8 @@ class SegmentationSettings:
     def severity_table(self) -> SeverityTable:
         """The strength of each corruption at severity 1 to 5."""
         own = {name: check_strengths(name, values) for name, values in self.strengths.items()}
-        return {**default_strengths(), **own}
+        plugged = {name: LEVELS[name].values for name in self.corruptions if LEVELS.find_plugin(name)}
+        return {**default_strengths(), **plugged, **own}
 
     @property
     def scores_native(self) -> bool:

@@ -1,16 +1,20 @@
 """The strength of each corruption at severities 1 to 5, and presets of corruptions by modality. Free of torch.
 
 Every list rises from hardly visible to severe; intensities are in [0, 1]. A new corruption needs an entry here and a
-function of the same name in `corruptions/table.py`, whose import fails if one of the two is missing.
+function of the same name in `corruptions/table.py`, whose import fails if one of the two is missing. A plug-in brings
+both as a `PluggedCorruption`.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
+from paretoseg.spaces.plugins import Table
 from paretoseg.spaces.suggestion import suggest
 
 NUM_SEVERITIES = 5
@@ -51,9 +55,38 @@ class Levels:
     """The largest plausible strength, at most the limit; a calibration searches up to it."""
 
 
+@dataclass(frozen=True)
+class PluggedCorruption:
+    """What an entry point of the group `paretoseg.corruption` points to."""
+
+    levels: Levels
+    """Its strengths, and what they mean."""
+
+    apply: Callable[..., Any]
+    """`apply(images, strength, generators)` returns corrupted images, as in `corruptions/noise.py`.
+
+    If `levels.moves_labels`, `apply(images, labels, strength, generators, grids)` returns images and labels, as in
+    `corruptions/geometry.py`.
+    """
+
+
+def read_plugged(found: Any) -> PluggedCorruption:
+    """What an entry point points to, checked: type, and strengths that rise within their limits."""
+    if not (isinstance(found, PluggedCorruption) and isinstance(found.levels, Levels) and callable(found.apply)):
+        raise ValueError(f"it must be a PluggedCorruption of Levels and a function, got {found!r}")
+    low, values, high = found.levels.neutral, found.levels.values, found.levels.limit
+    is_rising = all(before < after for before, after in itertools.pairwise((low, *values)))
+    if len(values) != NUM_SEVERITIES or not is_rising or values[-1] > high:
+        raise ValueError(
+            f"its strengths must be {NUM_SEVERITIES} numbers above {low:g} and up to {high:g} that rise with severity, "
+            f"got {' '.join(map(str, values))}"
+        )
+    return found
+
+
 _SD = "standard deviation, of the range [0, 1]"
 
-LEVELS: Mapping[str, Levels] = {
+_OWN: Mapping[str, Levels] = {
     "gaussian_noise": Levels(_SD, (0.04, 0.08, 0.12, 0.16, 0.20), "noise", limit=1.0, strongest=0.5),
     "rician_noise": Levels(
         "standard deviation of both channels, of the range [0, 1]", (0.06, 0.12, 0.18, 0.24, 0.30), "noise",
@@ -190,14 +223,18 @@ PRESETS: Mapping[str, tuple[str, ...]] = {
 """Plausible corruptions of images of a modality; none of them moves or leaks labels."""
 
 
+LEVELS = Table("corruption", _OWN, lambda found: read_plugged(found).levels, reserved=(*PRESETS, "none"))
+"""The strengths of every corruption by name: ours, then those of plug-ins."""
+
+
 def expand_corruptions(names: Iterable[str]) -> tuple[str, ...]:
     """The names with every preset replaced by its corruptions, each corruption once; unknown names are kept."""
     return tuple(dict.fromkeys(corruption for name in names for corruption in PRESETS.get(name, (name,))))
 
 
 def default_strengths() -> SeverityTable:
-    """The strengths that apply without a calibration."""
-    return MappingProxyType({name: levels.values for name, levels in LEVELS.items()})
+    """The strengths of our own corruptions that apply without a calibration; a study keeps those of plug-ins."""
+    return MappingProxyType({name: levels.values for name, levels in LEVELS.own.items()})
 
 
 def describe_leaks(names: Iterable[str]) -> list[str]:
@@ -212,12 +249,13 @@ def describe_leaks(names: Iterable[str]) -> list[str]:
 
 
 def check_corruption(name: str) -> None:
-    """Raises ValueError, with the nearest names, if the corruption is unknown."""
+    """Raises ValueError, with the nearest names, if the corruption is unknown or that of a broken plug-in."""
     if name not in LEVELS:
         hint = suggest(name, [*LEVELS, *PRESETS], most=3)
         raise ValueError(
             f"unknown corruption '{name}'; {hint}known: {', '.join(LEVELS)}; presets: {', '.join(PRESETS)}"
         )
+    LEVELS[name]
 
 
 def check_severity(severity: int) -> None:

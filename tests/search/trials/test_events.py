@@ -28,6 +28,7 @@ from paretoseg.search.trials.transitions import check_events
 from paretoseg.search.trials.trial import Failure, FailureKind, State
 from paretoseg.spaces.architecture import Architecture
 from paretoseg.spaces.objective import Direction, Objective
+from paretoseg.spaces.plugins import Plugin
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.trainable import RobustnessProfile
@@ -43,6 +44,7 @@ EVENTS = [
         ),
         ("parameters",),
         ("study=study", "task=toy"),
+        plugins=(Plugin("data", "rings", "my-dataset", "1.0"),),
     ),
     Opened(2.0, "here", 7, 12, None),
     Started(3.0, 0, CANDIDATE, 5, "mating", (1, 2)),
