@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from paretoseg.spaces.architecture import NUM_SKIP_LEVELS
 from paretoseg.spaces.domain import Domain, Value
+from paretoseg.spaces.families import FAMILIES
 
 SKIP_LEVELS = tuple(f"skip_level_{level}" for level in range(1, NUM_SKIP_LEVELS + 1))
 """The dimensions that switch skips on and off, finest level first."""
@@ -49,6 +50,11 @@ FAMILY_OPTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 """The options that a family supports; any other option builds the first one listed."""
 
 
+def find_used_dimensions(family: str) -> tuple[str, ...]:
+    """The dimensions of `Architecture` that a family uses, a plug-in's too, apart from `family` itself."""
+    return FAMILY_DIMENSIONS.get(family) or FAMILIES[family].uses
+
+
 def canonicalise(
     values: Mapping[str, Value], resting: Mapping[str, Value], domains: Mapping[str, Domain]
 ) -> dict[str, Value]:
@@ -72,7 +78,7 @@ def canonicalise(
 def _find_unused(values: Mapping[str, Value]) -> Iterator[str]:
     """The dimensions of the architecture that have no effect."""
     family, depth = str(values["family"]), int(values["depth"])
-    used = FAMILY_DIMENSIONS[family]
+    used = find_used_dimensions(family)
     for names in FAMILY_DIMENSIONS.values():
         yield from (name for name in names if name not in used)
     if family == "composable":

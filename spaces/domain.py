@@ -231,3 +231,35 @@ class Choice:
 
     def _refuse(self) -> Choice:
         raise ValueError(f"needs at least one of {self.describe()}, got []")
+
+
+def list_values(domain: Domain) -> list[Value]:
+    """Every value of a domain, in ascending order or that of its options.
+
+    Raises:
+        ValueError: if it is continuous.
+    """
+    match domain:
+        case Int():
+            return list(range(domain.low, domain.high + 1, domain.step))
+        case Choice():
+            return list(domain.options)
+        case Float() if domain.low == domain.high:
+            return [domain.low]
+        case _:
+            raise ValueError("a continuous dimension has no list of values")
+
+
+def find_nearest(domain: Domain, full: Domain, wanted: Value) -> Value:
+    """The bound of a narrowed domain nearest to a value of the full one; the first option of a choice."""
+    if isinstance(domain, Choice):
+        return domain.options[0]
+    ends = (domain.from_unit(0.0), domain.from_unit(1.0))
+    return min(ends, key=lambda end: abs(full.to_unit(end) - full.to_unit(wanted)))
+
+
+def name_switch(requested: object) -> object:
+    """What a user asks for, with `on` and `off` in place of true and false, as which YAML reads them; in lists too."""
+    if isinstance(requested, list | tuple):
+        return [name_switch(item) for item in requested]
+    return ("on" if requested else "off") if isinstance(requested, bool) else requested

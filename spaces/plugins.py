@@ -31,6 +31,10 @@ class PluginError(ValueError):
     """A plug-in that is broken, or whose name is taken; one line that names the package and the entry point."""
 
 
+class MissingPluginError(ValueError):
+    """A study uses a plug-in that is not installed; one line that names the package and how to install it."""
+
+
 @dataclass(frozen=True)
 class Plugin:
     """What a package adds under one name."""
@@ -188,12 +192,12 @@ def refuse_missing(used: Sequence[Plugin]) -> None:
     """Checks that the plug-ins of a study are installed, in whatever version.
 
     Raises:
-        ValueError: for those that are not; one line that names the packages and how to install them.
+        MissingPluginError: for those that are not.
     """
     missing = [one for one in used if one.name not in find_plugins(one.kind)]
     if missing:
         packages = " ".join(dict.fromkeys(f"{one.package}=={one.version}" for one in missing))
-        raise ValueError(
+        raise MissingPluginError(
             f"the study uses {', '.join(map(str, missing))}, which {'is' if len(missing) == 1 else 'are'} not "
             f"installed; install with: pip install {packages}"
         )

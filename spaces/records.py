@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin,
 
 from paretoseg.spaces.architecture import Architecture
 from paretoseg.spaces.domain import Choice, Domain, Float, Int
+from paretoseg.spaces.families import FAMILIES, OUR_FAMILIES, find_kind, read_domains
 from paretoseg.spaces.objective import LARGEST
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.search_space import DIMENSIONS, Candidate
@@ -123,12 +124,13 @@ def _build_converter(*, is_detailed: bool) -> Converter:
     for is_meant, factory in factories:
         converter.register_structure_hook_factory(is_meant, factory)
     converter.register_structure_hook(StrEnum, _member)
-    parts = [structure_fields(part, is_strict=False) for part in (Architecture, Recipe)]
-    converter.register_structure_hook(Candidate, _only(dict, "an object with dimensions", _flat_candidate(*parts)))
-    flatten = [converter.get_unstructure_hook(part) for part in (Architecture, Recipe)]
-    converter.register_unstructure_hook(
-        Candidate, lambda candidate: flatten[0](candidate.architecture) | flatten[1](candidate.recipe)
-    )
+
+    strict, loose = (_of_any_family(functools.partial(structure_fields, is_strict=flag)) for flag in (True, False))
+    flat = _flat_candidate(loose, structure_fields(Recipe, is_strict=False))
+    converter.register_structure_hook(Architecture, _only(dict, "an object with named fields", strict))
+    converter.register_structure_hook(Candidate, _only(dict, "an object with dimensions", flat))
+    converter.register_unstructure_hook(Candidate, lambda candidate: candidate.as_dict())
+    converter.register_unstructure_hook(Architecture, lambda architecture: dict(vars(architecture)))
     return converter
 
 
@@ -179,16 +181,39 @@ def _fixed_tuple(kinds: tuple[Any, ...], converter: Converter) -> _Hook:
     return structure
 
 
+def _of_any_family(make_hook: Callable[[Any], _Hook]) -> _Hook:
+    """The hook of an architecture, whose class depends on its family."""
+    find_hook: Callable[[Any], _Hook] = functools.cache(make_hook)
+
+    def structure(values: Any, _: Any) -> Any:
+        kind = _find_kind(values.get("family"))
+        if kind is Architecture:
+            return find_hook(kind)(values, kind)
+        # The class inherits the domain of our families.
+        rest = {name: value for name, value in values.items() if name != "family"}
+        return dataclasses.replace(find_hook(kind)(rest, kind), family=values["family"])
+
+    return structure
+
+
 def _flat_candidate(build_architecture: Any, build_recipe: Any) -> _Hook:
     """The hook of a candidate, which is one object of all its dimensions; missing ones take their defaults."""
-    known = DIMENSIONS.keys()
+    ours = DIMENSIONS.keys()
 
     def structure(values: Any, _: Any) -> Candidate:
-        if not values.keys() <= known:
-            raise ValueError(f"has an {_describe_unknown('dimension', values.keys() - known, known)}")
+        if not values.keys() <= ours:
+            known = [*ours, *read_domains(_find_kind(values.get("family")))]
+            if unknown := values.keys() - {*known}:
+                raise ValueError(f"has an {_describe_unknown('dimension', unknown, known)}")
         return Candidate(build_architecture(values, Architecture), build_recipe(values, Recipe))
 
     return structure
+
+
+def _find_kind(family: object) -> type[Architecture]:
+    """The class of the architectures of a family; ours for what is no name of a plug-in's, which its domain refuses."""
+    is_added = isinstance(family, str) and family not in OUR_FAMILIES and family in FAMILIES
+    return find_kind(str(family)) if is_added else Architecture
 
 
 def _member(value: Any, kind: type[StrEnum]) -> StrEnum:

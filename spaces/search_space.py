@@ -12,16 +12,16 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from paretoseg.spaces.architecture import MIN_BOTTLENECK, Architecture
-from paretoseg.spaces.canonical import FAMILY_DIMENSIONS, MIN_DEPTHS, canonicalise
-from paretoseg.spaces.domain import Choice, Domain, Float, Int, Value
+from paretoseg.spaces.canonical import MIN_DEPTHS, canonicalise, find_used_dimensions
+from paretoseg.spaces.domain import Choice, Domain, Float, Int, Value, find_nearest, list_values, name_switch
+from paretoseg.spaces.families import extend_dimensions, find_added, find_kind, find_own_dimensions, read_domains
 from paretoseg.spaces.presets import read_preset
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.suggestion import suggest
@@ -38,9 +38,16 @@ EVERYTHING = "all"
 _BISECTIONS = 5
 """How often the way to an allowed candidate is halved: up to 1/32 of it is given away."""
 
-
-_NAMES = {part: tuple(item.name for item in dataclasses.fields(part)) for part in (Architecture, Recipe)}
+_PARTS = (Architecture, Recipe)
+_NAMES: dict[type, tuple[str, ...]] = {part: tuple(item.name for item in dataclasses.fields(part)) for part in _PARTS}
 """The dimensions of either part, in the order of declaration."""
+
+
+def _list_names(part: type) -> tuple[str, ...]:
+    """The dimensions of a part; the architecture of a plug-in's family has further ones."""
+    if part not in _NAMES:
+        _NAMES[part] = tuple(read_domains(part))
+    return _NAMES[part]
 
 
 @dataclass(frozen=True)
@@ -63,23 +70,23 @@ class Candidate:
         return {"architecture": self.architecture, "recipe": self.recipe}
 
     def as_dict(self) -> dict[str, Value]:
-        """All dimensions by name, in the order of `DIMENSIONS`."""
+        """All dimensions by name: those of the architecture, with its family's own ones last, then the recipe's."""
         # `dataclasses.asdict` makes deep copies and takes 15 times as long: tables hold every candidate.
-        return {name: getattr(part, name) for part in (self.architecture, self.recipe) for name in _NAMES[type(part)]}
+        parts = (self.architecture, self.recipe)
+        return {name: getattr(part, name) for part in parts for name in _list_names(type(part))}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Value]) -> Candidate:
         """The candidate with these values; missing dimensions take their defaults.
 
         Raises:
-            ValueError: for an unknown dimension; the message suggests the nearest name.
+            ValueError: for an unknown dimension or family; the message suggests the nearest name.
         """
+        kinds = (find_kind(str(values.get("family", Architecture.family))), Recipe)
         for name in values:
-            _check_name(name)
-        parts = [
-            part(**{name: values[name] for name in names if name in values})  # type: ignore[arg-type]
-            for part, names in _NAMES.items()
-        ]
+            if name not in DIMENSIONS:
+                _check_name(name, [name for kind in kinds for name in _list_names(kind)])
+        parts = [kind(**{name: values[name] for name in _list_names(kind) if name in values}) for kind in kinds]  # type: ignore[arg-type]
         return cls(*parts)  # type: ignore[arg-type]
 
     @property
@@ -89,7 +96,9 @@ class Candidate:
         A new dimension at its default does not change it, so that old hashes stay valid when the space grows.
         """
         values = self.as_dict().items()
-        hashed = {name: value for name, value in values if name in _ALWAYS_HASHED or value != _DEFAULT_VALUES[name]}
+        kind = type(self.architecture)
+        defaults = _DEFAULT_VALUES if kind is Architecture else _DEFAULT_VALUES | vars(kind())
+        hashed = {name: value for name, value in values if name in _ALWAYS_HASHED or value != defaults[name]}
         text = json.dumps(hashed, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
@@ -126,23 +135,24 @@ class Limits:
 _DEFAULT_VALUES = Candidate().as_dict()
 
 
-def _read_dimensions() -> dict[str, Domain]:
-    dimensions: dict[str, Domain] = {}
-    for part in (Architecture, Recipe):
-        for name, hint in get_type_hints(part, include_extras=True).items():
-            assert get_origin(hint) is Annotated, f"{part.__name__}.{name} has no domain"
-            assert name not in dimensions, f"dimension '{name}' is declared twice"
-            dimensions[name] = next(item for item in get_args(hint) if isinstance(item, Domain))
-    return dimensions
+DIMENSIONS: Mapping[str, Domain] = {name: domain for part in _PARTS for name, domain in read_domains(part).items()}
+"""Every dimension of paretoseg itself with its full domain, in the order of declaration."""
+
+assert len(DIMENSIONS) == sum(map(len, _NAMES.values())), "a dimension is declared twice"
 
 
-DIMENSIONS: Mapping[str, Domain] = _read_dimensions()
-"""Every dimension with its full domain, in the order of declaration."""
+def list_dimensions(candidates: Iterable[Candidate]) -> dict[str, Domain]:
+    """`DIMENSIONS`, then those of plug-ins' families that these candidates have."""
+    kinds = dict.fromkeys(type(candidate.architecture) for candidate in candidates)
+    return {
+        **DIMENSIONS,
+        **{name: one for kind in kinds for name, one in read_domains(kind).items() if name not in DIMENSIONS},
+    }
 
 
-def _check_name(name: str) -> None:
-    if name not in DIMENSIONS:
-        raise ValueError(f"unknown dimension '{name}'; {suggest(name, DIMENSIONS)}known: {', '.join(DIMENSIONS)}")
+def _check_name(name: str, known: Collection[str]) -> None:
+    if name not in known:
+        raise ValueError(f"unknown dimension '{name}'; {suggest(name, known)}known: {', '.join(known)}")
 
 
 class SearchSpace:
@@ -166,18 +176,24 @@ class SearchSpace:
     ) -> None:
         self._limits: Limits | None = None
         requests = restrictions or {}
+        added = find_added(requests.get("family"))
+        self._full = extend_dimensions(DIMENSIONS, added)
+        self._own = self._full.keys() - DIMENSIONS.keys()
+        self._defaults = _DEFAULT_VALUES | {
+            name: getattr(find_kind(family), name) for family in added for name in find_own_dimensions(family)
+        }
         for name in requests:
-            _check_name(name)
-        searched = read_preset(preset) | set(requests)
+            _check_name(name, self._full)
+        searched = read_preset(preset) | set(requests) | self._own
         self._domains = {
-            name: _restrict(name, requests[name])
+            name: _restrict(name, domain, requests[name])
             if name in requests
-            else (DIMENSIONS[name] if name in searched else _pin(name))
-            for name in DIMENSIONS
+            else (domain if name in searched else domain.restrict(self._defaults[name]))
+            for name, domain in self._full.items()
         }
         self._searched = {name: domain for name, domain in self._domains.items() if name in searched}
-        self._resting = {name: _find_resting(name, domain) for name, domain in self._domains.items()}
-        self._patches = [int(patch) for patch in _values(self._domains["patch"])]
+        self._resting = {name: self._find_resting(name, domain) for name, domain in self._domains.items()}
+        self._patches = [int(patch) for patch in list_values(self._domains["patch"])]
         if not any(self._fitting_patches(shape) for shape in self._shapes(Architecture())):
             domains = self._domains
             raise ValueError(
@@ -203,8 +219,13 @@ class SearchSpace:
         return candidate if self._limits is None else self._limits.repair(candidate, self)
 
     @property
+    def full_domains(self) -> Mapping[str, Domain]:
+        """Every dimension with its full domain: ours in the order of declaration, then those of plug-ins' families."""
+        return self._full
+
+    @property
     def domains(self) -> Mapping[str, Domain]:
-        """Every dimension with its narrowed domain, in the order of declaration."""
+        """Every dimension with its narrowed domain, in the order of `full_domains`."""
         return self._domains
 
     @property
@@ -246,12 +267,23 @@ class SearchSpace:
             ValueError: if the candidate is outside this space; the message names the dimension.
         """
         place = {}
-        for name, value in candidate.as_dict().items():
+        for name, value in self.list_values(candidate).items():
             try:
                 place[name] = self._domains[name].to_unit(value)
             except ValueError as error:
                 raise ValueError(f"dimension '{name}' {error}") from None
         return np.array([place[name] for name in self._searched])
+
+    def list_values(self, candidate: Candidate) -> dict[str, Value]:
+        """A value for every dimension of this space: those that the candidate's family lacks are at rest.
+
+        Raises:
+            ValueError: if the candidate has a dimension that this space lacks.
+        """
+        values = candidate.as_dict()
+        for name in values.keys() - self._domains.keys():
+            raise ValueError(f"dimension '{name}' is none of this space")
+        return self._resting | values
 
     def decode(self, unit: np.ndarray) -> Candidate:
         """The repaired candidate at a point of the unit cube, shape (num_searched,)."""
@@ -268,18 +300,18 @@ class SearchSpace:
         Raises:
             ValueError: if the dimension is unknown, or does not hold the value in this space, or for a list of values.
         """
-        _check_name(name)
+        _check_name(name, self._domains)
         if isinstance(value, list | tuple):
             raise ValueError(f"dimension '{name}' needs one value here, got {list(value)}")
         try:
-            domain = self._domains[name].restrict(_name_switch(value))
+            domain = self._domains[name].restrict(name_switch(value))
         except ValueError as error:
             raise ValueError(f"dimension '{name}' {error}") from None
         return domain.from_unit(0.5)
 
     def complete(self, values: Mapping[str, Value]) -> Candidate:
         """The repaired candidate with these values; missing dimensions take the values of `default()`."""
-        return self.repair(Candidate.from_dict({**self._resting, **values}))
+        return self.repair(self._build({**self._resting, **values}))
 
     def canonical(self, candidate: Candidate) -> Candidate:
         """The same network and training, with every dimension that has no effect at its resting value.
@@ -291,6 +323,13 @@ class SearchSpace:
         changed = (name for name in _NAMES[Recipe] if getattr(before, name) != getattr(after, name))
         values = candidate.as_dict() | {name: self._resting[name] for name in changed}
         return Candidate.from_dict(canonicalise(values, self._resting, self._domains))
+
+    def _build(self, values: Mapping[str, Value]) -> Candidate:
+        """The candidate with these values, without the dimensions that its family lacks."""
+        if not self._own:
+            return Candidate.from_dict(values)
+        lacking = self._own.difference(_list_names(find_kind(str(values["family"]))))
+        return Candidate.from_dict({name: value for name, value in values.items() if name not in lacking})
 
     def repair(self, candidate: Candidate) -> Candidate:
         """The nearest possible candidate, canonical: changes the patch, then the depth, then the family until they fit.
@@ -314,7 +353,7 @@ class SearchSpace:
         if not math.isfinite(self.num_candidates):
             raise ValueError("a space with a continuous dimension cannot be listed")
         seen: set[Candidate] = set()
-        for values in itertools.product(*(_values(domain) for domain in self._searched.values())):
+        for values in itertools.product(*(list_values(domain) for domain in self._searched.values())):
             candidate = self.complete(dict(zip(self._searched, values, strict=True)))
             if candidate not in seen:
                 seen.add(candidate)
@@ -328,65 +367,34 @@ class SearchSpace:
 
     def _shapes(self, wanted: Architecture) -> Iterator[Architecture]:
         """Yields the architecture in all depths and families of this space, nearest depth of its own family first."""
-        others = [self._resting["family"], *_values(self._domains["family"])]
+        others = [self._resting["family"], *list_values(self._domains["family"])]
         for family in dict.fromkeys([wanted.family, *map(str, others)]):
-            if "depth" not in FAMILY_DIMENSIONS[family]:
-                yield dataclasses.replace(wanted, family=family)
+            if family != wanted.family:
+                shared = {name: getattr(wanted, name) for name in _NAMES[Architecture]}
+                wanted = self._build({**self._resting, **shared, "family": family}).architecture
+            if "depth" not in find_used_dimensions(family):
+                yield wanted
                 continue
-            depths = [int(depth) for depth in _values(self._domains["depth"])]
+            depths = [int(depth) for depth in list_values(self._domains["depth"])]
             for depth in sorted(depths, key=lambda other: (abs(other - wanted.depth), other)):
                 if depth >= MIN_DEPTHS.get(family, 2):
-                    yield dataclasses.replace(wanted, family=family, depth=depth)
+                    yield dataclasses.replace(wanted, depth=depth)
 
     def _fitting_patches(self, shape: Architecture) -> list[int]:
         stride, least = shape.total_stride, shape.smallest_extent
         return [patch for patch in self._patches if patch % stride == 0 and patch >= least]
 
+    def _find_resting(self, name: str, domain: Domain) -> Value:
+        """The default of a dimension, or the value nearest to it in a narrowed domain."""
+        default = self._defaults[name]
+        return default if domain.contains(default) else find_nearest(domain, self._full[name], default)
 
-def _restrict(name: str, requested: object) -> Domain:
+
+def _restrict(name: str, full: Domain, requested: object) -> Domain:
     """The part of a dimension's domain that the user asks for."""
-    if requested == EVERYTHING and not DIMENSIONS[name].contains(EVERYTHING):
-        return DIMENSIONS[name]
-    # YAML reads a bare `on` as true.
-    listed = (
-        [_name_switch(item) for item in requested] if isinstance(requested, list | tuple) else _name_switch(requested)
-    )
+    if requested == EVERYTHING and not full.contains(EVERYTHING):
+        return full
     try:
-        return DIMENSIONS[name].restrict(listed)
+        return full.restrict(name_switch(requested))
     except ValueError as error:
         raise ValueError(f"dimension '{name}' {error}") from None
-
-
-def _pin(name: str) -> Domain:
-    return DIMENSIONS[name].restrict(_DEFAULT_VALUES[name])
-
-
-def _name_switch(requested: object) -> object:
-    return ("on" if requested else "off") if isinstance(requested, bool) else requested
-
-
-def _find_resting(name: str, domain: Domain) -> Value:
-    """The default of a dimension, or the value nearest to it in a narrowed domain."""
-    default = _DEFAULT_VALUES[name]
-    return default if domain.contains(default) else _nearest(domain, name, default)
-
-
-def _values(domain: Domain) -> list[Value]:
-    match domain:
-        case Int():
-            return list(range(domain.low, domain.high + 1, domain.step))
-        case Choice():
-            return list(domain.options)
-        case Float() if domain.low == domain.high:
-            return [domain.low]
-        case _:
-            raise ValueError("a continuous dimension has no list of values")
-
-
-def _nearest(domain: Domain, name: str, wanted: Value) -> Value:
-    """The bound of a narrowed domain nearest to a value of the full one; the first option of a choice."""
-    if isinstance(domain, Choice):
-        return domain.options[0]
-    full = DIMENSIONS[name]
-    ends = (domain.from_unit(0.0), domain.from_unit(1.0))
-    return min(ends, key=lambda end: abs(full.to_unit(end) - full.to_unit(wanted)))

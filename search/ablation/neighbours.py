@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from paretoseg.spaces.domain import Domain, Float, Value
-from paretoseg.spaces.search_space import DIMENSIONS, Candidate, SearchSpace
+from paretoseg.spaces.search_space import Candidate, SearchSpace
 from paretoseg.spaces.suggestion import suggest
 
 STEP = 0.25
@@ -54,7 +54,7 @@ def check_dimensions(space: SearchSpace, dimensions: Sequence[str]) -> None:
     """
     searched = ", ".join(space.searched)
     for name in dimensions:
-        if name not in DIMENSIONS:
+        if name not in space.domains:
             raise ValueError(
                 f"unknown dimension '{name}'; {suggest(name, space.searched)}the study searches {searched}"
             )
@@ -84,8 +84,10 @@ def find_neighbours(
     known = {candidate, space.repair(candidate)}
     values = candidate.as_dict()
     for name, domain in space.searched.items():
-        for value in _step(domain, values[name]) if dimensions is None or name in dimensions else ():
-            moved = space.repair(Candidate.from_dict(values | {name: value}))
+        for value in (
+            _step(domain, values[name]) if name in values and (dimensions is None or name in dimensions) else ()
+        ):
+            moved = space.complete(values | {name: value})
             if moved not in known and moved not in found:
                 found[moved] = _compare(candidate, moved, name)
     return list(found.values())
@@ -132,6 +134,6 @@ def _step(domain: Domain, value: Value) -> Iterator[Value]:
 def _compare(before: Candidate, after: Candidate, name: str) -> Neighbour:
     """What differs, the changed dimension first; if the repair took that back, the first that it changed instead."""
     old, new = before.as_dict(), after.as_dict()
-    changes = [Change(other, old[other], new[other]) for other in DIMENSIONS if old[other] != new[other]]
+    changes = [Change(other, old[other], new[other]) for other in old if other in new and old[other] != new[other]]
     main = next((change for change in changes if change.dimension == name), changes[0])
     return Neighbour(after, main, tuple(change for change in changes if change is not main))

@@ -35,6 +35,7 @@ from paretoseg.search.store.lock import find_writer
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.trial import Trial
+from paretoseg.spaces.families import OUR_FAMILIES
 from paretoseg.spaces.objective import to_losses
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import load_once
@@ -86,6 +87,7 @@ def _export(location: str, pick: str, form: str, output: str | None, console: Co
     name = name_export(record.created.study, result.number, trials)
     target = Path(f"{name}-{form}" if output is None else output)
     _check_free(target)
+    _check_form(form, result.candidate.architecture.family)
     with open_checkpoints(folder, trials) as checkpoints:
         picked = [*describe_choice(options, choice), *describe_networks(result, trials), *share]
         for line in [*picked, f"Exporting {name} as {form}.", *_list_notes(folder, record), _PROMISE]:
@@ -104,6 +106,12 @@ def _export(location: str, pick: str, form: str, output: str | None, console: Co
         )
         model = _describe(record, exported, rows, task=task, form=form)
         return _write(target, model, result.candidate, task=task, checkpoints=checkpoints, form=form, console=console)
+
+
+def _check_form(form: str, family: str) -> None:
+    """Refuses a bundle of a network whose code is not ours: it would not run by itself."""
+    if form == "bundle" and family not in OUR_FAMILIES:
+        raise ValueError(f"a bundle holds no code of other packages, and family {family} is one's; use --format onnx")
 
 
 def _list_notes(folder: StudyFolder, record: StudyRecord) -> list[str]:

@@ -7,7 +7,6 @@ outside this folder sees Hydra or OmegaConf: `compose` returns an `Experiment` o
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache, lru_cache
@@ -36,7 +35,15 @@ from paretoseg.search.config.known_points import check_lists
 from paretoseg.search.config.mappings import SETTLED, put, read_mapping
 from paretoseg.search.config.overrides import one_line, quote, take_literally
 from paretoseg.search.config.plugged import reads_config
-from paretoseg.search.config.space_config import Space, build_space, fill_defaults, read_restrictions
+from paretoseg.search.config.space_config import (
+    Space,
+    build_space,
+    fill_defaults,
+    find_added_keys,
+    read_restrictions,
+    widen,
+)
+from paretoseg.search.config.study_name import check_study_name
 from paretoseg.search.config.unknown import check_key
 from paretoseg.search.strategies.asha import AshaConfig
 from paretoseg.search.strategies.evolution import EvolutionConfig, ManyObjectivesConfig
@@ -258,29 +265,24 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
     for item in groups:
         _check_option(item)
     with_groups = _hydra([item.input_line or "" for item in groups])
-    known = flatten(with_groups)
+    added = find_added_keys({item.key_or_group: item.value() for item in parsed if item not in groups})
+    known = [*flatten(with_groups), *added]
     for item in parsed:
         if item not in groups:
             if item.key_or_group not in known:
                 check_key(item.key_or_group, known, {*CHOICES, "experiment"}, _keys_of_options())
             check_lists(item.key_or_group, item.value())
-    lines = [read_auto(item.key_or_group, item.input_line or "") for item in parsed if item.key_or_group not in SETTLED]
-    config = _hydra(lines)
+    late = (*SETTLED, *added)
+    config = _hydra(
+        [read_auto(key, item.input_line or "") for item in parsed if (key := item.key_or_group) not in late]
+    )
+    if added:
+        config.space = OmegaConf.structured(widen(config.space, added))
     for item in parsed:
         if item.key_or_group in SETTLED:
             put(config, item.key_or_group, read_mapping(item.key_or_group, item.value()))
     fill_defaults(config.space)
-    if OmegaConf.is_missing(config, "study"):
-        raise ValueError("the study needs a name; add study=<name>")
-    try:
-        name = config.study
-    except OmegaConfBaseException as error:
-        raise ValueError(one_line(error)) from None
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
-        raise ValueError(
-            f"study must be at most 100 letters, digits, '.', '_' or '-' and start with a letter or digit, got {name!r}"
-            + ("; where studies lie is storage=<path>" if "/" in name else "")
-        )
+    check_study_name(config)
     return config
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import field, make_dataclass
 from typing import Any
 
 from paretoseg.spaces.architecture import Architecture
-from paretoseg.spaces.canonical import FAMILY_DIMENSIONS
+from paretoseg.spaces.canonical import find_used_dimensions
+from paretoseg.spaces.domain import list_values
 from paretoseg.spaces.earlier import BEFORE
+from paretoseg.spaces.families import find_added, find_own_dimensions
 from paretoseg.spaces.recipe import AUGMENTATIONS
 from paretoseg.spaces.search_space import DIMENSIONS, EVERYTHING, SearchSpace
 
@@ -48,7 +51,29 @@ def fill_defaults(space: Any) -> None:
 
 def read_restrictions(space: Any) -> dict[str, object]:
     """What a `Space` narrows, by dimension."""
-    return {name: value for name in DIMENSIONS if (value := getattr(space, name)) is not None}
+    names = [name for name in vars(space) if name != "preset" and not name.startswith("start_")]
+    return {name: value for name in names if (value := getattr(space, name)) is not None}
+
+
+def find_added_keys(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys that the families of plug-ins in `space.family` add, each with its value, or null.
+
+    Args:
+        asked: What the overrides ask for, by dotted key.
+
+    Raises:
+        ValueError: for an unknown family.
+    """
+    families = find_added(asked.get("space.family"))
+    keys = (f"space.{name}" for family in families for name in find_own_dimensions(family))
+    return {key: asked.get(key) for key in keys}
+
+
+def widen(space: Any, added: Mapping[str, Any]) -> Any:
+    """A `Space` with further keys, from `find_added_keys`."""
+    values = {key.removeprefix("space."): value for key, value in added.items()}
+    kind = make_dataclass("Space", [(name, Any, field(default=None)) for name in values], bases=(Space,))
+    return kind(**{**space, **values})
 
 
 def build_space(space: Any, *, matched_by: str) -> SearchSpace:
@@ -68,8 +93,8 @@ def build_space(space: Any, *, matched_by: str) -> SearchSpace:
     if "width" in wishes:
         raise ValueError(f"the width follows from {matched_by}; leave out {matched_by} or space.width")
     matched = SearchSpace({**wishes, "width": Architecture.width}, space.preset, start)
-    fixed = [name for name, dimensions in FAMILY_DIMENSIONS.items() if "width" not in dimensions]
-    found = [name for name in fixed if matched.domains["family"].contains(name)]
+    families = map(str, list_values(matched.domains["family"]))
+    found = [name for name in families if "width" not in find_used_dimensions(name)]
     if found:
         raise ValueError(
             f"{matched_by} needs families whose width can be chosen, got {', '.join(found)}; name the others in "

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from paretoseg.search.health.check import Check, Evidence, Finding, Verdict
 from paretoseg.spaces.domain import Choice, Domain
-from paretoseg.spaces.search_space import DIMENSIONS, Candidate
+from paretoseg.spaces.search_space import Candidate
 
 LEAST_RESULTS = 20
 """Fewer candidates do not show where the others lie."""
@@ -51,7 +51,7 @@ class Edges(Check):
         wider = [
             name
             for name, domain, is_high in crowded
-            if _find_end(DIMENSIONS[name], is_high) != _find_end(domain, is_high)
+            if _find_end(space.full_domains[name], is_high) != _find_end(domain, is_high)
         ]
         remedy = f"widen {', '.join(f'space.{name}' for name in wider)} in a new study" if wider else ""
         return self.say(Verdict.WARN, f"most of the front lies at the end of a range: {named}", remedy)
@@ -75,8 +75,8 @@ def _at_least(count: int, num_draws: int, share: float) -> float:
 
 
 def _is_near(candidate: Candidate, name: str, domain: Domain, *, is_high: bool) -> bool:
-    value = candidate.as_dict()[name]
-    if not domain.contains(value):
+    value = candidate.as_dict().get(name)
+    if value is None or not domain.contains(value):
         return False
     end = 1.0 if is_high else 0.0
     return value == domain.from_unit(end) or abs(domain.to_unit(value) - end) <= NEAR

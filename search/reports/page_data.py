@@ -12,10 +12,10 @@ from paretoseg.search.reports.robustness_data import describe_drop
 from paretoseg.search.reports.stopping_text import describe_receipt
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.trial import State, Trial
-from paretoseg.spaces.architecture import Architecture
 from paretoseg.spaces.domain import Choice, Domain, Float
 from paretoseg.spaces.objective import Direction, Objective
-from paretoseg.spaces.search_space import DIMENSIONS
+from paretoseg.spaces.recipe import Recipe
+from paretoseg.spaces.search_space import list_dimensions
 from paretoseg.trainables.scoring.measures import MEASURES, measure_of_unit
 from paretoseg.trainables.scoring.objectives import select_means
 from paretoseg.trainables.trainable import BOTH, CLEAN, MEAN, CaseScore
@@ -27,7 +27,7 @@ _BETTER = {
     "robustness": "reported beside the objectives",
 }
 _UNITS = {"_ms": "ms", "_seconds": "s", "_min": "min", "_gb": "GB", "_mm": "mm"}
-_ARCHITECTURE = {field.name for field in fields(Architecture)}
+_RECIPE = {field.name for field in fields(Recipe)}
 
 
 def describe_study(record: StudyRecord, certainty: Certainty | None = None) -> dict[str, Any]:
@@ -52,7 +52,10 @@ def describe_study(record: StudyRecord, certainty: Certainty | None = None) -> d
             for item in record.objectives
         ],
         "costs": [describe_cost(name) for name in record.created.cost_names],
-        "dimensions": [_describe_dimension(name, domain) for name, domain in DIMENSIONS.items()],
+        "dimensions": [
+            _describe_dimension(name, domain)
+            for name, domain in list_dimensions([trial.candidate for trial in shown]).items()
+        ],
         "front": [trial.trial_id for trial in record.front.trials],
         "trials": [
             _describe_trial(trial, trial.trial_id in members)
@@ -188,7 +191,7 @@ def describe_cost(name: str) -> dict[str, str]:
 def _describe_dimension(name: str, domain: Domain) -> dict[str, Any]:
     return {
         "name": name,
-        "part": "architecture" if name in _ARCHITECTURE else "recipe",
+        "part": "recipe" if name in _RECIPE else "architecture",
         "options": list(domain.options) if isinstance(domain, Choice) else None,
         "isLog": isinstance(domain, Float) and domain.log,
     }

@@ -23,7 +23,7 @@ from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.trial import State, Trial
 from paretoseg.spaces.objective import Direction, Objective
 from paretoseg.spaces.presets import CORE
-from paretoseg.spaces.search_space import DIMENSIONS, Candidate
+from paretoseg.spaces.search_space import Candidate, list_dimensions
 from paretoseg.trainables.scoring.resampling import COVERAGE
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _objective_cells(trial: Trial, objectives: Sequence[str], certainty: Certain
 
 def _describe(trial: Trial, names: Sequence[str]) -> str:
     values = trial.candidate.as_dict()
-    return " ".join(f"{name}={values[name]}" for name in names)
+    return " ".join(f"{name}={values[name]}" for name in names if name in values)
 
 
 def status_view(
@@ -224,8 +224,9 @@ def _split_dimensions(trials: Sequence[Trial]) -> tuple[list[str], dict[str, Any
     """
     rows: list[Mapping[str, Any]] = [trial.candidate.as_dict() for trial in trials]
     defaults = Candidate().as_dict()
-    values = {name: {row[name] for row in rows} for name in DIMENSIONS}
-    relevant = [name for name in DIMENSIONS if name in CORE or values[name] != {defaults[name]}]
+    names = list_dimensions([trial.candidate for trial in trials])
+    values = {name: {row.get(name) for row in rows} for name in names}
+    relevant = [name for name in names if name in CORE or values[name] != {defaults.get(name)}]
     varying = [name for name in relevant if len(values[name]) > 1 or len(rows) == 1]
     return varying, {name: next(iter(values[name])) for name in relevant if rows and name not in varying}
 

@@ -22,7 +22,6 @@ from paretoseg.search.store.tables import (
 )
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.trial import Trial
-from paretoseg.spaces.search_space import DIMENSIONS
 
 if TYPE_CHECKING:  # a caller that has one has paid for the import
     from paretoseg.search.certainty.certainty import Certainty
@@ -85,7 +84,7 @@ def candidate_schema(record: StudyRecord) -> pa.Schema:
         ("seeds", pa.list_(pa.int64())),
         ("num_seeds", pa.int64()),
         ("collapsed_share", pa.float64()),
-        *((name, column_type(domain)) for name, domain in DIMENSIONS.items()),
+        *((name, column_type(domain)) for name, domain in record.dimensions.items()),
         *((name, pa.float64()) for name in measured),
         *((name, pa.int64() if name == "parameters" else pa.float64()) for name in record.created.cost_names),
         *((name, pa.float64()) for name in tested),

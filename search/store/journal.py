@@ -39,6 +39,7 @@ from typing import Any
 from paretoseg.search.store.folder import Folder, StorageError, TakenOverError, as_storage_error
 from paretoseg.search.trials.events import Event, from_record, to_record
 from paretoseg.spaces.atomic_file import sync_folder
+from paretoseg.spaces.plugins import MissingPluginError
 from paretoseg.spaces.records import shorten
 
 _SUFFIX = ".jsonl"
@@ -321,6 +322,8 @@ def _to_event(record: dict[str, Any], number: int, place: str) -> tuple[int | No
         if token is not None and type(token) is not int:
             raise ValueError(f"token must be a whole number, got {shorten(token)}")
         return token, from_record(record)
+    except MissingPluginError:
+        raise
     except ValueError as error:
         raise ValueError(
             f"{place}: record {number} cannot be read: {error}; use the paretoseg that wrote it if that is newer, or "

@@ -18,7 +18,6 @@ from paretoseg.search.trials.robustness_drop import measure_drop
 from paretoseg.search.trials.trial import Trial
 from paretoseg.spaces.domain import Choice, Domain, Float, Int
 from paretoseg.spaces.recipe import augmentation_families
-from paretoseg.spaces.search_space import DIMENSIONS
 from paretoseg.trainables.scoring.averages import name_family
 from paretoseg.trainables.trainable import MEAN, CaseScore, Split
 
@@ -215,7 +214,7 @@ def _trial_schema(record: StudyRecord) -> pa.Schema:
         ("state", pa.string()),
         ("origin", pa.string()),
         ("parents", pa.list_(pa.int64())),
-        *((name, column_type(domain)) for name, domain in DIMENSIONS.items()),
+        *((name, column_type(domain)) for name, domain in record.dimensions.items()),
         *((name, pa.int64() if name == "parameters" else pa.float64()) for name in _names(record)),
         *REPORTED.items(),
         ("is_on_front", pa.bool_()),

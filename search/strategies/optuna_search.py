@@ -98,7 +98,7 @@ class OptunaSearch:
         return study
 
     def _create(self, candidate: Candidate, state: Any, values: list[float] | None) -> optuna.trial.FrozenTrial:
-        known = candidate.as_dict()
+        known = self._space.list_values(candidate)
         parameters = {
             name: domain.to_unit(known[name]) if isinstance(domain, Float) else known[name]
             for name, domain in self._space.searched.items()

@@ -169,7 +169,7 @@ def _to_variable(domain: Domain) -> Any:
 
 
 def _to_point(space: SearchSpace, candidate: Candidate) -> dict[str, float | int]:
-    values = candidate.as_dict()
+    values = space.list_values(candidate)
     return {
         name: float(unit) if isinstance(domain, Float) else _cell(domain, values[name])
         for (name, domain), unit in zip(space.searched.items(), space.encode(candidate), strict=True)

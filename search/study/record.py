@@ -25,8 +25,9 @@ from paretoseg.search.trials.events import (
 )
 from paretoseg.search.trials.trial import CONFIRMATION, REPLICATE, State, Trial
 from paretoseg.spaces.constraint import read_kept
+from paretoseg.spaces.domain import Domain
 from paretoseg.spaces.objective import Objective
-from paretoseg.spaces.search_space import Candidate
+from paretoseg.spaces.search_space import Candidate, list_dimensions
 
 
 class StudyRecord:
@@ -166,6 +167,11 @@ class StudyRecord:
             self._running.add(trial.trial_id)
         else:
             self._running.discard(trial.trial_id)
+
+    @property
+    def dimensions(self) -> dict[str, Domain]:
+        """Every dimension of the trials' candidates with its full domain: ours, then those of plug-ins' families."""
+        return list_dimensions(trial.candidate for trial in self._trials)
 
     @property
     def trials(self) -> Sequence[Trial]:

@@ -34,6 +34,7 @@ from paretoseg.search.tracking.summary import mark_of, summarise
 from paretoseg.search.trials.profile_columns import list_profile_columns
 from paretoseg.search.trials.trial import State, Trial
 from paretoseg.spaces.constraint import read_kept
+from paretoseg.spaces.search_space import list_dimensions
 
 Send: TypeAlias = Callable[[Mapping[str, object]], object]
 
@@ -214,7 +215,7 @@ class Tracking:
         measured = [*objectives, *created.cost_names, *(f"test_{name}" for name in objectives)]
         measured += list_profile_columns()
         rows = [self._describe(trial) | summarise(trial) for trial in trials]
-        dimensions = list(trials[0].candidate.as_dict()) if trials else []
+        dimensions = list(list_dimensions([trial.candidate for trial in trials]))
         columns = ["trial_id", "candidate", *measured, *dimensions, "seed", "origin"]
         return wandb.Table(columns=columns, data=[[row.get(name) for name in columns] for row in rows])
 

@@ -10,8 +10,9 @@ from typing import Annotated, Any, get_args
 from paretoseg.search.trials.receipt import Receipt
 from paretoseg.search.trials.trial import Failure, State, Trial
 from paretoseg.spaces.domain import Float, Int
+from paretoseg.spaces.families import FAMILIES
 from paretoseg.spaces.objective import Objective
-from paretoseg.spaces.plugins import Plugin
+from paretoseg.spaces.plugins import MissingPluginError, Plugin, refuse_missing
 from paretoseg.spaces.records import decode, encode, shorten
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.trainable import RobustnessProfile
@@ -256,6 +257,7 @@ def from_record(record: Mapping[str, Any]) -> Event:
 
     Raises:
         ValueError: if the kind is unknown, or a field is missing, unknown or not allowed; the message names it.
+        MissingPluginError: if a plug-in is not installed without which candidates cannot be read.
     """
     values = dict(record)
     kind = values.pop("kind", None)
@@ -268,9 +270,23 @@ def from_record(record: Mapping[str, Any]) -> Event:
     if event is Created and isinstance(schema, int) and schema > JOURNAL_SCHEMA:
         raise ValueError(f"the journal has schema {shorten(schema)}, this version reads up to {JOURNAL_SCHEMA}")
     try:
+        _refuse_without_families(values.get("plugins"))
         return decode(event, values)
+    except MissingPluginError:
+        raise
     except ValueError as error:
         raise ValueError(f"a '{kind}' record does not hold what it should: {error}") from None
+
+
+def _refuse_without_families(plugins: object) -> None:
+    """Checks that the families of a study are installed: without them, its candidates cannot be read.
+
+    Raises:
+        MissingPluginError: if one is not.
+        ValueError: if the values describe no plug-ins.
+    """
+    used = [decode(Plugin, one) for one in plugins] if isinstance(plugins, list) else []
+    refuse_missing([plugin for plugin in used if plugin.kind == FAMILIES.kind])
 
 
 def apply(trial: Trial | None, event: Event) -> Trial:

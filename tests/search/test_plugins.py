@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from paretoseg.search.commands.cli import main
@@ -84,6 +85,52 @@ def test_a_corruption_of_another_package_is_searched_resumed_reported_and_export
     assert values.keys() == {"gaussian_blur", "stripes"}
     # The study keeps the strengths, whatever another version of the package has.
     assert "stripes:" in Path("studies/mine/experiment.yaml").read_text()
+
+
+@pytest.mark.slow
+def test_a_network_of_another_package_is_searched_resumed_reported_and_exported(
+    installed: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(installed("my_network"))
+        overrides = [
+            *TEXTURES,
+            "task.corruptions=[gaussian_blur]",
+            "space.family=dilated",
+            "space.dilated_layers=[1,3]",
+        ]
+        search_resume_report_export(capsys, overrides, "family 'dilated' of my-network 1.0")
+        record = StudyFolder("studies/mine").read_record()
+        values = [trial.candidate.as_dict() for trial in record.trials]
+        assert {row["dilated_growth"] for row in values} <= {"linear", "doubling"}
+        assert all(1 <= row["dilated_layers"] <= 3 for row in values)
+        table = pq.read_table("studies/mine/trials.parquet").to_pylist()
+        assert [row["dilated_layers"] for row in table] == [row["dilated_layers"] for row in values]
+        assert "dilated_growth" in Path("studies/mine/report.html").read_text()
+        assert main(["export", "studies/mine", "--pick", "knee", "--format", "bundle"]) == 2
+        assert "family dilated is one's; use --format onnx" in capsys.readouterr().err
+        assert main(["search", "study=mine", "space.dilated_layers=2"]) == 2
+        assert "cannot be resumed with space.dilated_layers=2" in capsys.readouterr().err
+    for words in (["search", "study=mine"], ["front", "studies/mine"], ["status", "studies/mine"]):
+        assert main(words) == 2
+        assert capsys.readouterr().err == (
+            "paretoseg: the study uses family 'dilated' of my-network 1.0, which is not installed; install with: "
+            "pip install my-network==1.0\n"
+        )
+
+
+@pytest.mark.parametrize("strategy", ["surrogate", "nsga2", "tpe"])
+def test_strategies_search_a_family_with_dimensions_of_its_own_beside_ours(
+    installed: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], strategy: str
+) -> None:
+    monkeypatch.syspath_prepend(installed("my_network"))
+    words = [word for word in TOY if not word.startswith("strategy")]
+    mixed = ["space.family=[composable,dilated]", f"strategy={strategy}", "budget.trials=14"]
+    succeed(capsys, *words, *mixed)
+    record = StudyFolder("studies/mine").read_record()
+    assert {trial.candidate.architecture.family for trial in record.trials} == {"composable", "dilated"}
+    for words in (["front", "studies/mine"], ["report", "studies/mine"]):
+        succeed(capsys, *words)
 
 
 def test_a_study_whose_plugin_is_gone_says_what_to_install_and_another_version_is_a_note(

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from paretoseg.spaces.architecture import Architecture
-from paretoseg.spaces.canonical import FAMILY_DIMENSIONS
+from paretoseg.spaces.canonical import find_used_dimensions
 from paretoseg.spaces.network_rules import NetworkRules
 from paretoseg.spaces.network_size import NetworkSize
 from paretoseg.spaces.search_space import Candidate
@@ -117,7 +117,7 @@ def match_width(architecture: Architecture, size: NetworkSize, frame: Frame) -> 
     """
     if not size.measure:
         return architecture
-    if "width" not in FAMILY_DIMENSIONS[architecture.family]:
+    if "width" not in find_used_dimensions(architecture.family):
         raise ValueError(
             f"networks of family {architecture.family} have one width and cannot be matched to {size.amount} "
             f"{size.measure}; leave the family out of space.family, or set task.match_{size.measure}=0"

@@ -15,7 +15,7 @@ from paretoseg.spaces.architecture import Architecture
 from paretoseg.trainables.networks.blocks import build_level
 from paretoseg.trainables.networks.geometry import FOLLOWING, Level, Spacing, multiply_strides, plan_levels
 from paretoseg.trainables.networks.layers import UPSAMPLING, check_extents
-from paretoseg.trainables.networks.monai_families import FAMILIES
+from paretoseg.trainables.networks.monai_families import find_family
 from paretoseg.trainables.networks.nested import NestedNode, Place, plan_nodes
 from paretoseg.trainables.networks.skips import SKIPS, Skip
 from paretoseg.trainables.seeds import derive_seed
@@ -38,7 +38,7 @@ def build_network(
     `network(images, auxiliary=True)` returns the logits and a list of the auxiliary logits of deep supervision, finest
     first, at the resolution of the images or lower. Without deep supervision the list is empty.
     """
-    build = FAMILIES.get(architecture.family, EncoderDecoder)
+    build = find_family(architecture.family) or EncoderDecoder
     levels = plan_levels(architecture.depth, spatial_dims, spacing if architecture.family in FOLLOWING else ())
     return build(architecture, levels, in_channels=in_channels, num_classes=num_classes)
 

@@ -13,6 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from paretoseg.spaces.architecture import Architecture
+from paretoseg.spaces.families import FAMILIES as PLUGGED
+from paretoseg.spaces.families import OUR_FAMILIES
 from paretoseg.trainables.networks.geometry import FOLLOWING, Level, multiply_strides
 from paretoseg.trainables.networks.layers import ACTIVATIONS, check_extents, count_groups
 
@@ -295,3 +297,21 @@ FAMILIES: Mapping[str, type[Family]] = {
     "swin_unetr": SwinUnetr,
 }
 """By option of `Architecture.family`, except our own family."""
+
+
+class Plugged(Family):
+    """A network of a plug-in's family, without deep supervision."""
+
+    @staticmethod
+    def _build(architecture: Architecture, levels: Sequence[Level], in_channels: int, num_classes: int) -> nn.Module:
+        dims = len(levels[0].strides)
+        family = PLUGGED[architecture.family]
+        network: nn.Module = family.build(
+            architecture, spatial_dims=dims, in_channels=in_channels, num_classes=num_classes
+        )
+        return network
+
+
+def find_family(name: str) -> type[Family] | None:
+    """What wraps the networks of a family; None for our own encoder-decoder."""
+    return FAMILIES.get(name) or (None if name in OUR_FAMILIES else Plugged)

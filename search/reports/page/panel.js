@@ -26,7 +26,7 @@ function describeOrigin(trial) {
 
 function drawPart(title, part, trial) {
   const list = html("dl", { class: "dimensions", id: `panel-${part}` });
-  for (const item of data.dimensions.filter((dimension) => dimension.part === part)) {
+  for (const item of data.dimensions.filter((dimension) => dimension.part === part && dimension.name in trial.values)) {
     list.append(html("div", {}, html("dt", {}, words(item.name)), html("dd", {}, formatNumber(trial.values[item.name]))));
   }
   return [html("h3", {}, title), list];

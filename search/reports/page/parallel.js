@@ -11,7 +11,7 @@ watchers.push(() => mark(lineNodes));
 function drawParallel() {
   const shown = eligible.length ? eligible : trials;
   const isKnown = (axis) => shown.every((trial) => axis.of(trial) !== undefined);
-  const varying = data.dimensions.filter(varies).map(dimensionAxis).filter(isKnown);
+  const varying = data.dimensions.filter((item) => varies(item) && trials.every((trial) => item.name in trial.values)).map(dimensionAxis).filter(isKnown);
   const objectives = data.objectives.map(objectiveAxis).filter(isKnown);
   const axes = [...varying, ...objectives];
   if (shown.length < 2 || axes.length < 2) {
