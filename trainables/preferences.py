@@ -12,7 +12,7 @@ import numpy as np
 
 from paretoseg.spaces.constraint import Constraint, find_broken, read_constraints
 from paretoseg.spaces.objective import Direction, Objective
-from paretoseg.spaces.objective_choice import SCORE_NAMES, ObjectiveChoice, choose_objectives
+from paretoseg.spaces.objective_choice import SCORE_NAMES, USUAL, ObjectiveChoice, choose_objectives
 from paretoseg.spaces.search_space import Candidate, Limits, SearchSpace
 from paretoseg.trainables.trainable import Task
 
@@ -83,7 +83,7 @@ def _find_ranges(measurable: Sequence[Objective], costs: Sequence[str]) -> dict[
 
 def _check_usual(task: Task, objectives: Sequence[str], reference: Mapping[str, float]) -> None:
     own = [item.name for item in task.objectives()]
-    if list(objectives) != own or reference:
+    if list(objectives) not in (own, list(USUAL)) or reference:  # the usual ones are those of a search that names none
         raise ValueError(
             f"this task has the objectives {', '.join(own)}, and no others can be chosen; leave out objectives and "
             "reference"

@@ -204,6 +204,25 @@ def test_a_class_that_is_no_config_is_refused_with_the_reason(
     assert error.count("\n") == 1
 
 
+def test_a_task_with_objectives_of_its_own_gets_a_front_and_a_report_without_pictures(
+    installed: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(installed("my_task"))
+    chosen = ["task=curve", "task.num_steps=2", "strategy=random", "cluster=serial", "confirm.seeds=1"]
+    succeed(capsys, "search", "study=mine", *chosen, "budget.trials=3")
+    shown = succeed(capsys, "search", "study=mine", "budget.trials=5")
+    assert "noisy_error" in shown
+    record = StudyFolder("studies/mine").read_record()
+    best = min(trial.objectives["error"] for trial in record.trials)
+    assert best in [trial.objectives["error"] for trial in record.front.trials]
+    assert "it has no pictures: this study's task has no images" in succeed(capsys, "report", "studies/mine")
+    assert "Root mean square error." in Path("studies/mine/report.html").read_text()
+    assert main(["search", "study=other", "task=curve", "task.noise=-1"]) == 2
+    assert capsys.readouterr().err == "paretoseg: task.noise must be at least 0, got -1.0\n"
+    assert main(["search", "study=other", "task=curve", "objectives=[error,size]"]) == 2
+    assert "this task has the objectives error, noisy_error, and no others" in capsys.readouterr().err
+
+
 PARTS = """
 from dataclasses import dataclass
 from paretoseg.cluster.serial import SerialConfig
