@@ -14,5 +14,7 @@ def find_exposure(space: SearchSpace) -> frozenset[str]:
     strongest = float(space.domains["augmentation_strength"].from_unit(1.0))
     mirroring = "on" if space.domains["mirroring"].contains("on") else "off"
     options = [name for name in AUGMENTATIONS if space.domains["augmentation"].contains(name)]
+    if space.domains["training"].contains("nnunet"):
+        return augmentation_families(Recipe(mirroring=mirroring, training="nnunet"))
     recipes = [Recipe(augmentation=name, augmentation_strength=strongest, mirroring=mirroring) for name in options]
     return frozenset[str]().union(*(augmentation_families(recipe) for recipe in recipes))

@@ -41,7 +41,7 @@ def _estimate_memory_gb(settings: SegmentationSettings, candidate: Candidate, da
         candidate.recipe,
         num_iterations=plan.num_iterations,
         seed=0,
-        has_auxiliary=candidate.architecture.deep_supervision == "on",
+        has_auxiliary=candidate.architecture.is_supervised,
         is_bfloat16=settings.precision is Precision.bfloat16,
         labels=LabelKind(regions=dataset.regions),
     )
