@@ -207,6 +207,10 @@ class SearchSpace:
         """True if a candidate of this space may be trained, as far as that is known."""
         return self._limits is None or self._limits.is_met(candidate)
 
+    def contains(self, candidate: Candidate) -> bool:
+        """True if a candidate has a place in the unit cube."""
+        return all(domain.contains(candidate.as_dict()[name]) for name, domain in self._domains.items())
+
     def bring_inside(self, candidate: Candidate) -> Candidate:
         """The candidate if it may be trained, or else one near it that may be."""
         return candidate if self._limits is None else self._limits.repair(candidate, self)

@@ -28,7 +28,7 @@ from paretoseg.spaces.objective_choice import USUAL
 _LATER_GROUPS = ("confirm",)
 """Groups that studies of earlier versions lack."""
 
-LATER_KEYS: Mapping[str, Any] = {"objectives": list(USUAL), "constraints": [], "reference": {}}
+LATER_KEYS: Mapping[str, Any] = {"objectives": list(USUAL), "constraints": [], "reference": {}, "baselines": []}
 """Keys outside of groups that studies of earlier versions lack, and what these have in their place."""
 
 EARLIER_DEFAULTS: Mapping[str, tuple[str, tuple[str, ...]]] = {"strategy": ("nsga2", ("population", "random_share"))}
@@ -139,7 +139,8 @@ def find_earlier_rules(composed: Composed, overrides: Sequence[str]) -> dict[str
     config, defaults = OmegaConf.create(composed.text), compose_config(merge_overrides(overrides, ()))
     now, usual = flatten(config), flatten(defaults)
     earlier = find_earlier_values(defaults)
-    return {key: value for key, value in earlier.items() if now.get(key) == value != usual[key]}
+    # Whether a study has baselines is no rule of its measurements.
+    return {key: value for key, value in earlier.items() if now.get(key) == value != usual[key] and key != "baselines"}
 
 
 def describe_earlier(composed: Composed, overrides: Sequence[str]) -> list[str]:

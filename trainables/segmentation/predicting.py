@@ -9,7 +9,7 @@ import torch
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Dataset
 from paretoseg.trainables.networks.capacity import count_size, draw_blueprint
-from paretoseg.trainables.segmentation.budget import plan_candidate
+from paretoseg.trainables.segmentation.budget import count_training, plan_candidate
 from paretoseg.trainables.segmentation.settings import Precision, SegmentationSettings
 from paretoseg.trainables.trainable import BYTES_PER_GB, ESTIMATED_MEMORY
 from paretoseg.trainables.training.learner import Learner
@@ -28,6 +28,13 @@ def predict_costs(
     if ESTIMATED_MEMORY in names:
         found[ESTIMATED_MEMORY] = _estimate_memory_gb(settings, candidate, dataset)
     return found
+
+
+def count_work(settings: SegmentationSettings, candidate: Candidate, dataset: Dataset) -> float:
+    """Operations of the whole training of a candidate, as the trial reports them (cost train_flops)."""
+    plan = plan_candidate(settings, candidate, dataset)
+    flops = count_size(candidate, dataset, settings.network_rules, ["flops"])["flops"]
+    return count_training(plan, plan.num_steps, voxels=1, flops=flops)["train_flops"]
 
 
 def _estimate_memory_gb(settings: SegmentationSettings, candidate: Candidate, dataset: Dataset) -> float:
