@@ -297,7 +297,7 @@ class Study:
     def untested(self) -> tuple[Trial, ...]:
         """The trials that are to be measured on the test cases, and were not yet.
 
-        Those of the candidates that are confirmed; without a confirmation, those of the front. Baselines come with them.
+        Those of the candidates that are confirmed; without a confirmation, those of the front. Baselines come too.
         """
         trials: Sequence[Trial] = self.confirmed_trials
         if self._record.confirming is None:
