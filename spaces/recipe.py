@@ -67,11 +67,7 @@ class Recipe:
     """How the learning rate falls after the warm-up."""
 
     training: Annotated[str, Choice(("own", "nnunet"))] = "own"
-    """Whether all fields decide (own), or nnU-Net's recipe takes the place of loss, optimiser, schedule and transforms.
-
-    With nnunet, learning rate, weight decay, batch, foreground and mirroring are still those of the fields; `NNUNET`
-    has its own. Loss, momentum, schedule, sampling and transforms are nnU-Net's.
-    """
+    """Who decides on loss, optimiser, schedule and transforms: the fields above (own), or nnU-Net's recipe (nnunet)."""
 
     def canonical(self) -> Recipe:
         """The recipe with fields that have no effect reset to their defaults: equal trainings are equal recipes."""

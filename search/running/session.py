@@ -287,7 +287,7 @@ class Session:
         self._checkpoints = needed
 
     def _find_needed(self) -> set[int]:
-        """The trials whose checkpoints are kept: those that run or may go on, baselines, the front and what may join."""
+        """The trials whose checkpoints are kept: baselines, the front, and those that run, may go on or may join it."""
         study = self.study
         baselines = study.record.baseline_trials
         members = [*study.front.all_trials, *study.contenders, *study.confirmed_trials, *baselines]
