@@ -69,13 +69,16 @@ class Recipe:
     training: Annotated[str, Choice(("own", "nnunet"))] = "own"
     """Who decides on loss, optimiser, schedule and transforms: the fields above (own), or nnU-Net's recipe (nnunet)."""
 
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The fields that have no effect."""
+        if self.training == "nnunet":
+            return _REPLACED
+        return ("augmentation_strength",) if self.augmentation == "none" else ()
+
     def canonical(self) -> Recipe:
         """The recipe with fields that have no effect reset to their defaults: equal trainings are equal recipes."""
-        if self.training == "nnunet":
-            return dataclasses.replace(self, **{name: getattr(Recipe, name) for name in _REPLACED})
-        if self.augmentation == "none":
-            return dataclasses.replace(self, augmentation_strength=Recipe.augmentation_strength)
-        return self
+        return dataclasses.replace(self, **{name: getattr(Recipe, name) for name in self.unused})
 
 
 _REPLACED = ("augmentation", "augmentation_strength", "loss", "optimiser", "schedule")

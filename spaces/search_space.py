@@ -300,9 +300,7 @@ class SearchSpace:
         Two candidates of this space that build the same network become equal. A second call changes nothing. See
         `paretoseg.spaces.canonical`.
         """
-        before, after = candidate.recipe, candidate.recipe.canonical()
-        changed = (name for name in _NAMES[Recipe] if getattr(before, name) != getattr(after, name))
-        values = candidate.as_dict() | {name: self._resting[name] for name in changed}
+        values = candidate.as_dict() | {name: self._resting[name] for name in candidate.recipe.unused}
         return Candidate.from_dict(canonicalise(values, self._resting, self._domains))
 
     def repair(self, candidate: Candidate) -> Candidate:

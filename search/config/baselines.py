@@ -55,8 +55,14 @@ def find_baselines(
                 f"{PLANNED_WIDTH} channels at full resolution, and called '{name_baseline(candidate)}'"
             )
         notes.append(f"baseline {name_baseline(candidate)}: {task.describe_training(candidate)}")
-        found.append(candidate)
+        found.append(_place(candidate, space))
     return tuple(found), notes
+
+
+def _place(candidate: Candidate, space: SearchSpace) -> Candidate:
+    """The same training as the space writes it, if it lies in there."""
+    inside = space.canonical(candidate)
+    return inside if space.contains(inside) else candidate
 
 
 def _scale(name: str, task: BaselineTask, most: float) -> tuple[Candidate, float]:

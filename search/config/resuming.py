@@ -81,9 +81,14 @@ def compose_again(
         elif key in asked or switched:
             raise ValueError(_refuse_change(config.study, key, value, now[key]))
         _update(config, key, value)
-    missing = {key: value for key, value in find_earlier_values(config).items() if kept.get(key) is None}
+    missing = {key: value for key, value in find_earlier_values(config).items() if _is_missing(key, kept)}
     _put_earlier_values(config, {key: value for key, value in missing.items() if now[key] != value}, asked, changeable)
     return to_composed(config)
+
+
+def _is_missing(key: str, kept: Mapping[str, Any]) -> bool:
+    """Whether a study is too old for a key; a null in a group means the same."""
+    return key not in kept if key in LATER_KEYS else kept.get(key) is None
 
 
 def find_earlier_options(stored: Sequence[str], kept: Collection[str]) -> list[str]:
