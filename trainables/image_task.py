@@ -72,3 +72,16 @@ class ImageTask(Task, Protocol):
     def without_measuring(self) -> Task:
         """A task that trains the same networks and measures as little as possible after a step."""
         ...
+
+
+@runtime_checkable
+class BaselineTask(Protocol):
+    """A task that trains the networks of nnU-Net's plans, so that they can be baselines."""
+
+    def count_work(self, candidate: Candidate) -> float:
+        """Operations of the whole training of a candidate, known without it."""
+        ...
+
+    def describe_training(self, candidate: Candidate) -> str:
+        """What its training is, in words: patch, batch and iterations."""
+        ...

@@ -15,7 +15,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -98,7 +98,7 @@ class ToyConfig(TaskConfig):
                 f"task.seconds and task.noise must be finite and not negative, got {self.seconds} and {self.noise}"
             )
 
-    def build(self, data: DataConfig, space: SearchSpace | None = None) -> ToyTask:
+    def build(self, data: DataConfig, space: SearchSpace | None = None, baselines: Sequence[Candidate] = ()) -> ToyTask:
         """The toy task; it needs no data."""
         return ToyTask(self)
 

@@ -43,6 +43,7 @@ from paretoseg.search.config.kept_plan import keep_plan
 from paretoseg.search.config.overrides import quote
 from paretoseg.search.config.resuming import merge_overrides
 from paretoseg.search.config.splits import keep_splits
+from paretoseg.search.reports.baseline_text import describe_baselines
 from paretoseg.search.reports.certainty_text import describe_certainty
 from paretoseg.search.reports.constraint_text import describe_constraints
 from paretoseg.search.reports.failure_text import describe_failures
@@ -171,6 +172,7 @@ def _start_study(plan: Plan) -> None:
                 plan.constraints,
                 plan.known,
                 plan.warm,
+                plan.baselines,
             )
         )
 
@@ -324,7 +326,7 @@ def _show_front(plan: Plan, record: StudyRecord, console: Console) -> Certainty 
     for shown in show_beside(record.front.trials):
         console.print(shown, soft_wrap=isinstance(shown, Text))
     certain = describe_certainty(certainty, record.seconds_per_trial) if certainty else []
-    for line in (*describe_single(record), *certain, *describe_stopping(record)):
+    for line in (*describe_baselines(record), *describe_single(record), *certain, *describe_stopping(record)):
         console.print(line, markup=False, soft_wrap=True)
     for note in plan.pruner.notes():
         console.print(f"Note: {note}.", markup=False, soft_wrap=True)

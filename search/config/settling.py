@@ -29,9 +29,22 @@ def settle(composed: Composed) -> Composed:
     """
     composed = settle_data(composed)
     experiment = composed.experiment
-    composed = settle_space(_with_task(composed, experiment.task.settle_length(experiment.resources.gpus)))
+    composed = _settle_baselines(
+        settle_space(_with_task(composed, experiment.task.settle_length(experiment.resources.gpus)))
+    )
     experiment = composed.experiment
     return settle_reference(_with_task(composed, experiment.task.settle(experiment.data)))
+
+
+def _settle_baselines(composed: Composed) -> Composed:
+    """The config with the usual baselines of its task, if it names none."""
+    experiment = composed.experiment
+    if experiment.baselines is not None:
+        return composed
+    names = list(experiment.task.choose_baselines(experiment.build_space())[0])
+    config = OmegaConf.create(composed.text)
+    OmegaConf.update(config, "baselines", names, merge=False)
+    return Composed(replace(experiment, baselines=names), OmegaConf.to_yaml(config))
 
 
 def settle_transfer(composed: Composed) -> Composed:

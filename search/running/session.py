@@ -287,9 +287,11 @@ class Session:
         self._checkpoints = needed
 
     def _find_needed(self) -> set[int]:
-        """The trials whose checkpoints are kept: those that run or may go on, and the front with what may join it."""
+        """The trials whose checkpoints are kept: baselines, the front, and those that run, may go on or may join it."""
         study = self.study
-        kept = [*study.front.all_trials, *study.contenders, *study.confirmed_trials] if self.keeps_networks else []
+        baselines = study.record.baseline_trials
+        members = [*study.front.all_trials, *study.contenders, *study.confirmed_trials, *baselines]
+        kept = members if self.keeps_networks else []
         return {trial.trial_id for trial in (*study.record.running, *study.waiting, *kept)}
 
     def _next_to_test(self) -> Trial | None:

@@ -123,6 +123,7 @@ class Tracking:
             **trial.candidate.as_dict(),
             "seed": trial.seed,
             "origin": trial.origin,
+            "baseline": self._plan.created.name_baseline(trial.candidate),
             "parents": list(trial.parents),
             "trial_id": trial.trial_id,
             "candidate": trial.candidate.short_hash,
@@ -215,7 +216,7 @@ class Tracking:
         measured += list_profile_columns()
         rows = [self._describe(trial) | summarise(trial) for trial in trials]
         dimensions = list(trials[0].candidate.as_dict()) if trials else []
-        columns = ["trial_id", "candidate", *measured, *dimensions, "seed", "origin"]
+        columns = ["trial_id", "candidate", *measured, *dimensions, "seed", "origin", "baseline"]
         return wandb.Table(columns=columns, data=[[row.get(name) for name in columns] for row in rows])
 
     def _open(self, run_id: str, name: str, kind: str, config: Mapping[str, Any]) -> Any:

@@ -59,6 +59,9 @@ CONFIRMATION = "confirmation"
 KNOWN, WARM_START = "known", "warm_start"
 """The origins of candidates that the user knew, and of those that an earlier study found; they are proposed first."""
 
+BASELINE = "baseline"
+"""The origin of a trial of a baseline; baselines come before all other candidates."""
+
 ABLATION = "ablation"
 """The origin of a trial that trains a candidate or a neighbour of it, to find what its choices are worth."""
 
@@ -77,8 +80,8 @@ class Trial:
     """Seed of everything random in it; equal seeds are paired across candidates."""
 
     origin: str
-    """How it was found: known, warm_start, default, initial, surrogate, mating, random, grid, tpe, gp, replicate,
-    confirmation, ablation."""
+    """How it was found: baseline, known, warm_start, default, initial, surrogate, mating, random, grid, tpe, gp,
+    replicate, confirmation, ablation."""
 
     parents: tuple[int, ...] = ()
     """Trials it was mated from."""

@@ -12,9 +12,11 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from paretoseg.spaces.architecture import PLANNED
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Dataset
 from paretoseg.trainables.networks.window import find_window
+from paretoseg.trainables.planning.network_plan import plan_network
 from paretoseg.trainables.scoring.battery_share import PASSES_OF_TRAINING
 from paretoseg.trainables.segmentation.settings import BudgetBy, SegmentationSettings
 
@@ -61,7 +63,7 @@ class TrainingPlan:
 
 
 def plan_candidate(settings: SegmentationSettings, candidate: Candidate, dataset: Dataset) -> TrainingPlan:
-    """The training of a candidate.
+    """The training of a candidate; batches of a planned network are its plan's.
 
     With a budget in operations, counts those of its network and of the default candidate's, which needs torch.
     """
@@ -73,8 +75,11 @@ def plan_candidate(settings: SegmentationSettings, candidate: Candidate, dataset
             count_flops_per_voxel(one, dataset, settings.network_rules) for one in (candidate, Candidate())
         )
         relative /= default
-    window = find_window(candidate, dataset, settings.network_rules)[0]
-    return plan_recipe(settings, window, candidate.recipe.batch_factor, relative)
+    window, factor = find_window(candidate, dataset, settings.network_rules)[0], candidate.recipe.batch_factor
+    family = candidate.architecture.family
+    if family in PLANNED:
+        factor *= plan_network(family, dataset).batch / settings.batch_size(1.0, window)
+    return plan_recipe(settings, window, factor, relative)
 
 
 def plan_recipe(

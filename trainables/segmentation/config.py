@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from paretoseg.spaces.baselines import build_baseline
 from paretoseg.spaces.exposure import find_exposure
-from paretoseg.spaces.search_space import SearchSpace
+from paretoseg.spaces.search_space import Candidate, SearchSpace
 from paretoseg.trainables.data.datasets import DataConfig, load_once
 from paretoseg.trainables.planning.fitting import fit_space
+from paretoseg.trainables.scoring.counted_corruptions import find_uncounted
 from paretoseg.trainables.scoring.expected_loss import describe_harmless, describe_unknown, predict_loss
 from paretoseg.trainables.scoring.objectives import RobustnessOver, to_errors
 from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
@@ -27,6 +29,9 @@ from paretoseg.trainables.trainable import CaseScore, SplitRow
 from paretoseg.trainables.transfer.fit import describe_matrix_fit, settle_bounds
 from paretoseg.trainables.transfer.shipped import SHIPPED_MATRICES
 
+USUAL_BASELINE = "nnunet"
+"""The baseline of a new study that names none."""
+
 
 @dataclass(unsafe_hash=True)
 class SegmentationConfig(SegmentationSettings, TaskConfig):
@@ -40,7 +45,9 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
         """The file of the transfer matrix that a new study on this data uses, or None."""
         return SHIPPED_MATRICES.locate(self.transfer, root=data.root, shipped=data.shipped_transfer)
 
-    def build(self, data: DataConfig, space: SearchSpace | None = None) -> SegmentationTask:
+    def build(
+        self, data: DataConfig, space: SearchSpace | None = None, baselines: Sequence[Candidate] = ()
+    ) -> SegmentationTask:
         """The task on this data; in its settings, presets are replaced by corruptions, and files by strengths."""
         calibration = None if self.strengths else self.locate_calibration(data)
         settings = replace(
@@ -48,7 +55,23 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
             corruptions=list(expand_corruptions(self.corruptions)),
             strengths=_to_lists(settle_strengths(self.strengths, calibration)),
         )
-        return SegmentationTask(settings, data, exposure=tuple(sorted(find_exposure(space))) if space else ())
+        return SegmentationTask(
+            settings, data, exposure=tuple(sorted(find_exposure(space, baselines))) if space else ()
+        )
+
+    def choose_baselines(self, space: SearchSpace) -> tuple[Sequence[str], str]:
+        """nnU-Net, unless all networks are of one size, or what it sees in training would change what counts."""
+        if self.matched_by:
+            return (), f"no baseline is trained, because {self.matched_by} gives all networks one size"
+        own, all_seen = find_exposure(space), find_exposure(space, [build_baseline(USUAL_BASELINE)])
+        corruptions = expand_corruptions(self.corruptions)
+        before, after = (find_uncounted(corruptions, seen, self.trained_corruptions) for seen in (own, all_seen))
+        if len(after) > len(before):
+            return (), (
+                f"no baseline is trained, because {', '.join(sorted(after.keys() - before.keys()))} would count no "
+                f"more: nnU-Net sees such changes in training; baselines=[{USUAL_BASELINE}] trains it all the same"
+            )
+        return (USUAL_BASELINE,), ""
 
     @property
     def matched_by(self) -> str:

@@ -21,6 +21,7 @@ from paretoseg.trainables.data.datasets import (
     load_once,
 )
 from paretoseg.trainables.data.shift_sets import name_set
+from paretoseg.trainables.networks.window import find_window
 from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.battery_share import count_measured, describe_predicted_shares, predict_share
 from paretoseg.trainables.scoring.counted_corruptions import (
@@ -35,6 +36,7 @@ from paretoseg.trainables.scoring.score_objectives import define_scores
 from paretoseg.trainables.segmentation.absent_classes import check_holders
 from paretoseg.trainables.segmentation.budget import describe_budgets, plan_candidate, plan_recipe
 from paretoseg.trainables.segmentation.left_out import describe_left_out, find_left_out_once
+from paretoseg.trainables.segmentation.length import ITERATIONS, Length
 from paretoseg.trainables.segmentation.settings import BudgetBy, Geometry, SegmentationSettings
 from paretoseg.trainables.severities.levels import describe_leaks
 from paretoseg.trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Assignment, Split, SplitRow
@@ -131,6 +133,22 @@ class SegmentationTask:
     def count_iterations(self, candidate: Candidate, dataset: Dataset) -> int:
         """Optimiser iterations of a whole training."""
         return plan_candidate(self.settings, candidate, dataset).num_iterations
+
+    def count_work(self, candidate: Candidate) -> float:
+        """Operations of the whole training of a candidate; about 60 ms for a network that was not seen before."""
+        from paretoseg.trainables.segmentation.predicting import count_work  # late: see `build`
+
+        return count_work(self.settings, candidate, load_once(self.data))
+
+    def describe_training(self, candidate: Candidate) -> str:
+        """Patch, batch and iterations of a training, in words, beside the iterations of nnU-Net."""
+        dataset = load_once(self.data)
+        plan = plan_candidate(self.settings, candidate, dataset)
+        window, _ = find_window(candidate, dataset, self.network_rules)
+        return (
+            f"patches of {' x '.join(map(str, window))}, batches of {plan.batch_size}, {plan.num_iterations:,} "
+            f"iterations in the budget of every trial (nnU-Net itself trains for {ITERATIONS[Length.full]:,})"
+        )
 
     def without_measuring(self) -> SegmentationTask:
         """The same training, with one corruption of one case after every step."""

@@ -62,6 +62,7 @@ from paretoseg.trainables.training.augmentation import augment, draw_augmentatio
 from paretoseg.trainables.training.learner import Learner, use_channels_last, uses_bfloat16
 from paretoseg.trainables.training.losses import LabelKind
 from paretoseg.trainables.training.memory import PeakMeter, available_bytes, keep_freed_memory
+from paretoseg.trainables.training.nnunet_augmentation import augment_like_nnunet, draw_nnunet
 from paretoseg.trainables.training.parallel import count_workers, is_leader
 from paretoseg.trainables.training.sampling import PatchSampler, load_training_cases_once
 
@@ -94,6 +95,7 @@ class SegmentationTrainable:
             load_training_cases_once(data, assignment.device),
             window=blueprint.window,
             foreground_ratio=self._recipe.foreground_ratio,
+            has_fixed_share=self._recipe.training == "nnunet",
         )
         self._meter = PeakMeter(assignment.device)
         self._network = blueprint.build()
@@ -108,7 +110,7 @@ class SegmentationTrainable:
             self._recipe,
             num_iterations=self._plan.num_iterations,
             seed=assignment.seed,
-            has_auxiliary=assignment.candidate.architecture.deep_supervision == "on",
+            has_auxiliary=assignment.candidate.architecture.is_supervised,
             is_bfloat16=is_bfloat16,
             labels=LabelKind(self._dataset.has_ignored, self._dataset.regions),
         )
@@ -286,14 +288,16 @@ class SegmentationTrainable:
     def _train_once(self, iteration: int) -> Tensor:
         """The loss of one optimiser iteration, still on the device."""
         images, labels = self._sampler.sample(self._plan.batch_size, self._patch_generator)
-        draw = draw_augmentation(
-            self._plan.batch_size,
-            self._dataset.spatial_dims,
-            self._recipe.augmentation_strength,
-            self._augmentation_generator,
-        )
-        images, labels = augment(images, labels, self._recipe, draw, self._spacing_mm)
+        images, labels = self._augment(images, labels)
         return self._learner.learn(images, labels, iteration)
+
+    def _augment(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        num_patches, generator = len(images), self._augmentation_generator
+        if self._recipe.training == "nnunet":
+            planned = draw_nnunet(num_patches, self._dataset.num_channels, self._window, generator)
+            return augment_like_nnunet(images, labels, planned, mirrors=self._recipe.mirroring == "on")
+        draw = draw_augmentation(num_patches, self._dataset.spatial_dims, self._recipe.augmentation_strength, generator)
+        return augment(images, labels, self._recipe, draw, self._spacing_mm)
 
     def _leave_out(self, battery: Battery, split: Split) -> Battery:
         """The battery without the cases that would lose a class: the same for every candidate."""
