@@ -76,6 +76,22 @@ class RayJobs:
             _content_type="application/apply-patch+yaml",
         )
 
+    def rehearse(self, manifest: Manifest) -> None:
+        """Lets the server check a job as if it were created, under strict validation; nothing is stored.
+
+        Raises:
+            ValueError: if the server would refuse it or cannot be reached.
+        """
+        # Under a name that the server makes up: one job of this name may be there, ended.
+        metadata = {key: value for key, value in manifest["metadata"].items() if key != "name"}
+        self._call(
+            self._client.create_namespaced_custom_object,
+            body={**manifest, "metadata": {**metadata, "generateName": f"{_MANAGER}-check-"}},
+            dry_run="All",
+            field_manager=_MANAGER,
+            field_validation="Strict",
+        )
+
     def delete(self, name: str) -> None:
         """Deletes a job, and returns when it is gone.
 
@@ -92,7 +108,7 @@ class RayJobs:
             f"see kubectl -n {self._namespace} describe rayjob {name}"
         )
 
-    def _call(self, method: Callable[..., T], *, name: str, **arguments: Any) -> T | None:
+    def _call(self, method: Callable[..., T], **arguments: Any) -> T | None:
         """Calls the server; with `missing` given, returns None for an object that does not exist."""
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
@@ -107,7 +123,6 @@ class RayJobs:
                     version=_VERSION,
                     plural=_PLURAL,
                     namespace=self._namespace,
-                    name=name,
                     _request_timeout=_TIMEOUT_SECONDS,
                     **arguments,
                 )
