@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 _GROUP, _VERSION, _PLURAL = "ray.io", "v1", "rayjobs"
 _MANAGER = "paretoseg"
+_KUEUE_VERSIONS = ("v1beta2", "v1beta1")
 _TIMEOUT_SECONDS = (5.0, 30.0)
 """For the connection, and for the answer."""
 
@@ -107,6 +108,45 @@ class RayJobs:
             f"RayJob {name} is still there two minutes after it was deleted; "
             f"see kubectl -n {self._namespace} describe rayjob {name}"
         )
+
+    def ask_core(self, call: Callable[[Any], Any]) -> tuple[int, Any]:
+        """Calls the core API of Kubernetes; returns the status and the object, or the message of a refusal.
+
+        Args:
+            call: Called with a client of the core API.
+
+        Raises:
+            UnreachableError: if the server cannot be reached.
+        """
+        from kubernetes import client
+
+        return self._answer(lambda: call(client.CoreV1Api(self._client.api_client)))
+
+    def ask_queue(self, name: str) -> tuple[int, Any]:
+        """A LocalQueue of Kueue, as `ask_core`; of the newest version of its API that the server knows."""
+        found: tuple[int, Any] = 404, ""
+        for version in _KUEUE_VERSIONS:
+            found = self._answer(
+                lambda version=version: self._client.get_namespaced_custom_object(  # type: ignore[misc]
+                    group="kueue.x-k8s.io", version=version, namespace=self._namespace, plural="localqueues", name=name
+                )
+            )
+            if found[0] == 200:
+                break
+        return found
+
+    def _answer(self, call: Callable[[], Any]) -> tuple[int, Any]:
+        from kubernetes.client.exceptions import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            return 200, self._client.api_client.sanitize_for_serialization(call())
+        except ApiException as error:
+            if not error.status:
+                raise self._no_answer(_last_line(error.reason)) from None
+            return int(error.status), _read_message(error.body) or _last_line(error.reason)
+        except HTTPError as error:
+            raise self._no_answer(_first_line(error)) from None
 
     def _call(self, method: Callable[..., T], **arguments: Any) -> T | None:
         """Calls the server; with `missing` given, returns None for an object that does not exist."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from math import inf
@@ -16,8 +16,10 @@ from paretoseg.cluster.kubernetes.checks import JobRequest, find_request_faults
 from paretoseg.cluster.kubernetes.job import GPU, Placement, PodGroup, PodResources, PodSettings, RayJob
 from paretoseg.cluster.kubernetes.job_status import follow_job, read_status
 from paretoseg.cluster.kubernetes.manifest import Manifest, build_manifest, is_same, name_job, to_yaml
+from paretoseg.cluster.kubernetes.site import SiteRequest, check_site
 from paretoseg.cluster.kubernetes.texts import read_label, read_variable, read_volume
 from paretoseg.cluster.resources import Resources
+from paretoseg.cluster.site_check import SiteCheck
 
 _WAIT_SECONDS = 600
 """How long the search waits for the head of its Ray, in seconds."""
@@ -210,6 +212,19 @@ class KubernetesConfig(BatchConfig):
                 jobs.delete(name)
             jobs.apply(manifest)
         return Ticket("kubernetes", name, socket.gethostname(), time.time(), _show(self.namespace, name))
+
+    def check_site(self, submission: Submission, *, with_job: bool) -> Iterator[SiteCheck]:
+        """Looks at the operator, claims, Secrets, queue, GPUs and quota; with a job also at the image and the claim."""
+        try:
+            manifest = self._build(submission)
+            yield from check_site(
+                RayJobs(self.namespace, self.context),
+                SiteRequest(self._to_job(submission), manifest),
+                with_job=with_job,
+            )
+        except ValueError as error:
+            what, _, fix = str(error).rpartition("; ")
+            yield SiteCheck("cluster", False, what or fix, fix if what else "change the keys that it names")
 
     def find_sent(self, submission: Submission) -> SubmittedJob:
         """The job of a study; its name follows from that of the study, the namespace, and the claim or URI.

@@ -7,6 +7,7 @@ import shutil
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from paretoseg.cluster.cluster import OBJECT_STORE_BYTES, RAY_ENVIRONMENT, BatchConfig, Submission, Ticket
 from paretoseg.cluster.resources import Resources
+from paretoseg.cluster.site_check import SiteCheck
 from paretoseg.cluster.slurm.commands import job_number, require_slurm, submit_script
 from paretoseg.cluster.slurm.options import (
     check_job_option,
@@ -24,6 +26,7 @@ from paretoseg.cluster.slurm.options import (
     name_option,
 )
 from paretoseg.cluster.slurm.script import write_script
+from paretoseg.cluster.slurm.site import SiteRequest, check_site
 from paretoseg.cluster.uri_keys import holds_key
 from paretoseg.spaces.atomic_file import write_atomically
 
@@ -46,6 +49,7 @@ _LEAST = {
 _LEAST_SECONDS = 300
 """Shortest time in seconds beside the grace time: Ray needs half a minute, and Slurm may signal a minute early."""
 
+_PLACE_KEYS = ("partition", "account", "qos", "constraint")
 _IMAGES = (".sif", ".sqsh", ".img")
 
 
@@ -242,6 +246,29 @@ class SlurmConfig(BatchConfig):
         """
         require_slurm()
 
+    def check_site(self, submission: Submission, *, with_job: bool) -> Iterator[SiteCheck]:
+        """Looks at commands, partition, GPUs and limits; with a job also at the storage and Python of a node."""
+        try:
+            self.check(Resources())
+            options, folder = self._options(submission, self._find_run_dir(submission)), self._find_run_dir(submission)
+        except ValueError as error:
+            yield SiteCheck("settings", False, str(error), "change the keys that it names")
+            return
+        where = [option for key, option in self._site_options() if key in _PLACE_KEYS]
+        request = SiteRequest(
+            partitions=tuple(name for name in self.partition.split(",") if name),
+            nodes=self.nodes,
+            cpus=self.cpus,
+            gpus=self.gpus,
+            gpu_type=self.gpu_type,
+            options=tuple(options),
+            step_options=tuple(where),
+            folder=folder.parent if self.run_dir else folder.parents[1],
+            setup=str(Path(self.setup).absolute()) if self.setup else "",
+            python=(*self.container, self._find_python()),
+        )
+        yield from check_site(request, with_job=with_job)
+
     def submit(self, submission: Submission) -> Ticket:
         """Writes the script into the run folder and submits it with sbatch.
 
@@ -292,10 +319,7 @@ class SlurmConfig(BatchConfig):
             "memory_gb": f"--mem={_to_mib(self.memory_gb)}" if self.memory_gb else "",
             "memory_per_cpu_gb": f"--mem-per-cpu={_to_mib(self.memory_per_cpu_gb)}" if self.memory_per_cpu_gb else "",
             "time_min": f"--time={self.time_min}" if self.time_min else "",
-            **{
-                name: f"--{name}={getattr(self, name)}" if getattr(self, name) else ""
-                for name in ("partition", "account", "qos", "constraint")
-            },
+            **{name: f"--{name}={getattr(self, name)}" if getattr(self, name) else "" for name in _PLACE_KEYS},
         }
         return [(key, option) for key, option in options.items() if option]
 
