@@ -68,7 +68,3 @@ class ImageTask(Task, Protocol):
     def describe_left_out(self) -> Sequence[str]:
         """Notes for the user on cases that are measured under some conditions for no network; one line each."""
         ...
-
-    def without_measuring(self) -> Task:
-        """A task that trains the same networks and measures as little as possible after a step."""
-        ...
