@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from paretoseg.spaces.architecture import Architecture
-from paretoseg.spaces.domain import Choice, Domain
+from paretoseg.spaces.domain import Choice, Domain, Value
 from paretoseg.spaces.plugins import Table
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.suggestion import suggest
@@ -114,21 +114,25 @@ def find_added(family: object) -> list[str]:
     return added
 
 
-def extend_dimensions(dimensions: Mapping[str, Domain], added: Sequence[str]) -> dict[str, Domain]:
-    """The dimensions with those of families of plug-ins behind them, and with these families as further options.
+def extend_dimensions(dimensions: Mapping[str, Domain], family: object) -> tuple[dict[str, Domain], dict[str, Value]]:
+    """The dimensions with those of families of plug-ins behind them, and the defaults of the latter.
+
+    Args:
+        dimensions: Ours; their `family` gets further options.
+        family: As for `find_added`.
 
     Raises:
-        ValueError: if two families have a dimension of one name.
+        ValueError: as `find_added` does, or if two families have a dimension of one name.
     """
-    extended = dict(dimensions)
+    extended, defaults, added = dict(dimensions), dict[str, Value](), find_added(family)
     if added:
         extended["family"] = Choice((*OUR_FAMILIES, *added))
-    for family in added:
-        for name, domain in find_own_dimensions(family).items():
+    for one in added:
+        for name, domain in find_own_dimensions(one).items():
             if name in extended:
                 raise ValueError(f"two families of space.family have a dimension '{name}'; search one of them")
-            extended[name] = domain
-    return extended
+            extended[name], defaults[name] = domain, getattr(find_kind(one), name)
+    return extended, defaults
 
 
 def check_family(name: str) -> None:

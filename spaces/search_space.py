@@ -12,16 +12,16 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from paretoseg.spaces.architecture import MIN_BOTTLENECK, Architecture
+from paretoseg.spaces.architecture import MIN_BOTTLENECK, PLANNED, Architecture
 from paretoseg.spaces.canonical import MIN_DEPTHS, canonicalise, find_used_dimensions
 from paretoseg.spaces.domain import Choice, Domain, Float, Int, Value, find_nearest, list_values, name_switch
-from paretoseg.spaces.families import extend_dimensions, find_added, find_kind, find_own_dimensions, read_domains
+from paretoseg.spaces.families import OUR_FAMILIES, extend_dimensions, find_kind, read_domains
 from paretoseg.spaces.presets import read_preset
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.spaces.suggestion import suggest
@@ -141,13 +141,11 @@ DIMENSIONS: Mapping[str, Domain] = {name: domain for part in _PARTS for name, do
 assert len(DIMENSIONS) == sum(map(len, _NAMES.values())), "a dimension is declared twice"
 
 
-def list_dimensions(candidates: Iterable[Candidate]) -> dict[str, Domain]:
-    """`DIMENSIONS`, then those of plug-ins' families that these candidates have."""
-    kinds = dict.fromkeys(type(candidate.architecture) for candidate in candidates)
-    return {
-        **DIMENSIONS,
-        **{name: one for kind in kinds for name, one in read_domains(kind).items() if name not in DIMENSIONS},
-    }
+OPENED: Mapping[str, Domain] = {
+    **DIMENSIONS,
+    "family": Choice(tuple(name for name in OUR_FAMILIES if name not in PLANNED)),
+}
+"""What a preset, or `all`, opens of every dimension: a baseline's family is searched only if it is named."""
 
 
 def _check_name(name: str, known: Collection[str]) -> None:
@@ -176,19 +174,16 @@ class SearchSpace:
     ) -> None:
         self._limits: Limits | None = None
         requests = restrictions or {}
-        added = find_added(requests.get("family"))
-        self._full = extend_dimensions(DIMENSIONS, added)
+        self._full, defaults = extend_dimensions(DIMENSIONS, requests.get("family"))
         self._own = self._full.keys() - DIMENSIONS.keys()
-        self._defaults = _DEFAULT_VALUES | {
-            name: getattr(find_kind(family), name) for family in added for name in find_own_dimensions(family)
-        }
+        self._defaults = _DEFAULT_VALUES | defaults
         for name in requests:
             _check_name(name, self._full)
         searched = read_preset(preset) | set(requests) | self._own
         self._domains = {
             name: _restrict(name, domain, requests[name])
             if name in requests
-            else (domain if name in searched else domain.restrict(self._defaults[name]))
+            else (OPENED.get(name, domain) if name in searched else domain.restrict(self._defaults[name]))
             for name, domain in self._full.items()
         }
         self._searched = {name: domain for name, domain in self._domains.items() if name in searched}
@@ -213,6 +208,10 @@ class SearchSpace:
     def allows(self, candidate: Candidate) -> bool:
         """True if a candidate of this space may be trained, as far as that is known."""
         return self._limits is None or self._limits.is_met(candidate)
+
+    def contains(self, candidate: Candidate) -> bool:
+        """True if a candidate has a place in the unit cube."""
+        return all(domain.contains(candidate.as_dict()[name]) for name, domain in self._domains.items())
 
     def bring_inside(self, candidate: Candidate) -> Candidate:
         """The candidate if it may be trained, or else one near it that may be."""
@@ -319,9 +318,7 @@ class SearchSpace:
         Two candidates of this space that build the same network become equal. A second call changes nothing. See
         `paretoseg.spaces.canonical`.
         """
-        before, after = candidate.recipe, candidate.recipe.canonical()
-        changed = (name for name in _NAMES[Recipe] if getattr(before, name) != getattr(after, name))
-        values = candidate.as_dict() | {name: self._resting[name] for name in changed}
+        values = candidate.as_dict() | {name: self._resting[name] for name in candidate.recipe.unused}
         return Candidate.from_dict(canonicalise(values, self._resting, self._domains))
 
     def _build(self, values: Mapping[str, Value]) -> Candidate:
@@ -381,6 +378,8 @@ class SearchSpace:
                     yield dataclasses.replace(wanted, depth=depth)
 
     def _fitting_patches(self, shape: Architecture) -> list[int]:
+        if shape.family in PLANNED:
+            return self._patches  # it has its own
         stride, least = shape.total_stride, shape.smallest_extent
         return [patch for patch in self._patches if patch % stride == 0 and patch >= least]
 
@@ -393,7 +392,7 @@ class SearchSpace:
 def _restrict(name: str, full: Domain, requested: object) -> Domain:
     """The part of a dimension's domain that the user asks for."""
     if requested == EVERYTHING and not full.contains(EVERYTHING):
-        return full
+        return OPENED.get(name, full)
     try:
         return full.restrict(name_switch(requested))
     except ValueError as error:

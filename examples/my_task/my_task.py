@@ -21,7 +21,7 @@ class CurveConfig(TaskConfig):
     num_steps: int = 3
     noise: float = 0.1
 
-    def build(self, data, space=None):
+    def build(self, data, space=None, baselines=()):
         return CurveTask(self)
 
 

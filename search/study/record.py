@@ -27,7 +27,8 @@ from paretoseg.search.trials.trial import CONFIRMATION, REPLICATE, State, Trial
 from paretoseg.spaces.constraint import read_kept
 from paretoseg.spaces.domain import Domain
 from paretoseg.spaces.objective import Objective
-from paretoseg.spaces.search_space import Candidate, list_dimensions
+from paretoseg.spaces.search_space import Candidate
+from paretoseg.spaces.shown_dimensions import list_dimensions
 
 
 class StudyRecord:
@@ -197,6 +198,12 @@ class StudyRecord:
     def results(self) -> list[Result]:
         """What every candidate that may be on the front has reached, by number."""
         return self.ledger.results
+
+    @property
+    def baseline_trials(self) -> tuple[Trial, ...]:
+        """The sound trials of the baselines, with all seeds."""
+        found = [self.ledger.find(candidate) for candidate in self.created.baselines]
+        return tuple(trial for result in found if result for trial in result.trials)
 
     @property
     def feasible(self) -> list[Result]:

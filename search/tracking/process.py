@@ -34,7 +34,7 @@ from paretoseg.search.tracking.summary import mark_of, summarise
 from paretoseg.search.trials.profile_columns import list_profile_columns
 from paretoseg.search.trials.trial import State, Trial
 from paretoseg.spaces.constraint import read_kept
-from paretoseg.spaces.search_space import list_dimensions
+from paretoseg.spaces.shown_dimensions import list_dimensions
 
 Send: TypeAlias = Callable[[Mapping[str, object]], object]
 
@@ -100,7 +100,7 @@ class Tracking:
     def _update(self, trial: Trial, run_id: str, mark: str) -> None:
         run = self._open(run_id, f"{self._plan.created.study} trial {trial.trial_id}", "trial", self._describe(trial))
         first = self._first_step(run_id)
-        for step, values in trial.reports.items():
+        for step, values in trial.quick.items():
             if step >= first:
                 run.log({f"quick/{name}": value for name, value in values.items()}, step=step, commit=True)
         run.summary.update(summarise(trial))
@@ -124,6 +124,7 @@ class Tracking:
             **trial.candidate.as_dict(),
             "seed": trial.seed,
             "origin": trial.origin,
+            "baseline": self._plan.created.name_baseline(trial.candidate),
             "parents": list(trial.parents),
             "trial_id": trial.trial_id,
             "candidate": trial.candidate.short_hash,
@@ -216,7 +217,7 @@ class Tracking:
         measured += list_profile_columns()
         rows = [self._describe(trial) | summarise(trial) for trial in trials]
         dimensions = list(list_dimensions([trial.candidate for trial in trials]))
-        columns = ["trial_id", "candidate", *measured, *dimensions, "seed", "origin"]
+        columns = ["trial_id", "candidate", *measured, *dimensions, "seed", "origin", "baseline"]
         return wandb.Table(columns=columns, data=[[row.get(name) for name in columns] for row in rows])
 
     def _open(self, run_id: str, name: str, kind: str, config: Mapping[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_args
 
 from paretoseg.search.trials.receipt import Receipt
 from paretoseg.search.trials.trial import Failure, State, Trial
+from paretoseg.spaces.baselines import name_baseline
 from paretoseg.spaces.domain import Float, Int
 from paretoseg.spaces.families import FAMILIES
 from paretoseg.spaces.objective import Objective
@@ -23,7 +24,9 @@ JOURNAL_SCHEMA = 1
 ENVELOPE = frozenset({"number", "token", "checksum"})
 """The fields that a record of the journal has besides those of its event."""
 
-_LEFT_OUT = frozenset({"profile", "note", "constraints", "known", "warm", "receipt", "budget_voxels", "plugins"})
+_LEFT_OUT = frozenset(
+    {"profile", "note", "constraints", "known", "warm", "receipt", "budget_voxels", "plugins", "baselines"}
+)
 """The fields that a record lacks if they hold nothing."""
 
 _Count = Annotated[int, Int(0, 2**63 - 1)]
@@ -49,10 +52,17 @@ class Created:
     warm: tuple[Candidate, ...] = ()
     """Those of earlier studies, which are proposed next."""
 
+    baselines: tuple[Candidate, ...] = ()
+    """What candidates are compared with, and proposed before all others; empty in earlier studies."""
+
     plugins: tuple[Plugin, ...] = ()
     """Those that the study was started with; empty in earlier studies."""
 
     schema: Annotated[int, Int(1, JOURNAL_SCHEMA)] = JOURNAL_SCHEMA
+
+    def name_baseline(self, candidate: Candidate) -> str:
+        """What tables call a baseline, with any seed; '' for other candidates."""
+        return name_baseline(candidate) if candidate in self.baselines else ""
 
 
 @dataclass(frozen=True)
@@ -94,13 +104,14 @@ class Resumed:
 
 @dataclass(frozen=True)
 class Reported:
-    """A trial reported a quick measurement."""
+    """A trial has done a step."""
 
     kind = "reported"
     time: _Time
     trial_id: _Count
     step: _Count
     values: Mapping[str, float]
+    """Its quick measurement; empty if nobody needs one after this step."""
 
 
 @dataclass(frozen=True)
