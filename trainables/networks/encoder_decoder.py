@@ -76,7 +76,7 @@ def initialise_weights(network: nn.Module, seed: int) -> None:
             nn.init.zeros_(parameter)
     for unit in network.modules():
         if isinstance(unit, ResidualUnit):
-            nn.init.zeros_(unit.last_norm.weight)
+            nn.init.zeros_(unit.get_parameter("last_norm.weight"))
 
 
 class EncoderDecoder(nn.Module):
