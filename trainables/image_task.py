@@ -69,10 +69,6 @@ class ImageTask(Task, Protocol):
         """Notes for the user on cases that are measured under some conditions for no network; one line each."""
         ...
 
-    def without_measuring(self) -> Task:
-        """A task that trains the same networks and measures as little as possible after a step."""
-        ...
-
 
 @runtime_checkable
 class BaselineTask(Protocol):

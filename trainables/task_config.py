@@ -66,6 +66,34 @@ class TaskConfig(ABC):
         """
         return self
 
+    def list_quick_steps(self, list_judged: Callable[[int], tuple[int, ...]]) -> tuple[int, ...] | None:
+        """The steps, from 1, after which trials are measured quickly; None for all of them.
+
+        Args:
+            list_judged: Lists the steps after which the pruner decides, given the number of steps of a training.
+        """
+        return None
+
+    def settle_measuring(
+        self, data: DataConfig, space: SearchSpace, list_judged: Callable[[int], tuple[int, ...]]
+    ) -> TaskConfig:
+        """The settings with what a new study measures, as far as that depends on the length of its trainings.
+
+        Args:
+            data: Settings of the data.
+            space: What is searched.
+            list_judged: As for `list_quick_steps`.
+        """
+        return self
+
+    def measure_all(self, *, keeps_number: bool) -> TaskConfig:
+        """The settings that measure the whole battery, where those of a search measure a part.
+
+        Args:
+            keeps_number: Whether the number of corrupted cases stays as it is; all are corrupted otherwise.
+        """
+        return self
+
     def settle_transfer(self, data: DataConfig) -> TaskConfig:
         """The settings with what the transfer matrix that they name says.
 

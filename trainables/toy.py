@@ -29,7 +29,7 @@ from paretoseg.spaces.objective_choice import ObjectiveChoice
 from paretoseg.spaces.search_space import Candidate, SearchSpace
 from paretoseg.trainables.data.datasets import DataConfig
 from paretoseg.trainables.task_config import TaskConfig
-from paretoseg.trainables.trainable import Assignment, CaseScore, Evaluation, Split, SplitRow
+from paretoseg.trainables.trainable import Assignment, CaseScore, Evaluation, Split, SplitRow, TrialSeconds
 
 TRUE_HYPERVOLUME = 0.8425
 """Area dominated by the true front: 0.6 * 0.95 + integral of accuracy(f) d robustness(f) over [0, 1]."""
@@ -184,6 +184,10 @@ class ToyTrainable:
         self._steps_done += 1
         progress = 1 - 0.5**self._steps_done
         return self._choice.select({name: value * progress for name, value in self._final.items()} | self._costs)
+
+    def sample_seconds(self) -> TrialSeconds:
+        """What it is told to take."""
+        return TrialSeconds(self._settings.seconds, measuring=0.0, testing=0.0)
 
     def evaluate(self, split: Split) -> Evaluation:
         """The closed form; on the test split 0.01 lower."""

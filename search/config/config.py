@@ -181,6 +181,11 @@ class Experiment:
         """What the space is narrowed to, by dimension."""
         return read_restrictions(self.space)
 
+    @property
+    def quick_steps(self) -> tuple[int, ...] | None:
+        """The steps, from 1, after which trials are measured quickly; None for all of them."""
+        return self.task.list_quick_steps(self.pruner.list_steps)
+
     def build_space(self) -> SearchSpace:
         """What is searched; raises ValueError as `paretoseg.search.config.space_config.build_space` does."""
         return build_space(self.space, matched_by=self.task.matched_by)

@@ -33,7 +33,25 @@ def settle(composed: Composed) -> Composed:
         settle_space(_with_task(composed, experiment.task.settle_length(experiment.resources.gpus)))
     )
     experiment = composed.experiment
-    return settle_reference(_with_task(composed, experiment.task.settle(experiment.data)))
+    composed = _settle_measuring(_with_task(composed, experiment.task.settle(experiment.data)))
+    return settle_reference(composed)
+
+
+def _settle_measuring(composed: Composed) -> Composed:
+    experiment = composed.experiment
+    list_judged = experiment.pruner.list_steps
+    task = experiment.task.settle_measuring(experiment.data, experiment.build_space(), list_judged)
+    return _with_task(composed, task)
+
+
+def measure_all(composed: Composed, *, keeps_number: bool) -> Composed:
+    """The config of a study with the whole battery in place of the part that its search measures.
+
+    Args:
+        composed: The config.
+        keeps_number: Whether the number of corrupted cases stays as it is.
+    """
+    return _with_task(composed, composed.experiment.task.measure_all(keeps_number=keeps_number))
 
 
 def _settle_baselines(composed: Composed) -> Composed:

@@ -14,7 +14,12 @@ from paretoseg.search.candidates.result import Result
 from paretoseg.search.reports.baseline_text import describe_baselines
 from paretoseg.search.reports.certainty_text import format_interval, format_probability
 from paretoseg.search.reports.constraint_text import describe_constraints
-from paretoseg.search.reports.fidelity import describe_share, measure_battery_share, measure_fidelity
+from paretoseg.search.reports.fidelity import (
+    describe_no_quick,
+    describe_share,
+    measure_battery_share,
+    measure_fidelity,
+)
 from paretoseg.search.reports.fitting_table import FittingTable
 from paretoseg.search.reports.reality_text import describe_reality
 from paretoseg.search.reports.robustness_text import describe_profiles, flag_collapse, summarise_families
@@ -151,6 +156,7 @@ def status_view(
         Text(f"time    {describe_seconds(record.hours_used * 3600)} in {_count(len(record.opened), 'session')}"),
         *(Text(f"quick   {item.describe()}") for item in measure_fidelity(record.trials, record.objectives)),
     ]
+    lines += [Text(f"quick   {none}")] if (none := describe_no_quick(record.trials)) else []
     share = measure_battery_share(record.trials)
     lines += [Text(line) for line in describe_baselines(record)]
     lines += [Text(f"battery {describe_share(share)}")] if share is not None else []

@@ -18,7 +18,7 @@ from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.study.study import Study
 from paretoseg.search.trials.events import Failed, Finished, Stopped
 from paretoseg.search.trials.memory_factors import MemoryFactors
-from paretoseg.search.trials.trial import Failure, FailureKind, Trial
+from paretoseg.search.trials.trial import CONFIRMATION, Failure, FailureKind, Trial
 from paretoseg.spaces.objective import Objective
 from paretoseg.trainables.trainable import Assignment, Evaluation, Split, Task
 
@@ -47,6 +47,9 @@ class JobSettings:
 
     timeout_min: float
     """How long a trial may take."""
+
+    quick_steps: tuple[int, ...] | None = None
+    """The steps, from 1, after which the trials of a search are measured quickly; None for all of them."""
 
 
 @dataclass
@@ -304,7 +307,10 @@ class Session:
     def _to_job(self, trial: Trial, kind: JobKind) -> Job:
         settings = self.settings
         factors = self._memory_factors.find(until=trial.asked_at)
-        assignment = Assignment(trial.candidate, trial.seed, settings.num_threads, settings.device, factors)
+        steps = settings.quick_steps
+        if steps is not None and trial.origin == CONFIRMATION:
+            steps = ()  # nobody stops a confirmation
+        assignment = Assignment(trial.candidate, trial.seed, settings.num_threads, settings.device, factors, steps)
         split = Split.TEST if kind is JobKind.TEST else Split.VALIDATION
         place = self.folder.folder
         return Job(

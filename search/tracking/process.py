@@ -99,7 +99,7 @@ class Tracking:
     def _update(self, trial: Trial, run_id: str, mark: str) -> None:
         run = self._open(run_id, f"{self._plan.created.study} trial {trial.trial_id}", "trial", self._describe(trial))
         first = self._first_step(run_id)
-        for step, values in trial.reports.items():
+        for step, values in trial.quick.items():
             if step >= first:
                 run.log({f"quick/{name}": value for name, value in values.items()}, step=step, commit=True)
         run.summary.update(summarise(trial))

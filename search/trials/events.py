@@ -97,13 +97,14 @@ class Resumed:
 
 @dataclass(frozen=True)
 class Reported:
-    """A trial reported a quick measurement."""
+    """A trial has done a step."""
 
     kind = "reported"
     time: _Time
     trial_id: _Count
     step: _Count
     values: Mapping[str, float]
+    """Its quick measurement; empty if nobody needs one after this step."""
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ class Trial:
     """The machine whose worker ended it; empty while it runs, or if its worker died."""
 
     reports: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
-    """The quick measurements on the way, by step, from 1; a crash can leave a gap."""
+    """The quick measurements on the way, by step, from 1; a crash can leave a gap. One that nobody needed is empty."""
 
     objectives: Mapping[str, float] = field(default_factory=dict)
     """A value for every objective, on validation cases; empty unless FINISHED."""
@@ -155,6 +155,11 @@ class Trial:
 
     test_profile: RobustnessProfile | None = None
     """As `profile`, on test cases."""
+
+    @property
+    def quick(self) -> dict[int, Mapping[str, float]]:
+        """The steps after which there was a quick measurement, with its values."""
+        return {step: values for step, values in self.reports.items() if values}
 
     @property
     def measured(self) -> dict[str, float]:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from paretoseg.spaces.architecture import PLANNED
-from paretoseg.spaces.search_space import Candidate
+from paretoseg.spaces.search_space import Candidate, SearchSpace
 from paretoseg.trainables.data.datasets import Dataset
 from paretoseg.trainables.networks.window import find_window
 from paretoseg.trainables.planning.network_plan import plan_network
@@ -116,6 +116,21 @@ def _fit(num_steps: int, most: int, paid_patches: float) -> TrainingPlan:
             return plan
         tried.append(plan)
     return min(tried, key=lambda plan: abs(plan.budget_used - 1.0))
+
+
+def count_trained(settings: SegmentationSettings, space: SearchSpace, spatial_dims: int) -> dict[int, int]:
+    """The pixels (voxels) in all batches of a training, by edge of its patch, for the patches of a space.
+
+    With `budget_by=flops` for networks that take as many operations per voxel as the default candidate's.
+    """
+    patches = list_patches(space)
+    plans = {patch: plan_recipe(settings, (patch,) * spatial_dims) for patch in patches}
+    return {patch: plan.count_patches(plan.num_steps) * patch**spatial_dims for patch, plan in plans.items()}
+
+
+def list_patches(space: SearchSpace) -> list[int]:
+    """Edges of a patch over the range of a space, in ascending order."""
+    return sorted({int(space.domains["patch"].from_unit(unit / 16)) for unit in range(17)})
 
 
 def count_training(plan: TrainingPlan, num_steps: int, *, voxels: int, flops: float) -> dict[str, float]:

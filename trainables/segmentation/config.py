@@ -16,8 +16,11 @@ from paretoseg.trainables.scoring.counted_corruptions import find_uncounted
 from paretoseg.trainables.scoring.expected_loss import describe_harmless, describe_unknown, predict_loss
 from paretoseg.trainables.scoring.objectives import RobustnessOver, to_errors
 from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
+from paretoseg.trainables.segmentation.budget import count_trained
 from paretoseg.trainables.segmentation.left_out import check_enough_left
 from paretoseg.trainables.segmentation.length import Length, choose_length
+from paretoseg.trainables.segmentation.quick_part import choose_quick_part, fit_quick_images
+from paretoseg.trainables.segmentation.search_part import fit_part
 from paretoseg.trainables.segmentation.settings import MEASURING, BudgetBy, SegmentationSettings
 from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.severities.calibration import describe_fit, hash_splits, read_calibration, settle_strengths
@@ -111,6 +114,39 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
         asked, defaults = settle_strengths(self.strengths, self.locate_calibration(data)), default_strengths()
         measured = {name: defaults[name] for name in expand_corruptions(self.corruptions) if name in LEVELS}
         return replace(self.settle_transfer(data), strengths=_to_lists({**measured, **asked}))
+
+    def list_quick_steps(self, list_judged: Callable[[int], tuple[int, ...]]) -> tuple[int, ...] | None:
+        """Those after which the pruner decides, or all if there is no limit to what they take."""
+        return list_judged(self.num_steps) if self.quick_share else None
+
+    def settle_measuring(
+        self, data: DataConfig, space: SearchSpace, list_judged: Callable[[int], tuple[int, ...]]
+    ) -> SegmentationConfig:
+        """The config with the images of quick measurements, and the cases and severities of the search.
+
+        What is set stays, and what has no limit too.
+        """
+        task, found = self.build(data, space), self
+        if self.number_findings() or data.findings() or task.settings.battery_findings():
+            return self
+        dataset, steps = load_once(data), self.list_quick_steps(list_judged)
+        trained = count_trained(self, space, dataset.spatial_dims)
+        num_quick = self.num_steps if steps is None else len(steps)
+        if self.quick_share and not self.quick_images and num_quick:
+            found = replace(found, quick_images=fit_quick_images(self, dataset, trained, num_quick))
+        if not self.measure_share or self.search_changed:
+            return found
+        settings = replace(task.settings, quick_images=found.quick_images)
+        images = num_quick and num_quick * choose_quick_part(settings, task.rule, dataset).num_images
+        part = fit_part(settings, dataset, trained, images)
+        return replace(found, search_clean=part.clean, search_changed=part.changed, search_severities=part.severities)
+
+    def measure_all(self, *, keeps_number: bool) -> SegmentationConfig:
+        """The config with the whole battery on all cases, if the study has chosen a part of it for its search."""
+        if not self.search_changed:
+            return self
+        number = self.num_battery_cases if keeps_number else 0
+        return replace(self, search_clean=[], search_changed=[], search_severities=[], num_battery_cases=number)
 
     def settle_transfer(self, data: DataConfig) -> SegmentationConfig:
         """The config with the bounds of its transfer matrix, unless they are set.
