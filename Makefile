@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 ROOT := $(CURDIR)/
 TREE := build/tree
 
-.PHONY: help quickstart test lint tree format bench install clean
+.PHONY: help quickstart test lint tree format docs bench install clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,9 @@ tree:
 format: $(STAMP) ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(STAMP) ## the docs as a site in build/site, which opens from the disk
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(STAMP) ## measure against peers; results go to benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/orchestration.py

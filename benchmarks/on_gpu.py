@@ -69,7 +69,7 @@ for depth, width, patch in CANDIDATES:
 """
 
 SEARCH = (
-    "data=textures", "budget.trials=3", "confirm.seeds=1", "strategy=random", "tracking.mode=disabled",
+    "data=textures", "baselines=[]", "budget.trials=3", "confirm.seeds=1", "strategy=random", "tracking.mode=disabled",
     "task.corruptions=[gaussian_noise]", "task.severities=[2]", "task.num_battery_cases=2", "task.least_loss=0",
     "task.num_steps=2",
 )  # fmt: skip

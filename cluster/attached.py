@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from urllib.parse import urlsplit
 
@@ -23,6 +23,20 @@ _POLL_SECONDS = 0.3
 _PROBE_SECONDS = 2.0
 _LEAST_GONE_SECONDS = 60.0
 """A search without nodes waits at least this long, in seconds: Ray on a node that failed may start again."""
+
+
+@dataclass(unsafe_hash=True)
+class MoreNodes:
+    """Nodes of one kind that an autoscaler adds."""
+
+    nodes: int = 1
+    """How many."""
+
+    cpus: float = 0.0
+    """CPU cores of each."""
+
+    gpus: float = 0.0
+    """GPUs of each."""
 
 
 @dataclass(unsafe_hash=True)
@@ -50,6 +64,9 @@ class AttachedConfig(DirectConfig):
     gpus: float = 0.0
     """GPUs of each node that an autoscaler adds."""
 
+    more_nodes: list[MoreNodes] = field(default_factory=list)
+    """Nodes of other kinds that an autoscaler adds, too."""
+
     keep_log: bool = False
     """Whether what the search prints is kept in the study's folder too, as search.log."""
 
@@ -68,6 +85,14 @@ class AttachedConfig(DirectConfig):
                 "autoscaler adds, so set both or none"
             )
 
+        for more in self.more_nodes:
+            if more.nodes < 1 or not 0 < more.cpus < inf or not 0 <= more.gpus < inf or not self.max_nodes:
+                raise ValueError(
+                    "cluster.more_nodes needs nodes, cpus and gpus of each kind, such as {nodes:2,cpus:8,gpus:1}, and "
+                    f"cluster.max_nodes for the first kind, got nodes={more.nodes}, cpus={more.cpus:g}, "
+                    f"gpus={more.gpus:g} and cluster.max_nodes={self.max_nodes}"
+                )
+
     def check(self, resources: Resources) -> None:
         """Checks that there is an address, and that a trial fits on a node that the autoscaler adds.
 
@@ -80,7 +105,7 @@ class AttachedConfig(DirectConfig):
 
     def count_gpus(self) -> int:
         """Those of the nodes that an autoscaler adds; of nodes that are up, only the Ray itself knows."""
-        return int(self.gpus) * self.max_nodes
+        return sum(int(node.gpus) for node in self._nodes_to_come())
 
     def locate(self) -> tuple[str, int]:
         """Host name and port of the head.
@@ -147,7 +172,8 @@ class AttachedConfig(DirectConfig):
         return RayNodes().find_loss
 
     def _nodes_to_come(self) -> list[Node]:
-        return [Node(self.cpus, self.gpus)] * self.max_nodes
+        more = [Node(one.cpus, one.gpus) for one in self.more_nodes for _ in range(one.nodes)]
+        return [Node(self.cpus, self.gpus)] * self.max_nodes + more
 
     def _wait_for_port(self, host: str, port: int, deadline: float) -> None:
         while True:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from math import inf
 from types import MappingProxyType
 
 from paretoseg.cluster.resources import Node, Resources
+from paretoseg.cluster.site_check import SiteCheck
 
 OBJECT_STORE_BYTES = 256 * 1024**2
 """Ray's shared memory on each node; trials do not share data through it, so little is enough."""
@@ -206,6 +207,15 @@ class BatchConfig(ClusterConfig):
 
         Raises:
             ValueError: if the place refuses it or cannot be reached.
+        """
+
+    @abstractmethod
+    def check_site(self, submission: Submission, *, with_job: bool) -> Iterator[SiteCheck]:
+        """Looks whether the place has what these settings ask for, one finding after the other.
+
+        Args:
+            submission: A search as it would be submitted.
+            with_job: Whether to submit a tiny job for what only a worker can tell.
         """
 
     def find_sent(self, submission: Submission) -> SubmittedJob | None:

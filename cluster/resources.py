@@ -39,6 +39,9 @@ class Resources:
     timeout_min: float = 1440.0
     """How long a trial may take, in minutes; after that it is recorded as failed."""
 
+    estimate: bool = True
+    """Whether a search on this machine first measures parts of a few trials, to say how long it will take."""
+
     def __post_init__(self) -> None:
         if not 0 < self.cpus < inf:
             raise ValueError(f"resources.cpus must be above 0 and finite, got {self.cpus}")

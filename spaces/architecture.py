@@ -10,10 +10,22 @@ from paretoseg.spaces.domain import Choice, Float, Int
 MIN_BOTTLENECK = 4
 """Fewest pixels per axis that may reach the bottleneck: with fewer, normalisation statistics mean nothing."""
 
+COARSE = 2.0
+"""From this ratio of the edge of a voxel to the shortest one on, an axis is coarse."""
+
+PLANNED = ("nnunet", "resenc")
+"""The families whose levels, kernels, patch and batch are those of nnU-Net's plan for the images.
+
+They are baselines. A study searches them only where `space.family` names them.
+"""
+
 NUM_SKIP_LEVELS = 5
 """Number of skips of the deepest network."""
 
-_FIXED_STRIDES = {"basic_unet_plus_plus": 16, "vnet": 16, "unetr": 16, "swin_unetr": 32}
+_FIXED_STRIDES = {
+    **{"basic_unet_plus_plus": 16, "vnet": 16, "unetr": 16, "swin_unetr": 32},
+    **dict.fromkeys(PLANNED, 8),  # without a plan of their levels
+}
 _SMALLEST_EXTENTS = {"swin_unetr": 64}
 """The Swin transformer's coarsest features have half the resolution of other families'; 64 pixels leave two per axis.
 """
@@ -25,8 +37,9 @@ _OnOff = Choice(("on", "off"))
 class Architecture:
     """A segmentation network, in two or three spatial dimensions.
 
-    The family `composable` is our encoder-decoder. It uses every field but `bias` and `head`. The other families are
-    MONAI's networks and use the fields listed in `paretoseg.spaces.canonical.FAMILY_DIMENSIONS`.
+    The family `composable` is our encoder-decoder. It uses every field but `bias` and `head`. `nnunet` and `resenc` are
+    the networks of nnU-Net's plans, see `paretoseg.spaces.planned`. The other families are MONAI's networks. All use
+    the fields listed in `paretoseg.spaces.canonical.FAMILY_DIMENSIONS`.
     """
 
     skip: Annotated[str, Choice(("none", "concatenation", "addition", "attention_gate", "dense"))] = "concatenation"
@@ -54,10 +67,11 @@ class Architecture:
                 "dynunet",
                 "unetr",
                 "swin_unetr",
+                *PLANNED,
             )
         ),
     ] = "composable"
-    """Our composable encoder-decoder, or one of MONAI's networks."""
+    """Our composable encoder-decoder, one of MONAI's networks, or the network of nnU-Net's plan (nnunet, resenc)."""
 
     block: Annotated[str, Choice(("plain", "residual", "separable", "convnext"))] = "plain"
     """Two convolutions; two with a shortcut; two split into pointwise and depthwise; or an inverted bottleneck."""
@@ -105,8 +119,13 @@ class Architecture:
     """Channels before the last layer of UNet++: `width`, or 32 x `width` as in Kamath et al. (2025)."""
 
     @property
+    def is_supervised(self) -> bool:
+        """Whether coarser decoder levels also get a segmentation loss."""
+        return self.deep_supervision == "on" or self.family in PLANNED
+
+    @property
     def total_stride(self) -> int:
-        """Number by which every spatial extent of the input must be divisible."""
+        """Number by which every spatial extent of the input must be divisible, if no plan gives the levels."""
         return _FIXED_STRIDES.get(self.family, 1 << (self.depth - 1))
 
     @property

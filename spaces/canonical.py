@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from paretoseg.spaces.architecture import NUM_SKIP_LEVELS
+from paretoseg.spaces.architecture import NUM_SKIP_LEVELS, PLANNED
 from paretoseg.spaces.domain import Domain, Value
 
 SKIP_LEVELS = tuple(f"skip_level_{level}" for level in range(1, NUM_SKIP_LEVELS + 1))
@@ -37,6 +37,8 @@ FAMILY_DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "dynunet": (*_LEVELS, "block", "kernel", "norm", "activation", "dropout", "deep_supervision"),
     "unetr": ("width", "block", "norm", "dropout"),
     "swin_unetr": ("width", "norm", "dropout"),
+    "nnunet": ("width",),
+    "resenc": ("width",),
 }
 """The dimensions that each family uses, apart from `family` itself."""
 
@@ -70,7 +72,7 @@ def canonicalise(
 
 
 def _find_unused(values: Mapping[str, Value]) -> Iterator[str]:
-    """The dimensions of the architecture that have no effect."""
+    """The dimensions that have no effect in the architecture; a planned network decides on its patch, too."""
     family, depth = str(values["family"]), int(values["depth"])
     used = FAMILY_DIMENSIONS[family]
     for names in FAMILY_DIMENSIONS.values():
@@ -81,6 +83,8 @@ def _find_unused(values: Mapping[str, Value]) -> Iterator[str]:
             yield "deep_supervision"
     if family == "unet" and values["block"] != "residual":
         yield "blocks"
+    if family in PLANNED:
+        yield "patch"
 
 
 def _settle_options(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from paretoseg.spaces.recipe import AUGMENTATIONS, Recipe, augmentation_families
-from paretoseg.spaces.search_space import SearchSpace
+from paretoseg.spaces.search_space import Candidate, SearchSpace
 
 
-def find_exposure(space: SearchSpace) -> frozenset[str]:
-    """The families of image changes that at least one candidate of the space sees in training.
+def find_exposure(space: SearchSpace, baselines: Iterable[Candidate] = ()) -> frozenset[str]:
+    """The families of image changes that at least one candidate of the space, or a baseline, sees in training.
 
     Names as in `paretoseg.spaces.recipe.FAMILIES`, or `mirroring`.
     """
@@ -15,4 +17,7 @@ def find_exposure(space: SearchSpace) -> frozenset[str]:
     mirroring = "on" if space.domains["mirroring"].contains("on") else "off"
     options = [name for name in AUGMENTATIONS if space.domains["augmentation"].contains(name)]
     recipes = [Recipe(augmentation=name, augmentation_strength=strongest, mirroring=mirroring) for name in options]
+    recipes += [candidate.recipe for candidate in baselines]
+    if space.domains["training"].contains("nnunet"):
+        recipes.append(Recipe(mirroring=mirroring, training="nnunet"))
     return frozenset[str]().union(*(augmentation_families(recipe) for recipe in recipes))

@@ -17,7 +17,7 @@ CORE = (
 """The dimensions that are searched by default."""
 
 _ARCHITECTURE = tuple(field.name for field in dataclasses.fields(Architecture))
-_RECIPE = tuple(field.name for field in dataclasses.fields(Recipe))
+_RECIPE = tuple(field.name for field in dataclasses.fields(Recipe) if field.name != "training")
 
 PRESETS: Mapping[str, frozenset[str]] = {
     "core": frozenset(CORE),
@@ -26,7 +26,10 @@ PRESETS: Mapping[str, frozenset[str]] = {
     "families": frozenset(CORE) | {"family"},
     "full": frozenset(_ARCHITECTURE) | frozenset(_RECIPE),
 }
-"""The dimensions that each preset searches; all others keep their defaults."""
+"""The dimensions that each preset searches; all others keep their defaults.
+
+None searches nnU-Net's recipe (`training`) or its networks: they are baselines, and searched only where they are named.
+"""
 
 
 def read_preset(name: str) -> frozenset[str]:

@@ -66,11 +66,26 @@ class Recipe:
     schedule: Annotated[str, Choice(("cosine", "polynomial", "constant"))] = "cosine"
     """How the learning rate falls after the warm-up."""
 
+    training: Annotated[str, Choice(("own", "nnunet"))] = "own"
+    """Who decides on loss, optimiser, schedule and transforms: the fields above (own), or nnU-Net's recipe (nnunet)."""
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The fields that have no effect."""
+        if self.training == "nnunet":
+            return _REPLACED
+        return ("augmentation_strength",) if self.augmentation == "none" else ()
+
     def canonical(self) -> Recipe:
         """The recipe with fields that have no effect reset to their defaults: equal trainings are equal recipes."""
-        if self.augmentation == "none":
-            return dataclasses.replace(self, augmentation_strength=Recipe.augmentation_strength)
-        return self
+        return dataclasses.replace(self, **{name: getattr(Recipe, name) for name in self.unused})
+
+
+_REPLACED = ("augmentation", "augmentation_strength", "loss", "optimiser", "schedule")
+"""The fields that have no effect beside nnU-Net's recipe."""
+
+NNUNET = Recipe(foreground_ratio=0.33, mirroring="on", learning_rate=1e-2, weight_decay=3e-5, training="nnunet")
+"""nnU-Net's recipe: Isensee et al., Nature Methods 18:203-211 (2021), as in nnU-Net 2."""
 
 
 def augmentation_families(recipe: Recipe) -> frozenset[str]:
@@ -80,5 +95,7 @@ def augmentation_families(recipe: Recipe) -> frozenset[str]:
     never seen.
     """
     kinds = AUGMENTATIONS[recipe.augmentation] if recipe.augmentation_strength > 0.0 else frozenset[str]()
+    if recipe.training == "nnunet":
+        kinds = frozenset(FAMILIES)
     mirroring = frozenset({"mirroring"}) if recipe.mirroring == "on" else frozenset[str]()
     return mirroring.union(*(FAMILIES[kind] for kind in kinds))

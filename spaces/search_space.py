@@ -19,7 +19,7 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from paretoseg.spaces.architecture import MIN_BOTTLENECK, Architecture
+from paretoseg.spaces.architecture import MIN_BOTTLENECK, PLANNED, Architecture
 from paretoseg.spaces.canonical import FAMILY_DIMENSIONS, MIN_DEPTHS, canonicalise
 from paretoseg.spaces.domain import Choice, Domain, Float, Int, Value
 from paretoseg.spaces.presets import read_preset
@@ -136,8 +136,17 @@ def _read_dimensions() -> dict[str, Domain]:
     return dimensions
 
 
+def _list_own_families() -> Iterator[str]:
+    families = DIMENSIONS["family"]
+    assert isinstance(families, Choice)
+    yield from (name for name in families.options if name not in PLANNED)
+
+
 DIMENSIONS: Mapping[str, Domain] = _read_dimensions()
 """Every dimension with its full domain, in the order of declaration."""
+
+OPENED: Mapping[str, Domain] = {**DIMENSIONS, "family": Choice(tuple(_list_own_families()))}
+"""What a preset, or `all`, opens of every dimension: a baseline's family is searched only if it is named."""
 
 
 def _check_name(name: str) -> None:
@@ -172,7 +181,7 @@ class SearchSpace:
         self._domains = {
             name: _restrict(name, requests[name])
             if name in requests
-            else (DIMENSIONS[name] if name in searched else _pin(name))
+            else (OPENED[name] if name in searched else _pin(name))
             for name in DIMENSIONS
         }
         self._searched = {name: domain for name, domain in self._domains.items() if name in searched}
@@ -197,6 +206,10 @@ class SearchSpace:
     def allows(self, candidate: Candidate) -> bool:
         """True if a candidate of this space may be trained, as far as that is known."""
         return self._limits is None or self._limits.is_met(candidate)
+
+    def contains(self, candidate: Candidate) -> bool:
+        """True if a candidate has a place in the unit cube."""
+        return all(domain.contains(candidate.as_dict()[name]) for name, domain in self._domains.items())
 
     def bring_inside(self, candidate: Candidate) -> Candidate:
         """The candidate if it may be trained, or else one near it that may be."""
@@ -287,9 +300,7 @@ class SearchSpace:
         Two candidates of this space that build the same network become equal. A second call changes nothing. See
         `paretoseg.spaces.canonical`.
         """
-        before, after = candidate.recipe, candidate.recipe.canonical()
-        changed = (name for name in _NAMES[Recipe] if getattr(before, name) != getattr(after, name))
-        values = candidate.as_dict() | {name: self._resting[name] for name in changed}
+        values = candidate.as_dict() | {name: self._resting[name] for name in candidate.recipe.unused}
         return Candidate.from_dict(canonicalise(values, self._resting, self._domains))
 
     def repair(self, candidate: Candidate) -> Candidate:
@@ -339,6 +350,8 @@ class SearchSpace:
                     yield dataclasses.replace(wanted, family=family, depth=depth)
 
     def _fitting_patches(self, shape: Architecture) -> list[int]:
+        if shape.family in PLANNED:
+            return self._patches  # it has its own
         stride, least = shape.total_stride, shape.smallest_extent
         return [patch for patch in self._patches if patch % stride == 0 and patch >= least]
 
@@ -346,7 +359,7 @@ class SearchSpace:
 def _restrict(name: str, requested: object) -> Domain:
     """The part of a dimension's domain that the user asks for."""
     if requested == EVERYTHING and not DIMENSIONS[name].contains(EVERYTHING):
-        return DIMENSIONS[name]
+        return OPENED[name]
     # YAML reads a bare `on` as true.
     listed = (
         [_name_switch(item) for item in requested] if isinstance(requested, list | tuple) else _name_switch(requested)

@@ -41,9 +41,6 @@ class ForeignTask:
     def describe_left_out(self) -> Sequence[str]:
         return ()
 
-    def without_measuring(self) -> ForeignTask:
-        return self
-
     def objectives(self) -> tuple[Objective, ...]:
         return define_objectives(MEASURES[self.metric], self.rule)
 

@@ -69,6 +69,15 @@ class ImageTask(Task, Protocol):
         """Notes for the user on cases that are measured under some conditions for no network; one line each."""
         ...
 
-    def without_measuring(self) -> Task:
-        """A task that trains the same networks and measures as little as possible after a step."""
+
+@runtime_checkable
+class BaselineTask(Protocol):
+    """A task that trains the networks of nnU-Net's plans, so that they can be baselines."""
+
+    def count_work(self, candidate: Candidate) -> float:
+        """Operations of the whole training of a candidate, known without it."""
+        ...
+
+    def describe_training(self, candidate: Candidate) -> str:
+        """What its training is, in words: patch, batch and iterations."""
         ...

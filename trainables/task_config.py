@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from paretoseg.spaces.search_space import SearchSpace
+from paretoseg.spaces.search_space import Candidate, SearchSpace
 from paretoseg.trainables.data.datasets import DataConfig
 from paretoseg.trainables.trainable import CaseScore, SplitRow, Task
 
@@ -18,13 +18,14 @@ class TaskConfig(ABC):
     """Settings of a task; every task's config derives from it and is in a module beside the task."""
 
     @abstractmethod
-    def build(self, data: DataConfig, space: SearchSpace | None = None) -> Task:
+    def build(self, data: DataConfig, space: SearchSpace | None = None, baselines: Sequence[Candidate] = ()) -> Task:
         """The task on this data.
 
         Args:
             data: The data source.
             space: The search space: what its candidates see in training may decide what is measured. None outside a
                 search, where nothing is left out.
+            baselines: Candidates beside those of the space.
 
         Raises:
             ValueError: if the settings do not fit each other or the data.
@@ -32,6 +33,10 @@ class TaskConfig(ABC):
 
     uses_gpus: ClassVar[bool] = True
     """Whether its trials compute on a GPU where they get one."""
+
+    def choose_baselines(self, space: SearchSpace) -> tuple[Sequence[str], str]:
+        """The baselines of a new study that names none, and why there is none, where one might be expected; else ''."""
+        return (), ""
 
     @property
     def matched_by(self) -> str:
@@ -58,6 +63,34 @@ class TaskConfig(ABC):
 
         Raises:
             ValueError: if a file cannot be read, or its content does not fit.
+        """
+        return self
+
+    def list_quick_steps(self, list_judged: Callable[[int], tuple[int, ...]]) -> tuple[int, ...] | None:
+        """The steps, from 1, after which trials are measured quickly; None for all of them.
+
+        Args:
+            list_judged: Lists the steps after which the pruner decides, given the number of steps of a training.
+        """
+        return None
+
+    def settle_measuring(
+        self, data: DataConfig, space: SearchSpace, list_judged: Callable[[int], tuple[int, ...]]
+    ) -> TaskConfig:
+        """The settings with what a new study measures, as far as that depends on the length of its trainings.
+
+        Args:
+            data: Settings of the data.
+            space: What is searched.
+            list_judged: As for `list_quick_steps`.
+        """
+        return self
+
+    def measure_all(self, *, keeps_number: bool) -> TaskConfig:
+        """The settings that measure the whole battery, where those of a search measure a part.
+
+        Args:
+            keeps_number: Whether the number of corrupted cases stays as it is; all are corrupted otherwise.
         """
         return self
 

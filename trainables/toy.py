@@ -15,7 +15,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -29,7 +29,7 @@ from paretoseg.spaces.objective_choice import ObjectiveChoice
 from paretoseg.spaces.search_space import Candidate, SearchSpace
 from paretoseg.trainables.data.datasets import DataConfig
 from paretoseg.trainables.task_config import TaskConfig
-from paretoseg.trainables.trainable import Assignment, CaseScore, Evaluation, Split, SplitRow
+from paretoseg.trainables.trainable import Assignment, CaseScore, Evaluation, Split, SplitRow, TrialSeconds
 
 TRUE_HYPERVOLUME = 0.8425
 """Area dominated by the true front: 0.6 * 0.95 + integral of accuracy(f) d robustness(f) over [0, 1]."""
@@ -98,7 +98,7 @@ class ToyConfig(TaskConfig):
                 f"task.seconds and task.noise must be finite and not negative, got {self.seconds} and {self.noise}"
             )
 
-    def build(self, data: DataConfig, space: SearchSpace | None = None) -> ToyTask:
+    def build(self, data: DataConfig, space: SearchSpace | None = None, baselines: Sequence[Candidate] = ()) -> ToyTask:
         """The toy task; it needs no data."""
         return ToyTask(self)
 
@@ -184,6 +184,10 @@ class ToyTrainable:
         self._steps_done += 1
         progress = 1 - 0.5**self._steps_done
         return self._choice.select({name: value * progress for name, value in self._final.items()} | self._costs)
+
+    def sample_seconds(self) -> TrialSeconds:
+        """What it is told to take."""
+        return TrialSeconds(self._settings.seconds, measuring=0.0, testing=0.0)
 
     def evaluate(self, split: Split) -> Evaluation:
         """The closed form; on the test split 0.01 lower."""

@@ -224,6 +224,8 @@ class Trainable(Protocol):
     def step(self) -> Measurement:
         """Trains a share of the budget; returns a quick measurement of the objectives on validation cases.
 
+        It is empty after a step that is not among `Assignment.quick_steps`.
+
         Raises:
             ValueError: if training diverged; the message names the value that is not finite.
         """
@@ -243,6 +245,41 @@ class Trainable(Protocol):
 
 
 @dataclass(frozen=True)
+class TrialSeconds:
+    """About how long the parts of a trial take, in seconds."""
+
+    training: float
+    """All steps, without measurements."""
+
+    measuring: float
+    """Quick measurements, the complete one on validation cases, and the costs."""
+
+    testing: float
+    """The measurement on test cases, if it comes to that."""
+
+    building: float = 0.0
+    """Until the first step, in a process that has built a trial before."""
+
+    @property
+    def total(self) -> float:
+        """Of the trial, without test cases."""
+        return self.building + self.training + self.measuring
+
+
+@runtime_checkable
+class SampledTrainable(Protocol):
+    """A trainable that can say how long it will take."""
+
+    def sample_seconds(self) -> TrialSeconds:
+        """What its parts will take, measured on a moment of each; it is of no other use afterwards.
+
+        Raises:
+            ValueError: as `step` does.
+        """
+        ...
+
+
+@dataclass(frozen=True)
 class Assignment:
     """What a worker needs to build a trainable."""
 
@@ -258,6 +295,13 @@ class Assignment:
 
     memory_factors: Mapping[str, float] = field(default_factory=dict)
     """Ratio of the memory that trainings took to the estimate, by the name of the device, as in `Evaluation.device`."""
+
+    quick_steps: tuple[int, ...] | None = None
+    """The steps, from 1, after which somebody needs a quick measurement; None for all of them."""
+
+    def needs_quick(self, step: int) -> bool:
+        """Whether somebody needs a quick measurement after a step."""
+        return self.quick_steps is None or step in self.quick_steps
 
 
 @runtime_checkable

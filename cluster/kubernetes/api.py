@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 _GROUP, _VERSION, _PLURAL = "ray.io", "v1", "rayjobs"
 _MANAGER = "paretoseg"
+_KUEUE_VERSIONS = ("v1beta2", "v1beta1")
 _TIMEOUT_SECONDS = (5.0, 30.0)
 """For the connection, and for the answer."""
 
@@ -76,6 +77,22 @@ class RayJobs:
             _content_type="application/apply-patch+yaml",
         )
 
+    def rehearse(self, manifest: Manifest) -> None:
+        """Lets the server check a job as if it were created, under strict validation; nothing is stored.
+
+        Raises:
+            ValueError: if the server would refuse it or cannot be reached.
+        """
+        # Under a name that the server makes up: one job of this name may be there, ended.
+        metadata = {key: value for key, value in manifest["metadata"].items() if key != "name"}
+        self._call(
+            self._client.create_namespaced_custom_object,
+            body={**manifest, "metadata": {**metadata, "generateName": f"{_MANAGER}-check-"}},
+            dry_run="All",
+            field_manager=_MANAGER,
+            field_validation="Strict",
+        )
+
     def delete(self, name: str) -> None:
         """Deletes a job, and returns when it is gone.
 
@@ -92,7 +109,46 @@ class RayJobs:
             f"see kubectl -n {self._namespace} describe rayjob {name}"
         )
 
-    def _call(self, method: Callable[..., T], *, name: str, **arguments: Any) -> T | None:
+    def ask_core(self, call: Callable[[Any], Any]) -> tuple[int, Any]:
+        """Calls the core API of Kubernetes; returns the status and the object, or the message of a refusal.
+
+        Args:
+            call: Called with a client of the core API.
+
+        Raises:
+            UnreachableError: if the server cannot be reached.
+        """
+        from kubernetes import client
+
+        return self._answer(lambda: call(client.CoreV1Api(self._client.api_client)))
+
+    def ask_queue(self, name: str) -> tuple[int, Any]:
+        """A LocalQueue of Kueue, as `ask_core`; of the newest version of its API that the server knows."""
+        found: tuple[int, Any] = 404, ""
+        for version in _KUEUE_VERSIONS:
+            found = self._answer(
+                lambda version=version: self._client.get_namespaced_custom_object(  # type: ignore[misc]
+                    group="kueue.x-k8s.io", version=version, namespace=self._namespace, plural="localqueues", name=name
+                )
+            )
+            if found[0] == 200:
+                break
+        return found
+
+    def _answer(self, call: Callable[[], Any]) -> tuple[int, Any]:
+        from kubernetes.client.exceptions import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            return 200, self._client.api_client.sanitize_for_serialization(call())
+        except ApiException as error:
+            if not error.status:
+                raise self._no_answer(_last_line(error.reason)) from None
+            return int(error.status), _read_message(error.body) or _last_line(error.reason)
+        except HTTPError as error:
+            raise self._no_answer(_first_line(error)) from None
+
+    def _call(self, method: Callable[..., T], **arguments: Any) -> T | None:
         """Calls the server; with `missing` given, returns None for an object that does not exist."""
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
@@ -107,7 +163,6 @@ class RayJobs:
                     version=_VERSION,
                     plural=_PLURAL,
                     namespace=self._namespace,
-                    name=name,
                     _request_timeout=_TIMEOUT_SECONDS,
                     **arguments,
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from math import inf
@@ -13,22 +13,50 @@ from math import inf
 from paretoseg.cluster.cluster import BatchConfig, JobState, Submission, SubmittedJob, Ticket
 from paretoseg.cluster.kubernetes.api import RayJobs
 from paretoseg.cluster.kubernetes.checks import JobRequest, find_request_faults
+from paretoseg.cluster.kubernetes.job import GPU, Placement, PodGroup, PodResources, PodSettings, RayJob
 from paretoseg.cluster.kubernetes.job_status import follow_job, read_status
-from paretoseg.cluster.kubernetes.manifest import (
-    Manifest,
-    PodResources,
-    PodSettings,
-    RayJob,
-    build_manifest,
-    is_same,
-    name_job,
-    to_yaml,
-)
-from paretoseg.cluster.kubernetes.manifest_rules import find_faults
+from paretoseg.cluster.kubernetes.manifest import Manifest, build_manifest, is_same, name_job, to_yaml
+from paretoseg.cluster.kubernetes.site import SiteRequest, check_site
+from paretoseg.cluster.kubernetes.texts import read_label, read_variable, read_volume
 from paretoseg.cluster.resources import Resources
+from paretoseg.cluster.site_check import SiteCheck
 
 _WAIT_SECONDS = 600
 """How long the search waits for the head of its Ray, in seconds."""
+
+FIRST_GROUP = "trials"
+
+
+@dataclass(unsafe_hash=True)
+class WorkerGroup:
+    """More workers, of another kind."""
+
+    name: str = ""
+    """Name of the group."""
+
+    min_workers: int = 0
+    """Smallest number of its pods."""
+
+    max_workers: int = 1
+    """Largest number of its pods."""
+
+    cpus: int = 0
+    """CPU cores of one; 0 for cluster.cpus."""
+
+    gpus: int = -1
+    """GPUs of one; -1 for cluster.gpus."""
+
+    memory: str = ""
+    """Memory of one; empty for cluster.memory."""
+
+    gpu_resource: str = ""
+    """What its GPUs are called; empty for cluster.gpu_resource."""
+
+    node_selector: list[str] = field(default_factory=list)
+    """Labels of its nodes, such as disk:ssd."""
+
+    tolerations: list[str] = field(default_factory=list)
+    """Keys of taints that it tolerates."""
 
 
 @dataclass(unsafe_hash=True)
@@ -53,6 +81,15 @@ class KubernetesConfig(BatchConfig):
     storage_secret: str = ""
     """Secret whose keys become environment variables, such as AWS_ACCESS_KEY_ID; empty for none."""
 
+    volumes: list[str] = field(default_factory=list)
+    """More volumes of every pod, such as claim/images:/data:ro; kinds are claim, secret, configmap and scratch."""
+
+    environment: list[str] = field(default_factory=list)
+    """Environment variables of every pod, such as HTTPS_PROXY=http://proxy:3128."""
+
+    labels: list[str] = field(default_factory=list)
+    """Labels of the job and its pods, such as team:imaging."""
+
     min_workers: int = 0
     """Smallest number of worker pods."""
 
@@ -65,8 +102,14 @@ class KubernetesConfig(BatchConfig):
     gpus: int = 0
     """GPUs of a worker."""
 
+    gpu_resource: str = GPU
+    """What GPUs are called, such as amd.com/gpu or nvidia.com/mig-1g.10gb."""
+
     memory: str = "16Gi"
     """Memory of a worker."""
+
+    groups: list[WorkerGroup] = field(default_factory=list)
+    """More workers, of other kinds."""
 
     head_cpus: int = 2
     """CPU cores of the head, which runs the search but no trials."""
@@ -77,8 +120,20 @@ class KubernetesConfig(BatchConfig):
     shared_memory: str = "1Gi"
     """Size of /dev/shm in every pod; part of its memory."""
 
+    head_shared_memory: str = ""
+    """Size of /dev/shm in the head; empty for shared_memory."""
+
     queue: str = ""
     """Kueue's LocalQueue to wait in; there are then always max_workers workers. Empty for none."""
+
+    queue_priority: str = ""
+    """Kueue's WorkloadPriorityClass of the job; empty for none."""
+
+    queue_elastic: bool = False
+    """Whether workers come and go in a queue, too, where Kueue's gate ElasticJobsViaWorkloadSlices is on."""
+
+    priority_class: str = ""
+    """PriorityClass of the pods; empty for none."""
 
     wandb_secret: str = ""
     """Secret that holds the key of Weights & Biases as api-key; empty for none."""
@@ -87,7 +142,7 @@ class KubernetesConfig(BatchConfig):
     """Service account of the pods; empty for the namespace's."""
 
     pull_secret: str = ""
-    """Secret for pulling the image; empty for none."""
+    """Secret for pulling the image, or several separated by commas; empty for none."""
 
     node_selector: list[str] = field(default_factory=list)
     """Labels of the nodes for workers, such as disk:ssd."""
@@ -100,6 +155,9 @@ class KubernetesConfig(BatchConfig):
 
     lock_wait_s: float = 120.0
     """How long an attempt waits for the study's lock, in seconds; an earlier one that was killed held it."""
+
+    deadline_min: int = 0
+    """After how long the operator ends the job, in minutes; 0 for never."""
 
     keep_min: int = 10
     """How long the pods stay after the end, in minutes, so that their logs can be read."""
@@ -124,7 +182,7 @@ class KubernetesConfig(BatchConfig):
 
     def count_gpus(self) -> int:
         """Those of all workers."""
-        return self.gpus * self.max_workers
+        return sum(group.machine.gpus * group.num_workers[1] for group in self._groups())
 
     def render(self, submission: Submission) -> str:
         """The RayJob as YAML.
@@ -135,7 +193,9 @@ class KubernetesConfig(BatchConfig):
         return to_yaml(self._build(submission))
 
     def submit(self, submission: Submission) -> Ticket:
-        """Applies the RayJob; deletes an ended job of the same study first, and leaves a running one alone.
+        """Applies the RayJob if the server would take it; deletes an ended job of the same study before.
+
+        A job that runs is left alone.
 
         Raises:
             ValueError: if the cluster cannot be reached or refuses, or another search of the study runs there.
@@ -147,10 +207,24 @@ class KubernetesConfig(BatchConfig):
         if found is not None and not read_status(found).is_over:
             self._refuse_second(found, manifest)
         else:
+            jobs.rehearse(manifest)  # before an ended job makes room
             if found is not None:
                 jobs.delete(name)
             jobs.apply(manifest)
         return Ticket("kubernetes", name, socket.gethostname(), time.time(), _show(self.namespace, name))
+
+    def check_site(self, submission: Submission, *, with_job: bool) -> Iterator[SiteCheck]:
+        """Looks at the operator, claims, Secrets, queue, GPUs and quota; with a job also at the image and the claim."""
+        try:
+            manifest = self._build(submission)
+            yield from check_site(
+                RayJobs(self.namespace, self.context),
+                SiteRequest(self._to_job(submission), manifest),
+                with_job=with_job,
+            )
+        except ValueError as error:
+            what, _, fix = str(error).rpartition("; ")
+            yield SiteCheck("cluster", False, what or fix, fix if what else "change the keys that it names")
 
     def find_sent(self, submission: Submission) -> SubmittedJob:
         """The job of a study; its name follows from that of the study, the namespace, and the claim or URI.
@@ -189,27 +263,45 @@ class KubernetesConfig(BatchConfig):
     def _build(self, submission: Submission) -> Manifest:
         job = self._to_job(submission)
         faults = find_request_faults(JobRequest(job, submission))
-        manifest = build_manifest(job) if not faults else {}
-        faults = faults or find_faults(manifest)
         if faults:
             raise ValueError("cluster=kubernetes cannot send this job: " + "; ".join(faults))
-        return manifest
+        return build_manifest(job)
 
     def _to_job(self, submission: Submission) -> RayJob:
+        shared_memory = self.head_shared_memory or self.shared_memory
         return RayJob(
             name=self._name(submission),
             namespace=self.namespace,
             study=submission.study,
             entrypoint=self._write_entrypoint(submission),
             ray_version=self.ray_version or version("ray"),
-            head=PodResources(self.head_cpus, 0, self.head_memory),
-            worker=PodResources(self.cpus, self.gpus, self.memory),
-            num_workers=(self.min_workers, self.max_workers),
+            head=PodResources(self.head_cpus, 0, self.head_memory, shared_memory),
+            groups=self._groups(),
             pod_settings=self._pod_settings(),
             queue=self.queue,
+            queue_priority=self.queue_priority,
+            is_elastic=self.queue_elastic,
             retries=self.retries,
             keep_s=self.keep_min * 60,
+            deadline_s=self.deadline_min * 60,
         )
+
+    def _groups(self) -> tuple[PodGroup, ...]:
+        machine = PodResources(self.cpus, self.gpus, self.memory, self.shared_memory, self.gpu_resource)
+        placement = _place(self.node_selector, self.tolerations)
+        first = PodGroup(FIRST_GROUP, machine, (self.min_workers, self.max_workers), placement)
+        return first, *map(self._to_group, self.groups)
+
+    def _to_group(self, group: WorkerGroup) -> PodGroup:
+        machine = PodResources(
+            group.cpus or self.cpus,
+            self.gpus if group.gpus == -1 else group.gpus,
+            group.memory or self.memory,
+            self.shared_memory,
+            group.gpu_resource or self.gpu_resource,
+        )
+        placement = _place(group.node_selector, group.tolerations)
+        return PodGroup(group.name, machine, (group.min_workers, group.max_workers), placement)
 
     def _name(self, submission: Submission) -> str:
         place = submission.location if "://" in submission.location else f"{self.claim}:{self.mount}"
@@ -218,15 +310,16 @@ class KubernetesConfig(BatchConfig):
     def _pod_settings(self) -> PodSettings:
         return PodSettings(
             image=self.image,
-            shared_memory=self.shared_memory,
             claim=self.claim,
             mount=self.mount,
             storage_secret=self.storage_secret,
             wandb_secret=self.wandb_secret,
-            pull_secret=self.pull_secret,
+            pull_secrets=tuple(self.pull_secret.split(",")) if self.pull_secret else (),
             service_account=self.service_account,
-            node_selector=tuple(_split_label(label) for label in self.node_selector),
-            tolerations=tuple(self.tolerations),
+            priority_class=self.priority_class,
+            labels=tuple(map(read_label, self.labels)),
+            environment=tuple(map(read_variable, self.environment)),
+            volumes=tuple(map(read_volume, self.volumes)),
         )
 
     def _write_entrypoint(self, submission: Submission) -> str:
@@ -242,6 +335,7 @@ class KubernetesConfig(BatchConfig):
             f"cluster.max_nodes={self.max_workers}",
             f"cluster.cpus={self.cpus}",
             f"cluster.gpus={self.gpus}",
+            *_list_more_nodes(self._groups()[1:]),
         )
         return shlex.join(("paretoseg", "search", *words, *attached))
 
@@ -259,7 +353,13 @@ def _find_state(jobs: RayJobs, name: str) -> JobState:
     return JobState(status.describe(), is_live=not status.is_over)
 
 
-def _split_label(text: str) -> tuple[str, str]:
-    """Name and value of a label; the checks refuse an empty name."""
-    name, colon, value = text.partition(":")
-    return (name, value) if colon else ("", text)
+def _place(node_selector: Sequence[str], tolerations: Sequence[str]) -> Placement:
+    return Placement(tuple(map(read_label, node_selector)), tuple(tolerations))
+
+
+def _list_more_nodes(groups: Sequence[PodGroup]) -> list[str]:
+    """The key of `cluster=attached` that says which nodes come beside those of the first group."""
+    nodes = [
+        f"{{nodes:{group.num_workers[1]},cpus:{group.machine.cpus},gpus:{group.machine.gpus}}}" for group in groups
+    ]
+    return [f"cluster.more_nodes=[{','.join(nodes)}]"] if nodes else []

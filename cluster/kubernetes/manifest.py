@@ -8,87 +8,42 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import yaml
 
 from paretoseg.cluster.cluster import OBJECT_STORE_BYTES, RAY_ENVIRONMENT
+from paretoseg.cluster.kubernetes.job import (
+    GPU,
+    Placement,
+    PodGroup,
+    PodResources,
+    PodSettings,
+    RayJob,
+    Volume,
+    VolumeKind,
+)
 
 Manifest: TypeAlias = dict[str, Any]
 
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+_QUEUE_PRIORITY_LABEL = "kueue.x-k8s.io/priority-class"
+_ELASTIC = "kueue.x-k8s.io/elastic-job"
 _DIGEST = "paretoseg/digest"
-GPU = "nvidia.com/gpu"
 MAX_NAME_LENGTH = 47
 """The operator's limit for the name of a RayJob: it appends to the name, and the result must be a host name."""
 
 _USER = 1000
 """Numeric user of the image; the group may write to the volume."""
 
+OWN_ENVIRONMENT: Mapping[str, str] = MappingProxyType({"PYTHONUNBUFFERED": "1", **RAY_ENVIRONMENT})
+"""Environment variables of every pod."""
+
 _IDLE_SECONDS = 120
 _WANDB_KEY = "api-key"
-
-
-@dataclass(frozen=True)
-class PodResources:
-    """The resources of one pod."""
-
-    cpus: int
-    gpus: int
-    memory: str
-    """A Kubernetes quantity, such as 16Gi."""
-
-
-@dataclass(frozen=True)
-class PodSettings:
-    """The settings that all pods of the job share."""
-
-    image: str
-    shared_memory: str
-    """Size of /dev/shm, a Kubernetes quantity; it counts towards the pod's memory."""
-
-    claim: str = ""
-    """Name of the PersistentVolumeClaim that holds the studies, or ''."""
-
-    mount: str = ""
-    """Where the claim is mounted."""
-
-    storage_secret: str = ""
-    """Name of a Secret whose keys become environment variables, or ''."""
-
-    wandb_secret: str = ""
-    """Name of the Secret with W&B's key, or ''."""
-
-    pull_secret: str = ""
-    service_account: str = ""
-    node_selector: tuple[tuple[str, str], ...] = ()
-    tolerations: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class RayJob:
-    """Everything that goes into the manifest."""
-
-    name: str
-    namespace: str
-    study: str
-    entrypoint: str
-    """One line for a POSIX shell."""
-
-    ray_version: str
-    head: PodResources
-    worker: PodResources
-    num_workers: tuple[int, int]
-    """Fewest and most worker pods."""
-
-    pod_settings: PodSettings
-    queue: str = ""
-    """Name of Kueue's LocalQueue, or ''."""
-
-    retries: int = 0
-    keep_s: int = 0
-    """How long the pods stay after the end, in seconds."""
+WANDB_VARIABLE = "WANDB_API_KEY"
 
 
 def name_job(study: str, place: str) -> str:
@@ -113,9 +68,11 @@ def build_manifest(job: RayJob) -> Manifest:
             "app.kubernetes.io/name": "paretoseg",
             "app.kubernetes.io/managed-by": "paretoseg",
             **({QUEUE_LABEL: job.queue} if job.queue else {}),
+            **({_QUEUE_PRIORITY_LABEL: job.queue_priority} if job.queue_priority else {}),
+            **dict(job.pod_settings.labels),
         },
         # Labels allow fewer characters than study names.
-        "annotations": {"paretoseg/study": job.study},
+        "annotations": {"paretoseg/study": job.study, **({_ELASTIC: "true"} if job.is_elastic else {})},
     }
     spec: Manifest = {
         "entrypoint": job.entrypoint,
@@ -125,6 +82,7 @@ def build_manifest(job: RayJob) -> Manifest:
         "shutdownAfterJobFinishes": True,
         "ttlSecondsAfterFinished": job.keep_s,
         "backoffLimit": job.retries,
+        **({"activeDeadlineSeconds": job.deadline_s} if job.deadline_s else {}),
         **({"suspend": True} if job.queue else {}),
         "rayClusterSpec": _build_cluster(job),
     }
@@ -146,10 +104,10 @@ def to_yaml(manifest: Manifest) -> str:
 
 
 def _build_cluster(job: RayJob) -> Manifest:
-    # Kueue reserves a fixed number of pods and refuses jobs that autoscale.
+    # Kueue reserves a fixed number of pods and refuses jobs that autoscale, unless they are elastic.
     scaling: Manifest = (
         {}
-        if job.queue
+        if not job.scales
         else {
             "enableInTreeAutoscaling": True,
             "autoscalerOptions": {
@@ -166,21 +124,30 @@ def _build_cluster(job: RayJob) -> Manifest:
         "headGroupSpec": {
             # No trial runs on the head: if the head runs out of memory, the whole search ends.
             "rayStartParams": {**_ray_start(), "num-cpus": "0", "num-gpus": "0", "dashboard-host": "0.0.0.0"},
-            "template": _build_pod(job, "ray-head", job.head),
+            "template": _build_pod(job, "ray-head", job.head, _place_head(job)),
         },
-        "workerGroupSpecs": [_build_workers(job)],
+        "workerGroupSpecs": [_build_workers(job, group) for group in job.groups],
     }
 
 
-def _build_workers(job: RayJob) -> Manifest:
-    fewest, most = job.num_workers if not job.queue else (job.num_workers[1],) * 2
+def _place_head(job: RayJob) -> Placement:
+    """Where the workers of the first group run, unless these have GPUs, which the head must not take up."""
+    first = job.groups[0]
+    return Placement() if first.machine.gpus else first.placement
+
+
+def _build_workers(job: RayJob, group: PodGroup) -> Manifest:
+    fewest, most = group.num_workers if job.scales else (group.num_workers[1],) * 2
+    machine = group.machine
+    # Ray knows the GPUs of NVIDIA by their usual name alone.
+    gpus = {"num-gpus": str(machine.gpus)} if machine.gpus and machine.gpu_resource != GPU else {}
     return {
-        "groupName": "trials",
+        "groupName": group.name,
         "replicas": fewest,
         "minReplicas": fewest,
         "maxReplicas": most,
-        "rayStartParams": _ray_start(),
-        "template": _build_pod(job, "ray-worker", job.worker),
+        "rayStartParams": {**_ray_start(), **gpus},
+        "template": _build_pod(job, "ray-worker", machine, group.placement),
     }
 
 
@@ -188,7 +155,7 @@ def _ray_start() -> dict[str, str]:
     return {"object-store-memory": str(OBJECT_STORE_BYTES)}
 
 
-def _build_pod(job: RayJob, name: str, machine: PodResources) -> Manifest:
+def _build_pod(job: RayJob, name: str, machine: PodResources, placement: Placement) -> Manifest:
     shared = job.pod_settings
     spec: Manifest = {
         "restartPolicy": "Never",
@@ -201,34 +168,48 @@ def _build_pod(job: RayJob, name: str, machine: PodResources) -> Manifest:
         },
         "containers": [_build_container(shared, name, machine)],
         "volumes": [
-            {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": shared.shared_memory}},
+            {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": machine.shared_memory}},
             *([{"name": "studies", "persistentVolumeClaim": {"claimName": shared.claim}}] if shared.claim else []),
+            *(_build_volume(f"volume-{number}", one) for number, one in enumerate(shared.volumes, 1)),
         ],
     }
     if shared.service_account:
         spec["serviceAccountName"] = shared.service_account
-    if shared.pull_secret:
-        spec["imagePullSecrets"] = [{"name": shared.pull_secret}]
-    if machine.gpus or not job.worker.gpus:
-        # The head needs no GPU, so it must not run on a node with one.
-        spec |= _place(shared)
-    return {"spec": spec}
+    if shared.pull_secrets:
+        spec["imagePullSecrets"] = [{"name": secret} for secret in shared.pull_secrets]
+    if shared.priority_class:
+        spec["priorityClassName"] = shared.priority_class
+    spec |= _place(placement)
+    labels = {"metadata": {"labels": dict(shared.labels)}} if shared.labels else {}
+    return {**labels, "spec": spec}
 
 
-def _place(shared: PodSettings) -> Manifest:
+def _place(placement: Placement) -> Manifest:
     place: Manifest = {}
-    if shared.node_selector:
-        place["nodeSelector"] = dict(shared.node_selector)
-    if shared.tolerations:
-        place["tolerations"] = [{"key": key, "operator": "Exists"} for key in shared.tolerations]
+    if placement.node_selector:
+        place["nodeSelector"] = dict(placement.node_selector)
+    if placement.tolerations:
+        place["tolerations"] = [{"key": key, "operator": "Exists"} for key in placement.tolerations]
     return place
+
+
+def _build_volume(name: str, volume: Volume) -> Manifest:
+    match volume.kind:
+        case VolumeKind.claim:
+            return {"name": name, "persistentVolumeClaim": {"claimName": volume.source}}
+        case VolumeKind.secret:
+            return {"name": name, "secret": {"secretName": volume.source}}
+        case VolumeKind.configmap:
+            return {"name": name, "configMap": {"name": volume.source}}
+        case VolumeKind.scratch:
+            return {"name": name, "emptyDir": {"sizeLimit": volume.source}}
 
 
 def _build_container(shared: PodSettings, name: str, machine: PodResources) -> Manifest:
     amounts = {
         "cpu": str(machine.cpus),
         "memory": machine.memory,
-        **({GPU: str(machine.gpus)} if machine.gpus else {}),
+        **({machine.gpu_resource: str(machine.gpus)} if machine.gpus else {}),
     }
     container: Manifest = {
         "name": name,
@@ -238,6 +219,10 @@ def _build_container(shared: PodSettings, name: str, machine: PodResources) -> M
         "volumeMounts": [
             {"name": "shm", "mountPath": "/dev/shm"},
             *([{"name": "studies", "mountPath": shared.mount}] if shared.claim else []),
+            *(
+                {"name": f"volume-{number}", "mountPath": one.mount, **({"readOnly": True} if one.is_read_only else {})}
+                for number, one in enumerate(shared.volumes, 1)
+            ),
         ],
         "securityContext": _confine(),
     }
@@ -251,11 +236,11 @@ def _build_container(shared: PodSettings, name: str, machine: PodResources) -> M
 
 def _build_environment(shared: PodSettings) -> list[Manifest]:
     """The environment variables of every container; secrets are references, never values."""
-    plain = {"PYTHONUNBUFFERED": "1", **RAY_ENVIRONMENT}
+    plain = {**OWN_ENVIRONMENT, **dict(shared.environment)}
     environment: list[Manifest] = [{"name": name, "value": value} for name, value in plain.items()]
     if shared.wandb_secret:
         reference = {"secretKeyRef": {"name": shared.wandb_secret, "key": _WANDB_KEY}}
-        environment.append({"name": "WANDB_API_KEY", "valueFrom": reference})
+        environment.append({"name": WANDB_VARIABLE, "valueFrom": reference})
     return environment
 
 

@@ -21,10 +21,20 @@ _WIDTH = 256
 
 
 @dataclass(frozen=True)
-class _Answer:
+class Answer:
+    """What a command said."""
+
     code: int
+    """0 if it succeeded."""
+
     output: str
     error: str
+
+    @property
+    def reason(self) -> str:
+        """The last line of its error output: earlier lines say where, the last one says what."""
+        lines = [line.strip() for line in self.error.splitlines() if line.strip()]
+        return lines[-1] if lines else f"it ended with exit code {self.code}"
 
 
 def require_slurm() -> None:
@@ -47,9 +57,9 @@ def submit_script(script: Path) -> str:
         ValueError: if there is no Slurm here, or it refuses; the message gives its reason.
     """
     require_slurm()
-    answer = _call(_SUBMIT_SECONDS, "sbatch", "--parsable", str(script))
+    answer = ask("sbatch", "--parsable", str(script), timeout_s=_SUBMIT_SECONDS)
     if answer.code:
-        raise ValueError(f"sbatch refused the job: {_reason(answer)}; the script is {script}")
+        raise ValueError(f"sbatch refused the job: {answer.reason}; the script is {script}")
     return answer.output.strip().splitlines()[-1]
 
 
@@ -65,9 +75,9 @@ def find_job(job: str) -> JobState:
     columns = ",".join(f"{name}:{_WIDTH}|" for name in _COLUMNS)
     words = ["squeue", "--noheader", "--states=all", f"--jobs={job_number(job)}", f"--Format={columns}"]
     cluster = job.partition(";")[2]
-    answer = _call(_ASK_SECONDS, *words, *([f"--clusters={cluster}"] if cluster else []))
+    answer = ask(*words, *([f"--clusters={cluster}"] if cluster else []))
     if answer.code and "Invalid job id" not in answer.error:
-        return JobState(f"state unknown: {_reason(answer)}", is_live=None)
+        return JobState(f"state unknown: {answer.reason}", is_live=None)
     # With --clusters, squeue prints the cluster's name on a separate line.
     lines = [line for line in answer.output.splitlines() if "|" in line]
     if answer.code or not lines:
@@ -86,9 +96,9 @@ def cancel_job(job: str) -> None:
     if shutil.which("scancel") is None:
         raise ValueError("there is no scancel here; run this on a login node of the cluster")
     cluster = job.partition(";")[2]
-    answer = _call(_ASK_SECONDS, "scancel", *([f"--clusters={cluster}"] if cluster else []), job_number(job))
+    answer = ask("scancel", *([f"--clusters={cluster}"] if cluster else []), job_number(job))
     if answer.code:
-        raise ValueError(f"scancel refused: {_reason(answer)}")
+        raise ValueError(f"scancel refused: {answer.reason}")
 
 
 def _describe(state: str, restarts: str, nodes: str, reason: str) -> str:
@@ -100,17 +110,12 @@ def _describe(state: str, restarts: str, nodes: str, reason: str) -> str:
     return f"{words}, {restarts} restart(s)" if restarts.isdigit() else words
 
 
-def _call(timeout_s: float, *words: str) -> _Answer:
+def ask(*words: str, timeout_s: float = _ASK_SECONDS) -> Answer:
+    """Calls a command of Slurm and returns what it said; one that cannot be run is an answer, too."""
     try:
         done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:
-        return _Answer(1, "", f"{words[0]} did not answer within {timeout_s:g} s; is the controller up?")
+        return Answer(1, "", f"{words[0]} did not answer within {timeout_s:g} s; is the controller up?")
     except OSError as error:
-        return _Answer(1, "", f"{words[0]} cannot be run: {error.strerror}")
-    return _Answer(done.returncode, done.stdout, done.stderr)
-
-
-def _reason(answer: _Answer) -> str:
-    """The last line of a command's error output: earlier lines say where, the last one says what."""
-    lines = [line.strip() for line in answer.error.splitlines() if line.strip()]
-    return lines[-1] if lines else f"it ended with exit code {answer.code}"
+        return Answer(1, "", f"{words[0]} cannot be run: {error.strerror}")
+    return Answer(done.returncode, done.stdout, done.stderr)

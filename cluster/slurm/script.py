@@ -11,7 +11,7 @@ from importlib import resources
 
 
 def write_script(
-    comment: str, options: Sequence[str], variables: Mapping[str, str | int], command: Sequence[str]
+    comment: str, options: Sequence[str], variables: Mapping[str, str | int], lists: Mapping[str, Sequence[str]]
 ) -> str:
     """The text of the script.
 
@@ -19,12 +19,13 @@ def write_script(
         comment: What the script does, in one line.
         options: Slurm's options, such as '--nodes=2'; their values may contain anything but line breaks.
         variables: The shell variables that `slurm_job.sh` reads.
-        command: The search command as a list of words.
+        lists: Its arrays, such as the words of the search command.
     """
     lines = ["#!/bin/bash", f"# {comment}"]
     lines += [f"#SBATCH {_quote_value(option)}" for option in options]
     lines += ["", *(f"{name}={shlex.quote(str(value))}" for name, value in variables.items())]
-    lines += ["search=(", *(f"  {shlex.quote(word)}" for word in command), ")"]
+    for name, words in lists.items():
+        lines += [f"{name}=(", *(f"  {shlex.quote(word)}" for word in words), ")"] if words else [f"{name}=()"]
     body = (resources.files("paretoseg.cluster.slurm") / "slurm_job.sh").read_text()
     return "\n".join(lines) + "\n\n" + body
 

@@ -7,14 +7,26 @@ import shutil
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from math import inf
 from pathlib import Path
 
 from paretoseg.cluster.cluster import OBJECT_STORE_BYTES, RAY_ENVIRONMENT, BatchConfig, Submission, Ticket
 from paretoseg.cluster.resources import Resources
+from paretoseg.cluster.site_check import SiteCheck
 from paretoseg.cluster.slurm.commands import job_number, require_slurm, submit_script
+from paretoseg.cluster.slurm.options import (
+    check_job_option,
+    check_name,
+    check_step_option,
+    check_text,
+    check_value,
+    name_option,
+)
 from paretoseg.cluster.slurm.script import write_script
+from paretoseg.cluster.slurm.site import SiteRequest, check_site
 from paretoseg.cluster.uri_keys import holds_key
 from paretoseg.spaces.atomic_file import write_atomically
 
@@ -28,7 +40,7 @@ _LEAST = {
     "nodes": 1,
     "cpus": 1,
     "gpus": 0,
-    "memory_gb": 0,
+    "memory_per_cpu_gb": 0,
     "time_min": 0,
     "max_restarts": 0,
     "lock_wait_s": 0,
@@ -37,17 +49,15 @@ _LEAST = {
 _LEAST_SECONDS = 300
 """Shortest time in seconds beside the grace time: Ray needs half a minute, and Slurm may signal a minute early."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._,-]*")
-_OPTION = re.compile(r"--([a-z][a-z-]*)(=[A-Za-z0-9._,:/@+&|*()\[\]%-]+)?")
-_OWNED = {
-    "account": "cluster.account", "array": "", "chdir": "", "clusters": "", "cpus-per-task": "cluster.cpus",
-    "error": "", "export": "cluster.setup", "export-file": "cluster.setup",
-    "gpus": "cluster.gpus", "gpus-per-node": "cluster.gpus", "gres": "cluster.gpus", "help": "", "job-name": "study",
-    "mem": "cluster.memory_gb", "no-kill": "", "no-requeue": "cluster.max_restarts", "nodes": "cluster.nodes",
-    "ntasks": "", "ntasks-per-node": "", "open-mode": "", "output": "cluster.run_dir", "parsable": "",
-    "partition": "cluster.partition", "requeue": "cluster.max_restarts", "signal": "cluster.grace_s", "test-only": "",
-    "time": "cluster.time_min", "version": "", "wait": "", "wrap": "",
-}  # fmt: skip
+_PLACE_KEYS = ("partition", "account", "qos", "constraint")
+_IMAGES = (".sif", ".sqsh", ".img")
+
+
+class GpuOption(StrEnum):
+    """The option of sbatch and srun that asks for GPUs."""
+
+    gres = "gres"
+    gpus_per_node = "gpus_per_node"
 
 
 @dataclass(unsafe_hash=True)
@@ -63,8 +73,17 @@ class SlurmConfig(BatchConfig):
     gpus: int = 0
     """GPUs on each node."""
 
+    gpu_type: str = ""
+    """Which kind of GPU, as the site names it, such as a100; empty for any."""
+
+    gpu_option: GpuOption = GpuOption.gres
+    """How Slurm is asked for GPUs: --gres=gpu:a100:4 or --gpus-per-node=a100:4."""
+
     memory_gb: float = 0.0
-    """Memory on each node, in GiB; 0 for the site's default."""
+    """Memory on each node, in GiB; 0 for the site's default, -1 for all of a node."""
+
+    memory_per_cpu_gb: float = 0.0
+    """Memory for each CPU core, in GiB, in place of memory_gb; 0 for none."""
 
     time_min: int = 0
     """Time limit of one start of the job, in minutes; 0 for the partition's. The job requeues itself until done."""
@@ -75,14 +94,27 @@ class SlurmConfig(BatchConfig):
     account: str = ""
     """Account to charge; empty for your default."""
 
+    qos: str = ""
+    """Quality of service; empty for your default."""
+
+    constraint: str = ""
+    """Features that the nodes must have, such as a100|h100; empty for none."""
+
     options: list[str] = field(default_factory=list)
-    """Additional options of sbatch, such as --qos=long."""
+    """Additional options of sbatch, such as --exclusive."""
+
+    srun_options: list[str] = field(default_factory=list)
+    """Additional options of the srun that starts Ray on the other nodes, such as --mpi=none."""
 
     setup: str = ""
-    """A shell file that the job sources first, for modules and proxies; empty for none."""
+    """A shell file that every node of the job sources first, for modules, conda and proxies; empty for none."""
+
+    container: list[str] = field(default_factory=list)
+    """The command that runs another one in a container, such as [apptainer, exec, image.sif]; empty for none."""
 
     python: str = ""
-    """Python on the nodes with paretoseg installed; empty for the one that runs this command."""
+    """Python on the nodes with paretoseg installed; empty for the one that runs this command, or python in a container.
+    """
 
     max_restarts: int = 20
     """How often the job may requeue itself."""
@@ -105,19 +137,39 @@ class SlurmConfig(BatchConfig):
                 f"cluster.time_min must leave {_LEAST_SECONDS // 60} min beside cluster.grace_s={self.grace_s} s, "
                 f"got {self.time_min} min"
             )
+        if self.memory_gb != -1 and not 0 <= self.memory_gb < inf:
+            raise ValueError(f"cluster.memory_gb must be at least 0, or -1 for all of a node, got {self.memory_gb:g}")
+        if self.memory_gb and self.memory_per_cpu_gb:
+            raise ValueError(
+                f"cluster.memory_gb={self.memory_gb:g} and cluster.memory_per_cpu_gb={self.memory_per_cpu_gb:g} "
+                "exclude each other; leave one out"
+            )
+        if self.gpu_type and not self.gpus:
+            raise ValueError(f"cluster.gpu_type={self.gpu_type} needs cluster.gpus; set how many of them a node has")
         self._check_texts()
+        self._check_options()
 
     def _check_texts(self) -> None:
-        for name in ("partition", "account"):
-            value = getattr(self, name)
-            if value and not _NAME.fullmatch(value):
-                raise ValueError(f"cluster.{name} may hold letters, digits and ._,- only, got {value!r}")
-        for option in self.options:
-            _check_option(option)
+        for name in ("partition", "account", "qos", "gpu_type"):
+            check_name(f"cluster.{name}", getattr(self, name))
         for name in ("setup", "python", "run_dir"):
-            _check_text(f"cluster.{name}", getattr(self, name))
+            check_text(f"cluster.{name}", getattr(self, name))
+        for word in self.container:
+            check_text("cluster.container", word)
         if "://" in self.run_dir:
             raise ValueError(f"cluster.run_dir must be a path on a disk that all nodes share, got {self.run_dir!r}")
+
+    def _check_options(self) -> None:
+        check_value("cluster.constraint", self.constraint)
+        set_by_keys = {name_option(option): key for key, option in self._site_options()}
+        for option in self.options:
+            check_job_option(option)
+            if key := set_by_keys.get(name_option(option)):
+                raise ValueError(
+                    f"cluster.options sets {name_option(option)}, and so does cluster.{key}; leave one out"
+                )
+        for option in self.srun_options:
+            check_step_option(option)
 
     def check(self, resources: Resources) -> None:
         """Checks that a trial fits on a node, and that the files named in the settings exist.
@@ -132,7 +184,10 @@ class SlurmConfig(BatchConfig):
             )
         if self.setup and not Path(self.setup).is_file():
             raise ValueError(f"cluster.setup must be an existing file, got '{self.setup}'")
-        if self.python and shutil.which(self.python) is None:
+        for word in self.container:
+            if Path(word).is_absolute() and word.endswith(_IMAGES) and not Path(word).is_file():
+                raise ValueError(f"cluster.container names an image that is not here, '{word}'; the nodes must see it")
+        if self.python and not self.container and shutil.which(self.python) is None:
             raise ValueError(f"cluster.python must be an executable Python, got '{self.python}'")
 
     def count_gpus(self) -> int:
@@ -152,9 +207,9 @@ class SlurmConfig(BatchConfig):
                 "cluster.setup"
             )
         run_dir = self._find_run_dir(submission)
-        _check_text("the working directory", str(Path.cwd()))
+        check_text("the working directory", str(Path.cwd()))
         for override in submission.overrides:
-            _check_text("an override", override)
+            check_text("an override", override)
         if re.search(r"[%\\]", str(run_dir)) or not str(run_dir).isprintable():
             raise ValueError(
                 f"Slurm interprets %, \\ and control characters in the path of a log, got {str(run_dir)!r}; "
@@ -166,6 +221,7 @@ class SlurmConfig(BatchConfig):
             "setup": str(Path(self.setup).absolute()) if self.setup else "",
             "cpus": self.cpus,
             "gpus": self.gpus,
+            "gpu_option": self._request_gpus(),
             "object_store_bytes": OBJECT_STORE_BYTES,
             "max_restarts": self.max_restarts,
             "patience_s": self.grace_s - 20,
@@ -173,9 +229,14 @@ class SlurmConfig(BatchConfig):
         }
         keys = {"num_nodes": self.nodes, "wait_s": _WAIT_SECONDS, "lock_wait_s": f"{self.lock_wait_s:g}"}
         attached = ("cluster=attached", *(f"cluster.{name}={value}" for name, value in keys.items()))
-        command = (self._find_python(), "-m", "paretoseg", "search", *submission.overrides, *attached)
+        python = (*self.container, self._find_python())
+        lists = {
+            "container": self.container,
+            "srun_options": self.srun_options,
+            "search": (*python, "-m", "paretoseg", "search", *submission.overrides, *attached),
+        }
         comment = f"Study {submission.study}: this job starts Ray, searches, and requeues itself while work is left."
-        return write_script(comment, self._options(submission, run_dir), variables, command)
+        return write_script(comment, self._options(submission, run_dir), variables, lists)
 
     def check_reachable(self) -> None:
         """Checks that sbatch is installed.
@@ -184,6 +245,29 @@ class SlurmConfig(BatchConfig):
             ValueError: if it is not.
         """
         require_slurm()
+
+    def check_site(self, submission: Submission, *, with_job: bool) -> Iterator[SiteCheck]:
+        """Looks at commands, partition, GPUs and limits; with a job also at the storage and Python of a node."""
+        try:
+            self.check(Resources())
+            options, folder = self._options(submission, self._find_run_dir(submission)), self._find_run_dir(submission)
+        except ValueError as error:
+            yield SiteCheck("settings", False, str(error), "change the keys that it names")
+            return
+        where = [option for key, option in self._site_options() if key in _PLACE_KEYS]
+        request = SiteRequest(
+            partitions=tuple(name for name in self.partition.split(",") if name),
+            nodes=self.nodes,
+            cpus=self.cpus,
+            gpus=self.gpus,
+            gpu_type=self.gpu_type,
+            options=tuple(options),
+            step_options=tuple(where),
+            folder=folder.parent if self.run_dir else folder.parents[1],
+            setup=str(Path(self.setup).absolute()) if self.setup else "",
+            python=(*self.container, self._find_python()),
+        )
+        yield from check_site(request, with_job=with_job)
 
     def submit(self, submission: Submission) -> Ticket:
         """Writes the script into the run folder and submits it with sbatch.
@@ -216,13 +300,28 @@ class SlurmConfig(BatchConfig):
         ]
         # The search goes on without a node that dies; the job's script looks after the death of the first one.
         options += ["--no-kill"] if self.nodes > 1 else []
-        options += [f"--gres=gpu:{self.gpus}"] if self.gpus else []
-        # --mem=0 would mean all of the node's memory.
-        options += [f"--mem={max(1, round(self.memory_gb * 1024))}M"] if self.memory_gb else []
-        options += [f"--time={self.time_min}"] if self.time_min else []
-        options += [f"--partition={self.partition}"] if self.partition else []
-        options += [f"--account={self.account}"] if self.account else []
+        options += [self._request_gpus()] if self.gpus else []
+        options += [option for _, option in self._site_options()]
         return options + self.options
+
+    def _request_gpus(self) -> str:
+        """The option that asks for GPUs, for sbatch and srun; '' for none."""
+        if not self.gpus:
+            return ""
+        kind = [self.gpu_type] if self.gpu_type else []
+        if self.gpu_option is GpuOption.gpus_per_node:
+            return "--gpus-per-node=" + ":".join([*kind, str(self.gpus)])
+        return "--gres=" + ":".join(["gpu", *kind, str(self.gpus)])
+
+    def _site_options(self) -> list[tuple[str, str]]:
+        """What the keys that are set ask for, by key."""
+        options = {
+            "memory_gb": f"--mem={_to_mib(self.memory_gb)}" if self.memory_gb else "",
+            "memory_per_cpu_gb": f"--mem-per-cpu={_to_mib(self.memory_per_cpu_gb)}" if self.memory_per_cpu_gb else "",
+            "time_min": f"--time={self.time_min}" if self.time_min else "",
+            **{name: f"--{name}={getattr(self, name)}" if getattr(self, name) else "" for name in _PLACE_KEYS},
+        }
+        return [(key, option) for key, option in options.items() if option]
 
     def _find_run_dir(self, submission: Submission) -> Path:
         if self.run_dir:
@@ -235,23 +334,12 @@ class SlurmConfig(BatchConfig):
         return Path(submission.location) / "slurm"
 
     def _find_python(self) -> str:
+        if self.container:
+            return self.python or "python"
         # Not resolved: Python finds its virtual environment by the path of the link.
         return str(Path(shutil.which(self.python) or self.python).absolute()) if self.python else sys.executable
 
 
-def _check_option(option: str) -> None:
-    match = _OPTION.fullmatch(option)
-    if match is None:
-        raise ValueError(f"an option in cluster.options must be --name or --name=value, without blanks, got {option!r}")
-    # sbatch accepts abbreviated options.
-    owned = next((name for name in (match[1], *_OWNED) if name in _OWNED and name.startswith(match[1])), None)
-    if owned is not None:
-        meant = f" (--{owned})" if owned != match[1] else ""
-        way_out = f"; use {_OWNED[owned]}" if _OWNED[owned] else ""
-        raise ValueError(f"cluster.options must not set --{match[1]}{meant}, the script needs its own{way_out}")
-
-
-def _check_text(name: str, text: str) -> None:
-    """Refuses characters that Slurm itself interprets: quoting does not protect them."""
-    if not text.isprintable():
-        raise ValueError(f"{name} must not hold line breaks or other control characters, got {text!r}")
+def _to_mib(gib: float) -> str:
+    """Memory as Slurm reads it; 0 is all of a node, so a little is at least one MiB."""
+    return "0" if gib == -1 else f"{max(1, round(gib * 1024))}M"

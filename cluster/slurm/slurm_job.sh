@@ -43,7 +43,7 @@ my_address() {
 }
 start_ray() {
   # Ports that the system chooses: another Ray on the same host has its own.
-  exec "$python" -m paretoseg.cluster.start_ray --block --node-ip-address="$(my_address)" \
+  exec "${container[@]}" "$python" -m paretoseg.cluster.start_ray --block --node-ip-address="$(my_address)" \
     --dashboard-agent-listen-port=0 --min-worker-port=0 --max-worker-port=0 \
     --num-cpus="$cpus" --num-gpus="$gpus" --object-store-memory="$object_store_bytes" "$@"
 }
@@ -110,15 +110,16 @@ run_head() {
 }
 # In the background: the step on the other nodes. It is tried again if it ends, on the nodes that are not down.
 run_workers() {
-  local step="" tries=0 since down="" num_up=$num_workers log=$run_dir/ray-workers.log gres=()
+  local step="" tries=0 since down="" num_up=$num_workers log=$run_dir/ray-workers.log
   trap '[ -z "$step" ] || kill -TERM "$step"; exit 0' TERM
-  [ "$gpus" = 0 ] || gres=(--gres="gpu:$gpus")
   : >"$log"
   while :; do
     since=$SECONDS
     srun --export=ALL --no-kill --kill-on-bad-exit=0 --exclude="$SLURMD_NODENAME${down:+,$down}" --nodes="$num_up" \
-      --ntasks="$num_up" --ntasks-per-node=1 --cpus-per-task="$cpus" "${gres[@]}" \
-      bash -c "$(declare -f my_address start_ray list_down_nodes start_worker); start_worker" \
+      --ntasks="$num_up" --ntasks-per-node=1 --cpus-per-task="$cpus" ${gpu_option:+"$gpu_option"} "${srun_options[@]}" \
+      bash -c "$(declare -p container); $(declare -f my_address start_ray list_down_nodes start_worker)
+        [ -z \"\$setup\" ] || . \"\$setup\" || { echo \"\$(hostname): cluster.setup=\$setup failed\" >&2; exit 1; }
+        start_worker" \
       >>"$log" 2>&1 &
     step=$!
     wait "$step"
@@ -154,7 +155,7 @@ run_head &
 ray_head=$!
 ray_workers="" num_workers=$((SLURM_JOB_NUM_NODES - 1))
 if [ "$num_workers" -gt 0 ]; then
-  export python cpus gpus object_store_bytes head_node=$SLURMD_NODENAME
+  export python cpus gpus object_store_bytes setup head_node=$SLURMD_NODENAME
   run_workers &
   ray_workers=$!
 fi

@@ -57,9 +57,9 @@ def _range(domain: Domain) -> str:
 
 
 def _list_presets(name: str) -> str:
-    """All presets, or the few that search the dimension."""
+    """All presets, or the few that search the dimension; none for what baselines have."""
     presets = [preset for preset, names in PRESETS.items() if name in names]
-    return "all presets" if len(presets) == len(PRESETS) else ", ".join(presets)
+    return "all presets" if len(presets) == len(PRESETS) else ", ".join(presets) or "none"
 
 
 if __name__ == "__main__":

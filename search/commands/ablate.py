@@ -108,7 +108,8 @@ def _open(plan: AblationPlan, before: StudyRecord, missing: Sequence[Pair]) -> S
     if left:
         study.open(time.time(), host=socket.gethostname(), pid=os.getpid())
     resources = experiment.resources
-    settings = JobSettings(resources.num_threads, "cuda" if resources.gpus else "cpu", resources.timeout_min)
+    device = "cuda" if resources.gpus else "cpu"
+    settings = JobSettings(resources.num_threads, device, resources.timeout_min, quick_steps=())
     return Session(study, plan.target, plan.task, settings, time.time, keeps_networks=False)
 
 

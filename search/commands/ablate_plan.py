@@ -85,6 +85,10 @@ def make_ablation_plan(location: str, wanted: Wanted, overrides: Sequence[str]) 
     folder = StudyFolder(location)
     record = folder.read_record()
     result, notes = _find_candidate(record, wanted.candidate)
+    if name := record.created.name_baseline(result.candidate):
+        raise ValueError(
+            f"candidate {result.number} is the baseline {name}, whose choices the study does not search; name another"
+        )
     composed = _compose(folder, record.created, overrides)
     experiment = composed.experiment
     assert isinstance(experiment.cluster, DirectConfig), "an ablation is no job"

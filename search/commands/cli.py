@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parses the command; overrides may stand before and after an option, which argparse alone does not accept."""
-    parser = _build_parser()
+    parser = build_parser()
     if problem := find_unknown_command(sys.argv[1:] if arguments is None else arguments, parser):
         parser.exit(ExitCode.REFUSED, f"{parser.prog}: {problem}\n")
     parsed, rest = parser.parse_known_args(arguments)
@@ -192,7 +192,8 @@ def _ablate(parsed: argparse.Namespace, console: Console) -> int:
     return ablate(parsed.study, wanted, parsed.overrides, place, as_json=parsed.json)
 
 
-def _build_parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="paretoseg",
         description="Search for segmentation networks that are accurate and stay reliable when the images change.",

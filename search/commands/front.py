@@ -12,6 +12,7 @@ from rich.text import Text
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.search.commands.own_command import own_command
 from paretoseg.search.reports import reality_text
+from paretoseg.search.reports.baseline_text import describe_baselines
 from paretoseg.search.reports.certainty_text import describe_certainty
 from paretoseg.search.reports.constraint_text import describe_constraints
 from paretoseg.search.reports.robustness_text import show_beside
@@ -79,7 +80,7 @@ def _show_beside_the_table(
     for shown in show_beside(record.front.trials):
         console.print(shown, soft_wrap=isinstance(shown, Text))
     sure = describe_certainty(certainty, record.seconds_per_trial) if certainty else []
-    for line in (*describe_single(record), *sure):
+    for line in (*describe_baselines(record), *describe_single(record), *sure):
         console.print(line, markup=False, soft_wrap=True)
     if stability:
         console.print(stability_table(stability))

@@ -14,7 +14,7 @@ from paretoseg.search.config.config import Composed, Experiment, compose
 from paretoseg.search.config.resuming import describe_earlier, merge_overrides
 from paretoseg.search.config.settling import settle
 from paretoseg.search.config.splits import check_splits
-from paretoseg.search.config.starting import find_start
+from paretoseg.search.config.starting import Start, find_start
 from paretoseg.search.config.stored_task import compose_stored
 from paretoseg.search.store.reachable import check_storage
 from paretoseg.search.store.study_folder import StudyFolder
@@ -60,6 +60,9 @@ class Plan:
     warm: tuple[Candidate, ...] = ()
     """Those of earlier studies."""
 
+    baselines: tuple[Candidate, ...] = ()
+    """What candidates are compared with."""
+
 
 def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
     """Checks all that can be checked before the search starts; returns the plan.
@@ -78,15 +81,19 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
         _check_seed(record, composed.experiment.seed)
     else:
         folder.check_unused()
-        composed = settle(composed)
+        usual, composed = composed.experiment.baselines is None, settle(composed)
     experiment = composed.experiment
     space, task, constraints = _check_task(experiment, folder, record)
     space = limit_space(space, task, constraints, np.random.default_rng([experiment.seed, _LIMIT_STREAM]))
     if record is not None:
-        known, warm, notes = record.created.known, record.created.warm, describe_earlier(composed, overrides)
+        created = record.created
+        start = Start(created.baselines, created.known, created.warm, tuple(describe_earlier(composed, overrides)))
+        notes = [*start.notes]
     else:
-        known, warm, notes = find_start(experiment, space, task)
+        start = find_start(experiment, space, task)
+        why_none = experiment.task.choose_baselines(space)[1] if usual else ""
         calibrate = _calibrate_with(overrides)
+        notes = [*start.notes, *filter(None, [why_none])]
         notes += experiment.task.check_new(experiment.data, space, task.split_rows(), calibrate=calibrate)
     experiment.cluster.check(experiment.resources)
     settle_mode(experiment.tracking)
@@ -98,13 +105,20 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
         folder=folder,
         space=space,
         task=task,
-        strategy=put_first(experiment.strategy.build(space, objectives, experiment.seed), known, warm),
+        strategy=put_first(
+            experiment.strategy.build(space, objectives, experiment.seed),
+            start.known,
+            start.warm,
+            start.baselines,
+            [candidate for candidate in start.baselines if not space.contains(candidate)],
+        ),
         pruner=experiment.pruner.build(objectives, constraints),
         segments=segments,
         notes=tuple(notes),
         constraints=tuple(map(str, constraints)),
-        known=known,
-        warm=warm,
+        known=start.known,
+        warm=start.warm,
+        baselines=start.baselines,
     )
 
 
@@ -152,6 +166,8 @@ def _check_same_search(folder: StudyFolder, record: StudyRecord, space: SearchSp
             f"{', '.join(wanted)}; restore both from a backup"
         )
     for trial in record.trials:
+        if trial.candidate in record.created.baselines:
+            continue
         try:
             space.encode(trial.candidate)
         except ValueError as error:

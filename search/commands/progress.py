@@ -100,7 +100,8 @@ class Progress:
         seed = f"seed {trial.seed}" if trial.origin in (REPLICATE, CONFIRMATION) else ""
         total = self._count_trials(session)
         place = f"[{ended}{_of(total)}] trial {trial.trial_id} {trial.state.value}"
-        parts = (place, seed, values, reason, front)
+        baseline = study.record.created.name_baseline(trial.candidate)
+        parts = (place, baseline, seed, values, reason, front)
         return "  ".join(part for part in (*parts, self._time_left(session)) if part)
 
     def _render(self) -> RenderableType:

@@ -22,7 +22,8 @@ from paretoseg.search.certainty.confirming import Chosen
 from paretoseg.search.certainty.reality import Reality
 from paretoseg.search.commands.budget_text import continue_with, describe_finish, describe_left
 from paretoseg.search.commands.certainty import choose_candidates, measure_certainty
-from paretoseg.search.commands.dry_run import describe_dry_run
+from paretoseg.search.commands.dry_run import count_slots, describe_dry_run
+from paretoseg.search.commands.estimate import describe_estimate, estimate, sample
 from paretoseg.search.commands.next_steps import list_next
 from paretoseg.search.commands.own_command import own_command
 from paretoseg.search.commands.plan import Plan, compose_new_or_stored, locate, make_plan
@@ -43,6 +44,7 @@ from paretoseg.search.config.kept_plan import keep_plan
 from paretoseg.search.config.overrides import quote
 from paretoseg.search.config.resuming import merge_overrides
 from paretoseg.search.config.splits import keep_splits
+from paretoseg.search.reports.baseline_text import describe_baselines
 from paretoseg.search.reports.certainty_text import describe_certainty
 from paretoseg.search.reports.constraint_text import describe_constraints
 from paretoseg.search.reports.failure_text import describe_failures
@@ -171,6 +173,7 @@ def _start_study(plan: Plan) -> None:
                 plan.constraints,
                 plan.known,
                 plan.warm,
+                plan.baselines,
             )
         )
 
@@ -205,7 +208,8 @@ def _open_study(plan: Plan, console: Console) -> Study:
 
 def _work(plan: Plan, study: Study, console: Console) -> ExitCode:
     resources = plan.experiment.resources
-    settings = JobSettings(resources.num_threads, "cuda" if resources.gpus else "cpu", resources.timeout_min)
+    device = "cuda" if resources.gpus else "cpu"
+    settings = JobSettings(resources.num_threads, device, resources.timeout_min, plan.experiment.quick_steps)
     session = Session(
         study,
         plan.folder,
@@ -236,6 +240,7 @@ def _run(plan: Plan, session: Session, console: Console, track: Callable[[Sessio
         f"Study {plan.folder.folder.location}: starting. Ctrl-C stops; the same command resumes.", markup=False
     )
     try:
+        _show_estimate(plan, session.study.record, console)
         with connect(cluster, leave_ray, plan.folder.folder.local_path) as (nodes, is_serial):
             if missing := cluster.describe_missing(nodes):
                 console.print(f"Note: {missing}.", markup=False, soft_wrap=True)
@@ -254,6 +259,16 @@ def _run(plan: Plan, session: Session, console: Console, track: Callable[[Sessio
     except StorageError as error:
         session.halt(str(error))
     console.print(f"This session took {describe_seconds(time.monotonic() - start)}.")
+
+
+def _show_estimate(plan: Plan, record: StudyRecord, console: Console) -> None:
+    """Prints how long the search will take, if no trial has told yet and this machine can."""
+    if not plan.experiment.resources.estimate or record.seconds_per_trial is not None:
+        return
+    found = estimate(plan, record, sample(plan))
+    if found is not None:
+        text = describe_estimate(plan, record, found, count_slots(plan))
+        console.print(f"Estimate: {text}.", markup=False, highlight=False, soft_wrap=True)
 
 
 def _describe_gpus(resources: Resources, nodes: Sequence[Node]) -> str:
@@ -324,7 +339,7 @@ def _show_front(plan: Plan, record: StudyRecord, console: Console) -> Certainty 
     for shown in show_beside(record.front.trials):
         console.print(shown, soft_wrap=isinstance(shown, Text))
     certain = describe_certainty(certainty, record.seconds_per_trial) if certainty else []
-    for line in (*describe_single(record), *certain, *describe_stopping(record)):
+    for line in (*describe_baselines(record), *describe_single(record), *certain, *describe_stopping(record)):
         console.print(line, markup=False, soft_wrap=True)
     for note in plan.pruner.notes():
         console.print(f"Note: {note}.", markup=False, soft_wrap=True)

@@ -48,6 +48,7 @@ from paretoseg.search.strategies.surrogate_config import SurrogateConfig
 from paretoseg.search.study.budget import Budget
 from paretoseg.search.study.confirmation import Confirmation
 from paretoseg.search.tracking.plan import TrackingConfig
+from paretoseg.spaces.baselines import build_baseline, check_names
 from paretoseg.spaces.constraint import Constraint
 from paretoseg.spaces.objective_choice import USUAL
 from paretoseg.spaces.search_space import SearchSpace
@@ -139,6 +140,9 @@ class Experiment:
     reference: dict[str, float] = field(default_factory=dict)
     """By objective, the worst value that still counts in the hypervolume, where it is not the usual one."""
 
+    baselines: list[str] | None = None
+    """What is trained first, to compare with: nnunet, resenc; null for the usual ones of the task."""
+
     strategy: StrategyConfig = MISSING
     """Who proposes trials."""
 
@@ -163,6 +167,7 @@ class Experiment:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must lie in 0..{2**32 - 1}, got {self.seed}")
+        check_names(self.baselines or ())
         if not self.storage:
             raise ValueError("storage must be a path or a URI, got ''; leave it out for 'studies'")
         if self.storage.startswith("~"):
@@ -175,6 +180,11 @@ class Experiment:
     def restrictions(self) -> dict[str, object]:
         """What the space is narrowed to, by dimension."""
         return read_restrictions(self.space)
+
+    @property
+    def quick_steps(self) -> tuple[int, ...] | None:
+        """The steps, from 1, after which trials are measured quickly; None for all of them."""
+        return self.task.list_quick_steps(self.pruner.list_steps)
 
     def build_space(self) -> SearchSpace:
         """What is searched; raises ValueError as `paretoseg.search.config.space_config.build_space` does."""
@@ -194,7 +204,8 @@ class Experiment:
         Raises:
             ValueError: as `build_task` does.
         """
-        task = self.task.build(self.data, self.build_space())
+        baselines = [build_baseline(name) for name in self.baselines or ()]
+        task = self.task.build(self.data, self.build_space(), baselines)
         return apply_preferences(task, self.objectives, self.reference, self.constraints)
 
 

@@ -8,6 +8,7 @@ from paretoseg.spaces.search_space import Candidate, SearchSpace
 
 _ITEMS: Mapping[str, tuple[type | tuple[type, ...], str, str]] = {
     "strategy.known": (dict, "a mapping of dimensions to values", "{width: 8, depth: 3}"),
+    "baselines": (str, "the name of a baseline", "nnunet"),
     "strategy.warm_start": ((str, int, float), "the folder or URI of a study", "studies/earlier"),
 }
 """By key, what its list holds: its types, these in words, and an example."""
@@ -30,7 +31,7 @@ def read_known(points: Sequence[Mapping[str, object]], space: SearchSpace) -> li
 
 
 def check_lists(key: str, value: object) -> None:
-    """Checks the type of what a user typed for `strategy.known` or `strategy.warm_start`; other keys pass.
+    """Checks the type of what a user typed for one of `_ITEMS`; other keys pass.
 
     Raises:
         ValueError: in one line that names the key, and the place in the list.

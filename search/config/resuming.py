@@ -28,7 +28,7 @@ from paretoseg.spaces.objective_choice import USUAL
 _LATER_GROUPS = ("confirm",)
 """Groups that studies of earlier versions lack."""
 
-LATER_KEYS: Mapping[str, Any] = {"objectives": list(USUAL), "constraints": [], "reference": {}}
+LATER_KEYS: Mapping[str, Any] = {"objectives": list(USUAL), "constraints": [], "reference": {}, "baselines": []}
 """Keys outside of groups that studies of earlier versions lack, and what these have in their place."""
 
 EARLIER_DEFAULTS: Mapping[str, tuple[str, tuple[str, ...]]] = {"strategy": ("nsga2", ("population", "random_share"))}
@@ -81,9 +81,14 @@ def compose_again(
         elif key in asked or switched:
             raise ValueError(_refuse_change(config.study, key, value, now[key]))
         _update(config, key, value)
-    missing = {key: value for key, value in find_earlier_values(config).items() if kept.get(key) is None}
+    missing = {key: value for key, value in find_earlier_values(config).items() if _is_missing(key, kept)}
     _put_earlier_values(config, {key: value for key, value in missing.items() if now[key] != value}, asked, changeable)
     return to_composed(config)
+
+
+def _is_missing(key: str, kept: Mapping[str, Any]) -> bool:
+    """Whether a study is too old for a key; a null in a group means the same."""
+    return key not in kept if key in LATER_KEYS else kept.get(key) is None
 
 
 def find_earlier_options(stored: Sequence[str], kept: Collection[str]) -> list[str]:
@@ -139,7 +144,8 @@ def find_earlier_rules(composed: Composed, overrides: Sequence[str]) -> dict[str
     config, defaults = OmegaConf.create(composed.text), compose_config(merge_overrides(overrides, ()))
     now, usual = flatten(config), flatten(defaults)
     earlier = find_earlier_values(defaults)
-    return {key: value for key, value in earlier.items() if now.get(key) == value != usual[key]}
+    # Whether a study has baselines is no rule of its measurements.
+    return {key: value for key, value in earlier.items() if now.get(key) == value != usual[key] and key != "baselines"}
 
 
 def describe_earlier(composed: Composed, overrides: Sequence[str]) -> list[str]:

@@ -29,9 +29,40 @@ def settle(composed: Composed) -> Composed:
     """
     composed = settle_data(composed)
     experiment = composed.experiment
-    composed = settle_space(_with_task(composed, experiment.task.settle_length(experiment.resources.gpus)))
+    composed = _settle_baselines(
+        settle_space(_with_task(composed, experiment.task.settle_length(experiment.resources.gpus)))
+    )
     experiment = composed.experiment
-    return settle_reference(_with_task(composed, experiment.task.settle(experiment.data)))
+    composed = _settle_measuring(_with_task(composed, experiment.task.settle(experiment.data)))
+    return settle_reference(composed)
+
+
+def _settle_measuring(composed: Composed) -> Composed:
+    experiment = composed.experiment
+    list_judged = experiment.pruner.list_steps
+    task = experiment.task.settle_measuring(experiment.data, experiment.build_space(), list_judged)
+    return _with_task(composed, task)
+
+
+def measure_all(composed: Composed, *, keeps_number: bool) -> Composed:
+    """The config of a study with the whole battery in place of the part that its search measures.
+
+    Args:
+        composed: The config.
+        keeps_number: Whether the number of corrupted cases stays as it is.
+    """
+    return _with_task(composed, composed.experiment.task.measure_all(keeps_number=keeps_number))
+
+
+def _settle_baselines(composed: Composed) -> Composed:
+    """The config with the usual baselines of its task, if it names none."""
+    experiment = composed.experiment
+    if experiment.baselines is not None:
+        return composed
+    names = list(experiment.task.choose_baselines(experiment.build_space())[0])
+    config = OmegaConf.create(composed.text)
+    OmegaConf.update(config, "baselines", names, merge=False)
+    return Composed(replace(experiment, baselines=names), OmegaConf.to_yaml(config))
 
 
 def settle_transfer(composed: Composed) -> Composed:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from paretoseg.search.config.baselines import find_baselines
 from paretoseg.search.config.config import Experiment
 from paretoseg.search.config.known_points import read_known
 from paretoseg.search.config.warm_start import read_warm_start
@@ -9,14 +12,27 @@ from paretoseg.spaces.search_space import Candidate, SearchSpace
 from paretoseg.trainables.trainable import Task
 
 
-def find_start(
-    experiment: Experiment, space: SearchSpace, task: Task
-) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...], list[str]]:
-    """The candidates that the user knows, those of earlier studies, and notes for the user, one line each.
+@dataclass(frozen=True)
+class Start:
+    """What a new study begins with."""
+
+    baselines: tuple[Candidate, ...]
+    known: tuple[Candidate, ...]
+    """The candidates that the user knows."""
+
+    warm: tuple[Candidate, ...]
+    """Those of earlier studies."""
+
+    notes: tuple[str, ...]
+    """Notes for the user, one line each."""
+
+
+def find_start(experiment: Experiment, space: SearchSpace, task: Task) -> Start:
+    """The candidates that come first.
 
     Raises:
         ValueError: if the space holds one candidate only, a known point or an earlier study does not fit, or the budget
-            ends before the last known candidate; in one line.
+            ends before the last of them; in one line.
     """
     if space.num_candidates == 1:
         raise ValueError(
@@ -28,13 +44,17 @@ def find_start(
         raise ValueError(f"strategy.warm_count must be at least 1, got {strategy.warm_count}")
     known = read_known(strategy.known, space)
     warm = read_warm_start(strategy.warm_start, task, space, most=strategy.warm_count, known=known)
-    num_known, budget = len(known) + len(warm.candidates), experiment.budget.trial_limit
+    names = experiment.baselines or []
+    num_known, budget = len(names) + len(known) + len(warm.candidates), experiment.budget.trial_limit
     if budget is not None and budget < num_known:
+        listed = f", with {', '.join(names)} among them (baselines=[] leaves those out)" if names else ""
         raise ValueError(
-            f"budget.trials={budget} ends before the {num_known} known candidates are evaluated; set it to at least "
-            f"{num_known}, or name fewer"
+            f"budget.trials={budget} ends before the {num_known} known candidates are evaluated{listed}; set it to at "
+            f"least {num_known}, or name fewer"
         )
-    return tuple(known), warm.candidates, [*warm.notes, *_describe_short(budget, num_known, strategy.num_first)]
+    baselines, notes = find_baselines(names, task, space, experiment.seed)
+    short = _describe_short(budget, num_known, strategy.num_first)
+    return Start(baselines, tuple(known), warm.candidates, (*notes, *warm.notes, *short))
 
 
 def _describe_short(budget: int | None, num_known: int, num_first: int) -> list[str]:

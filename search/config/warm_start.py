@@ -54,7 +54,7 @@ def read_warm_start(
 
 def _list_best(record: StudyRecord, most: int) -> list[tuple[int, Candidate]]:
     """Candidates with their numbers, front by front."""
-    left = record.feasible
+    left = [result for result in record.feasible if result.candidate not in record.created.baselines]
     best: list[Result] = []
     while left and len(best) < most:
         front = find_front(left, record.objectives)

@@ -32,8 +32,9 @@ class Edges(Check):
 
     def look(self, evidence: Evidence) -> Finding:
         """Looks at both ends of every dimension that is a number."""
-        results, space = evidence.record.results, evidence.space
-        members = {result.candidate for result in evidence.record.front.results}
+        record, space = evidence.record, evidence.space
+        results = [result for result in record.results if result.candidate not in record.created.baselines]
+        members = {result.candidate for result in record.front.results}.difference(record.created.baselines)
         others = [result.candidate for result in results if result.candidate not in members]
         if space is None or len(results) < LEAST_RESULTS or len(members) < LEAST_MEMBERS:
             text = f"needs the space, {LEAST_RESULTS} candidates, and {LEAST_MEMBERS} of them on the front"

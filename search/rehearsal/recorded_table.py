@@ -61,8 +61,9 @@ class RecordedTable:
 
     @property
     def has_reports(self) -> bool:
-        """Whether any training reported on the way, so that it could be stopped early."""
-        return any(one.reports for by_seed in self.recordings.values() for one in by_seed.values())
+        """Whether any training was measured on the way, so that it could be stopped early."""
+        recordings = (one for by_seed in self.recordings.values() for one in by_seed.values())
+        return any(report.values for one in recordings for report in one.reports)
 
     @property
     def mean_seconds(self) -> float:

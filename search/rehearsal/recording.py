@@ -25,7 +25,7 @@ class Quick:
     """After the training started, without interruptions."""
 
     values: Mapping[str, float]
-    """Of every objective."""
+    """Of every objective; empty if nobody needed a measurement there."""
 
 
 @dataclass(frozen=True)

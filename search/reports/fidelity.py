@@ -42,11 +42,11 @@ class Fidelity:
 def measure_fidelity(trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[Fidelity]:
     """The agreement in every objective, over the finished trials that are not broken.
 
-    The last quick measurement is taken after the last step, on the same network that is then measured completely: they
-    differ only in how much of the battery and of the cases they use. Empty with fewer than `MIN_TRIALS` trials; leaves
-    out an objective in which all trials are equal.
+    The quick measurement is the one after the last step, of the same network that is then measured completely: they
+    differ only in how much of the battery and of the cases they use. Trials without one there are left out. Empty with
+    fewer than `MIN_TRIALS` trials; leaves out an objective in which all trials are equal.
     """
-    measured = [trial for trial in trials if trial.is_eligible and trial.reports]
+    measured = [trial for trial in trials if trial.is_eligible and trial.reports and trial.reports[max(trial.reports)]]
     if len(measured) < MIN_TRIALS:
         return []
     found = []
@@ -57,6 +57,13 @@ def measure_fidelity(trials: Sequence[Trial], objectives: Sequence[Objective]) -
             spearman, kendall = measure_spearman(quick, complete), measure_kendall(quick, complete)
             found.append(Fidelity(name, spearman, kendall, len(measured)))
     return found
+
+
+def describe_no_quick(trials: Sequence[Trial]) -> str:
+    """Why a study has no quick measurements, in a phrase; '' if it has some, or no trial has done a step."""
+    if any(trial.quick for trial in trials) or not any(trial.reports for trial in trials):
+        return ""
+    return "no trial is measured before its end, as no pruner decides by that; task.quick_share=0 measures every step"
 
 
 def measure_battery_share(trials: Sequence[Trial]) -> float | None:
@@ -78,6 +85,8 @@ def describe_fidelity(trials: Sequence[Trial], objectives: Sequence[Objective]) 
         f"The quick measurement after the last step against the complete one, in {item.describe()}."
         for item in measure_fidelity(trials, objectives)
     ]
+    if none := describe_no_quick(trials):
+        lines.append(f"{none[0].upper()}{none[1:]}.")
     share = measure_battery_share(trials)
     if share is not None:
         lines.append(f"A complete measurement takes {describe_share(share)}.")

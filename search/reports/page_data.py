@@ -61,6 +61,7 @@ def describe_study(record: StudyRecord, certainty: Certainty | None = None) -> d
             | _describe_membership(trial, certainty)
             | ({"seeds": list(several[trial.trial_id].seeds)} if trial.trial_id in several else {})
             | _describe_bounds(trial, record)
+            | _name_baseline(trial, record)
             for trial in shown
         ],
     }
@@ -225,6 +226,12 @@ def _describe_bounds(trial: Trial, record: StudyRecord) -> dict[str, Any]:
     """The constraints that the candidate breaks; empty if it breaks none."""
     result = record.ledger.find(trial.candidate) if record.constraints else None
     return {"broken": list(result.broken)} if result and result.broken else {}
+
+
+def _name_baseline(trial: Trial, record: StudyRecord) -> dict[str, str]:
+    """What the baseline is called; empty for other candidates."""
+    name = record.created.name_baseline(trial.candidate)
+    return {"baseline": name} if name else {}
 
 
 def _describe_intervals(trial: Trial, certainty: Certainty | None) -> dict[str, list[float]]:

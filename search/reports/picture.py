@@ -31,6 +31,8 @@ _BAR: Mapping[str, Any] = {"color": _FRONT, "linewidth": 0.8, "markersize": 5, "
 _BAND: Mapping[str, Any] = {"color": "#1d4ed8", "linewidth": 0.9, "linestyle": "--", "alpha": 0.6, "zorder": 1}
 _INFEASIBLE = "#e5c3c3"
 _BOUND: Mapping[str, Any] = {"color": "#7f1d1d", "linewidth": 1.0, "linestyle": "-.", "alpha": 0.8, "zorder": 1}
+_BASELINE = "#15803d"
+_RING: Mapping[str, Any] = {"s": 130, "facecolors": "none", "edgecolors": _BASELINE, "linewidths": 1.6, "zorder": 4}
 _MAX_LABELS = 12
 
 
@@ -38,8 +40,8 @@ def draw_front(record: StudyRecord, certainty: Certainty | None = None) -> bytes
     """A PNG of all finished trials in the plane of the first two objectives, the front drawn through its members.
 
     The marker shows the skip connection; front members carry their trial's id, and hollow marks show what they reached
-    on test cases. Thin bars are the intervals of the members, if they are known. Dashed lines show what the candidates
-    with several seeds attain under one of them, and under all.
+    on test cases. A ring with a name marks a baseline. Thin bars are the intervals of the members, if they are known.
+    Dashed lines show what the candidates with several seeds attain under one of them, and under all.
     """
     figure = Figure(figsize=(8, 5.5), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
@@ -61,6 +63,7 @@ def draw_front(record: StudyRecord, certainty: Certainty | None = None) -> bytes
     for trial in _choose_labelled(front):
         place = (trial.objectives[first.name], trial.objectives[second.name])
         axes.annotate(_name(trial), place, xytext=(6, 6), textcoords="offset points", fontsize=8, color=_FRONT)
+    _draw_baselines(axes, record)
     scale_axes(axes, (first, second))
     has_bounds = _draw_bounds(axes, record)
     axes.set_xlabel(_label(first))
@@ -88,6 +91,16 @@ def _draw_trials(axes: Axes, trials: Sequence[Trial], objectives: tuple[Objectiv
         if chosen:
             x, y = ([values[objective.name] for values in chosen] for objective in objectives)
             axes.scatter(x, y, c=colour, marker=marker, s=42, edgecolors="white", linewidths=0.6, zorder=3)
+
+
+def _draw_baselines(axes: Axes, record: StudyRecord) -> None:
+    """A ring around every baseline, with its name."""
+    first, second = (item.name for item in record.objectives[:2])
+    for result in record.results:
+        if name := record.created.name_baseline(result.candidate):
+            place = result.objectives[first], result.objectives[second]
+            axes.scatter(*place, **_RING)
+            axes.annotate(name, place, xytext=(8, -12), textcoords="offset points", fontsize=8, color=_BASELINE)
 
 
 def scale_axes(axes: Axes, objectives: tuple[Objective, Objective]) -> None:

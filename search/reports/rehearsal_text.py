@@ -152,7 +152,7 @@ def _list_notes(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[str]:
             "candidates are recorded with several"
         )
     if not table.has_reports and any(outcome.option.pruner != "never" for outcome in outcomes):
-        yield "no training has reported on the way, so no pruner can stop any"
+        yield "no training was measured on the way, so no pruner can stop any; task.quick_share=0 measures every step"
     gave_up = sum(outcome.total("gave_up") for outcome in outcomes)
     if gave_up:
         yield (

@@ -11,16 +11,22 @@ from rich.table import Table
 from rich.text import Text
 
 from paretoseg.search.candidates.result import Result
+from paretoseg.search.reports.baseline_text import describe_baselines
 from paretoseg.search.reports.certainty_text import format_interval, format_probability
 from paretoseg.search.reports.constraint_text import describe_constraints
-from paretoseg.search.reports.fidelity import describe_share, measure_battery_share, measure_fidelity
+from paretoseg.search.reports.fidelity import (
+    describe_no_quick,
+    describe_share,
+    measure_battery_share,
+    measure_fidelity,
+)
 from paretoseg.search.reports.fitting_table import FittingTable
 from paretoseg.search.reports.reality_text import describe_reality
 from paretoseg.search.reports.robustness_text import describe_profiles, flag_collapse, summarise_families
 from paretoseg.search.reports.stopping_data import measure_agreements, to_plain
 from paretoseg.search.reports.stopping_text import describe_agreements, describe_stopping, list_receipts
 from paretoseg.search.study.record import StudyRecord
-from paretoseg.search.trials.trial import State, Trial
+from paretoseg.search.trials.trial import BASELINE, State, Trial
 from paretoseg.spaces.objective import Direction, Objective
 from paretoseg.spaces.presets import CORE
 from paretoseg.spaces.search_space import DIMENSIONS, Candidate
@@ -65,15 +71,15 @@ def front_table(
     if "parameters" in record.created.cost_names:
         table.add_column("size", justify="right", no_wrap=True)
     table.add_column("what it is", overflow="fold")
-    trials = record.front.trials
-    varying, constant = _split_dimensions(trials)
+    trials, created = record.front.trials, record.created
+    varying, constant = _split_dimensions([one for one in trials if not created.name_baseline(one.candidate)])
     for result in shown:
         trial = result.as_trial
         cells = [str(result.number), *([_count_seeds(result)] if has_seeds else [])]
         cells += _objective_cells(trial, objectives, certainty if has_intervals else None)
         cells += [_find_probability(result.number, certainty)] if certainty and has_probability else []
         cells += [shorten_count(trial.costs["parameters"])] if "parameters" in trial.costs else []
-        parts = (flag_collapse(trial), _describe(trial, varying))
+        parts = (flag_collapse(trial), created.name_baseline(trial.candidate) or _describe(trial, varying))
         table.add_row(*cells, escape("; ".join(filter(None, parts))))
     more = f"{len(trials) - len(shown)} more on the front. " if len(shown) < len(trials) else ""
     same = f" All: {' '.join(f'{name}={value}' for name, value in constant.items())}." if constant else ""
@@ -150,7 +156,9 @@ def status_view(
         Text(f"time    {describe_seconds(record.hours_used * 3600)} in {_count(len(record.opened), 'session')}"),
         *(Text(f"quick   {item.describe()}") for item in measure_fidelity(record.trials, record.objectives)),
     ]
+    lines += [Text(f"quick   {none}")] if (none := describe_no_quick(record.trials)) else []
     share = measure_battery_share(record.trials)
+    lines += [Text(line) for line in describe_baselines(record)]
     lines += [Text(f"battery {describe_share(share)}")] if share is not None else []
     lines += [Text(f"reality {line}") for line in describe_reality(reality)]
     lines += [Text(f"early   {line}") for line in describe_stopping(record)]
@@ -187,6 +195,11 @@ def to_plain_status(record: StudyRecord, writer: str | None, left_out: Sequence[
         "budget": budget,
         "writer": writer,
         "front": [result.number for result in record.front.results],
+        "baselines": {
+            trial.trial_id: record.created.name_baseline(trial.candidate)
+            for trial in record.trials
+            if trial.origin == BASELINE
+        },
         "hypervolume": record.front.hypervolume,
         "hours_used": record.hours_used,
         "early_stopping": to_plain(record),

@@ -15,7 +15,7 @@ from paretoseg.cluster.resources import Resources
 from paretoseg.search.config.config import CHOICES, Composed, compose
 from paretoseg.search.config.overrides import dict_of
 from paretoseg.search.config.resuming import merge_overrides, show_value
-from paretoseg.search.config.settling import settle_reference, settle_transfer
+from paretoseg.search.config.settling import measure_all, settle_reference, settle_transfer
 from paretoseg.search.config.stored_task import compose_stored
 from paretoseg.search.rescoring.rules import Settings, choose_rules, describe_rules
 from paretoseg.search.store.study_folder import StudyFolder
@@ -81,7 +81,8 @@ def compose_rescoring(
             )
         composed = compose_stored(folder, created, [*overrides, "cluster=local"], changeable)
     composed = settle_transfer(composed) if "task.transfer" in {*asked, *rules} else composed
-    return settle_reference(composed), describe_rules(rules, is_new=made_with is None)
+    whole = measure_all(composed, keeps_number="task.num_battery_cases" in asked)
+    return settle_reference(whole), describe_rules(rules, is_new=made_with is None)
 
 
 def check_differences(location: str, overrides: Sequence[str]) -> None:

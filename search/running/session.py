@@ -18,7 +18,7 @@ from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.study.study import Study
 from paretoseg.search.trials.events import Failed, Finished, Stopped
 from paretoseg.search.trials.memory_factors import MemoryFactors
-from paretoseg.search.trials.trial import Failure, FailureKind, Trial
+from paretoseg.search.trials.trial import CONFIRMATION, Failure, FailureKind, Trial
 from paretoseg.spaces.objective import Objective
 from paretoseg.trainables.trainable import Assignment, Evaluation, Split, Task
 
@@ -47,6 +47,9 @@ class JobSettings:
 
     timeout_min: float
     """How long a trial may take."""
+
+    quick_steps: tuple[int, ...] | None = None
+    """The steps, from 1, after which the trials of a search are measured quickly; None for all of them."""
 
 
 @dataclass
@@ -287,9 +290,11 @@ class Session:
         self._checkpoints = needed
 
     def _find_needed(self) -> set[int]:
-        """The trials whose checkpoints are kept: those that run or may go on, and the front with what may join it."""
+        """The trials whose checkpoints are kept: baselines, the front, and those that run, may go on or may join it."""
         study = self.study
-        kept = [*study.front.all_trials, *study.contenders, *study.confirmed_trials] if self.keeps_networks else []
+        baselines = study.record.baseline_trials
+        members = [*study.front.all_trials, *study.contenders, *study.confirmed_trials, *baselines]
+        kept = members if self.keeps_networks else []
         return {trial.trial_id for trial in (*study.record.running, *study.waiting, *kept)}
 
     def _next_to_test(self) -> Trial | None:
@@ -302,7 +307,10 @@ class Session:
     def _to_job(self, trial: Trial, kind: JobKind) -> Job:
         settings = self.settings
         factors = self._memory_factors.find(until=trial.asked_at)
-        assignment = Assignment(trial.candidate, trial.seed, settings.num_threads, settings.device, factors)
+        steps = settings.quick_steps
+        if steps is not None and trial.origin == CONFIRMATION:
+            steps = ()  # nobody stops a confirmation
+        assignment = Assignment(trial.candidate, trial.seed, settings.num_threads, settings.device, factors, steps)
         split = Split.TEST if kind is JobKind.TEST else Split.VALIDATION
         place = self.folder.folder
         return Job(

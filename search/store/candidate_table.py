@@ -81,6 +81,7 @@ def candidate_schema(record: StudyRecord) -> pa.Schema:
     fields = [
         ("trial_id", pa.int64()),
         ("candidate", pa.string()),
+        ("baseline", pa.string()),
         ("trials", pa.list_(pa.int64())),
         ("seeds", pa.list_(pa.int64())),
         ("num_seeds", pa.int64()),
@@ -111,6 +112,7 @@ def _describe(result: Result, record: StudyRecord) -> dict[str, Any]:
     row: dict[str, Any] = {
         "trial_id": result.number,
         "candidate": result.candidate.short_hash,
+        "baseline": record.created.name_baseline(result.candidate),
         "trials": [one.trial_id for one in result.trials],
         "seeds": list(result.seeds),
         "num_seeds": len(result.seeds),

@@ -75,6 +75,17 @@ class AshaConfig(PrunerConfig):
         """The pruner."""
         return Asha(objectives, self, constraints)
 
+    def list_steps(self, num_steps: int) -> tuple[int, ...]:
+        """Those of the rungs."""
+        return tuple(step for step in range(1, num_steps + 1) if self.is_rung(step))
+
+    def is_rung(self, step: int) -> bool:
+        """True for `min_steps`, and for `eta` times the step of another rung."""
+        at = self.min_steps
+        while at < step:
+            at *= self.eta
+        return at == step
+
 
 class Asha(Pruner):
     """Stops a trial that is outside of the best 1/eta of its rung, and dominated there beyond the noise of seeds.
@@ -113,7 +124,7 @@ class Asha(Pruner):
         self._trials[trial.trial_id] = trial
         breaks = self._breaks(trial)
         for step in _find_changed(before, trial) | ({*trial.reports} if breaks else set()):
-            if self._is_rung(step):
+            if self._config.is_rung(step):
                 self._find_rung(step).update(trial, counts=not breaks)
         if trial.is_eligible or (before and before.is_eligible):
             for step in self._rungs:
@@ -133,7 +144,7 @@ class Asha(Pruner):
     def explain(self, trial: Trial) -> Receipt | None:
         """Why the trial is to be stopped; None if it is not."""
         step = max(trial.reports, default=0)
-        columns = self._choose_columns(step) if self._is_rung(step) else []
+        columns = self._choose_columns(step) if self._config.is_rung(step) else []
         if not columns:
             return None
         rung = self._find_rung(step)
@@ -197,12 +208,6 @@ class Asha(Pruner):
                 )
             self._rules[step] = rule
         return news
-
-    def _is_rung(self, step: int) -> bool:
-        at = self._config.min_steps
-        while at < step:
-            at *= self._config.eta
-        return at == step
 
     def _is_kept(self, place: int, rung: Rung) -> bool:
         """True for a place in the share of the rung that is kept."""

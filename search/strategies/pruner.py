@@ -72,6 +72,10 @@ class PrunerConfig(ABC):
     def build(self, objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()) -> Pruner:
         """The pruner for these objectives; what breaks a constraint is no reason to stop another trial."""
 
+    def list_steps(self, num_steps: int) -> tuple[int, ...]:
+        """The steps, from 1, after which it may stop a trial of so many; only there is a quick measurement needed."""
+        return tuple(range(1, num_steps + 1))
+
 
 @dataclass(unsafe_hash=True)
 class NeverConfig(PrunerConfig):
@@ -80,6 +84,10 @@ class NeverConfig(PrunerConfig):
     def build(self, objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()) -> Pruner:
         """The pruner."""
         return Never()
+
+    def list_steps(self, num_steps: int) -> tuple[int, ...]:
+        """None."""
+        return ()
 
 
 class Never(Pruner):
@@ -114,6 +122,10 @@ class MedianConfig(PrunerConfig):
         """The pruner."""
         return Median(objectives, self)
 
+    def list_steps(self, num_steps: int) -> tuple[int, ...]:
+        """All from `min_steps` on."""
+        return tuple(range(self.min_steps, num_steps + 1))
+
 
 class Median(Pruner):
     """Stops a trial that is worse than the median of the others in every objective at once.
@@ -145,8 +157,13 @@ class Median(Pruner):
                 self._add(step, values)
 
     def should_stop(self, trial: Trial) -> bool:
-        """True if every objective of the last report is worse than the median of the others at that step."""
+        """True if every objective of the last report is worse than the median of the others at that step.
+
+        False after a step without a quick measurement.
+        """
         step = max(trial.reports)
+        if not trial.reports[step]:
+            return False
         num_others = len(self._losses[step, self._objectives[0].name]) - 1
         if step < self._config.min_steps or num_others < self._config.min_trials:
             return False
@@ -157,11 +174,11 @@ class Median(Pruner):
         return own > _find_median(losses, left_out=bisect_left(losses, own))
 
     def _add(self, step: int, values: Mapping[str, float]) -> None:
-        for objective in self._objectives:
+        for objective in self._objectives if values else ():
             insort(self._losses.setdefault((step, objective.name), []), objective.to_loss(values[objective.name]))
 
     def _remove(self, step: int, values: Mapping[str, float]) -> None:
-        for objective in self._objectives:
+        for objective in self._objectives if values else ():
             losses = self._losses[step, objective.name]
             del losses[bisect_left(losses, objective.to_loss(values[objective.name]))]
 

@@ -30,8 +30,8 @@ class Proposal:
     """The network and its training."""
 
     origin: str
-    """How it was found: known, warm_start, default, initial, surrogate, mating, random, grid, tpe, gp, replicate,
-    ablation."""
+    """How it was found: baseline, known, warm_start, default, initial, surrogate, mating, random, grid, tpe, gp,
+    replicate, ablation."""
 
     parents: tuple[int, ...] = ()
     """Trials it was mated from."""

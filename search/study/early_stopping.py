@@ -8,7 +8,7 @@ import numpy as np
 
 from paretoseg.search.strategies.pruner import Pruner
 from paretoseg.search.trials.receipt import Receipt
-from paretoseg.search.trials.trial import CONFIRMATION, REPLICATE, Trial
+from paretoseg.search.trials.trial import BASELINE, CONFIRMATION, REPLICATE, Trial
 
 _CONTROL_STREAM = 2
 """Keeps the draws of controls apart from those of trials and designs."""
@@ -26,11 +26,11 @@ class Decision:
 def decide(pruner: Pruner, trial: Trial, step: int, seed: int) -> Decision:
     """Whether a trial that has reported at a step goes on; call `pruner.tell` first.
 
-    Further seeds of known candidates are not judged, nor are controls once more. A trial that was stopped and went on
-    is judged again only after a later step than the one where it was stopped.
+    Baselines and further seeds of known candidates are not judged, nor are controls once more. A trial that was stopped
+    and went on is judged again only after a later step than the one where it was stopped.
     """
     was_judged = trial.receipt is not None and (trial.is_control or step <= trial.receipt.step)
-    if was_judged or trial.origin in (REPLICATE, CONFIRMATION):
+    if was_judged or trial.origin in (BASELINE, REPLICATE, CONFIRMATION):
         return Decision(is_stopped=False)
     found = pruner.judge(trial)
     is_spared = found.receipt is not None and is_control(trial.trial_id, pruner.control_share, seed)

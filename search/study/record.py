@@ -193,6 +193,12 @@ class StudyRecord:
         return self.ledger.results
 
     @property
+    def baseline_trials(self) -> tuple[Trial, ...]:
+        """The sound trials of the baselines, with all seeds."""
+        found = [self.ledger.find(candidate) for candidate in self.created.baselines]
+        return tuple(trial for result in found if result for trial in result.trials)
+
+    @property
     def feasible(self) -> list[Result]:
         """Those of them that meet the constraints of the study."""
         return [result for result in self.results if result.is_feasible]

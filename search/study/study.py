@@ -297,14 +297,16 @@ class Study:
     def untested(self) -> tuple[Trial, ...]:
         """The trials that are to be measured on the test cases, and were not yet.
 
-        Those of the candidates that are confirmed; without a confirmation, those of the front.
+        Those of the candidates that are confirmed; without a confirmation, those of the front. Baselines come too.
         """
-        confirming = self._record.confirming
-        if confirming is None:
-            trials = self.front.all_trials if self._confirm.seeds == 1 or self.is_finishing else ()
-        else:
-            trials = self.confirmed_trials
-        return tuple(trial for trial in trials if not trial.test)
+        trials: Sequence[Trial] = self.confirmed_trials
+        if self._record.confirming is None:
+            if self._confirm.seeds > 1 and not self.is_finishing:
+                return ()
+            trials = self.front.all_trials
+        known = {trial.trial_id for trial in trials}
+        others = [trial for trial in self._record.baseline_trials if trial.trial_id not in known]
+        return tuple(trial for trial in (*trials, *others) if not trial.test)
 
     @property
     def confirmed_trials(self) -> tuple[Trial, ...]:

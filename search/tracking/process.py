@@ -99,7 +99,7 @@ class Tracking:
     def _update(self, trial: Trial, run_id: str, mark: str) -> None:
         run = self._open(run_id, f"{self._plan.created.study} trial {trial.trial_id}", "trial", self._describe(trial))
         first = self._first_step(run_id)
-        for step, values in trial.reports.items():
+        for step, values in trial.quick.items():
             if step >= first:
                 run.log({f"quick/{name}": value for name, value in values.items()}, step=step, commit=True)
         run.summary.update(summarise(trial))
@@ -123,6 +123,7 @@ class Tracking:
             **trial.candidate.as_dict(),
             "seed": trial.seed,
             "origin": trial.origin,
+            "baseline": self._plan.created.name_baseline(trial.candidate),
             "parents": list(trial.parents),
             "trial_id": trial.trial_id,
             "candidate": trial.candidate.short_hash,
@@ -215,7 +216,7 @@ class Tracking:
         measured += list_profile_columns()
         rows = [self._describe(trial) | summarise(trial) for trial in trials]
         dimensions = list(trials[0].candidate.as_dict()) if trials else []
-        columns = ["trial_id", "candidate", *measured, *dimensions, "seed", "origin"]
+        columns = ["trial_id", "candidate", *measured, *dimensions, "seed", "origin", "baseline"]
         return wandb.Table(columns=columns, data=[[row.get(name) for name in columns] for row in rows])
 
     def _open(self, run_id: str, name: str, kind: str, config: Mapping[str, Any]) -> Any:

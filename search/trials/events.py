@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_args
 
 from paretoseg.search.trials.receipt import Receipt
 from paretoseg.search.trials.trial import Failure, State, Trial
+from paretoseg.spaces.baselines import name_baseline
 from paretoseg.spaces.domain import Float, Int
 from paretoseg.spaces.objective import Objective
 from paretoseg.spaces.records import decode, encode, shorten
@@ -47,7 +48,14 @@ class Created:
     warm: tuple[Candidate, ...] = ()
     """Those of earlier studies, which are proposed next."""
 
+    baselines: tuple[Candidate, ...] = ()
+    """What candidates are compared with, and proposed before all others; empty in earlier studies."""
+
     schema: Annotated[int, Int(1, JOURNAL_SCHEMA)] = JOURNAL_SCHEMA
+
+    def name_baseline(self, candidate: Candidate) -> str:
+        """What tables call a baseline, with any seed; '' for other candidates."""
+        return name_baseline(candidate) if candidate in self.baselines else ""
 
 
 @dataclass(frozen=True)
@@ -89,13 +97,14 @@ class Resumed:
 
 @dataclass(frozen=True)
 class Reported:
-    """A trial reported a quick measurement."""
+    """A trial has done a step."""
 
     kind = "reported"
     time: _Time
     trial_id: _Count
     step: _Count
     values: Mapping[str, float]
+    """Its quick measurement; empty if nobody needs one after this step."""
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,8 @@ class _StudySoFar:
         before = self._last_steps[event.trial_id]
         if event.step <= before:
             raise ValueError(f"step {before} of trial {event.trial_id} was reported before, got step {event.step}")
-        self._check_values("values", event.values)
+        if event.values:
+            self._check_values("values", event.values)
         self._last_steps[event.trial_id] = event.step
 
     def _test(self, event: Tested) -> None:

@@ -59,6 +59,9 @@ CONFIRMATION = "confirmation"
 KNOWN, WARM_START = "known", "warm_start"
 """The origins of candidates that the user knew, and of those that an earlier study found; they are proposed first."""
 
+BASELINE = "baseline"
+"""The origin of a trial of a baseline; baselines come before all other candidates."""
+
 ABLATION = "ablation"
 """The origin of a trial that trains a candidate or a neighbour of it, to find what its choices are worth."""
 
@@ -77,8 +80,8 @@ class Trial:
     """Seed of everything random in it; equal seeds are paired across candidates."""
 
     origin: str
-    """How it was found: known, warm_start, default, initial, surrogate, mating, random, grid, tpe, gp, replicate,
-    confirmation, ablation."""
+    """How it was found: baseline, known, warm_start, default, initial, surrogate, mating, random, grid, tpe, gp,
+    replicate, confirmation, ablation."""
 
     parents: tuple[int, ...] = ()
     """Trials it was mated from."""
@@ -114,7 +117,7 @@ class Trial:
     """The machine whose worker ended it; empty while it runs, or if its worker died."""
 
     reports: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
-    """The quick measurements on the way, by step, from 1; a crash can leave a gap."""
+    """The quick measurements on the way, by step, from 1; a crash can leave a gap. One that nobody needed is empty."""
 
     objectives: Mapping[str, float] = field(default_factory=dict)
     """A value for every objective, on validation cases; empty unless FINISHED."""
@@ -152,6 +155,11 @@ class Trial:
 
     test_profile: RobustnessProfile | None = None
     """As `profile`, on test cases."""
+
+    @property
+    def quick(self) -> dict[int, Mapping[str, float]]:
+        """The steps after which there was a quick measurement, with its values."""
+        return {step: values for step, values in self.reports.items() if values}
 
     @property
     def measured(self) -> dict[str, float]:

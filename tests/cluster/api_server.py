@@ -68,6 +68,8 @@ class ApiServer:
             assert request.body is not None
             self.jobs[name] = request.body
             return 201, json.dumps(request.body)
+        if request.verb == "POST" and request.query.get("dryRun") == "All":
+            return 201, json.dumps(request.body)
         if request.verb == "GET":
             self.before_get()
         if name not in self.jobs:

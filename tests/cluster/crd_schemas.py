@@ -13,8 +13,8 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
-from paretoseg.cluster.kubernetes.manifest_rules import find_server_faults
-from paretoseg.cluster.kubernetes.pod_rules import find_pod_faults
+from tests.cluster.kubernetes.manifest_rules import find_server_faults
+from tests.cluster.kubernetes.pod_rules import find_pod_faults
 
 CORE_VERSION = "1.36"
 _SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"

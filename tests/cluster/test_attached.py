@@ -3,7 +3,7 @@ from math import inf, nan
 
 import pytest
 
-from paretoseg.cluster.attached import AttachedConfig
+from paretoseg.cluster.attached import AttachedConfig, MoreNodes
 from paretoseg.cluster.resources import Node, Resources
 
 
@@ -42,12 +42,20 @@ def test_what_is_no_address_is_refused(address):
         ({"gpus": -2}, r"cluster\.gpus must be finite and not negative, got -2"),
         ({"max_nodes": 2}, r"cluster\.max_nodes and cluster\.cpus must be given together, got 2 and 0"),
         ({"cpus": 2}, r"cluster\.max_nodes and cluster\.cpus must be given together, got 0 and 2"),
+        ({"more_nodes": [MoreNodes(2, 8)]}, r"cluster\.max_nodes for the first kind, got nodes=2, cpus=8, gpus=0 and"),
+        ({"max_nodes": 1, "cpus": 1, "more_nodes": [MoreNodes(2)]}, r"more_nodes needs nodes, cpus and gpus .* cpus=0"),
         ({"gpus": 1}, r"given together, got 0 and 0 with cluster\.gpus=1; .*set both or none"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         AttachedConfig(**settings)
+
+
+def test_nodes_of_all_kinds_are_counted_on():
+    config = AttachedConfig(address="head:6379", max_nodes=2, cpus=4, more_nodes=[MoreNodes(3, 8, 2)])
+    config.check(Resources(cpus=8))
+    assert config.count_gpus() == 6
 
 
 def test_a_trial_that_does_not_fit_what_is_counted_on_is_refused():

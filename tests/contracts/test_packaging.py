@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-FOLDERS = ("spaces", "trainables", "cluster", "search")
+from tests.wheels import FOLDERS, ROOT, build_wheel
+
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -34,24 +31,14 @@ def test_every_module_lies_in_a_folder_with_a_face() -> None:
 
 @pytest.mark.slow
 def test_a_wheel_holds_one_top_level_package_with_all_files(tmp_path: Path) -> None:
-    """From a copy, so that no build folder is left behind or reused."""
-    copy = tmp_path / "source"
-    copy.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, copy / name)
-    for name in ("paretoseg", *FOLDERS):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    words = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(copy)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "is absent from" not in done.stdout + done.stderr
-    [path] = tmp_path.glob("*.whl")
+    path, said = build_wheel(tmp_path)
+    assert "is absent from" not in said
     with zipfile.ZipFile(path) as wheel:
         names = set(wheel.namelist())
         [top_level] = [name for name in names if name.endswith("/top_level.txt")]
         assert wheel.read(top_level).decode().split() == ["paretoseg"]
     assert {name.partition("/")[0] for name in names} == {"paretoseg", top_level.partition("/")[0]}
     for folder in FOLDERS:
-        for file in (copy / folder).rglob("*"):
+        for file in (tmp_path / "source" / folder).rglob("*"):
             if file.is_file() and "__pycache__" not in file.parts:
-                assert f"paretoseg/{file.relative_to(copy).as_posix()}" in names
+                assert f"paretoseg/{file.relative_to(tmp_path / 'source').as_posix()}" in names

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 TWO_WORKERS = ("resources.workers=2", "resources.cpus=2", "tracking.mode=disabled")
 TINY = (
     "task=segmentation",
+    "baselines=[]",
     "confirm.seeds=1",
     "task.num_steps=2",
     "task.iterations_per_step=3",

@@ -13,6 +13,7 @@ from tests.trainables.data_files import write_list, write_volume
 TINY = [
     "study=tiny",
     "confirm.seeds=1",
+    "baselines=[]",
     "cluster=serial",
     "task=segmentation",
     "task.num_steps=1",
@@ -79,6 +80,7 @@ def write_scans(root: Path) -> None:
 FILES = [
     "study=scans",
     "confirm.seeds=1",
+    "baselines=[]",
     "cluster=serial",
     "task=segmentation",
     "task.num_steps=1",

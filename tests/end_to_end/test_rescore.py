@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 TINY = (
     "search", "study=tiny", "cluster=serial", "strategy=random", "budget.trials=2", "task.num_steps=1",
-    "confirm.seeds=1",
+    "confirm.seeds=1", "baselines=[]",
     "task.iterations_per_step=24", "task.corruptions=[gaussian_blur]", "data.image_size=32", "data.num_train=4",
     "data.num_validation=4", "data.num_test=3", "space.depth=2", "space.width=4", "space.patch=32",
     "space.learning_rate=0.02", "space.foreground_ratio=0.8",

@@ -96,6 +96,22 @@ def submit(slurm: Slurm, command: Command) -> Iterator[Callable[..., str]]:
         subprocess.run(["scancel", job], capture_output=True, check=False)
 
 
+@pytest.mark.usefixtures("slurm")
+def test_doctor_finds_what_the_site_has_and_what_a_node_sees(command: Command) -> None:
+    code, output = command.run("doctor", "cluster=slurm", "cluster.nodes=2", "cluster.gpus=2", "--job")
+    assert code == 0, output
+    for line in ("pass    partition: batch is up; 2 of its nodes", "pass    job: ", "pass    shared storage: "):
+        assert line in output
+    assert "pass    Python on a node: " in output
+    # /dev/shm is that of each host.
+    code, output = command.run("doctor", "cluster=slurm", "cluster.gpus=3", "storage=/dev/shm/studies", "--job")
+    assert code == 1
+    assert "fail    partition: batch has 2 x 4 cores and 2 GPUs, not 1 x 4 cores and 3 GPUs; lower" in output
+    assert "fail    job: sbatch would refuse it: " in output
+    assert "fail    shared storage: a node does not see /dev/shm/studies; choose a disk" in output
+    assert not Path("/dev/shm/studies").exists()
+
+
 def log_of(command: Command, study: str) -> str:
     return "\n".join(path.read_text() for path in (command.folder / "studies" / study / "slurm").glob("*.log"))
 

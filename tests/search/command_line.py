@@ -17,9 +17,9 @@ TINY = [
     "search", "study=tiny", "cluster=serial", "strategy=random", "task.num_steps=1",
     "task.iterations_per_step=16", "task.corruptions=[gaussian_blur]", "task.severities=[2,4]", "data.image_size=32",
     "data.num_train=4", "data.num_validation=4", "data.num_test=3", "space.depth=2", "space.width=4", "space.patch=32",
-    "space.learning_rate=0.02", "space.foreground_ratio=0.8", "confirm.seeds=1",
+    "space.learning_rate=0.02", "space.foreground_ratio=0.8", "confirm.seeds=1", "baselines=[]",
 ]  # fmt: skip
-"""Networks that train for a moment, with one seed; the budget is to be added."""
+"""Networks that train for a moment, with one seed and without baselines; the budget is to be added."""
 
 
 def run(*arguments):

@@ -11,8 +11,12 @@ def no_waiting_for_the_disk(monkeypatch):
 
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
-    """Every command runs in an empty folder, on a terminal of eighty columns that is none."""
+    """Every command runs in an empty folder, on a terminal of eighty columns that is none.
+
+    A search does not measure first how long it takes.
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("paretoseg.search.commands.search._show_estimate", lambda *_: None)
     monkeypatch.setenv("COLUMNS", "80")
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from paretoseg.spaces.presets import CORE, PRESETS
-from paretoseg.spaces.search_space import DIMENSIONS, Candidate, SearchSpace
+from paretoseg.spaces.search_space import DIMENSIONS, OPENED, Candidate, SearchSpace
 
 
 def is_open(space, name):
@@ -16,7 +16,7 @@ def test_a_preset_opens_its_dimensions_and_pins_the_others(preset, names):
     assert set(space.searched) == names
     for name, domain in space.domains.items():
         if name in names:
-            assert domain == DIMENSIONS[name]
+            assert domain == OPENED[name]
         else:
             assert domain == DIMENSIONS[name].restrict(defaults[name])
 
@@ -29,7 +29,7 @@ def test_every_preset_searches_every_kind_of_augmentation():
 def test_the_presets_grow_from_the_core_to_everything():
     assert all(PRESETS["core"] < names <= PRESETS["full"] for name, names in PRESETS.items() if name != "core")
     assert set(CORE) == PRESETS["core"]
-    assert PRESETS["full"] == set(DIMENSIONS)
+    assert PRESETS["full"] == set(DIMENSIONS) - {"training"}
     assert "family" not in PRESETS["architecture"]
 
 
@@ -53,3 +53,15 @@ def test_an_unknown_preset_is_refused_with_the_nearest_and_all_known():
     )
     with pytest.raises(ValueError, match=message):
         SearchSpace({}, "families_")
+
+
+def test_no_preset_searches_what_a_baseline_has_but_a_name_opens_it():
+    assert OPENED["family"].options == DIMENSIONS["family"].options[:-2]
+    assert SearchSpace({"family": "all"}).domains["family"] == OPENED["family"]
+    space = SearchSpace({"family": ["composable", "nnunet"], "training": "all", "patch": [32, 64]}, "full")
+    assert space.domains["family"].options == ("composable", "nnunet")
+    one, other = (
+        space.complete({"family": "nnunet", "training": "nnunet", "patch": patch, "depth": depth, "loss": loss})
+        for patch, depth, loss in ((32, 3, "dice"), (64, 6, "tversky"))
+    )
+    assert one == other

@@ -34,10 +34,11 @@ from paretoseg.trainables.data.listing import (
     find_mixture,
     find_repetitions,
     find_subject,
+    find_too_many_classes,
     shorten_names,
 )
 from paretoseg.trainables.data.prepared_cases import CaseCache, FileHashes, default_cache, key_of, raise_open_file_limit
-from paretoseg.trainables.data.preprocessing import Prepared, Preprocessing, find_other_spacings
+from paretoseg.trainables.data.preprocessing import Prepared, Preprocessing, find_other_axes, find_other_spacings
 from paretoseg.trainables.data.shift_sets import (
     HeldOut,
     find_strata,
@@ -201,12 +202,14 @@ class FilesConfig(Preprocessing, DataConfig):
             _refuse(findings)
         placed = self._place(listing, {})
         rules, visited = self._rules(listing), []
+        num_axes: dict[str, int] = {}
         for entry in _show_progress([entry for entry in placed.entries if entry.split == TRAIN]):
             pair, found = read_pair(entry, rules)
             findings += found
             if pair is not None:
+                num_axes[entry.name] = len(pair[0].spatial_shape)
                 visited.append(visit(to_raw_case(entry.name, *pair, self.preprocessing)))
-        _refuse([*findings, *placed.findings])
+        _refuse([*findings, *placed.findings, *find_other_axes(num_axes)])
         return listing, visited
 
     def split_rows(self) -> list[SplitRow]:
@@ -249,6 +252,7 @@ class FilesConfig(Preprocessing, DataConfig):
         )
         entries = (*own.entries, *sites.entries)
         _, map_findings = read_label_map(self.label_map, listing.class_names)
+        map_findings += find_too_many_classes(listing)
         findings = [*listing.findings, *own.findings, *sites.findings, *find_mixture([*named, *sites.entries])]
         return replace(listing, entries=entries), [*findings, *map_findings]
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from paretoseg.trainables.data.itk_files import ITK_SUFFIXES, decode_itk, find_data_file
+from paretoseg.trainables.data.itk_files import ITK_SUFFIXES, decode_itk, find_data_files
 from paretoseg.trainables.data.tiff_files import TIFF_SUFFIXES, decode_tiff, find_sidecar, read_spacing
 
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
@@ -88,7 +88,9 @@ def is_volume(path: Path) -> bool:
 def find_companions(path: Path) -> list[Path]:
     """The files without which an image cannot be read: the voxels of an `.mhd` header, the spacing of a TIFF stack."""
     suffix = suffix_of(path.name)
-    found = find_data_file(path) if suffix == ".mhd" else find_sidecar(path) if suffix in TIFF_SUFFIXES else None
+    if suffix == ".mhd":
+        return find_data_files(path)
+    found = find_sidecar(path) if suffix in TIFF_SUFFIXES else None
     return [] if found is None else [found]
 
 

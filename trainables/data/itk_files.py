@@ -7,6 +7,7 @@ image has as NIfTI, so that nothing after the reader depends on the kind of file
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ ITK_SUFFIXES = (".nrrd", ".mha", ".mhd")
 
 _SPATIAL_DIMS = 3
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-_DATA_FILE, _INSIDE = "ElementDataFile", "LOCAL"
+_DATA_FILE, _INSIDE, _LISTED = "ElementDataFile", "LOCAL", "LIST"
+_NUMBERED = re.compile(r"(.*)%(0?\d*)d(.*)")
 
 
 def decode_itk(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -44,14 +46,30 @@ def decode_itk(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.transpose(array, (3, 2, 1, 0)), _to_affine(image.GetOrigin(), image.GetSpacing(), image.GetDirection())
 
 
-def find_data_file(header: Path) -> Path | None:
-    """The file with the voxels of an `.mhd` header; None if they are in the header's file, or it cannot be read."""
+def find_data_files(header: Path) -> list[Path]:
+    """The files with the voxels of an `.mhd` header; none if they are in the header's file, or it cannot be read.
+
+    A header names one file, lists one a slice under `LIST`, or numbers them by a pattern with first, last and step, as
+    in `slice%03d.raw 1 20 1` (MetaIO's documentation of ElementDataFile).
+    """
     try:
-        lines = header.read_text(errors="replace").splitlines()
+        lines = [line.strip() for line in header.read_text(errors="replace").splitlines()]
     except OSError:
-        return None
-    values = [line.partition("=")[2].strip() for line in lines if line.partition("=")[0].strip() == _DATA_FILE]
-    return header.parent / values[0] if values and values[0] != _INSIDE else None
+        return []
+    places = [number for number, line in enumerate(lines) if line.partition("=")[0].strip() == _DATA_FILE]
+    if not places:
+        return []
+    words = lines[places[0]].partition("=")[2].split()
+    if not words or words == [_INSIDE]:
+        return []
+    if words[0] == _LISTED:
+        names = [line for line in lines[places[0] + 1 :] if line]
+    elif found := _NUMBERED.fullmatch(words[0]):
+        first, last, step = ([int(word) for word in words[1:] if word.isdigit()] + [1, 1, 1])[:3]
+        names = [f"{found[1]}{number:{found[2]}d}{found[3]}" for number in range(first, last + 1, max(step, 1))]
+    else:
+        names = [" ".join(words)]
+    return [header.parent / name for name in names]
 
 
 def _to_affine(origin: tuple[float, ...], spacing: tuple[float, ...], direction: tuple[float, ...]) -> np.ndarray:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from paretoseg.trainables.data.findings import Finding
+from paretoseg.trainables.data.ignored import IGNORED
 from paretoseg.trainables.data.image_files import is_volume, stem_of
 from paretoseg.trainables.data.regions import Regions
 
@@ -136,6 +137,15 @@ def find_repetitions(entries: Iterable[Entry], digests: Mapping[str, str]) -> li
             text = f"images '{first.image}' and '{entry.image}' are the same; list every case once"
             findings.append(Finding("cases listed twice", str(entry.image), text))
     return findings
+
+
+def find_too_many_classes(listing: Listing) -> list[Finding]:
+    """A finding if labels of 8 bit cannot hold all classes beside the mark of pixels that nobody labelled."""
+    number = len(listing.class_names)
+    if number <= IGNORED:
+        return []
+    text = f"'{listing.name}' has {number} classes, and at most {IGNORED} fit; merge some with data.label_map"
+    return [Finding("numbers of classes", listing.name, text)]
 
 
 def find_mixture(entries: Sequence[Entry]) -> list[Finding]:

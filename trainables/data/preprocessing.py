@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -366,22 +367,39 @@ def find_foreground(image: Float32[np.ndarray, "c *spatial"]) -> tuple[slice, ..
     return tuple(window)
 
 
+def find_other_axes(num_axes: Mapping[str, int]) -> list[Finding]:
+    """Cases with other spatial axes than most: stacks among pictures, or pictures among volumes.
+
+    Args:
+        num_axes: By name of the case, 2 or 3.
+    """
+    usual = _find_usual(num_axes.values())
+    kinds = {2: "a picture", 3: "a volume or a stack of pictures"}
+    return [
+        Finding(
+            "cases with other axes",
+            name,
+            f"case '{name}' is {kinds.get(number, number)}, but most are {kinds.get(usual, usual)}; keep them in two "
+            "datasets",
+        )
+        for name, number in num_axes.items()
+        if number != usual
+    ]
+
+
 def find_other_spacings(spacings_mm: Mapping[str, tuple[float, ...]]) -> list[Finding]:
     """Cases whose spacing differs from that of most: a network needs voxels of one size.
 
     Args:
         spacings_mm: By name of the case.
     """
-    if not spacings_mm:
-        return []
-    usual = Counter(spacings_mm.values()).most_common(1)[0][0]
-    shown = ",".join(f"{edge:g}" for edge in usual)
+    if others := find_other_axes({name: len(spacing_mm) for name, spacing_mm in spacings_mm.items()}):
+        return others
+    usual = _find_usual(spacings_mm.values())
+    shown = ",".join(f"{edge:g}" for edge in usual or ())
     findings = []
     for name, spacing_mm in spacings_mm.items():
-        is_same = len(spacing_mm) == len(usual) and np.allclose(
-            spacing_mm, usual, rtol=10 * SPACING_TOLERANCE, atol=0.0
-        )
-        if not is_same:
+        if not np.allclose(spacing_mm, usual, rtol=10 * SPACING_TOLERANCE, atol=0.0):
             got = ",".join(f"{edge:g}" for edge in spacing_mm)
             text = (
                 f"case '{name}' has spacing [{got}] mm, most have [{shown}]; set data.spacing_mm=[{shown}] for all, or "
@@ -389,3 +407,8 @@ def find_other_spacings(spacings_mm: Mapping[str, tuple[float, ...]]) -> list[Fi
             )
             findings.append(Finding("cases with another spacing", name, text))
     return findings
+
+
+def _find_usual(values: Iterable[Any]) -> Any:
+    """The most common value; None if there is none."""
+    return next((value for value, _ in Counter(values).most_common(1)), None)

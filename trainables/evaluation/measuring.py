@@ -115,7 +115,8 @@ def measure(
                 if condition == CLEAN_CONDITION and battery.has_gate:
                     clean[case.name] = masks
     probe = partial(_predict_probes, network, battery=battery, window=window, scoring=scoring, device=device)
-    verdict = _judge(cases, clean, scoring, probe) if clean else Verdict()
+    seen_clean = [case for case in cases if case.name in clean]
+    verdict = _judge(seen_clean, clean, scoring, probe) if clean else Verdict()
     network.train(was_training)
     all_cases = {"": cases, **(shift or {})}
     ordered = (of_case.get(case.name, []) for condition, of_case in rows.items() for case in all_cases[condition.shift])

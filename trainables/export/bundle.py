@@ -152,11 +152,19 @@ def _configure_network(blueprint: Blueprint, num_networks: int, *, overlaps: boo
         "in_channels": blueprint.in_channels,
         "num_classes": blueprint.num_classes,
         "spacing": list(blueprint.spacing),
+        **({"levels": _configure_levels(blueprint)} if blueprint.levels else {}),
     }
     if num_networks == 1:
         return network
     ensemble = {"_target_": f"scripts.{ENSEMBLE_MODULE}.Ensemble", "members": [network] * num_networks}
     return {**ensemble, "overlaps": True} if overlaps else ensemble
+
+
+def _configure_levels(blueprint: Blueprint) -> list[dict[str, Any]]:
+    return [
+        {"_target_": "scripts.geometry.Level", "strides": list(level.strides), "reach": list(level.reach)}
+        for level in blueprint.levels
+    ]
 
 
 def _configure_preprocessing(blueprint: Blueprint, preparation: Preparation | None) -> list[dict[str, Any]]:

@@ -238,8 +238,12 @@ def copy_image(file: Path, folder: Path, files_per_image: int) -> str:
         shutil.copyfile(source, folder / name)
         for companion in find_companions(source):
             # A header names the file with its voxels; the spacing of a stack is in a file named after it.
-            is_sidecar = companion.suffix == ".json"
-            shutil.copyfile(companion, folder / ("case.json" if is_sidecar else companion.name))
+            if companion.suffix == ".json":
+                shutil.copyfile(companion, folder / "case.json")
+            elif companion.is_relative_to(source.parent):
+                place = folder / companion.relative_to(source.parent)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(companion, place)
     return names[0]
 
 

@@ -19,7 +19,7 @@ from paretoseg.spaces.domain import Float, Int
 from paretoseg.spaces.presets import CORE
 from paretoseg.spaces.records import decode, encode, shorten
 from paretoseg.trainables.networks.encoder_decoder import build_network
-from paretoseg.trainables.networks.geometry import find_total_strides
+from paretoseg.trainables.networks.geometry import Level, find_total_strides, multiply_strides
 
 ARCHITECTURE_FILE = "architecture.yaml"
 
@@ -28,6 +28,7 @@ _EXPLANATION = """\
 # paretoseg.trainables.networks.blueprint.
 # window: extents of the sliding window, in pixels or voxels, the training patch.
 # spacing: edge lengths of a voxel by axis that strides and kernels follow; empty for equal ones.
+# levels: strides, and the axes that kernels reach along, by level; empty unless a plan gives them.
 """
 
 
@@ -58,9 +59,14 @@ class Blueprint:
     spacing: tuple[_Edge, ...] = ()
     """Edge lengths of a voxel by axis that strides and kernels follow; empty if they are equal on all axes."""
 
+    levels: tuple[Level, ...] = ()
+    """The levels of a plan, finest first; empty if they follow from architecture and spacing."""
+
     @property
     def total_strides(self) -> tuple[int, ...]:
         """The number by which each spatial extent of the input must be divisible."""
+        if self.levels:
+            return multiply_strides(self.levels)
         return find_total_strides(self.architecture, self.spatial_dims, self.spacing)
 
     def build(self) -> nn.Module:
@@ -71,6 +77,7 @@ class Blueprint:
             in_channels=self.in_channels,
             num_classes=self.num_classes,
             spacing=self.spacing,
+            levels=self.levels,
         )
 
     def to_yaml(self) -> str:

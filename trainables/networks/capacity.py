@@ -23,9 +23,9 @@ from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Dataset
 from paretoseg.trainables.networks.blueprint import Blueprint
 from paretoseg.trainables.networks.encoder_decoder import build_network
-from paretoseg.trainables.networks.geometry import Spacing
+from paretoseg.trainables.networks.geometry import Level, Spacing
 from paretoseg.trainables.networks.size import count_flops, count_parameters
-from paretoseg.trainables.networks.window import find_window
+from paretoseg.trainables.networks.window import find_levels, find_window
 
 MIN_WIDTH = 2
 """Fewest channels of the first level that every attention block can halve."""
@@ -50,6 +50,9 @@ class Frame:
     spacing: Spacing = ()
     """As in `Blueprint`."""
 
+    levels: tuple[Level, ...] = ()
+    """As in `Blueprint`."""
+
 
 _STEPS = {"swin_unetr": 4}
 """Step between the widths of a family: its heads must divide them."""
@@ -61,7 +64,8 @@ def draw_blueprint(candidate: Candidate, dataset: Dataset, rules: NetworkRules) 
     The only way from a candidate to a network: trials, pictures, calibrations and exports all use it.
     """
     window, spacing = find_window(candidate, dataset, rules)
-    frame = Frame(window, dataset.num_channels, dataset.num_outputs, spacing)
+    levels = find_levels(candidate.architecture.family, dataset)
+    frame = Frame(window, dataset.num_channels, dataset.num_outputs, spacing, levels)
     return Blueprint(
         match_width(candidate.architecture, rules.size, frame),
         spatial_dims=dataset.spatial_dims,
@@ -69,6 +73,7 @@ def draw_blueprint(candidate: Candidate, dataset: Dataset, rules: NetworkRules) 
         num_classes=frame.num_classes,
         window=frame.window,
         spacing=spacing,
+        levels=levels,
     )
 
 
@@ -138,7 +143,7 @@ def match_width(architecture: Architecture, size: NetworkSize, frame: Frame) -> 
 
 
 def _frame(blueprint: Blueprint) -> Frame:
-    return Frame(blueprint.window, blueprint.in_channels, blueprint.num_classes, blueprint.spacing)
+    return Frame(blueprint.window, blueprint.in_channels, blueprint.num_classes, blueprint.spacing, blueprint.levels)
 
 
 @lru_cache(maxsize=4096)
@@ -156,6 +161,7 @@ def _count(architecture: Architecture, measure: str, frame: Frame) -> int:
             in_channels=frame.in_channels,
             num_classes=frame.num_classes,
             spacing=frame.spacing,
+            levels=frame.levels,
         )
     if measure == "parameters":
         return count_parameters(network)

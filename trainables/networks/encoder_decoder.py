@@ -11,12 +11,13 @@ from jaxtyping import Float
 from monai.networks.layers.factories import Conv, Pool
 from torch import Tensor, nn
 
-from paretoseg.spaces.architecture import Architecture
+from paretoseg.spaces.architecture import PLANNED, Architecture
 from paretoseg.trainables.networks.blocks import build_level
 from paretoseg.trainables.networks.geometry import FOLLOWING, Level, Spacing, multiply_strides, plan_levels
 from paretoseg.trainables.networks.layers import UPSAMPLING, check_extents
 from paretoseg.trainables.networks.monai_families import FAMILIES
 from paretoseg.trainables.networks.nested import NestedNode, Place, plan_nodes
+from paretoseg.trainables.networks.planned_unet import PlannedUnet, ResidualUnit
 from paretoseg.trainables.networks.skips import SKIPS, Skip
 from paretoseg.trainables.seeds import derive_seed
 
@@ -24,22 +25,33 @@ _EMBEDDINGS = ("position_embeddings", "relative_position_bias_table")
 _EMBEDDING_DEVIATION = 0.02
 """Standard deviation of learned position embeddings, as in the transformers' papers; they have no fan-in."""
 
+_LEAK = 0.01
+"""Slope of nnU-Net's leaky ReLU below 0."""
+
 
 def build_network(
-    architecture: Architecture, *, spatial_dims: int, in_channels: int, num_classes: int, spacing: Spacing = ()
+    architecture: Architecture,
+    *,
+    spatial_dims: int,
+    in_channels: int,
+    num_classes: int,
+    spacing: Spacing = (),
+    levels: Sequence[Level] = (),
 ) -> nn.Module:
     """A network that maps images (b, in_channels, ...spatial) to logits (b, num_classes, ...spatial).
 
     Every spatial extent of the input must be divisible by the stride of its axis in `geometry.find_total_strides`.
-    Strides and kernels follow the edge lengths of a voxel, `spacing`; without them, and in families that cannot, they
-    are equal on all axes. The weights are torch's default draw; `initialise_weights` replaces them by a draw that
-    depends on a seed only.
+    Strides and kernels are those of `levels`, if a plan gives them. Otherwise they follow the edge lengths of a voxel,
+    `spacing`; without them, and in families that cannot, they are equal on all axes. The weights are torch's default
+    draw; `initialise_weights` replaces them by a draw that depends on a seed only.
 
     `network(images, auxiliary=True)` returns the logits and a list of the auxiliary logits of deep supervision, finest
     first, at the resolution of the images or lower. Without deep supervision the list is empty.
     """
-    build = FAMILIES.get(architecture.family, EncoderDecoder)
-    levels = plan_levels(architecture.depth, spatial_dims, spacing if architecture.family in FOLLOWING else ())
+    family = architecture.family
+    build = PlannedUnet if family in PLANNED else FAMILIES.get(family, EncoderDecoder)
+    depth = Architecture.depth if family in PLANNED else architecture.depth
+    levels = levels or plan_levels(depth, spatial_dims, spacing if family in FOLLOWING else ())
     return build(architecture, levels, in_channels=in_channels, num_classes=num_classes)
 
 
@@ -48,16 +60,23 @@ def initialise_weights(network: nn.Module, seed: int) -> None:
 
     The draw of a weight depends only on the seed, its name and its shape, so two candidates that share a layer start
     with the same weights there. The variance is a sixth of He's: with He's, the sigmoids of the attention blocks
-    saturate, and small networks with attention predict only background.
+    saturate, and small networks with attention predict only background. The networks of nnU-Net's plans have its draw:
+    He's normal one for their nonlinearity, and residual units that add nothing at first.
     """
+    is_planned = isinstance(network, PlannedUnet)
     for name, parameter in network.named_parameters():
         generator = torch.Generator().manual_seed(derive_seed("weights", seed, name))
-        if name.endswith(_EMBEDDINGS):
+        if is_planned and parameter.ndim > 1:
+            nn.init.kaiming_normal_(parameter, a=_LEAK, generator=generator)
+        elif name.endswith(_EMBEDDINGS):
             nn.init.normal_(parameter, std=_EMBEDDING_DEVIATION, generator=generator)
         elif parameter.ndim > 1:
             nn.init.kaiming_uniform_(parameter, a=math.sqrt(5.0), generator=generator)
         elif name.endswith("bias"):
             nn.init.zeros_(parameter)
+    for unit in network.modules():
+        if isinstance(unit, ResidualUnit):
+            nn.init.zeros_(unit.get_parameter("last_norm.weight"))
 
 
 class EncoderDecoder(nn.Module):

@@ -13,10 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from paretoseg.spaces.architecture import MIN_BOTTLENECK, Architecture
-
-COARSE = 2.0
-"""From this ratio of the edge of a voxel to the shortest one on, an axis is coarse."""
+from paretoseg.spaces.architecture import COARSE, MIN_BOTTLENECK, Architecture
 
 EQUAL_EDGES = 1e-3
 """Edges of a voxel that differ by less than this share are equal."""

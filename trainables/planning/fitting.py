@@ -14,10 +14,10 @@ import numpy as np
 
 from paretoseg.spaces.architecture import MIN_BOTTLENECK
 from paretoseg.spaces.domain import Int
+from paretoseg.spaces.planned import PLANNED_WIDTH
 from paretoseg.spaces.search_space import DIMENSIONS
 from paretoseg.trainables.data.datasets import Dataset
-from paretoseg.trainables.planning.feature_maps import BASE_WIDTH
-from paretoseg.trainables.planning.plan import find_start, fit_patch
+from paretoseg.trainables.planning.network_plan import plan_network
 
 LEAST_PATCHES = 100
 """Patches that a training must see with the largest patch: 50 iterations of two."""
@@ -53,8 +53,8 @@ def fit_space(dataset: Dataset, budget_voxels: float) -> FittingSpace:
     """
     dims = dataset.spatial_dims
     shape = np.median([case.label.shape for case in dataset.train], axis=0).tolist()
-    pooling, _, _ = fit_patch(dataset.spacing_mm, shape, find_start(dataset.spacing_mm, shape), dataset.num_outputs)
-    planned = _mean_edge(pooling.patch)
+    plan = plan_network("nnunet", dataset)
+    planned = _mean_edge(plan.patch)
     by_budget = [_edge(budget_voxels / count, dims) for count in (LEAST_PATCHES, START_PATCHES)]
     patches, depths, widths = _edges("patch"), _edges("depth"), _edges("width")
     most = min(_first_from(patches, min(_mean_edge(shape), planned)), _last_to(patches, by_budget[0]))
@@ -62,9 +62,9 @@ def fit_space(dataset: Dataset, budget_voxels: float) -> FittingSpace:
     return FittingSpace(
         patch=(patches[0], most),
         depth=(depths[0], max(_find_depth(patch, depths) for patch in patches if patch <= most)),
-        width=(widths[0], _last_to(widths, float(BASE_WIDTH))),
+        width=(widths[0], _last_to(widths, float(PLANNED_WIDTH))),
         start_patch=start,
-        start_depth=min(_find_depth(start, depths), len(pooling.strides)),
+        start_depth=min(_find_depth(start, depths), len(plan.strides)),
     )
 
 

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from paretoseg.spaces.architecture import MIN_BOTTLENECK
+from paretoseg.spaces.planned import PLANNED_WIDTH, count_widths
 from paretoseg.trainables.planning.feature_maps import (
-    REFERENCE,
+    DESIGNS,
     REFERENCE_BATCH,
     TARGET_GB,
     count_feature_maps,
-    count_features,
     estimate_gb,
 )
 from paretoseg.trainables.planning.fingerprint import Fingerprint
@@ -26,9 +26,6 @@ START_VOXELS = {2: 2048**2, 3: 256**3}
 """Voxels of the patch from which the search for one starts, before it is cut to the median image."""
 
 LEAST_BATCH = 2
-MOST_COVERED = 0.05
-"""Largest share of the dataset's voxels that a batch may hold."""
-
 LOW_RESOLUTION = 0.25
 """Below this share of the median image in a patch, nnU-Net also trains at a low resolution."""
 
@@ -95,11 +92,11 @@ def make_plan(fingerprint: Fingerprint, num_classes: int) -> Plan:
         "patch": _explain_patch(start, pooling, num_cuts, shape),
         "strides": _explain_strides(pooling),
         "kernels": "kernels of 3; of 1 along axes whose spacing on that level is twice the finest or more",
-        "features": "32 on the full resolution, doubled on every level, at most "
-        f"{max(count_features(99, dims))} in {dims}D",
+        "features": f"{PLANNED_WIDTH} on the full resolution, doubled on every level, at most "
+        f"{max(count_widths(99, dims))} in {dims}D",
         "batch": batch_reason,
-        "memory_gb": f"{maps:,} numbers in the feature maps of a patch, in proportion to the {REFERENCE[dims]:,} that "
-        f"fill {TARGET_GB:g} GB with a batch of {REFERENCE_BATCH[dims]}",
+        "memory_gb": f"{maps:,} numbers in the feature maps of a patch, in proportion to the "
+        f"{DESIGNS['nnunet'].reference[dims]:,} that fill {TARGET_GB:g} GB with a batch of {REFERENCE_BATCH[dims]}",
     }
     return Plan(
         spacing_mm=spacing_mm,
@@ -108,7 +105,7 @@ def make_plan(fingerprint: Fingerprint, num_classes: int) -> Plan:
         patch=pooling.patch,
         strides=pooling.strides,
         kernels=pooling.kernels,
-        features=count_features(len(pooling.strides), dims),
+        features=count_widths(len(pooling.strides), dims),
         batch=batch,
         memory_gb=memory_gb,
         reasons=reasons,
@@ -124,7 +121,7 @@ def find_start(spacing_mm: Sequence[float], shape: Sequence[float]) -> tuple[int
 
 
 def fit_patch(
-    spacing_mm: Sequence[float], shape: Sequence[float], start: Sequence[int], num_classes: int
+    spacing_mm: Sequence[float], shape: Sequence[float], start: Sequence[int], num_classes: int, family: str = "nnunet"
 ) -> tuple[Pooling, int, int]:
     """The largest patch whose network fits into memory with a batch of `LEAST_BATCH`.
 
@@ -136,8 +133,8 @@ def fit_patch(
     """
     dims, num_cuts = len(spacing_mm), 0
     pooling = find_pooling(spacing_mm, start)
-    maps = count_feature_maps(pooling.patch, pooling.strides, num_classes)
-    while maps / REFERENCE_BATCH[dims] * LEAST_BATCH > REFERENCE[dims]:
+    maps = count_feature_maps(pooling.patch, pooling.strides, num_classes, family)
+    while maps / REFERENCE_BATCH[dims] * LEAST_BATCH > DESIGNS[family].reference[dims]:
         ratios = [edge / extent for edge, extent in zip(pooling.patch, shape, strict=True)]
         axis = max(range(dims), key=ratios.__getitem__)
         patch = list(pooling.patch)
@@ -146,22 +143,25 @@ def fit_patch(
         step = find_pooling(spacing_mm, patch).divisors[axis]
         patch[axis] = pooling.patch[axis] - step
         pooling, num_cuts = find_pooling(spacing_mm, patch), num_cuts + 1
-        maps = count_feature_maps(pooling.patch, pooling.strides, num_classes)
+        maps = count_feature_maps(pooling.patch, pooling.strides, num_classes, family)
     return pooling, maps, num_cuts
 
 
-def choose_batch(patch: Sequence[int], feature_maps: int, shape: Sequence[float], num_cases: int) -> tuple[int, str]:
+def choose_batch(
+    patch: Sequence[int], feature_maps: int, shape: Sequence[float], num_cases: int, family: str = "nnunet"
+) -> tuple[int, str]:
     """Patches in a batch, and why: what fits into memory, but at most a share of the dataset."""
-    dims = len(patch)
-    fits = round(REFERENCE[dims] / feature_maps * REFERENCE_BATCH[dims])
-    covered = round(math.prod(shape) * num_cases * MOST_COVERED / math.prod(patch))
+    dims, design = len(patch), DESIGNS[family]
+    fits = round(design.reference[dims] / feature_maps * REFERENCE_BATCH[dims])
+    covered = round(math.prod(shape) * num_cases * design.most_covered / math.prod(patch))
     batch = max(min(fits, covered), LEAST_BATCH)
     if fits <= LEAST_BATCH:
         return batch, f"the smallest that is allowed, and what fits into {TARGET_GB:g} GB with the largest patch"
+    share = f"{design.most_covered:.0%}"
     if covered < fits:
-        what = "the smallest that is allowed" if covered < batch else f"{MOST_COVERED:.0%} of the dataset's voxels"
-        return batch, f"{what}: no batch may hold more than {MOST_COVERED:.0%} of them, though {fits} patches would fit"
-    return batch, f"what fits into {TARGET_GB:g} GB; no more than {MOST_COVERED:.0%} of the dataset's voxels"
+        what = "the smallest that is allowed" if covered < batch else f"{share} of the dataset's voxels"
+        return batch, f"{what}: no batch may hold more than {share} of them, though {fits} patches would fit"
+    return batch, f"what fits into {TARGET_GB:g} GB; no more than {share} of the dataset's voxels"
 
 
 def to_plain(plan: Plan) -> dict[str, object]:

@@ -9,8 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from paretoseg.spaces.architecture import MIN_BOTTLENECK
-from paretoseg.trainables.networks.geometry import COARSE
+from paretoseg.spaces.architecture import COARSE, MIN_BOTTLENECK
 
 
 @dataclass(frozen=True)

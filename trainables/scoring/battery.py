@@ -63,9 +63,13 @@ class Battery:
     """How cases are corrupted, and where masks are scored."""
 
     num_cases: int = 0
-    """How many cases are corrupted, and how many of every shift set are measured; 0 for all. Clean images of cases like
-    those in training are always measured on all.
-    """
+    """How many cases are corrupted, and how many of every shift set are measured; 0 for all."""
+
+    clean_names: frozenset[str] = frozenset()
+    """The cases like those in training whose clean images are measured; empty for all."""
+
+    changed_names: frozenset[str] = frozenset()
+    """The cases that are corrupted, and those of shift sets that are measured; empty to draw `num_cases` of each."""
 
     left_out: LeftOut = frozenset()
     """The cases that no network is measured on under a condition, because a class would be moved out of their image."""
@@ -81,8 +85,9 @@ class Battery:
         A case that is left out is not replaced by another one.
         """
         if condition == CLEAN_CONDITION:
-            return list(cases)
-        drawn = draw_subset(cases, self.num_cases, self.seed)
+            return [case for case in cases if not self.clean_names or case.name in self.clean_names]
+        named = [case for case in cases if case.name in self.changed_names]
+        drawn = named if self.changed_names else draw_subset(cases, self.num_cases, self.seed)
         return [case for case in drawn if (condition, case.name) not in self.left_out]
 
     @classmethod

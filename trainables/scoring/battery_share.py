@@ -27,6 +27,12 @@ def count_measured(dataset: Dataset, battery: Battery) -> Counter[tuple[int, ...
     return shapes
 
 
+def count_shapes(dataset: Dataset) -> Counter[tuple[int, ...]]:
+    """Number of validation cases, also of shift sets, by shape: each is one image."""
+    cases = (dataset.cases(Split.VALIDATION), *dataset.shift_cases(Split.VALIDATION).values())
+    return Counter(case.label.shape for of_set in cases for case in of_set)
+
+
 def predict_share(measured: Mapping[tuple[int, ...], int], patch: int, trained_pixels: int) -> float:
     """Approximate time of a complete measurement divided by that of training, counting only the network's operations.
 

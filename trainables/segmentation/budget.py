@@ -12,9 +12,11 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from paretoseg.spaces.search_space import Candidate
+from paretoseg.spaces.architecture import PLANNED
+from paretoseg.spaces.search_space import Candidate, SearchSpace
 from paretoseg.trainables.data.datasets import Dataset
 from paretoseg.trainables.networks.window import find_window
+from paretoseg.trainables.planning.network_plan import plan_network
 from paretoseg.trainables.scoring.battery_share import PASSES_OF_TRAINING
 from paretoseg.trainables.segmentation.settings import BudgetBy, SegmentationSettings
 
@@ -61,7 +63,7 @@ class TrainingPlan:
 
 
 def plan_candidate(settings: SegmentationSettings, candidate: Candidate, dataset: Dataset) -> TrainingPlan:
-    """The training of a candidate.
+    """The training of a candidate; batches of a planned network are its plan's.
 
     With a budget in operations, counts those of its network and of the default candidate's, which needs torch.
     """
@@ -73,8 +75,11 @@ def plan_candidate(settings: SegmentationSettings, candidate: Candidate, dataset
             count_flops_per_voxel(one, dataset, settings.network_rules) for one in (candidate, Candidate())
         )
         relative /= default
-    window = find_window(candidate, dataset, settings.network_rules)[0]
-    return plan_recipe(settings, window, candidate.recipe.batch_factor, relative)
+    window, factor = find_window(candidate, dataset, settings.network_rules)[0], candidate.recipe.batch_factor
+    family = candidate.architecture.family
+    if family in PLANNED:
+        factor *= plan_network(family, dataset).batch / settings.batch_size(1.0, window)
+    return plan_recipe(settings, window, factor, relative)
 
 
 def plan_recipe(
@@ -111,6 +116,21 @@ def _fit(num_steps: int, most: int, paid_patches: float) -> TrainingPlan:
             return plan
         tried.append(plan)
     return min(tried, key=lambda plan: abs(plan.budget_used - 1.0))
+
+
+def count_trained(settings: SegmentationSettings, space: SearchSpace, spatial_dims: int) -> dict[int, int]:
+    """The pixels (voxels) in all batches of a training, by edge of its patch, for the patches of a space.
+
+    With `budget_by=flops` for networks that take as many operations per voxel as the default candidate's.
+    """
+    patches = list_patches(space)
+    plans = {patch: plan_recipe(settings, (patch,) * spatial_dims) for patch in patches}
+    return {patch: plan.count_patches(plan.num_steps) * patch**spatial_dims for patch, plan in plans.items()}
+
+
+def list_patches(space: SearchSpace) -> list[int]:
+    """Edges of a patch over the range of a space, in ascending order."""
+    return sorted({int(space.domains["patch"].from_unit(unit / 16)) for unit in range(17)})
 
 
 def count_training(plan: TrainingPlan, num_steps: int, *, voxels: int, flops: float) -> dict[str, float]:

@@ -7,15 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from paretoseg.spaces.baselines import build_baseline
 from paretoseg.spaces.exposure import find_exposure
-from paretoseg.spaces.search_space import SearchSpace
+from paretoseg.spaces.search_space import Candidate, SearchSpace
 from paretoseg.trainables.data.datasets import DataConfig, load_once
 from paretoseg.trainables.planning.fitting import fit_space
+from paretoseg.trainables.scoring.counted_corruptions import find_uncounted
 from paretoseg.trainables.scoring.expected_loss import describe_harmless, describe_unknown, predict_loss
 from paretoseg.trainables.scoring.objectives import RobustnessOver, to_errors
 from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
+from paretoseg.trainables.segmentation.budget import count_trained
 from paretoseg.trainables.segmentation.left_out import check_enough_left
 from paretoseg.trainables.segmentation.length import Length, choose_length
+from paretoseg.trainables.segmentation.quick_part import choose_quick_part, fit_quick_images
+from paretoseg.trainables.segmentation.search_part import fit_part
 from paretoseg.trainables.segmentation.settings import MEASURING, BudgetBy, SegmentationSettings
 from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.severities.calibration import describe_fit, hash_splits, read_calibration, settle_strengths
@@ -26,6 +31,9 @@ from paretoseg.trainables.task_config import TaskConfig
 from paretoseg.trainables.trainable import CaseScore, SplitRow
 from paretoseg.trainables.transfer.fit import describe_matrix_fit, settle_bounds
 from paretoseg.trainables.transfer.shipped import SHIPPED_MATRICES
+
+USUAL_BASELINE = "nnunet"
+"""The baseline of a new study that names none."""
 
 
 @dataclass(unsafe_hash=True)
@@ -40,7 +48,9 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
         """The file of the transfer matrix that a new study on this data uses, or None."""
         return SHIPPED_MATRICES.locate(self.transfer, root=data.root, shipped=data.shipped_transfer)
 
-    def build(self, data: DataConfig, space: SearchSpace | None = None) -> SegmentationTask:
+    def build(
+        self, data: DataConfig, space: SearchSpace | None = None, baselines: Sequence[Candidate] = ()
+    ) -> SegmentationTask:
         """The task on this data; in its settings, presets are replaced by corruptions, and files by strengths."""
         calibration = None if self.strengths else self.locate_calibration(data)
         settings = replace(
@@ -48,7 +58,23 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
             corruptions=list(expand_corruptions(self.corruptions)),
             strengths=_to_lists(settle_strengths(self.strengths, calibration)),
         )
-        return SegmentationTask(settings, data, exposure=tuple(sorted(find_exposure(space))) if space else ())
+        return SegmentationTask(
+            settings, data, exposure=tuple(sorted(find_exposure(space, baselines))) if space else ()
+        )
+
+    def choose_baselines(self, space: SearchSpace) -> tuple[Sequence[str], str]:
+        """nnU-Net, unless all networks are of one size, or what it sees in training would change what counts."""
+        if self.matched_by:
+            return (), f"no baseline is trained, because {self.matched_by} gives all networks one size"
+        own, all_seen = find_exposure(space), find_exposure(space, [build_baseline(USUAL_BASELINE)])
+        corruptions = expand_corruptions(self.corruptions)
+        before, after = (find_uncounted(corruptions, seen, self.trained_corruptions) for seen in (own, all_seen))
+        if len(after) > len(before):
+            return (), (
+                f"no baseline is trained, because {', '.join(sorted(after.keys() - before.keys()))} would count no "
+                f"more: nnU-Net sees such changes in training; baselines=[{USUAL_BASELINE}] trains it all the same"
+            )
+        return (USUAL_BASELINE,), ""
 
     @property
     def matched_by(self) -> str:
@@ -88,6 +114,39 @@ class SegmentationConfig(SegmentationSettings, TaskConfig):
         asked, defaults = settle_strengths(self.strengths, self.locate_calibration(data)), default_strengths()
         measured = {name: defaults[name] for name in expand_corruptions(self.corruptions) if name in LEVELS}
         return replace(self.settle_transfer(data), strengths=_to_lists({**measured, **asked}))
+
+    def list_quick_steps(self, list_judged: Callable[[int], tuple[int, ...]]) -> tuple[int, ...] | None:
+        """Those after which the pruner decides, or all if there is no limit to what they take."""
+        return list_judged(self.num_steps) if self.quick_share else None
+
+    def settle_measuring(
+        self, data: DataConfig, space: SearchSpace, list_judged: Callable[[int], tuple[int, ...]]
+    ) -> SegmentationConfig:
+        """The config with the images of quick measurements, and the cases and severities of the search.
+
+        What is set stays, and what has no limit too.
+        """
+        task, found = self.build(data, space), self
+        if self.number_findings() or data.findings() or task.settings.battery_findings():
+            return self
+        dataset, steps = load_once(data), self.list_quick_steps(list_judged)
+        trained = count_trained(self, space, dataset.spatial_dims)
+        num_quick = self.num_steps if steps is None else len(steps)
+        if self.quick_share and not self.quick_images and num_quick:
+            found = replace(found, quick_images=fit_quick_images(self, dataset, trained, num_quick))
+        if not self.measure_share or self.search_changed:
+            return found
+        settings = replace(task.settings, quick_images=found.quick_images)
+        images = num_quick and num_quick * choose_quick_part(settings, task.rule, dataset).num_images
+        part = fit_part(settings, dataset, trained, images)
+        return replace(found, search_clean=part.clean, search_changed=part.changed, search_severities=part.severities)
+
+    def measure_all(self, *, keeps_number: bool) -> SegmentationConfig:
+        """The config with the whole battery on all cases, if the study has chosen a part of it for its search."""
+        if not self.search_changed:
+            return self
+        number = self.num_battery_cases if keeps_number else 0
+        return replace(self, search_clean=[], search_changed=[], search_severities=[], num_battery_cases=number)
 
     def settle_transfer(self, data: DataConfig) -> SegmentationConfig:
         """The config with the bounds of its transfer matrix, unless they are set.

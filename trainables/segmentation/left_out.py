@@ -26,7 +26,8 @@ def find_left_out_once(settings: SegmentationSettings, data: DataConfig, split: 
     All cases of the split are looked at, whichever of them the battery draws.
     """
     cases = _list_cases(data, split)
-    battery = replace(settings.battery([name for name in cases if name], split), num_cases=0)
+    battery = settings.battery([name for name in cases if name], split)
+    battery = replace(battery, num_cases=0, clean_names=frozenset(), changed_names=frozenset())
     if not any(LEVELS[name].moves_labels for name in battery.corruptions):
         return frozenset()
     from paretoseg.trainables.evaluation.label_moves import find_left_out  # torch: late, as most batteries move nothing

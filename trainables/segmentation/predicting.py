@@ -9,7 +9,7 @@ import torch
 from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Dataset
 from paretoseg.trainables.networks.capacity import count_size, draw_blueprint
-from paretoseg.trainables.segmentation.budget import plan_candidate
+from paretoseg.trainables.segmentation.budget import count_training, plan_candidate
 from paretoseg.trainables.segmentation.settings import Precision, SegmentationSettings
 from paretoseg.trainables.trainable import BYTES_PER_GB, ESTIMATED_MEMORY
 from paretoseg.trainables.training.learner import Learner
@@ -30,6 +30,13 @@ def predict_costs(
     return found
 
 
+def count_work(settings: SegmentationSettings, candidate: Candidate, dataset: Dataset) -> float:
+    """Operations of the whole training of a candidate, as the trial reports them (cost train_flops)."""
+    plan = plan_candidate(settings, candidate, dataset)
+    flops = count_size(candidate, dataset, settings.network_rules, ["flops"])["flops"]
+    return count_training(plan, plan.num_steps, voxels=1, flops=flops)["train_flops"]
+
+
 def _estimate_memory_gb(settings: SegmentationSettings, candidate: Candidate, dataset: Dataset) -> float:
     # MONAI's Swin transformer reads values while it is built, so it cannot be built of tensors without values.
     with torch.device("cpu" if candidate.architecture.family == "swin_unetr" else "meta"):
@@ -41,7 +48,7 @@ def _estimate_memory_gb(settings: SegmentationSettings, candidate: Candidate, da
         candidate.recipe,
         num_iterations=plan.num_iterations,
         seed=0,
-        has_auxiliary=candidate.architecture.deep_supervision == "on",
+        has_auxiliary=candidate.architecture.is_supervised,
         is_bfloat16=settings.precision is Precision.bfloat16,
         labels=LabelKind(regions=dataset.regions),
     )

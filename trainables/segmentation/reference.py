@@ -55,8 +55,7 @@ def train_reference(task: ImageTask, assignment: Assignment, folder: Path, obser
         ValueError: if training diverges.
         MemoryError: if it does not fit.
     """
-    # What is measured on the way is of no use here.
-    trainable = task.without_measuring().build(assignment)
+    trainable = task.build(dataclasses.replace(assignment, quick_steps=()))
     checkpoint = _find_complete(folder)
     if checkpoint is not None:
         trainable.load(checkpoint)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -181,10 +181,31 @@ class SegmentationSettings:
     """
 
     num_quick_cases: int = 4
-    """Validation cases that the quick measurement after every step looks at, and as many of every shift set."""
+    """Validation cases that a quick measurement looks at, at most."""
+
+    quick_share: float = field(default=0.05, metadata={BEFORE: 0.0})
+    """Most time of quick measurements relative to training, by the forecast; there are some only where the pruner
+    decides. 0 for one after every step, without a limit, with `num_quick_cases` cases of every shift set as well."""
+
+    quick_images: int = 0
+    """Images of a quick measurement at most, which a new study chooses by `quick_share` and keeps here; 0 for any."""
 
     num_battery_cases: int = 16
     """Validation cases that are corrupted when a trial ends, and as many of every shift set; 0 for all of them."""
+
+    measure_share: float = field(default=0.5, metadata={BEFORE: 0.0})
+    """Most time of measuring a trial relative to its training, by the forecast: a new study chooses the cases and
+    severities of its search by it. 0 for the whole battery."""
+
+    search_clean: list[str] = field(default_factory=list, hash=False)
+    """Validation cases whose clean images a search measures; empty for all. A new study chooses and keeps them here."""
+
+    search_changed: list[str] = field(default_factory=list, hash=False)
+    """Validation cases that a search corrupts, and those of shift sets that it measures; empty for `num_battery_cases`
+    of each. A new study chooses and keeps them here."""
+
+    search_severities: list[int] = field(default_factory=list, hash=False)
+    """The severities that a search measures; empty for all. A new study chooses and keeps them here."""
 
     battery_seed: int = 0
     """Seed of the random draws of corruptions, which also depend on case and corruption."""
@@ -214,7 +235,7 @@ class SegmentationSettings:
                 findings.append(f"task.{name} must be at least 1, got {getattr(self, name)}")
         for name in (
             *("memory_gb", "num_battery_cases", "nsd_tolerance_mm", "match_parameters", "match_flops"),
-            *("least_loss", "pixels_per_batch", "iterations_per_step"),
+            *("least_loss", "pixels_per_batch", "iterations_per_step", "quick_share", "quick_images", "measure_share"),
         ):
             if not 0 <= getattr(self, name) < math.inf:
                 findings.append(f"task.{name} must be at least 0 and finite, got {getattr(self, name)}")
@@ -239,6 +260,8 @@ class SegmentationSettings:
                 findings.append(f"task.{name} must be distinct and at least one, got {values}")
         findings += [f"task.corruptions: {found}" for found in _find_refused(self.corruptions, check_corruption)]
         findings += [f"task.severities: {found}" for found in _find_refused(self.severities, check_severity)]
+        if strange := {*self.search_severities} - {*self.severities}:
+            findings.append(f"task.search_severities must be among task.severities, got {min(strange)}")
         return findings
 
     @property
@@ -307,28 +330,41 @@ class SegmentationSettings:
             shifts: Names of the shift sets of the data.
             split: Of the cases. All test cases are corrupted, because only the few networks of the front are tested.
         """
-        return Battery.of(
+        is_whole = split is Split.TEST
+        battery = Battery.of(
             self.corruptions,
-            self.severities,
+            self.severities if is_whole else self.measured_severities,
             self.battery_seed,
             strengths=self.severity_table,
             shifts=shifts,
-            num_cases=self.num_battery_cases if split is Split.VALIDATION else 0,
+            num_cases=0 if is_whole else self.num_battery_cases,
             rules=self.measuring_rules,
         )
+        if is_whole:
+            return battery
+        return replace(battery, clean_names=frozenset(self.search_clean), changed_names=frozenset(self.search_changed))
+
+    @property
+    def measured_severities(self) -> list[int]:
+        """The severities that trials of a search are measured under."""
+        return self.search_severities or self.severities
 
     def quick_battery(self, rule: RobustnessRule, shifts: Sequence[str] = ()) -> Battery:
-        """The part of the battery that is measured after every step: the same for all trials of a study.
+        """The part of the battery that a quick measurement may have: the same for all trials of a study.
 
         It has every corruption that counts, at one severity, and every shift set that counts.
         """
         counted = [name for name in self.corruptions if rule.counts_corruption(name)]
         sets = () if rule.over is RobustnessOver.corruptions else shifts
-        conditions = (CLEAN_CONDITION, *choose_quick(counted, self.severities, self.battery_seed), *to_conditions(sets))
+        conditions = (
+            CLEAN_CONDITION,
+            *choose_quick(counted, self.measured_severities, self.battery_seed),
+            *to_conditions(sets),
+        )
         return Battery(conditions, self.battery_seed, self.severity_table, has_gate=False, rules=self.measuring_rules)
 
     def choose_quick(self, cases: Sequence[Case], battery: Battery | None = None) -> list[Case]:
-        """The cases that are measured after every step: the same for all trials of a study.
+        """The cases of a quick measurement: the same for all trials of a study.
 
         If absent classes are skipped, these are cases with some class, because others may have no score.
 
@@ -336,6 +372,7 @@ class SegmentationSettings:
             cases: All cases of the split.
             battery: The quick battery; cases that it leaves out of a condition are not chosen, if others are there.
         """
+        cases = [case for case in cases if case.name in self.search_changed] or cases
         if self.absent_classes is AbsentClasses.skip:
             cases = find_holders(tuple(cases)) or cases
         names = {name for condition, name in battery.left_out if condition in battery.conditions} if battery else set()

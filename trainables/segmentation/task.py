@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from paretoseg.trainables.data.datasets import (
     load_once,
 )
 from paretoseg.trainables.data.shift_sets import name_set
+from paretoseg.trainables.networks.window import find_window
 from paretoseg.trainables.scoring.battery import Battery
 from paretoseg.trainables.scoring.battery_share import count_measured, describe_predicted_shares, predict_share
 from paretoseg.trainables.scoring.counted_corruptions import (
@@ -29,12 +30,14 @@ from paretoseg.trainables.scoring.counted_corruptions import (
     describe_uncounted,
 )
 from paretoseg.trainables.scoring.measures import MEASURES, AbsentClasses, ObjectiveMetric, Scoring
-from paretoseg.trainables.scoring.objectives import RobustnessOver, RobustnessRule, define_objectives
+from paretoseg.trainables.scoring.objectives import RobustnessRule, define_objectives
 from paretoseg.trainables.scoring.reference_errors import check_errors
 from paretoseg.trainables.scoring.score_objectives import define_scores
 from paretoseg.trainables.segmentation.absent_classes import check_holders
-from paretoseg.trainables.segmentation.budget import describe_budgets, plan_candidate, plan_recipe
+from paretoseg.trainables.segmentation.budget import count_trained, describe_budgets, list_patches, plan_candidate
 from paretoseg.trainables.segmentation.left_out import describe_left_out, find_left_out_once
+from paretoseg.trainables.segmentation.length import ITERATIONS, Length
+from paretoseg.trainables.segmentation.search_part import describe_part
 from paretoseg.trainables.segmentation.settings import BudgetBy, Geometry, SegmentationSettings
 from paretoseg.trainables.severities.levels import describe_leaks
 from paretoseg.trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Assignment, Split, SplitRow
@@ -132,16 +135,21 @@ class SegmentationTask:
         """Optimiser iterations of a whole training."""
         return plan_candidate(self.settings, candidate, dataset).num_iterations
 
-    def without_measuring(self) -> SegmentationTask:
-        """The same training, with one corruption of one case after every step."""
-        least = replace(
-            self.settings,
-            corruptions=["gaussian_noise"],
-            severities=[1],
-            num_quick_cases=1,
-            robustness_over=RobustnessOver.corruptions,
+    def count_work(self, candidate: Candidate) -> float:
+        """Operations of the whole training of a candidate; about 60 ms for a network that was not seen before."""
+        from paretoseg.trainables.segmentation.predicting import count_work  # late: see `build`
+
+        return count_work(self.settings, candidate, load_once(self.data))
+
+    def describe_training(self, candidate: Candidate) -> str:
+        """Patch, batch and iterations of a training, in words, beside the iterations of nnU-Net."""
+        dataset = load_once(self.data)
+        plan = plan_candidate(self.settings, candidate, dataset)
+        window, _ = find_window(candidate, dataset, self.network_rules)
+        return (
+            f"patches of {' x '.join(map(str, window))}, batches of {plan.batch_size}, {plan.num_iterations:,} "
+            f"iterations in the budget of every trial (nnU-Net itself trains for {ITERATIONS[Length.full]:,})"
         )
-        return replace(self, settings=least)
 
     def check(self) -> None:
         """Checks settings and data.
@@ -168,7 +176,7 @@ class SegmentationTask:
         that are left out of a condition.
         """
         dataset = load_once(self.data)
-        patches = sorted({int(space.domains["patch"].from_unit(unit / 16)) for unit in range(17)})
+        patches = list_patches(space)
         factors = [float(space.domains["batch_factor"].from_unit(unit)) for unit in (0.0, 1.0)]
         small = describe_small_cases(dataset, patches[-1])
         budgets = describe_budgets(self.settings, patches, factors, dataset.spatial_dims)
@@ -177,7 +185,8 @@ class SegmentationTask:
         simulated = describe_simulated_sets(
             dataset.simulated_families, self.exposure, self.settings.robustness_over, sets=tuple(dataset.shift)
         )
-        costly = self._describe_shares(dataset, patches)
+        trained = count_trained(self.settings, space, dataset.spatial_dims)
+        costly = [*describe_part(self.settings, dataset, trained), *self._describe_shares(dataset, trained)]
         grid = describe_grid_cost(dataset) if self.settings.scores_native else []
         transfer = self.settings.judge_transfer(self.exposure).describe(find_opened(self.exposure))
         return [
@@ -216,18 +225,19 @@ class SegmentationTask:
         left_out = find_left_out_once(self.settings, self.data, split)
         return replace(self.battery(shifts, split), left_out=left_out)
 
-    def _describe_shares(self, dataset: Dataset, patches: Sequence[int]) -> list[str]:
+    def _describe_shares(self, dataset: Dataset, trained: Mapping[int, int]) -> list[str]:
         """One line if measuring takes longer than training for some patch; else empty.
 
-        With a budget in operations, for a network like the default one; otherwise for all of them.
+        Args:
+            dataset: The cases.
+            trained: Pixels (voxels) that a training sees, by edge of the patch.
         """
-        measured, dims = count_measured(dataset, self.battery(tuple(dataset.shift))), dataset.spatial_dims
-        plans = {patch: plan_recipe(self.settings, (patch,) * dims) for patch in patches}
-        trained = {patch: plan.count_patches(plan.num_steps) * patch**dims for patch, plan in plans.items()}
+        measured = count_measured(dataset, self.battery(tuple(dataset.shift)))
         shares = {patch: predict_share(measured, patch, voxels) for patch, voxels in trained.items()}
         # A training that is longer than its budget already does not grow with it at first.
         is_fixed = self.settings.budget_by is not BudgetBy.iterations
-        wanted = [shares[patch] * (max(1.0, plans[patch].budget_used) if is_fixed else 1.0) for patch in patches]
+        budget = self.settings.count_voxels(dataset.spatial_dims)
+        wanted = [share * (max(1.0, trained[patch] / budget) if is_fixed else 1.0) for patch, share in shares.items()]
         return describe_predicted_shares(list(shares.values()), math.ceil(self.settings.step_iterations * max(wanted)))
 
     def _counting_findings(self) -> list[str]:

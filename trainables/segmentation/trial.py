@@ -48,6 +48,8 @@ from paretoseg.trainables.scoring.score_objectives import SURFACE, measure_score
 from paretoseg.trainables.seeds import derive_seed
 from paretoseg.trainables.segmentation.budget import count_training, plan_candidate
 from paretoseg.trainables.segmentation.left_out import find_left_out_once
+from paretoseg.trainables.segmentation.quick_part import choose_quick_part
+from paretoseg.trainables.segmentation.sampled_seconds import sample_seconds
 from paretoseg.trainables.segmentation.settings import SegmentationSettings
 from paretoseg.trainables.trainable import (
     BYTES_PER_GB,
@@ -57,11 +59,13 @@ from paretoseg.trainables.trainable import (
     CaseScore,
     Evaluation,
     Split,
+    TrialSeconds,
 )
 from paretoseg.trainables.training.augmentation import augment, draw_augmentation
 from paretoseg.trainables.training.learner import Learner, use_channels_last, uses_bfloat16
 from paretoseg.trainables.training.losses import LabelKind
 from paretoseg.trainables.training.memory import PeakMeter, available_bytes, keep_freed_memory
+from paretoseg.trainables.training.nnunet_augmentation import augment_like_nnunet, draw_nnunet
 from paretoseg.trainables.training.parallel import count_workers, is_leader
 from paretoseg.trainables.training.sampling import PatchSampler, load_training_cases_once
 
@@ -94,6 +98,7 @@ class SegmentationTrainable:
             load_training_cases_once(data, assignment.device),
             window=blueprint.window,
             foreground_ratio=self._recipe.foreground_ratio,
+            has_fixed_share=self._recipe.training == "nnunet",
         )
         self._meter = PeakMeter(assignment.device)
         self._network = blueprint.build()
@@ -108,7 +113,7 @@ class SegmentationTrainable:
             self._recipe,
             num_iterations=self._plan.num_iterations,
             seed=assignment.seed,
-            has_auxiliary=assignment.candidate.architecture.deep_supervision == "on",
+            has_auxiliary=assignment.candidate.architecture.is_supervised,
             is_bfloat16=is_bfloat16,
             labels=LabelKind(self._dataset.has_ignored, self._dataset.regions),
         )
@@ -130,8 +135,8 @@ class SegmentationTrainable:
     def step(self) -> Measurement:
         """Trains for a step's iterations, then measures both objectives on a small part of the validation battery.
 
-        This part, its cases and its draws are the same for all candidates and steps. Processes other than the leader
-        return an empty measurement.
+        This part, its cases and its draws are the same for all candidates and steps. The measurement is empty where
+        nobody needs one, and in processes other than the leader.
 
         Raises:
             ValueError: if the loss is not finite; the message gives the iteration.
@@ -142,36 +147,40 @@ class SegmentationTrainable:
         start = time.perf_counter()
         self._meter.restart()
         first, end = map(self._plan.count_iterations, (self._steps_done, self._steps_done + 1))
-        losses = [self._train_once(iteration) for iteration in range(first, end)]
-        # Checked once per step: a check after every iteration would make a GPU wait.
-        for offset, loss in enumerate(torch.stack(losses).tolist()):
-            if not math.isfinite(loss):
-                raise ValueError(
-                    f"loss must be finite, got {loss} at iteration {first + offset}; try a lower learning rate than "
-                    f"{self._recipe.learning_rate:g}"
-                )
+        self._train(first, end)
         self._train_seconds += time.perf_counter() - start
         self._train_memory_gb = max(self._train_memory_gb, self._meter.read_gb())
         self._steps_done += 1
-        if not is_leader():
+        if not is_leader() or not self._assignment.needs_quick(self._steps_done):
             return Measurement({})
-        has_surface = SURFACE in self._choice.names
-        surface = SurfaceMetrics.clean if has_surface else SurfaceMetrics.none
-        scoring = dataclasses.replace(self._scoring, surface_metrics=surface)
-        shift_cases = self._dataset.shift_cases(Split.VALIDATION)
-        battery = self._settings.quick_battery(self._rule, tuple(shift_cases))
-        battery = self._leave_out(battery, Split.VALIDATION)
-        choose = self._settings.choose_quick
-        shift = {name: choose(cases) for name, cases in shift_cases.items()}
-        cases = choose(self._dataset.cases(Split.VALIDATION), battery)
-        rows = self._measure(battery, cases, shift, scoring).rows
-        return self._choice.select(self._score(rows) | self._find_quick_costs())
+        return self._measure_quickly()
+
+    def sample_seconds(self) -> TrialSeconds:
+        """What a trial takes, measured on a few iterations and images; it is of no other use afterwards.
+
+        Raises:
+            ValueError: if the loss is not finite.
+            MemoryError: if the training does not fit into memory.
+        """
+        self._plan_memory()
+        left_out = find_left_out_once(self._settings, self._data, Split.VALIDATION)
+        quick = choose_quick_part(self._settings, self._rule, self._dataset, left_out).num_images
+        steps = self._assignment.quick_steps
+        return sample_seconds(
+            train=self._train,
+            measure=lambda battery, cases: self._measure(battery, cases, {}, self._scoring),
+            batteries={split: self._find_battery(split) for split in Split},
+            dataset=self._dataset,
+            window=self._window,
+            num_iterations=self._plan.num_iterations,
+            num_quick_images=quick * (self.num_steps if steps is None else len(steps)),
+        )
 
     def evaluate(self, split: Split) -> Evaluation:
         """Objectives on the cases of a split over the whole battery, the rows of single cases, and the costs."""
         shift = self._dataset.shift_cases(split)
         start = time.perf_counter()
-        battery = self._leave_out(self._settings.battery(tuple(shift), split), split)
+        battery = self._find_battery(split)
         scores = self._measure(battery, self._dataset.cases(split), shift, self._scoring)
         battery_seconds = time.perf_counter() - start
         rows = add_objective_names(scores.rows, self._settings.metric, self._rule)
@@ -283,22 +292,45 @@ class SegmentationTrainable:
         logits = 4 * num_classes * case.label.size
         return logits + count_restoring_bytes(original_of(case, self._dataset.spacing_mm).placement, num_classes)
 
+    def _train(self, first: int, end: int) -> None:
+        """Does the iterations from the first to the one before the end."""
+        losses = [self._train_once(iteration) for iteration in range(first, end)]
+        # Checked only here: a check after every iteration would make a GPU wait.
+        for offset, loss in enumerate(torch.stack(losses).tolist()):
+            if not math.isfinite(loss):
+                raise ValueError(
+                    f"loss must be finite, got {loss} at iteration {first + offset}; try a lower learning rate than "
+                    f"{self._recipe.learning_rate:g}"
+                )
+
+    def _measure_quickly(self) -> Measurement:
+        """The objectives on the part of the validation battery that `choose_quick_part` chooses."""
+        has_surface = SURFACE in self._choice.names
+        surface = SurfaceMetrics.clean if has_surface else SurfaceMetrics.none
+        scoring = dataclasses.replace(self._scoring, surface_metrics=surface)
+        left_out = find_left_out_once(self._settings, self._data, Split.VALIDATION)
+        part = choose_quick_part(self._settings, self._rule, self._dataset, left_out)
+        rows = self._measure(part.battery, part.cases, part.shift, scoring).rows
+        return self._choice.select(self._score(rows) | self._find_quick_costs())
+
     def _train_once(self, iteration: int) -> Tensor:
         """The loss of one optimiser iteration, still on the device."""
         images, labels = self._sampler.sample(self._plan.batch_size, self._patch_generator)
-        draw = draw_augmentation(
-            self._plan.batch_size,
-            self._dataset.spatial_dims,
-            self._recipe.augmentation_strength,
-            self._augmentation_generator,
-        )
-        images, labels = augment(images, labels, self._recipe, draw, self._spacing_mm)
+        images, labels = self._augment(images, labels)
         return self._learner.learn(images, labels, iteration)
 
-    def _leave_out(self, battery: Battery, split: Split) -> Battery:
-        """The battery without the cases that would lose a class: the same for every candidate."""
-        left_out = find_left_out_once(self._settings, self._data, split)
-        return dataclasses.replace(battery, left_out=left_out)
+    def _augment(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        num_patches, generator = len(images), self._augmentation_generator
+        if self._recipe.training == "nnunet":
+            planned = draw_nnunet(num_patches, self._dataset.num_channels, self._window, generator)
+            return augment_like_nnunet(images, labels, planned, mirrors=self._recipe.mirroring == "on")
+        draw = draw_augmentation(num_patches, self._dataset.spatial_dims, self._recipe.augmentation_strength, generator)
+        return augment(images, labels, self._recipe, draw, self._spacing_mm)
+
+    def _find_battery(self, split: Split) -> Battery:
+        """The complete measurement, without the cases that would lose a class: the same for every candidate."""
+        battery = self._settings.battery(tuple(self._dataset.shift_cases(split)), split)
+        return dataclasses.replace(battery, left_out=find_left_out_once(self._settings, self._data, split))
 
     def _measure(
         self, battery: Battery, cases: Sequence[Case], shift: Mapping[str, Sequence[Case]], scoring: Scoring

@@ -266,11 +266,18 @@ def blur(
     chosen = draw.blurs.nonzero()[:, 0]
     if not len(chosen):
         return images
-    blurred = images[chosen.to(images.device)]
-    for axis, edge in enumerate(spacing_mm):
-        taps = _gaussian_taps(draw.blurs[chosen, None] * (min(spacing_mm) / edge))
-        blurred = _convolve(blurred, taps.to(images.device), axis + 2)
+    blurred = smooth(images[chosen.to(images.device)], draw.blurs[chosen], spacing_mm)
     return images.index_copy(0, chosen.to(images.device), blurred.clamp(0.0, 1.0))
+
+
+def smooth(
+    images: Float[Tensor, "b c *patch"], widths: Float[Tensor, " b"], spacing_mm: Sequence[float]
+) -> Float[Tensor, "b c *patch"]:
+    """Convolution with a Gaussian, one standard deviation per item in the shortest edge of a voxel, axis by axis."""
+    for axis, edge in enumerate(spacing_mm):
+        taps = _gaussian_taps(widths[:, None] * (min(spacing_mm) / edge))
+        images = _convolve(images, taps.to(images.device), axis + 2)
+    return images
 
 
 def _gaussian_taps(widths: Float[Tensor, "b 1"]) -> Float[Tensor, "b k"]:

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from paretoseg.spaces.recipe import Recipe
 from paretoseg.trainables.seeds import derive_seed
-from paretoseg.trainables.training.losses import PLAIN, LabelKind, OfKnownPixels, build_loss, deep_supervision_loss
+from paretoseg.trainables.training.losses import PLAIN, LabelKind, OfKnownPixels, choose_loss, deep_supervision_loss
 from paretoseg.trainables.training.memory import MemoryNeed, estimate_need, flatten_outputs, is_out_of_memory
-from paretoseg.trainables.training.optimisers import OPTIMISERS, STATE_PER_WEIGHT, learning_rate_factor
+from paretoseg.trainables.training.optimisers import build_optimiser, count_state, find_learning_rate
 from paretoseg.trainables.training.parallel import count_workers, gather, replicate, set_batch_size, take_share
 
 MAX_GRADIENT_NORM = 12.0
@@ -61,9 +61,9 @@ class Learner:
         self._is_bfloat16 = is_bfloat16
         self._is_random = any(_is_random(module) for module in network.modules())
         self._replica: nn.Module | None = None
-        self._whole_loss = build_loss(recipe.loss, labels.regions)
+        self._whole_loss = choose_loss(recipe, labels.regions)
         self._loss = OfKnownPixels(self._whole_loss) if labels.has_ignored else self._whole_loss
-        self._optimiser = OPTIMISERS[recipe.optimiser](network.parameters(), recipe)
+        self._optimiser = build_optimiser(network.parameters(), recipe)
         self.num_parts = 1
         """Number of parts in which a batch goes through the network."""
 
@@ -79,8 +79,7 @@ class Learner:
                 processes.
         """
         for group in self._optimiser.param_groups:
-            factor = learning_rate_factor(iteration, self._num_iterations, self._recipe.schedule)
-            group["lr"] = self._recipe.learning_rate * factor
+            group["lr"] = find_learning_rate(self._recipe, iteration, self._num_iterations)
         if self._replica is None:
             # Not in the constructor: a trial that is only evaluated does not train, and then no other process takes
             # part.
@@ -95,9 +94,9 @@ class Learner:
         labels = torch.empty(images[0], *images[2:], dtype=torch.int64, device="meta")
         return estimate_need(
             self._network,
-            lambda outputs: deep_supervision_loss(self._whole_loss, outputs, labels),
+            lambda outputs: self._find_loss(self._whole_loss, outputs, labels),
             images,
-            state_per_weight=STATE_PER_WEIGHT[self._recipe.optimiser],
+            state_per_weight=count_state(self._recipe),
             is_bfloat16=self._is_bfloat16,
             options=self._options,
         )
@@ -141,7 +140,7 @@ class Learner:
             return self._go_in_parts(images, labels, iteration)
         set_batch_size(self._network, len(images))
         outputs = [gather(output, len(images)) for output in self._forward(take_share(images), iteration, 0)]
-        loss = deep_supervision_loss(self._loss, outputs, labels)
+        loss = self._find_loss(self._loss, outputs, labels)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
@@ -150,12 +149,15 @@ class Learner:
         with torch.no_grad():
             outputs = [self._forward(part, iteration, number) for number, part in parts]
         whole = [torch.cat(level).requires_grad_() for level in zip(*outputs, strict=True)]
-        loss = deep_supervision_loss(self._loss, whole, labels)
+        loss = self._find_loss(self._loss, whole, labels)
         gradients = torch.autograd.grad(loss, whole)
         shares = [gradient.chunk(self.num_parts) for gradient in gradients]
         for number, part in parts:
             torch.autograd.backward(self._forward(part, iteration, number), [share[number] for share in shares])
         return loss.detach()
+
+    def _find_loss(self, loss: nn.Module, outputs: Sequence[Tensor], labels: Tensor) -> Tensor:
+        return deep_supervision_loss(loss, outputs, labels, leaves_last=self._recipe.training == "nnunet")
 
     def _forward(self, images: Tensor, iteration: int, part: int) -> list[Tensor]:
         assert self._replica is not None

@@ -10,18 +10,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from monai.losses.dice import DiceCELoss, DiceLoss
 from monai.losses.focal_loss import FocalLoss
 from monai.losses.tversky import TverskyLoss
 from torch import Tensor, nn
 from torch.nn import functional
 
+from paretoseg.spaces.recipe import Recipe
 from paretoseg.trainables.data.ignored import IGNORED
 from paretoseg.trainables.data.regions import Regions, select_class
 
 TVERSKY_WEIGHTS = (0.3, 0.7)
 """Weights of false positives and false negatives (Salehi et al., 2017): missed foreground counts more."""
+
+_NNUNET_SMOOTHING = 1e-5
+_NDIM_3D = 5
 
 
 class DiceFocal(nn.Module):
@@ -87,8 +91,7 @@ class OfRegions(nn.Module):
         self, logits: Float[Tensor, "b regions *spatial"], labels: Int64[Tensor, "b 1 *spatial"]
     ) -> Float[Tensor, ""]:
         """The loss of a batch, a scalar; lower is better."""
-        number = range(1, len(self.regions.values) + 1)
-        targets = torch.cat([select_class(labels, index, self.regions) for index in number], dim=1).to(logits.dtype)
+        targets = to_targets(labels, self.regions).to(logits.dtype)
         return torch.stack([term(logits, targets) for term in self.terms]).sum()
 
 
@@ -101,9 +104,58 @@ _REGION_LOSSES: Mapping[str, Sequence[Callable[[], nn.Module]]] = {
 """The parts of every loss where classes overlap."""
 
 
+class NnunetLoss(nn.Module):
+    """The sum of Dice and cross-entropy as in nnU-Net: the Dice leaves the background out.
+
+    It is that of the whole batch in two dimensions, and the mean over images in three.
+
+    Args:
+        regions: What the classes consist of, if they overlap; then each has a sigmoid of its own.
+    """
+
+    def __init__(self, regions: Regions | None = None) -> None:
+        super().__init__()
+        self.regions = regions
+        kind = {"softmax": True, "to_onehot_y": True} if regions is None else {"sigmoid": True}
+        self.of_batch, self.of_each = (
+            DiceLoss(
+                include_background=regions is not None,
+                batch=is_whole,
+                smooth_nr=_NNUNET_SMOOTHING,
+                smooth_dr=_NNUNET_SMOOTHING,
+                **kind,
+            )
+            for is_whole in (True, False)
+        )
+        self.entropy = nn.CrossEntropyLoss() if regions is None else nn.BCEWithLogitsLoss()
+
+    def forward(
+        self, logits: Float[Tensor, "b classes *spatial"], labels: Int64[Tensor, "b 1 *spatial"]
+    ) -> Float[Tensor, ""]:
+        """The loss of a batch, a scalar; lower is better."""
+        overlap = self.of_each if logits.ndim == _NDIM_3D else self.of_batch
+        if self.regions is None:
+            loss: Tensor = overlap(logits, labels) + self.entropy(logits, labels[:, 0])
+            return loss
+        targets = to_targets(labels, self.regions).to(logits.dtype)
+        of_regions: Tensor = overlap(logits, targets) + self.entropy(logits, targets)
+        return of_regions
+
+
+def to_targets(labels: Int64[Tensor, "b 1 *spatial"], regions: Regions) -> Bool[Tensor, "b regions *spatial"]:
+    """Where each of the regions is."""
+    number = range(1, len(regions.values) + 1)
+    return torch.cat([select_class(labels, index, regions) for index in number], dim=1)
+
+
 def build_loss(name: str, regions: Regions | None = None) -> nn.Module:
-    """The loss of a recipe, for classes that overlap or not."""
+    """The loss of this name, for classes that overlap or not."""
     return LOSSES[name]() if regions is None else OfRegions(name, regions)
+
+
+def choose_loss(recipe: Recipe, regions: Regions | None = None) -> nn.Module:
+    """The loss of a recipe, for classes that overlap or not."""
+    return NnunetLoss(regions) if recipe.training == "nnunet" else build_loss(recipe.loss, regions)
 
 
 class OfKnownPixels(nn.Module):
@@ -132,7 +184,11 @@ class OfKnownPixels(nn.Module):
 
 
 def deep_supervision_loss(
-    loss: nn.Module, logits: Sequence[Float[Tensor, "b classes ..."]], labels: Int64[Tensor, "b *spatial"]
+    loss: nn.Module,
+    logits: Sequence[Float[Tensor, "b classes ..."]],
+    labels: Int64[Tensor, "b *spatial"],
+    *,
+    leaves_last: bool = False,
 ) -> Float[Tensor, ""]:
     """The weighted mean of the losses of a network's output and its auxiliary outputs, a scalar.
 
@@ -143,8 +199,11 @@ def deep_supervision_loss(
         loss: Built by an entry of `LOSSES`.
         logits: The output at the resolution of the labels, then the auxiliary ones, finest first.
         labels: Downsampled to each coarser resolution by nearest neighbour.
+        leaves_last: Whether the coarsest of several outputs has the weight 0, as in nnU-Net 2.
     """
     weights = [0.5**level for level in range(len(logits))]
+    if leaves_last and len(weights) > 1:
+        weights[-1] = 0.0
     terms = [
         weight * loss(at_least_float32(output), shrink_labels(labels, output.shape[2:])[:, None])
         for weight, output in zip(weights, logits, strict=True)

@@ -87,9 +87,13 @@ class PatchSampler:
         cases: Where patches come from.
         window: Extents of the patches, in pixels or voxels.
         foreground_ratio: Probability in [0, 1] that a patch is centred on foreground.
+        has_fixed_share: Whether this is the share of every batch instead, as in nnU-Net: its last patches are centred.
     """
 
-    def __init__(self, cases: TrainingCases, *, window: Sequence[int], foreground_ratio: float) -> None:
+    def __init__(
+        self, cases: TrainingCases, *, window: Sequence[int], foreground_ratio: float, has_fixed_share: bool = False
+    ) -> None:
+        self._has_fixed_share = has_fixed_share
         self._cases, self._window, self._foreground_ratio = cases, tuple(window), foreground_ratio
         shapes, self._extents = cases.shapes.numpy(), np.array(self._window)
         self._margins = np.maximum(self._extents - shapes, 0) // 2
@@ -108,6 +112,8 @@ class PatchSampler:
         num_dims = self._slack.shape[1]
         cases = torch.randint(len(self._slack), (num_patches,), generator=generator)
         is_centred = torch.rand(num_patches, generator=generator) < self._foreground_ratio
+        if self._has_fixed_share:
+            is_centred = torch.arange(num_patches) >= round(num_patches * (1.0 - self._foreground_ratio))
         which = torch.rand(num_patches, generator=generator, dtype=torch.float64)
         anywhere = torch.rand(num_patches, num_dims, generator=generator, dtype=torch.float64)
         foreground = self._cases.foreground

@@ -48,6 +48,11 @@ function drawPlane(view) {
   const ordered = [...eligible].sort((one, other) => one.isOnFront - other.isOnFront || one.id - other.id);
   frontNodes = new Map(ordered.map((trial) => [trial.id, drawMark(trial, x.at(view.x.of(trial)), y.at(view.y.of(trial)))]));
   root.append(...frontNodes.values());
+  for (const trial of eligible.filter((one) => one.baseline)) {
+    const place = { cx: x.at(view.x.of(trial)), cy: y.at(view.y.of(trial)) };
+    root.append(svg("circle", { class: "baseline-ring", ...place, r: 10, fill: "none", stroke: "var(--ink, currentColor)", "stroke-width": 1.5, "pointer-events": "none" }));
+    root.append(svg("text", { class: "mark-label halo", x: place.cx + 13, y: place.cy + 14 }, trial.baseline));
+  }
   for (const trial of front.length <= 25 ? front : []) {
     root.append(svg("text", { class: "mark-label halo", x: x.at(view.x.of(trial)) + 9, y: y.at(view.y.of(trial)) - 8, "font-weight": 600 }, `${trial.id}${describeCollapse(trial) ? " !" : ""}`));
   }

@@ -10,7 +10,7 @@ function drawPanel() {
   }
   panel.replaceChildren();
   put(panel,
-    html("h3", {}, html("span", { class: "swatch", style: `background: ${colourOf(trial.id)}` }), `Trial ${trial.id}${trial.isOnFront ? ", on the front" : ""}`),
+    html("h3", {}, html("span", { class: "swatch", style: `background: ${colourOf(trial.id)}` }), `Trial ${trial.id}${trial.baseline ? `, ${trial.baseline}` : ""}${trial.isOnFront ? ", on the front" : ""}`),
     html("p", { class: "hint" }, describeOrigin(trial)),
     trial.reason ? html("p", {}, html("strong", {}, trial.reason)) : null,
     drawPart("Architecture", "architecture", trial), drawPart("Training", "recipe", trial),

@@ -69,7 +69,7 @@ function summarise(trial) {
   const numbers = data.objectives.map((item) => `${words(item.name)} ${formatNumber(trial.objectives[item.name])}${formatInterval(trial.intervals[item.name])}`);
   const flag = describeCollapse(trial);
   const broken = trial.broken ? `\nbreaks ${trial.broken.join(", ")}` : "";
-  return `Trial ${trial.id}${trial.isOnFront ? ", on the front" : ""}\n${numbers.join("\n")}${broken}${flag ? `\n${flag}` : ""}`;
+  return `Trial ${trial.id}${trial.baseline ? `, ${trial.baseline}` : ""}${trial.isOnFront ? ", on the front" : ""}\n${numbers.join("\n")}${broken}${flag ? `\n${flag}` : ""}`;
 }
 
 // The families under which a trial keeps less than half of its clean score, or "".

@@ -9,6 +9,7 @@ function listColumns() {
   return [
     { title: "trial", of: (trial) => trial.id },
     { title: "front", of: (trial) => trial.isOnFront ? "front" : "" },
+    ...(trials.some((trial) => trial.baseline) ? [{ title: "baseline", of: (trial) => trial.baseline ?? "" }] : []),
     ...data.objectives.map((item) => ({ title: words(item.name), of: (trial) => trial.objectives[item.name], isBestHigh: item.isMaximised })),
     ...(hasTest ? data.objectives.map((item) => ({ title: `${words(item.name)} on test`, of: (trial) => trial.test[item.name], isBestHigh: item.isMaximised })) : []),
     ...(trials.some((trial) => trial.drop !== undefined) ? [

@@ -38,6 +38,18 @@ def test_a_job_is_created_by_server_side_apply_under_strict_validation(server, j
     assert request.body == MANIFEST
 
 
+def test_a_job_is_rehearsed_without_being_stored_under_a_name_that_no_job_has(server, jobs):
+    jobs.rehearse(MANIFEST)
+    (request,) = server.requests
+    assert (request.verb, request.path) == ("POST", PATH.removesuffix("/mine"))
+    assert request.query == {"dryRun": "All", "fieldManager": "paretoseg", "fieldValidation": "Strict"}
+    assert request.body is not None
+    assert request.body["metadata"] == {"namespace": "lab", "generateName": "paretoseg-check-"}
+    assert request.body["spec"] == MANIFEST["spec"]
+    assert MANIFEST["metadata"]["name"] == "mine"
+    assert server.jobs == {}
+
+
 def test_a_job_is_found_as_the_server_has_it_or_not_at_all(server, jobs):
     assert jobs.find("mine") is None
     server.jobs["mine"] = MANIFEST | {"status": {"jobStatus": "RUNNING"}}

@@ -1,3 +1,4 @@
+import json
 import re
 from dataclasses import replace
 from math import inf, nan
@@ -5,6 +6,7 @@ from math import inf, nan
 import pytest
 import yaml
 
+from paretoseg.cluster.kubernetes.kubernetes import WorkerGroup
 from paretoseg.cluster.resources import Resources
 from tests.cluster.api_server import serve, status
 from tests.cluster.submissions import config, submission
@@ -71,12 +73,56 @@ def refuse(settings, asked=None):
         ({"node_selector": ["ssd"]}, {}, "cluster.node_selector must be labels .* got 'ssd'"),
         ({"node_selector": ["disk:ssd", "disk:hdd"]}, {}, "must name each label once, got 'disk' more than once"),
         ({"tolerations": ["a b"]}, {}, "cluster.tolerations must be keys of taints"),
+        (
+            {"gpu_resource": "gpu"},
+            {},
+            "cluster.gpu_resource must be <domain>/<name>, such as nvidia.com/gpu, got 'gpu'",
+        ),
+        ({"head_shared_memory": "9Gi"}, {}, "cluster.head_shared_memory is part of cluster.head_memory and must be"),
+        ({"deadline_min": -1}, {}, "cluster.deadline_min must be at least 0, got -1"),
+        ({"priority_class": "A"}, {}, "cluster.priority_class must be lower-case letters"),
+        ({"pull_secret": "a,"}, {}, "cluster.pull_secret must be names of .*, got ''"),
+        ({"pull_secret": "a,a"}, {}, "cluster.pull_secret must be names of .* each once"),
+        ({"queue_priority": "high"}, {}, "cluster.queue_priority is for jobs in a queue of Kueue, set cluster.queue="),
+        ({"queue_elastic": True}, {}, "cluster.queue_elastic is for jobs in a queue of Kueue"),
+        ({"queue": "q", "queue_priority": "a b"}, {}, "cluster.queue_priority must be at most 63"),
+        ({"labels": ["team imaging"]}, {}, "cluster.labels must be labels, such as team:imaging, got 'team imaging'"),
+        ({"labels": ["ray.io/cluster:x"]}, {}, "cluster.labels must not set 'ray.io/cluster', which the job, KubeRay"),
+        ({"labels": ["a:1", "a:2"]}, {}, "cluster.labels must name each label once, got 'a' more than once"),
+        ({"environment": ["X"]}, {}, "cluster.environment must be NAME=value without line breaks, got 'X'"),
+        ({"environment": ["X=a\nb"]}, {}, "cluster.environment must be NAME=value without line breaks"),
+        (
+            {"environment": ["PYTHONUNBUFFERED=0"]},
+            {},
+            "cluster.environment must not set PYTHONUNBUFFERED, the job sets",
+        ),
+        ({"environment": ["MY_TOKEN=1"]}, {}, "must not hold secrets such as MY_TOKEN; put it into the Secret that"),
+        ({"environment": ["A=1", "A=2"]}, {}, "cluster.environment must name each variable once, got 'A'"),
+        ({"volumes": ["images:/data"]}, {}, "cluster.volumes must be <kind>/<name>:<path>"),
+        ({"volumes": ["claim/images:/data:rw"]}, {}, "cluster.volumes must be <kind>/<name>:<path>"),
+        ({"volumes": ["claim/Images:/data"]}, {}, "cluster.volumes must name things by .* got 'Images'"),
+        ({"volumes": ["claim/images:/usr"]}, {}, "cluster.volumes must have absolute paths of their own"),
+        ({"volumes": ["claim/images:/studies"]}, {}, "must name each path once, got '/studies' more than once"),
+        ({"volumes": ["scratch/much:/scratch"]}, {}, "cluster.volumes must be a quantity .* got 'much'"),
+        ({"groups": [WorkerGroup()]}, {}, "cluster.groups must have names of .* got ''"),
+        ({"groups": [WorkerGroup(name="trials")]}, {}, "must have different names, and none is 'trials'"),
+        ({"groups": [WorkerGroup(name="a", max_workers=0)]}, {}, "cluster.groups[0].max_workers must be at least 1"),
+        ({"groups": [WorkerGroup(name="a", memory="1")]}, {}, "cluster.groups[0].memory must be at least 64Mi"),
+        ({"groups": [WorkerGroup(name="a", tolerations=["a b"])]}, {}, "cluster.groups[0].tolerations must be keys"),
+        (
+            {"gpus": 1, "groups": [WorkerGroup(name="a", gpus=0)]},
+            {"resources": Resources(gpus=1)},
+            "a trial needs resources.gpus=1, but a worker has cluster.groups[0].gpus=0; raise it",
+        ),
         ({}, {"resources": Resources(cpus=8)}, "a trial needs resources.cpus=8, but a worker has cluster.cpus=4"),
         ({}, {"resources": Resources(gpus=0.5)}, "a trial needs resources.gpus=0.5, but a worker has cluster.gpus=0"),
     ],
 )
 def test_what_cannot_run_is_refused_in_the_users_words(settings, asked, sentence):
-    assert re.search(sentence.replace(".", r"\.").replace(r"\.*", ".*").replace("?", r"\?"), refuse(settings, asked))
+    assert re.search(
+        sentence.replace("[", r"\[").replace(".", r"\.").replace(r"\.*", ".*").replace("?", r"\?"),
+        refuse(settings, asked),
+    )
 
 
 @pytest.mark.parametrize("seconds", [-1, inf, nan])
@@ -147,7 +193,7 @@ def test_a_job_that_has_ended_makes_room_for_the_next(server):
     server.jobs[name]["status"] = {"jobDeploymentStatus": "Complete", "jobStatus": "SUCCEEDED"}
     server.requests.clear()
     settings.submit(submission("mine", "budget.trials=100"))
-    assert [request.verb for request in server.requests] == ["GET", "DELETE", "GET", "PATCH"]
+    assert [request.verb for request in server.requests] == ["GET", "POST", "DELETE", "GET", "PATCH"]
     assert "budget.trials=100" in server.jobs[name]["spec"]["entrypoint"]
     assert "status" not in server.jobs[name]
 
@@ -160,6 +206,19 @@ def test_following_ends_with_the_job(server):
     assert settings.follow(ticket, lines.append) == 0
     assert lines == [f"RayJob {ticket.job} is complete."]
     assert config(wait=False).follow(ticket, lines.append) is None
+
+
+def test_a_job_that_the_server_would_refuse_is_not_sent_and_the_ended_one_stays(server):
+    settings = config()
+    name = settings.submit(submission()).job
+    server.jobs[name]["status"] = {"jobDeploymentStatus": "Complete", "jobStatus": "SUCCEEDED"}
+    server.requests.clear()
+    server.answers = [(200, json.dumps(server.jobs[name])), status(422, "spec.x: Invalid value")]
+    with pytest.raises(ValueError, match=r"refuses the job: spec\.x: Invalid value") as refusal:
+        settings.submit(submission("mine", "budget.trials=100"))
+    assert "\n" not in str(refusal.value)
+    assert [request.verb for request in server.requests] == ["GET", "POST"]
+    assert name in server.jobs
 
 
 def test_a_refusal_of_the_server_is_one_line(server):

@@ -8,14 +8,18 @@ import pytest
 import yaml
 
 from paretoseg.cluster.cluster import RAY_ENVIRONMENT
+from paretoseg.cluster.kubernetes.kubernetes import WorkerGroup
 from paretoseg.cluster.kubernetes.manifest import MAX_NAME_LENGTH, name_job, to_yaml
-from paretoseg.cluster.kubernetes.manifest_rules import find_faults
 from paretoseg.cluster.resources import Resources
+from paretoseg.search.config.config import compose
 from tests.cluster.crd_schemas import CORE_VERSION, find_rule_faults
+from tests.cluster.kubernetes.manifest_rules import find_faults
 from tests.cluster.submissions import IMAGE, config, submission
 
 GPU_RESOURCES = Resources(cpus=2, gpus=0.5)
 S3 = "s3://bucket/studies?region=eu-west-1"
+SPOT = WorkerGroup(name="spot", max_workers=8, node_selector=["cloud.example/spot:true"], tolerations=["spot"])
+BIG = WorkerGroup(name="big", gpus=4, cpus=16, memory="128Gi", gpu_resource="amd.com/gpu", min_workers=1)
 VARIATIONS = {
     "claim": ({}, {}),
     "other mount": ({"mount": "/mnt/results"}, {}),
@@ -33,6 +37,31 @@ VARIATIONS = {
     "fixed size": ({"min_workers": 3, "max_workers": 3}, {}),
     "small": ({"memory": "1.5Gi", "head_memory": "1024Mi", "shared_memory": "128Mi", "cpus": 1, "head_cpus": 1}, {}),
     "other ray": ({"ray_version": "2.52.0"}, {}),
+    "amd": ({"gpus": 8, "gpu_resource": "amd.com/gpu"}, {"resources": GPU_RESOURCES}),
+    "a slice of a gpu": ({"gpus": 1, "gpu_resource": "nvidia.com/mig-1g.10gb"}, {"resources": GPU_RESOURCES}),
+    "groups": ({"gpus": 1, "groups": [SPOT, BIG]}, {"resources": GPU_RESOURCES}),
+    "groups in a queue": ({"queue": "gpus", "gpus": 1, "groups": [SPOT, BIG]}, {"resources": GPU_RESOURCES}),
+    "group of the same kind": ({"groups": [WorkerGroup(name="more", min_workers=1, max_workers=1)]}, {}),
+    "priority": ({"priority_class": "high-priority"}, {}),
+    "priority in a queue": ({"queue": "gpu-queue", "queue_priority": "urgent"}, {}),
+    "elastic queue": ({"queue": "gpu-queue", "queue_elastic": True, "min_workers": 1}, {}),
+    "deadline": ({"deadline_min": 90}, {}),
+    "labels": ({"labels": ["team:imaging", "lab.example/grant:A_1.b", "empty:"]}, {}),
+    "environment": ({"environment": ["HTTPS_PROXY=http://proxy:3128", "MPLBACKEND=", "HF_HOME=/data/a b=c #1"]}, {}),
+    "data claim": ({"volumes": ["claim/images:/data:ro"]}, {}),
+    "all volumes": (
+        {
+            "volumes": [
+                "claim/images:/data:ro",
+                "secret/login:/secrets",
+                "configmap/atlas:/atlas",
+                "scratch/1Ti:/scratch",
+            ]
+        },
+        {},
+    ),
+    "shared memory apart": ({"shared_memory": "8Gi", "head_shared_memory": "256Mi"}, {}),
+    "pull secrets": ({"pull_secret": "registry,mirror.example"}, {}),
 }
 HOSTILE = [
     "data.root=/data/$(touch owned)",
@@ -54,7 +83,7 @@ def build(settings, asked):
 
 def pods(manifest):
     cluster = manifest["spec"]["rayClusterSpec"]
-    return [cluster["headGroupSpec"]["template"]["spec"], cluster["workerGroupSpecs"][0]["template"]["spec"]]
+    return [group["template"]["spec"] for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"])]
 
 
 @pytest.mark.parametrize("name", VARIATIONS)
@@ -63,7 +92,7 @@ def test_every_manifest_passes_the_strict_schema_of_the_crd(name, schemas):
 
 
 @pytest.mark.parametrize("name", VARIATIONS)
-def test_every_manifest_passes_our_rules_and_its_pods_pass_kubernetes_own_schemas(name):
+def test_every_manifest_passes_the_rules_and_its_pods_pass_kubernetes_own_schemas(name):
     manifest = build(*VARIATIONS[name])
     assert find_faults(manifest) == []
     for spec in pods(manifest):
@@ -92,6 +121,70 @@ def test_a_queue_suspends_the_job_and_fixes_its_size():
     assert "enableInTreeAutoscaling" not in cluster
     (group,) = cluster["workerGroupSpecs"]
     assert (group["minReplicas"], group["replicas"], group["maxReplicas"]) == (4, 4, 4)
+
+
+def test_the_table_is_as_long_as_what_can_be_set():
+    assert len(VARIATIONS) >= 25
+
+
+def test_workers_of_several_kinds_are_groups_and_the_search_counts_on_all_of_them():
+    manifest = build({"gpus": 1, "cpus": 8, "groups": [SPOT, BIG]}, {"resources": GPU_RESOURCES})
+    groups = {group["groupName"]: group for group in manifest["spec"]["rayClusterSpec"]["workerGroupSpecs"]}
+    assert list(groups) == ["trials", "spot", "big"]
+    assert [(group["minReplicas"], group["maxReplicas"]) for group in groups.values()] == [(0, 2), (0, 8), (1, 1)]
+    trials, spot, big = (group["template"]["spec"] for group in groups.values())
+    assert spot["nodeSelector"] == {"cloud.example/spot": "true"}
+    assert spot["tolerations"] == [{"key": "spot", "operator": "Exists"}]
+    assert "nodeSelector" not in trials
+    limits = {"cpu": "8", "memory": "16Gi", "nvidia.com/gpu": "1"}
+    assert spot["containers"][0]["resources"]["limits"] == trials["containers"][0]["resources"]["limits"] == limits
+    assert big["containers"][0]["resources"]["limits"] == {"cpu": "16", "memory": "128Gi", "amd.com/gpu": "4"}
+    assert groups["big"]["rayStartParams"]["num-gpus"] == "4"
+    words = shlex.split(manifest["spec"]["entrypoint"])
+    assert words[-1] == "cluster.more_nodes=[{nodes:8,cpus:8,gpus:1},{nodes:1,cpus:16,gpus:4}]"
+    attached = compose(["study=any", "task=toy", *words[words.index("cluster=attached") :]]).experiment.cluster
+    assert attached.count_gpus() == config(gpus=1, groups=[SPOT, BIG]).count_gpus() == 14
+
+
+def test_an_elastic_job_in_a_queue_scales_and_says_so_to_kueue():
+    manifest = build({"queue": "gpus", "queue_elastic": True, "queue_priority": "urgent", "max_workers": 4}, {})
+    assert manifest["metadata"]["annotations"]["kueue.x-k8s.io/elastic-job"] == "true"
+    assert manifest["metadata"]["labels"]["kueue.x-k8s.io/priority-class"] == "urgent"
+    assert manifest["spec"]["suspend"] is True
+    cluster = manifest["spec"]["rayClusterSpec"]
+    assert cluster["enableInTreeAutoscaling"] is True
+    (group,) = cluster["workerGroupSpecs"]
+    assert (group["minReplicas"], group["replicas"], group["maxReplicas"]) == (0, 0, 4)
+
+
+def test_what_pods_share_is_in_every_pod():
+    settings = {
+        "gpus": 1, "groups": [SPOT], "priority_class": "high", "pull_secret": "one,two", "labels": ["team:imaging"],
+        "environment": ["HF_HOME=/data/hf"], "volumes": ["claim/images:/data:ro", "scratch/1Gi:/scratch"],
+        "shared_memory": "4Gi", "head_shared_memory": "1Gi", "deadline_min": 30,
+    }  # fmt: skip
+    manifest = build(settings, {})
+    assert manifest["spec"]["activeDeadlineSeconds"] == 1800
+    assert manifest["metadata"]["labels"]["team"] == "imaging"
+    cluster = manifest["spec"]["rayClusterSpec"]
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        assert group["template"]["metadata"] == {"labels": {"team": "imaging"}}
+    head, *workers = pods(manifest)
+    for pod in (head, *workers):
+        assert pod["priorityClassName"] == "high"
+        assert pod["imagePullSecrets"] == [{"name": "one"}, {"name": "two"}]
+        assert {"name": "HF_HOME", "value": "/data/hf"} in pod["containers"][0]["env"]
+        mounts = pod["containers"][0]["volumeMounts"][2:]
+        assert mounts == [
+            {"name": "volume-1", "mountPath": "/data", "readOnly": True},
+            {"name": "volume-2", "mountPath": "/scratch"},
+        ]
+        assert pod["volumes"][2:] == [
+            {"name": "volume-1", "persistentVolumeClaim": {"claimName": "images"}},
+            {"name": "volume-2", "emptyDir": {"sizeLimit": "1Gi"}},
+        ]
+    assert head["volumes"][0]["emptyDir"]["sizeLimit"] == "1Gi"
+    assert {pod["volumes"][0]["emptyDir"]["sizeLimit"] for pod in workers} == {"4Gi"}
 
 
 def test_every_pod_has_shared_memory_of_its_own_and_the_studies():

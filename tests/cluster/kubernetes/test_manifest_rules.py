@@ -5,7 +5,7 @@ import copy
 import pytest
 import yaml
 
-from paretoseg.cluster.kubernetes.manifest_rules import find_faults
+from tests.cluster.kubernetes.manifest_rules import find_faults
 from tests.cluster.submissions import config, submission
 
 SPEC = "spec"

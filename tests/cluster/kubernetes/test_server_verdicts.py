@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from paretoseg.cluster.kubernetes.manifest_rules import _LIST_KEYS, find_faults
 from tests.cluster.crd_schemas import find_rule_faults, walk_list_keys, walk_rules
+from tests.cluster.kubernetes.manifest_rules import LIST_KEYS, find_faults
 
 RAYJOB = ("ray.io/v1", "RayJob")
 # What the server stores although it can never run; our own rules must find it.
@@ -88,4 +88,4 @@ def test_every_rule_that_the_schema_states_in_cel_is_one_that_we_know(schemas):
 
 def test_lists_are_distinguished_by_what_the_schema_says(schemas):
     stated = dict(walk_list_keys(schemas.raw[RAYJOB]))
-    assert {name: stated[name] for name in _LIST_KEYS} == dict(_LIST_KEYS)
+    assert {name: stated[name] for name in LIST_KEYS} == dict(LIST_KEYS)

@@ -303,6 +303,61 @@ def test_ray_that_fails_again_and_again_on_another_node_is_given_up_there(job, t
     assert "Ray ended 5 times in a row within 5 minutes of its start; it is not started again here\n" in log
 
 
+def test_every_node_reads_the_setup_and_one_where_it_fails_says_so(job, tmp_path):
+    (tmp_path / "runs" / "mine" / "step").write_text(AS_SLURM)
+    setup = tmp_path / "it's set up.sh"
+    setup.write_text('echo "$BASHPID" >>"$KEPT/readers"; export LOADED=yes')
+    process, kept = job('until [ "$(wc -l <"$KEPT/readers")" -ge 2 ]; do sleep 0.02; done', nodes=2, setup=str(setup))
+    assert end(process)[0] == 0
+    assert len(set((kept / "readers").read_text().split())) == 2
+    setup.write_text('[ "$BASHPID" = "$(cat "$KEPT/first" 2>/dev/null || echo "$BASHPID" | tee "$KEPT/first")" ]')
+    code, output = end(job(LISTENING, nodes=2, setup=str(setup))[0])
+    assert code == 2
+    assert f"cluster.setup={setup} failed" in output
+
+
+# Starts its last words as a container would: in the same process, with the variables of the caller.
+CONTAINER = '#!/bin/bash\necho "$*" >>"$KEPT/contained"; shift 3; exec "$@"\n'
+
+
+def test_in_a_container_are_the_search_the_head_and_the_other_nodes_rays(job, tmp_path):
+    apptainer = tmp_path / "app tainer"
+    apptainer.write_text(CONTAINER)
+    apptainer.chmod(0o755)
+    (tmp_path / "runs" / "mine" / "step").write_text(AS_SLURM)
+    ready = 'until [ -s "$KEPT/worker" ]; do sleep 0.02; done; echo "$RAY_ADDRESS" >"$KEPT/address"'
+    process, kept = job(ready, nodes=2, container=[str(apptainer), "exec", "--nv", "image 1.sif"])
+    wait_for(kept / "ray")
+    with socket.create_server(("", 20012)):  # the head that is up
+        assert end(process)[0] == 0
+    started = (kept / "contained").read_text().splitlines()
+    assert all(line.startswith("exec --nv image 1.sif ") for line in started)
+    assert [line.split(" -m ")[1].split()[0] for line in started].count("paretoseg") == 1
+    assert any("--head" in line for line in started)
+    assert any("--address=" in line for line in started)
+    assert (kept / "address").read_text().strip().endswith(":20012")
+
+
+def test_a_search_in_a_container_hears_the_signal_before_the_time_limit(job, tmp_path):
+    apptainer = tmp_path / "apptainer"
+    apptainer.write_text(CONTAINER)
+    apptainer.chmod(0o755)
+    process, kept = job(LISTENING, container=[str(apptainer), "exec", "--nv", "image.sif"])
+    wait_for(kept / "up")
+    process.send_signal(signal.SIGUSR1)
+    assert end(process)[0] == 75
+    assert (kept / "scontrol").read_text() == "requeue 12\n"
+
+
+def test_options_for_srun_reach_the_step(job):
+    process, kept = job(
+        'until [ -s "$KEPT/srun" ]; do sleep 0.02; done',
+        nodes=2, gpus=4, gpu_type="a100", srun_options=["--mpi=none", "--comment=a#b"],
+    )  # fmt: skip
+    assert end(process)[0] == 0
+    assert {"--gres=gpu:a100:4", "--mpi=none", "--comment=a#b"} <= set((kept / "srun").read_text().splitlines())
+
+
 def test_a_node_that_does_not_see_the_folder_says_so_and_the_search_does_not_wait_for_it(job, tmp_path):
     (tmp_path / "runs" / "mine" / "step").write_text(f"export RAY_AUTH_TOKEN_PATH=/nowhere; {AS_SLURM}")
     process, _ = job(LISTENING, nodes=2)

@@ -8,7 +8,7 @@ import pytest
 
 from paretoseg.cluster.cluster import Submission
 from paretoseg.cluster.resources import Resources
-from paretoseg.cluster.slurm.slurm import SlurmConfig
+from paretoseg.cluster.slurm.slurm import GpuOption, SlurmConfig
 
 HOSTILE = '/disk/it\'s "here" $(touch stolen) `id`; rm -rf ~ & #'
 
@@ -64,9 +64,27 @@ def test_the_options_say_what_was_asked(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("settings", "wanted"),
+    [
+        ({"gpus": 4, "gpu_type": "a100"}, "--gres=gpu:a100:4"),
+        ({"gpus": 4, "gpu_option": GpuOption.gpus_per_node}, "--gpus-per-node=4"),
+        ({"gpus": 4, "gpu_type": "a100", "gpu_option": GpuOption.gpus_per_node}, "--gpus-per-node=a100:4"),
+        ({"memory_gb": -1.0}, "--mem=0"),
+        ({"memory_per_cpu_gb": 2.5}, "--mem-per-cpu=2560M"),
+        ({"qos": "long"}, "--qos=long"),
+        ({"constraint": "[rack1*2&ib]"}, "--constraint='[rack1*2&ib]'"),
+        ({"options": ["--comment=paper#2"]}, "--comment='paper#2'"),
+    ],
+)
+def test_sites_are_asked_in_their_own_words(settings, wanted):
+    assert wanted in options(SlurmConfig(**settings).render(submission()))
+
+
 def test_what_is_not_asked_is_left_to_the_site():
     names = {option.split("=")[0] for option in options(SlurmConfig().render(submission()))}
-    assert not names & {"--gres", "--mem", "--time", "--partition", "--account"}
+    asked = {"--gres", "--gpus-per-node", "--mem", "--mem-per-cpu", "--time", "--partition", "--account", "--qos"}
+    assert not names & (asked | {"--constraint"})
 
 
 def test_the_search_in_the_job_is_the_same_one_attached_to_its_ray():
@@ -77,6 +95,23 @@ def test_the_search_in_the_job_is_the_same_one_attached_to_its_ray():
         "-m", "paretoseg", "search", "study=mine", "storage=/disk/studies", "task=toy",
         "cluster=attached", "cluster.num_nodes=2", "cluster.wait_s=300", "cluster.lock_wait_s=120",
     ]  # fmt: skip
+
+
+def test_in_a_container_the_search_and_every_ray_run_there_with_its_own_python(tmp_path):
+    image = tmp_path / "a #1.sif"
+    container = ["apptainer", "exec", "--nv", str(image)]
+    config = SlurmConfig(container=container)
+    with pytest.raises(ValueError, match=r"cluster\.container names an image that is not here, '.*a #1\.sif'"):
+        config.check(Resources())
+    image.touch()
+    config.check(Resources())
+    script = config.render(submission())
+    words = evaluate(script, 'printf "%s\\n" "${search[@]}"').splitlines()
+    assert words[:7] == [*container, "python", "-m", "paretoseg"]
+    assert evaluate(script, 'printf "%s\\n" "${container[@]}" "$python"').splitlines() == [*container, "python"]
+    own = SlurmConfig(container=container, python="/opt/env/bin/python")
+    own.check(Resources())  # a path in the container
+    assert evaluate(own.render(submission()), 'echo "${search[4]}"') == "/opt/env/bin/python\n"
 
 
 def test_all_scripts_are_the_same_but_for_their_head():
@@ -126,9 +161,20 @@ MISTAKES = [
     ({"nodes": 0}, "cluster.nodes must be at least 1, got 0"),
     ({"cpus": 0}, "cluster.cpus must be at least 1, got 0"),
     ({"gpus": -1}, "cluster.gpus must be at least 0, got -1"),
-    ({"memory_gb": nan}, "cluster.memory_gb must be at least 0, got nan"),
-    ({"memory_gb": inf}, "cluster.memory_gb must be at least 0, got inf"),
-    ({"memory_gb": -1.0}, "cluster.memory_gb must be at least 0, got -1"),
+    ({"memory_gb": nan}, "cluster.memory_gb must be at least 0, or -1 for all of a node, got nan"),
+    ({"memory_gb": inf}, "cluster.memory_gb must be at least 0, or -1 for all of a node, got inf"),
+    ({"memory_gb": -0.5}, "cluster.memory_gb must be at least 0, or -1 for all of a node, got -0.5"),
+    ({"memory_per_cpu_gb": -1.0}, "cluster.memory_per_cpu_gb must be at least 0, got -1"),
+    ({"memory_gb": 4.0, "memory_per_cpu_gb": 1.0}, "cluster.memory_gb=4 and cluster.memory_per_cpu_gb=1 exclude each"),
+    ({"gpu_type": "a100"}, "cluster.gpu_type=a100 needs cluster.gpus"),
+    ({"gpu_type": "a 100", "gpus": 1}, "cluster.gpu_type may hold letters, digits and ._,- only, got 'a 100'"),
+    ({"qos": "a;b"}, "cluster.qos may hold letters, digits and ._,- only, got 'a;b'"),
+    ({"constraint": "a b"}, "cluster.constraint must be one word of letters, digits and"),
+    ({"options": ["--qos=a"], "qos": "b"}, "cluster.options sets --qos, and so does cluster.qos; leave one out"),
+    ({"options": ["--mem-per-cpu=1G"], "memory_per_cpu_gb": 1.0}, "and so does cluster.memory_per_cpu_gb; leave one"),
+    ({"srun_options": ["--nodes=2"]}, "cluster.srun_options must not set --nodes, the script needs its own; use"),
+    ({"srun_options": ["--mpi=a b"]}, "an option in cluster.srun_options must be --name or --name=value"),
+    ({"container": ["apptainer\n"]}, "cluster.container must not hold line breaks"),
     ({"time_min": -1}, "cluster.time_min must be at least 0, got -1"),
     ({"time_min": 3}, "cluster.time_min must leave 5 min beside cluster.grace_s=120 s, got 3 min"),
     ({"max_restarts": -1}, "cluster.max_restarts must be at least 0, got -1"),

@@ -123,7 +123,7 @@ IMPOSSIBLE: dict[str, tuple[Callable[[Records], Any], str]] = {
         "record 3 ('reported') is not valid: step 0 of trial 0 was reported before, got step 0",
     ),
     "a report without an objective": (
-        change(3, values={}),
+        change(3, values={"robustness": 0.5}),
         "record 3 ('reported') is not valid: values.accuracy is mis",
     ),
     "an end without an objective": (change(6, objectives={"accuracy": 0.5}), "objectives.robustness is missing"),

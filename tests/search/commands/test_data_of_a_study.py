@@ -30,7 +30,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def search(*overrides: str) -> int:
-    return main(["search", "study=mine", "task=segmentation", "cluster=serial", "budget.trials=1", *overrides])
+    return main(
+        ["search", "study=mine", "task=segmentation", "cluster=serial", "baselines=[]", "budget.trials=1", *overrides]
+    )
 
 
 def test_bad_data_is_refused_in_one_report_and_nothing_starts(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from paretoseg.search.commands import dry_run
-from paretoseg.search.commands.dry_run import Timing
+from paretoseg.search.commands import dry_run, estimate
+from paretoseg.search.commands.estimate import Estimate
+from paretoseg.trainables.trainable import TrialSeconds
 from tests.search.command_line import TINY, TOY, read, run
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -39,7 +40,7 @@ def test_a_study_that_exists_gives_its_own_seconds_and_what_is_left(
     assert run(*TOY) == 0
     before = {path: path.stat().st_mtime_ns for path in Path().rglob("*")}
     capsys.readouterr()
-    monkeypatch.setattr(dry_run, "_measure", lambda *_: pytest.fail("is not needed"))
+    monkeypatch.setattr(estimate, "measure_trials", lambda *_: pytest.fail("is not needed"))
     assert run("search", "study=mine", "budget.trials=10", "--dry-run") == 0
     plan = parse(capsys.readouterr().out)
     assert plan["resumes"] == "6 trials were started before"
@@ -52,13 +53,17 @@ def test_a_study_that_exists_gives_its_own_seconds_and_what_is_left(
 def test_time_counts_slots_and_the_confirmation(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dry_run, "_measure", lambda *_: Timing(60.0, "made up"))
+    made_up = Estimate((TrialSeconds(40.0, 18.0, testing=8.0, building=2.0),), 0.0, "made up")
+    monkeypatch.setattr(dry_run, "estimate", lambda *_: made_up)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
     words = [word for word in TOY if not word.startswith(("cluster=", "confirm."))]
     assert run(*words, "resources.cpus=2", "confirm.candidates=3", "--dry-run") == 0
     plan = parse(capsys.readouterr().out)
-    # 6 trials, two at a time, are 3 minutes; with 3 candidates and 2 further seeds each, 12 are 6 minutes.
-    assert "about 1 min 00 s a trial (made up), so 3 min 00 s for 6 trials, up to 6 min 00 s with" in plan["time"]
+    # 6 trials, two at a time, are 3 minutes. Two further seeds of 3 candidates are as much, and 9 tests 50 seconds.
+    assert plan["time"] == (
+        "about 1 min 00 s a trial (made up), so 2 min 00 s to 4 min 30 s for 6 trials, 2 at a time; then up to "
+        "5 min 45 s to confirm and test up to 3 candidates with 3 seeds each"
+    )
     assert plan["search"].endswith("6 trials, then up to 3 candidates with 3 seeds each")
 
 
@@ -71,5 +76,5 @@ def test_a_search_with_images_says_its_cases_its_memory_and_measures_a_trial(
     low, high = map(float, re.findall(r"\d\S*", plan["memory"])[:2])
     assert 0.0 < low <= high < 5.0
     assert "1 at a time; this machine has " in plan["memory"]
-    assert "by a candidate of median size that was trained for a moment" in plan["time"]
+    assert "by 3 candidates that were trained for a moment" in plan["time"]
     assert list(Path().iterdir()) == []

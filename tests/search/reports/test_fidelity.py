@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from paretoseg.search.reports.fidelity import describe_fidelity, describe_share, measure_battery_share, measure_fidelity
@@ -65,3 +67,17 @@ def test_the_share_of_the_battery_is_the_median_over_trials() -> None:
 def test_a_battery_that_costs_more_than_training_comes_with_the_way_out() -> None:
     assert "task.num_battery_cases" in describe_share(1.26)
     assert "task.num_battery_cases" not in describe_share(0.99)
+
+
+def test_a_study_without_quick_measurements_says_why() -> None:
+    trials = [build_trial(number, reports={1: {}, 2: {}}) for number in range(6)]
+    assert measure_fidelity(trials, OBJECTIVES) == []
+    assert describe_fidelity(trials, OBJECTIVES) == [
+        "No trial is measured before its end, as no pruner decides by that; task.quick_share=0 measures every step."
+    ]
+    assert describe_fidelity([build_trial(0)], OBJECTIVES) == []
+
+
+def test_trials_that_were_not_measured_after_their_last_step_do_not_count() -> None:
+    trials = [dataclasses.replace(trial, reports={**trial.reports, 3: {}}) for trial in trials_of(COMPLETE)]
+    assert measure_fidelity(trials, OBJECTIVES) == []

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import shutil
 
@@ -13,7 +14,7 @@ from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.strategies.evolution import EvolutionConfig
 from paretoseg.search.strategies.pruner import MedianConfig, NeverConfig
 from paretoseg.search.study.budget import Budget
-from paretoseg.search.trials.trial import Failure, FailureKind, State
+from paretoseg.search.trials.trial import CONFIRMATION, Failure, FailureKind, State
 from paretoseg.spaces.objective import Measurement
 from paretoseg.trainables.toy import FailureMode, ToyConfig, ToyTask
 from paretoseg.trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Evaluation
@@ -411,3 +412,12 @@ def test_a_trial_gets_the_memory_factors_of_earlier_trials_and_the_same_when_it_
     again = build_session(tmp_path).next_job()
     assert again.trial_id == job.trial_id
     assert again.assignment == job.assignment
+
+
+def test_the_trials_of_a_search_are_measured_quickly_where_that_is_needed_and_a_confirmation_is_not(tmp_path):
+    session = build_session(tmp_path / "study", budget=Budget(trials=2))
+    assert session.next_job().assignment.quick_steps is None
+    session.settings = dataclasses.replace(session.settings, quick_steps=(1,))
+    assert session.next_job().assignment.quick_steps == (1,)
+    trial = dataclasses.replace(session.study.trials[0], origin=CONFIRMATION)
+    assert session._to_job(trial, JobKind.TRIAL).assignment.quick_steps == ()

@@ -10,6 +10,8 @@ from paretoseg.search.config.config import CHOICES
 from paretoseg.search.strategies.evolution import EvolutionConfig
 from paretoseg.search.strategies.known_first import KnownFirst, put_first
 from paretoseg.search.strategies.strategy import Proposal
+from paretoseg.search.trials.trial import State
+from paretoseg.spaces.baselines import build_baseline
 from paretoseg.spaces.constraint import Constraint, read_constraints
 from paretoseg.spaces.search_space import Limits, SearchSpace
 from paretoseg.trainables.preferences import limit_space
@@ -123,3 +125,22 @@ def test_known_candidates_come_first_and_the_strategy_numbers_its_own_from_0(con
 
 def test_without_known_candidates_the_strategy_is_not_wrapped(config):
     assert not isinstance(put_first(config.build(SearchSpace(), OBJECTIVES, 0), (), ()), KnownFirst)
+
+
+def test_a_baseline_outside_the_space_comes_first_and_the_strategy_never_hears_of_it(config):
+    space, baseline = SearchSpace(), build_baseline("nnunet")
+    known = [space.complete({"width": 8})]
+    first = put_first(config.build(space, OBJECTIVES, 0), known, (), [baseline], [baseline])
+    alone = config.build(space, OBJECTIVES, 0)
+    proposals = [first.ask(number, np.random.default_rng(number), ()) for number in range(2)]
+    assert proposals == [Proposal(baseline, "baseline"), Proposal(known[0], "known")]
+    running = build_trial(7, candidate=baseline, state=State.RUNNING)
+    trials = [build_trial(number, candidate=one.candidate) for number, one in enumerate(proposals)]
+    for trial in trials:
+        tell(first, trial)
+    tell(alone, trials[1])
+    for number in range(6):
+        ours = first.ask(number + 2, np.random.default_rng(number), [running])
+        assert ours == alone.ask(number, np.random.default_rng(number), ())
+        for strategy in (first, alone):
+            tell(strategy, build_trial(number + 2, candidate=ours.candidate))

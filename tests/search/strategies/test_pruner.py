@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paretoseg.search.strategies.asha import AshaConfig
 from paretoseg.search.strategies.pruner import MedianConfig, NeverConfig
 from paretoseg.search.trials.trial import State
 from paretoseg.spaces.objective import Direction, Objective
@@ -104,3 +105,18 @@ def test_never_stops_nothing():
 def test_settings_that_decide_nothing_are_refused(settings):
     with pytest.raises(ValueError, match=r"pruner\.min_trials must be at least 2 and pruner\.min_steps at least 1"):
         MedianConfig(**settings)
+
+
+def test_a_pruner_needs_measurements_only_where_it_may_stop_a_trial():
+    assert NeverConfig().list_steps(4) == ()
+    assert MedianConfig(min_steps=2).list_steps(4) == (2, 3, 4)
+    assert AshaConfig(min_steps=1, eta=3).list_steps(10) == (1, 3, 9)
+
+
+def test_a_step_without_a_measurement_counts_for_nothing():
+    empty = build_trial(50, state=State.RUNNING, objectives={}, reports={1: {}, 2: {}})
+    pruner = median_rule()
+    assert not stops(pruner, empty, OTHERS)
+    assert stops(pruner, trial_with((0.9, 1.0), (0.39, 20.5)), [empty])
+    asha = AshaConfig(min_trials=1).build(OBJECTIVES)
+    assert not stops(asha, empty, OTHERS[2:])

@@ -140,3 +140,20 @@ def test_masks_of_an_unknown_kind_are_named_once_and_not_as_missing(tmp_path: Pa
     (finding,) = config_of(tmp_path).findings()
     assert "masks/a.gif' is of an unknown kind; convert it, as to PNG or NIfTI; known endings: .nii.gz," in finding
     assert finding.endswith("(the same for 3 more: b.gif, c.gif, d.gif)")
+
+
+def test_stacks_among_pictures_are_named_by_kind_and_not_by_spacing(tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    write_pairs(tmp_path / "data", ["a", "b", "c"], "tif")
+    for folder in ("images", "masks"):
+        tifffile.imwrite(tmp_path / "data" / folder / "d.tif", np.eye(16, dtype=np.uint8)[np.newaxis].repeat(5, 0))
+    said = "case 'd' is a volume or a stack of pictures, but most are a picture; keep them in two datasets"
+    assert said in config_of(tmp_path).findings()
+    with pytest.raises(ValueError, match=f"^{said}$"):
+        config_of(tmp_path, validation_share=0.1, test_share=0.1).load()
+
+
+def test_more_classes_than_a_label_can_hold_are_refused(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "data", ["a", "b", "c", "d"])
+    (finding,) = config_of(tmp_path, classes=[f"class{number}" for number in range(256)]).findings()
+    assert finding.endswith("has 256 classes, and at most 255 fit; merge some with data.label_map")

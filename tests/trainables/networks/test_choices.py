@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from paretoseg.spaces.architecture import Architecture
+from paretoseg.spaces.architecture import PLANNED, Architecture
 from paretoseg.spaces.canonical import FAMILY_DIMENSIONS
 from paretoseg.spaces.domain import Choice, Value
 from paretoseg.spaces.search_space import DIMENSIONS, Candidate, SearchSpace
@@ -53,13 +53,14 @@ def test_every_choice_trains_a_step_saves_loads_and_predicts_the_same(
     architecture = Architecture(**SMALL | NEEDS.get(name, {}) | {name: option})  # type: ignore[arg-type]
     network = build(architecture, spatial_dims)
     # Norms over a single image need more than one place in the bottleneck; the others are batch norms.
-    extent = architecture.total_stride * (1 if architecture.norm == "batch" else 2)
+    is_batch = architecture.norm == "batch" and architecture.family not in PLANNED
+    extent = architecture.total_stride * (1 if is_batch else 2)
     images = torch.rand(2, 1, *[extent] * spatial_dims, generator=torch.Generator().manual_seed(0))
     before = [parameter.detach().clone() for parameter in network.parameters()]
     with torch.random.fork_rng(devices=[]):
         logits, auxiliary = network(images, auxiliary=True)
     assert logits.shape == (2, 3, *images.shape[2:])
-    assert bool(auxiliary) == (architecture.deep_supervision == "on")
+    assert bool(auxiliary) == architecture.is_supervised
     sum(output.square().mean() for output in [logits, *auxiliary]).backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
     torch.optim.SGD(network.parameters(), lr=0.1).step()

@@ -8,7 +8,7 @@ from monai.networks.nets.dynunet import DynUNet
 from monai.networks.nets.unetr import UNETR
 from torch import nn
 
-from paretoseg.spaces.architecture import Architecture
+from paretoseg.spaces.architecture import PLANNED, Architecture
 from paretoseg.spaces.search_space import DIMENSIONS
 from paretoseg.trainables.networks.encoder_decoder import build_network
 from paretoseg.trainables.networks.monai_families import FAMILIES
@@ -29,7 +29,7 @@ def count(spatial_dims: int, num_classes: int, **values: object) -> int:
 
 
 def test_the_table_holds_exactly_the_families_of_the_search_space() -> None:
-    assert ["composable", *FAMILIES] == list(DIMENSIONS["family"].describe().split(", "))
+    assert ["composable", *FAMILIES, *PLANNED] == list(DIMENSIONS["family"].describe().split(", "))
 
 
 @pytest.mark.parametrize(

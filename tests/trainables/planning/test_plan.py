@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from paretoseg.trainables.planning.feature_maps import count_feature_maps, count_features
+from paretoseg.spaces.planned import count_widths
+from paretoseg.trainables.planning.feature_maps import count_feature_maps
 from paretoseg.trainables.planning.fingerprint import Fingerprint, Intensities
 from paretoseg.trainables.planning.plan import make_plan
 from paretoseg.trainables.planning.pooling import find_pooling
@@ -126,7 +127,7 @@ def test_feature_maps_are_those_of_a_network_that_is_run() -> None:
     from torch import nn
 
     strides, patch, num_classes = ((1, 1, 1), (1, 2, 2), (2, 2, 2)), (8, 16, 24), 3
-    features = count_features(3, 3)
+    features = count_widths(3, 3)
     total = 0
 
     def run(layer: nn.Module, image: torch.Tensor) -> torch.Tensor:

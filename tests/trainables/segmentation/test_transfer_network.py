@@ -88,7 +88,7 @@ def train(folder: Path) -> list[torch.Tensor]:
 
 
 def test_a_checkpoint_of_an_earlier_version_is_resumed(tmp_path: Path) -> None:
-    trainable = TASK.without_measuring().build(Assignment(build_candidate("noise_blur"), seed=3))
+    trainable = TASK.build(Assignment(build_candidate("noise_blur"), seed=3))
     old = tmp_path / "two"
     old.mkdir()
     trainable.step()

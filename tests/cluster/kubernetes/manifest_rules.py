@@ -1,4 +1,4 @@
-"""Rules for a RayJob beyond its schema, checked before anything is sent.
+"""Rules for a RayJob beyond its schema: what the check of settings lets through must keep them all.
 
 They come from the API server for the RayJob itself; from the same server for the pods, whose templates it checks only
 when it creates pods, minutes later; and from the KubeRay operator.
@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from paretoseg.cluster.kubernetes.manifest import MAX_NAME_LENGTH, Manifest
-from paretoseg.cluster.kubernetes.pod_rules import find_pod_faults
+from tests.cluster.kubernetes.pod_rules import find_pod_faults
 
 # Lists whose entries are identified by these fields; the server refuses duplicates.
-_LIST_KEYS: Mapping[str, tuple[str, ...]] = {
+LIST_KEYS: Mapping[str, tuple[str, ...]] = {
     "containers": ("name",),
     "env": ("name",),
     "imagePullSecrets": ("name",),
@@ -80,8 +80,8 @@ def _find_duplicates(node: Any, path: str) -> list[str]:
         return []
     faults = []
     for name, child in node.items():
-        if name in _LIST_KEYS and isinstance(child, list):
-            keys = [tuple(item.get(key) for key in _LIST_KEYS[name]) for item in child if isinstance(item, dict)]
+        if name in LIST_KEYS and isinstance(child, list):
+            keys = [tuple(item.get(key) for key in LIST_KEYS[name]) for item in child if isinstance(item, dict)]
             duplicates = {key for key in keys if keys.count(key) > 1}
             faults += [
                 f"{path}.{name}".lstrip(".") + f" has {duplicate[0]!r} more than once"

@@ -6,25 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from paretoseg.cluster.kubernetes.names import is_label, is_subdomain
 from paretoseg.cluster.kubernetes.quantity import parse_quantity
 
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_SUBDOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _SECRET_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _PORT_NAME = re.compile(r"(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?")
 _RESTART_POLICIES = ("Always", "OnFailure", "Never")
 _LOOKS_SECRET = re.compile(r"(key|token|secret|password|credential)s?$", re.IGNORECASE)
-
-
-def is_label(text: str) -> bool:
-    """True for a DNS label, such as the name of a namespace, a container or a volume."""
-    return bool(_LABEL.fullmatch(text))
-
-
-def is_subdomain(text: str) -> bool:
-    """True for a DNS subdomain, such as the name of a Secret or a PersistentVolumeClaim."""
-    return bool(_SUBDOMAIN.fullmatch(text))
 
 
 def find_pod_faults(pod: Mapping[str, Any]) -> list[str]:
