@@ -74,6 +74,7 @@ class Conclusion(StrEnum):
     MIXED = "moves both"
     FIRST = "moves the first"
     SECOND = "moves the second"
+    OTHERS = "moves other objectives"
     UNKNOWN = "too few trials to tell"
 
 
@@ -322,7 +323,7 @@ class _Asked:
             return Conclusion.TRADES if agreement <= 1.0 - _SURE else Conclusion.MIXED
         if first or second:
             return Conclusion.FIRST if first else Conclusion.SECOND
-        return Conclusion.UNKNOWN
+        return Conclusion.OTHERS if any(is_told[2:]) else Conclusion.UNKNOWN
 
     def _list_levels(self, name: str, response: Response) -> tuple[Level, ...]:
         levels = []

@@ -234,6 +234,8 @@ def _share_cases(
     if any(one.tables is None for one in opened):
         return None, [{} for _ in opened], ["The task has no images, so differences have no intervals."]
     shared = _find_shared(opened)
+    if len({opened[0].subjects.get(case, case) for case in shared}) < _LEAST_SHARED:
+        raise ValueError(f"all studies together share {len(shared)} validation cases; compare fewer of them at a time")
     kept = [{number: _keep(table, shared) for number, table in (one.tables or {}).items()} for one in opened]
     everything = [table for tables in kept for table in tables.values()]
     first = everything[0]
@@ -248,6 +250,8 @@ def _share_cases(
         if (count := len(next(iter((one.tables or {}).values())).cases)) > len(first.cases)
     ]
     seeds = {one.task.battery().seed for one in opened if isinstance(one.task, ImageTask)}
+    if any(one.splits is None for one in opened):
+        notes.append("A study kept no hashes of its cases, so cases are matched by their names.")
     if len(seeds) > 1:
         notes.append("Their corruptions were drawn with different seeds, so draws are not paired.")
     return sampling, kept, notes

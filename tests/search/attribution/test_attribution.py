@@ -180,6 +180,22 @@ def test_it_agrees_with_the_functional_anova_of_optuna_on_what_matters_most() ->
     assert np.abs([others[name] - ours[name] for name in names]).max() < 0.15
 
 
+def test_a_choice_that_moves_a_third_objective_alone_is_not_unknown() -> None:
+    space = SearchSpace({"foreground_ratio": "all", "mirroring": "all"} | {"skip": "none", "depth": 4, "width": 16})
+    objectives = (*OBJECTIVES, dataclasses.replace(OBJECTIVES[0], name="third"))
+    results = [
+        dataclasses.replace(
+            one, objectives={**one.objectives, "third": 0.1 * float(one.candidate.recipe.mirroring == "on")}
+        )
+        for one in build_results(space, lambda it: (0.7 - 0.1 * it.recipe.foreground_ratio, 0.6), 60)
+    ]
+    found = attribute("made up", results, find_front(results, objectives), objectives, space, 0)
+    by_name = {one.name: one.conclusion for one in found.dimensions}
+    assert by_name["mirroring"] is Conclusion.OTHERS
+    assert by_name["foreground_ratio"] is Conclusion.FIRST
+    assert found.pieces == ()
+
+
 def test_the_same_study_gives_the_same_answer() -> None:
     first, second = look(additive, 25, 0.01), look(additive, 25, 0.01)
     assert [dataclasses.replace(one, towards=(), along=()) for one in first.dimensions] == [
