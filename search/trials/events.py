@@ -24,9 +24,7 @@ JOURNAL_SCHEMA = 1
 ENVELOPE = frozenset({"number", "token", "checksum"})
 """The fields that a record of the journal has besides those of its event."""
 
-_LEFT_OUT = frozenset(
-    {"profile", "note", "constraints", "known", "warm", "receipt", "budget_voxels", "plugins", "baselines"}
-)
+_LEFT_OUT = frozenset({"profile", "note", "constraints", "known", "warm", "receipt", "budget_voxels", "plugins"})
 """The fields that a record lacks if they hold nothing."""
 
 _Count = Annotated[int, Int(0, 2**63 - 1)]

@@ -36,6 +36,7 @@ TRIAL_TYPES = {
     "seed": "int64",
     "state": "string",
     "origin": "string",
+    "baseline": "string",
     **{name: {Float: "double", Int: "int64", Choice: "string"}[type(domain)] for name, domain in DIMENSIONS.items()},
     "accuracy": "double",
     "robustness": "double",
@@ -239,7 +240,7 @@ def test_the_front_as_csv_is_the_front_best_first(session, place):
     rows = list(csv.DictReader(io.StringIO((place / "front.csv").read_text())))
     trials = session.study.front.trials
     assert [int(row["trial_id"]) for row in rows] == [trial.trial_id for trial in trials]
-    names = ["trial_id", "candidate", "trials", "seeds", "num_seeds", "collapsed_share", *DIMENSIONS]
+    names = ["trial_id", "candidate", "baseline", "trials", "seeds", "num_seeds", "collapsed_share", *DIMENSIONS]
     measured = ["accuracy", "accuracy_sd", "robustness", "robustness_sd"]
     tested = [*(f"test_{name}" for name in measured), "num_tested"]
     beside = [f"{split}{name}" for split in ("", "test_") for name in PROFILE_COLUMNS]
