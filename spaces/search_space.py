@@ -34,10 +34,8 @@ _ALWAYS_HASHED = frozenset(
 EVERYTHING = "all"
 """The restriction that opens the full domain of a dimension, whatever the preset."""
 
-
 _BISECTIONS = 5
 """How often the way to an allowed candidate is halved: up to 1/32 of it is given away."""
-
 
 _NAMES = {part: tuple(item.name for item in dataclasses.fields(part)) for part in (Architecture, Recipe)}
 """The dimensions of either part, in the order of declaration."""
@@ -136,16 +134,12 @@ def _read_dimensions() -> dict[str, Domain]:
     return dimensions
 
 
-def _list_own_families() -> Iterator[str]:
-    families = DIMENSIONS["family"]
-    assert isinstance(families, Choice)
-    yield from (name for name in families.options if name not in PLANNED)
-
-
 DIMENSIONS: Mapping[str, Domain] = _read_dimensions()
 """Every dimension with its full domain, in the order of declaration."""
 
-OPENED: Mapping[str, Domain] = {**DIMENSIONS, "family": Choice(tuple(_list_own_families()))}
+OPENED: Mapping[str, Domain] = {**DIMENSIONS} | {
+    "family": DIMENSIONS["family"].restrict([name for name in FAMILY_DIMENSIONS if name not in PLANNED])
+}
 """What a preset, or `all`, opens of every dimension: a baseline's family is searched only if it is named."""
 
 
