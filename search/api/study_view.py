@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from torch import nn
 
+    from paretoseg.search.api.attributing import StudyAttribution
     from paretoseg.search.api.prediction import Image, Prediction
     from paretoseg.search.certainty.certainty import Certainty
 
@@ -135,6 +136,16 @@ class StudyView:
         output = None if path is None else os.fspath(path)
         report(self._place, output, pictures, make_silent()[0])
         return self._folder.folder.child(REPORT_NAME).location if output is None else output
+
+    def attribution(self) -> StudyAttribution:
+        """Which choices trade and which improve both, as `paretoseg attribution` finds it; nothing is trained.
+
+        Raises:
+            ValueError: if fewer than three candidates have finished, or the study's config is missing.
+        """
+        from paretoseg.search.api.attributing import attribute_study  # pymoo and Hydra: too slow for tables
+
+        return attribute_study(self._folder, self._folder.read_record())
 
     def network(
         self, pick: str | int | None = None, *, seeds: str | None = None, trial: int | None = None

@@ -12,7 +12,8 @@ simulations with 40 candidates and 6 to 24 subjects, the first bias was 0.4 to 0
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -46,6 +47,27 @@ class HypervolumeEstimate:
     high: float | None
     """A 95 percent interval around `corrected` for the hypervolume of the true losses of the members, over the choice
     of subjects. If the subjects share their training seed, the noise of seeds is not in it."""
+
+
+@dataclass(frozen=True)
+class HypervolumeDifference:
+    """The hypervolume of a front minus that of another one."""
+
+    first: int
+    second: int
+    """Positions of the fronts."""
+
+    value: float
+    """Of the corrected hypervolumes."""
+
+    low: float
+    high: float
+    """A 95 percent interval, simultaneous with those of all other pairs (Bonferroni)."""
+
+    @property
+    def is_more_than_noise(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low > 0.0 or self.high < 0.0
 
 
 def average_subjects(losses: Float[np.ndarray, "candidates subjects objectives"]) -> Measure:
@@ -87,25 +109,87 @@ def estimate_hypervolume(
         generator: Draws the splits.
         num_splits: How many.
     """
-    apparent_losses = measure(np.ones((1, len(strata))))[0]
-    members = apparent_losses[find_nondominated(apparent_losses)]
-    apparent = measure_hypervolume(members, reference)
+    (found,), _ = compare_hypervolumes([measure], strata, reference, generator, num_splits=num_splits)
+    return found
+
+
+def compare_hypervolumes(
+    measures: Sequence[Measure],
+    strata: Int[np.ndarray, " subjects"],
+    reference: Float[np.ndarray, " objectives"],
+    generator: np.random.Generator,
+    *,
+    num_splits: int = NUM_SPLITS,
+) -> tuple[list[HypervolumeEstimate], list[HypervolumeDifference]]:
+    """The hypervolumes of several fronts that the same subjects were used for, and their differences.
+
+    All fronts are split into the same halves, so what a subject does to all of them cancels in a difference, whose
+    interval is computed from single halves like that of a hypervolume. See `estimate_hypervolume`.
+
+    Args:
+        measures: By front, its candidates' losses by how often each subject counts.
+        strata: As for `estimate_hypervolume`.
+        reference: The common reference point as losses.
+        generator: Draws the splits.
+        num_splits: How many.
+
+    Returns:
+        An estimate a front, and a difference a pair of fronts, in the order of the fronts; no difference if there is no
+        split.
+    """
+    everyone = np.ones((1, len(strata)))
+    apparent = [_measure_apparent(measure(everyone)[0], reference) for measure in measures]
     dof = len(strata) - len(np.unique(strata))
     if dof < 1:
-        return HypervolumeEstimate(apparent, None, None, None)
+        return [HypervolumeEstimate(one, None, None, None) for one in apparent], []
     halves = np.stack([split_in_halves(strata, generator) for _ in range(num_splits)])
+    scores = np.array([_score_halves(measure, halves, reference) for measure in measures])
+    estimates = [
+        HypervolumeEstimate(one, corrected, None if low is None else max(low, 0.0), high)
+        for one, (corrected, low, high) in zip(apparent, (_bound(row, dof, 1) for row in scores), strict=True)
+    ]
+    pairs = list(itertools.combinations(range(len(measures)), 2))
+    differences = []
+    for first, second in pairs:
+        value, low, high = _bound(scores[first] - scores[second], dof, len(pairs))
+        if value is not None and low is not None and high is not None:
+            differences.append(HypervolumeDifference(first, second, value, low, high))
+    return estimates, differences
+
+
+def _measure_apparent(
+    losses: Float[np.ndarray, "candidates objectives"], reference: Float[np.ndarray, " objectives"]
+) -> float:
+    return measure_hypervolume(losses[find_nondominated(losses)], reference)
+
+
+def _score_halves(
+    measure: Measure, halves: Bool[np.ndarray, "splits subjects"], reference: Float[np.ndarray, " objectives"]
+) -> Float[np.ndarray, " directions"]:
+    """The score of every split in both directions; NaN where a half lacks what an objective needs."""
     first, second = (measure(half.astype(float)) for half in (halves, ~halves))
     is_known = np.isfinite(first).all(axis=(1, 2)) & np.isfinite(second).all(axis=(1, 2))
-    pairs = [*zip(first[is_known], second[is_known], strict=True), *zip(second[is_known], first[is_known], strict=True)]
-    if not pairs:
-        return HypervolumeEstimate(apparent, None, None, None)
-    scores = np.array([score_front(selecting, scoring, reference) for selecting, scoring in pairs])
-    corrected = float(scores.mean())
+    scores = np.full(2 * len(halves), np.nan)
+    for place in np.flatnonzero(is_known):
+        scores[place] = score_front(first[place], second[place], reference)
+    for place in np.flatnonzero(is_known):
+        scores[len(halves) + place] = score_front(second[place], first[place], reference)
+    return scores
+
+
+def _bound(
+    scores: Float[np.ndarray, " directions"], dof: int, num_bounds: int
+) -> tuple[float | None, float | None, float | None]:
+    """Mean of the known scores, and an interval by their spread, of as many at once; None if none is known."""
+    known = scores[np.isfinite(scores)]
+    if not known.size:
+        return None, None, None
     # Late, as loading it takes long, and what was computed before can be shown without it.
     from scipy.special import stdtrit
 
-    margin = float(stdtrit(dof, 0.5 + _LEVEL / 2.0) * scores.std())
-    return HypervolumeEstimate(apparent, corrected, max(corrected - margin, 0.0), corrected + margin)
+    value = float(known.mean())
+    margin = float(stdtrit(dof, 1.0 - (1.0 - _LEVEL) / 2.0 / num_bounds) * known.std())
+    return value, value - margin, value + margin
 
 
 def split_in_halves(

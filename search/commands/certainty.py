@@ -38,8 +38,8 @@ def measure_certainty(folder: StudyFolder, record: StudyRecord, task: Task, *, s
         ValueError: if a candidate's rows are missing or disagree with the journal.
     """
     trials = [trial for result in record.feasible for trial in result.trials]
-    validation = _read_tables(folder, trials, Split.VALIDATION, task)
-    test = _read_tables(folder, (trial for trial in trials if trial.test), Split.TEST, task)
+    validation = read_tables(folder, trials, Split.VALIDATION, task)
+    test = read_tables(folder, (trial for trial in trials if trial.test), Split.TEST, task)
     members = [result.number for result in record.front.results]
     setting = _find_setting(folder, record, task, seed)
     certainty = find_certainty(record.feasible, members, validation, test, setting)
@@ -57,7 +57,7 @@ def draw_study(
         ValueError: if a candidate's rows are missing or disagree with the journal.
     """
     trials = [trial for result in record.feasible for trial in result.trials]
-    validation = _read_tables(folder, trials, Split.VALIDATION, task)
+    validation = read_tables(folder, trials, Split.VALIDATION, task)
     return draw_candidates(record.feasible, validation, _find_setting(folder, record, task, seed))
 
 
@@ -82,13 +82,11 @@ def _count_absent(folder: StudyFolder, record: StudyRecord) -> dict[int, AbsentC
 
 
 def _find_setting(folder: StudyFolder, record: StudyRecord, task: Task, seed: int) -> Setting:
-    setting = Setting(record.objectives, record.ledger.effects, _read_subjects(folder), seed)
+    setting = Setting(record.objectives, record.ledger.effects, read_subjects(folder), seed)
     return replace(setting, rule=task.rule) if isinstance(task, ImageTask) else setting
 
 
-def _read_tables(
-    folder: StudyFolder, trials: Iterable[Trial], split: Split, task: Task
-) -> dict[int, ScoreTable] | None:
+def read_tables(folder: StudyFolder, trials: Iterable[Trial], split: Split, task: Task) -> dict[int, ScoreTable] | None:
     """The scores of trials in the metric of the study; None if its task has no images."""
     if not isinstance(task, ImageTask):
         return None
@@ -104,6 +102,6 @@ def _read_tables(
     return tables
 
 
-def _read_subjects(folder: StudyFolder) -> dict[str, str]:
+def read_subjects(folder: StudyFolder) -> dict[str, str]:
     """The subject of every case; empty if the study did not record subjects."""
     return {row.case: row.subject for row in folder.read_splits() or () if row.subject}

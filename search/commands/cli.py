@@ -152,6 +152,20 @@ def _report(parsed: argparse.Namespace, console: Console) -> int:
     return report(parsed.study, parsed.output, parsed.has_pictures, console)
 
 
+def _attribution(parsed: argparse.Namespace, console: Console) -> int:
+    with importing():
+        from paretoseg.search.commands.attribution import show_attribution  # Hydra, pymoo: too slow for other commands
+
+    return show_attribution(parsed.study, parsed.output, console, as_json=parsed.json)
+
+
+def _compare(parsed: argparse.Namespace, console: Console) -> int:
+    with importing():
+        from paretoseg.search.commands.compare import compare  # Hydra, pymoo: too slow to import for other commands
+
+    return compare(parsed.studies, parsed.output, console, as_json=parsed.json)
+
+
 def _export(parsed: argparse.Namespace, console: Console) -> int:
     from paretoseg.search.commands.export import (
         export,  # pymoo and Hydra, and later torch: too slow to import for the other commands
@@ -238,6 +252,20 @@ def _add_showing(commands: _Commands) -> None:
     front.add_argument("--intervals", action="store_true", help="how certain every objective and every difference is")
     front.add_argument("--stability", action="store_true", help="whether the order in robustness holds")
     front.set_defaults(run=_front)
+    attributing = _add_command(
+        commands, "attribution", "find which choices trade and which improve both", help_texts.ATTRIBUTION_HELP
+    )
+    attributing.add_argument("study", metavar="STUDY", help="folder or URI of the study")
+    attributing.add_argument("--json", action="store_true", help="an object with lists of flat rows instead of tables")
+    attributing.add_argument(
+        "--output", metavar="FILE", help="where to draw it; attribution.png in the study's folder if left out"
+    )
+    attributing.set_defaults(run=_attribution)
+    comparing = _add_command(commands, "compare", "compare the fronts of several studies", help_texts.COMPARE_HELP)
+    comparing.add_argument("studies", nargs="+", metavar="STUDY", help="folders or URIs of two studies or more")
+    comparing.add_argument("--json", action="store_true", help="an object with lists of flat rows instead of tables")
+    comparing.add_argument("--output", metavar="FILE", help="where to draw it; comparison.png here if left out")
+    comparing.set_defaults(run=_compare)
     logging = _add_command(commands, "logs", "show what the job of a study printed", help_texts.LOGS_HELP)
     add_logs_options(logging)
     logging.set_defaults(run=run_logs)

@@ -134,6 +134,30 @@ examples:
 keys: resources.*, cluster=local|serial|attached, data.root, data.cache (docs/ablation.md)
 """
 
+ATTRIBUTION_HELP = """\
+Show which choices of a study trade accuracy for robustness and which improve both: how much of every objective's
+variance each makes alone, with intervals, and where on the front it matters; the objectives by value of every choice
+that matters; which choices interact. It comes from the trials of the study alone: nothing is trained. Says of a choice
+that there are too few trials to tell unless a fixed rule is met (docs/attribution.md). Draws attribution.png.
+
+examples:
+  paretoseg attribution studies/quickstart
+  paretoseg attribution studies/quickstart --output choices.png
+  paretoseg attribution studies/quickstart --json | python -m json.tool
+"""
+
+COMPARE_HELP = """\
+Compare the fronts of several studies: the hypervolume of each over one reference point and the same validation cases,
+all differences with simultaneous 95 percent intervals over the subjects that the studies share, and how much of each
+front the others cover. Studies that are not comparable are refused, with the reason: other objectives, metrics,
+conditions, strengths or cases. Draws comparison.png with all fronts. Studies are only read.
+
+examples:
+  paretoseg compare studies/surrogate studies/random
+  paretoseg compare studies/* --output fronts.png
+  paretoseg compare studies/a studies/b --json | python -m json.tool
+"""
+
 REPORT_HELP = """\
 Write a study's report: one HTML file with the front, every trial, the curves under every corruption, and pictures of
 what the front's networks predict. It opens from disk in any browser and needs no network. An existing report is

@@ -1,4 +1,4 @@
-"""Checks the folder that a command is to write to, before it starts to work."""
+"""Checks the folder or file that a command is to write to, before it starts to work."""
 
 from __future__ import annotations
 
@@ -28,6 +28,27 @@ def check_output(output: str, default: str) -> None:
         raise ValueError(f"--output must be a folder, but '{there}' is a file; name another one")
     if not os.access(there, os.W_OK | os.X_OK):
         raise ValueError(f"--output '{output}' cannot be written: no permission in '{there}'; name another folder")
+
+
+def locate_file(output: str, default_name: str) -> tuple[Folder, str]:
+    """The folder and the name of a file on this machine that is to be written.
+
+    Args:
+        output: What the user asks for.
+        default_name: The name that the message proposes for a folder.
+
+    Raises:
+        ValueError: if it cannot become a file.
+    """
+    path = Path(output)
+    if "://" in output:
+        raise ValueError(f"output must be a file on this machine, got '{output}'; write it here, then copy it")
+    if path.is_dir() or output.endswith("/"):
+        example = path / default_name
+        raise ValueError(f"output must be a file, but '{output}' is a folder; add a name, such as {example}")
+    if not path.parent.is_dir():
+        raise ValueError(f"output must lie in an existing folder, but '{path.parent}' is none; create it first")
+    return Folder(str(path.parent)), path.name
 
 
 def _find_existing(path: Path) -> Path:

@@ -5,21 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from paretoseg.cluster.exit_codes import ExitCode
+from paretoseg.search.attribution.attribution import RULE, Attribution
 from paretoseg.search.certainty.certainty import Certainty
 from paretoseg.search.certainty.reality import Reality
+from paretoseg.search.commands.attribution import read_attribution
 from paretoseg.search.commands.certainty import read_certainty
 from paretoseg.search.commands.health import find_health
+from paretoseg.search.commands.outputs import locate_file
 from paretoseg.search.commands.stability import read_order
 from paretoseg.search.config.stored_task import compose_stored, rebuild_task
 from paretoseg.search.fronts.stability import Stability
 from paretoseg.search.reports.ablation_section import ShownAblation, render_ablations
+from paretoseg.search.reports.attribution_picture import draw_attribution
+from paretoseg.search.reports.attribution_section import render_attribution
 from paretoseg.search.reports.certainty_text import describe_certainty
 from paretoseg.search.reports.convergence import follow_front, name_compute
 from paretoseg.search.reports.fidelity import describe_fidelity
@@ -46,7 +50,6 @@ from paretoseg.search.reports.stability_text import render_stability
 from paretoseg.search.reports.stopping_picture import draw_rung
 from paretoseg.search.reports.stopping_text import render_stopping
 from paretoseg.search.store.ablation_folder import AblationFolder, list_ablations
-from paretoseg.search.store.folder import Folder
 from paretoseg.search.store.rescore_folder import RescoreFolder, list_rescorings
 from paretoseg.search.store.study_folder import StudyFolder
 from paretoseg.search.study.record import StudyRecord
@@ -86,7 +89,7 @@ def report(location: str, output: str | None, has_pictures: bool, console: Conso
         StorageError: if the study cannot be read or the file cannot be written.
     """
     folder = StudyFolder(location)
-    target, name = (folder.folder, REPORT_NAME) if output is None else _locate(output)
+    target, name = (folder.folder, REPORT_NAME) if output is None else locate_file(output, REPORT_NAME)
     events = folder.read_events()
     record = StudyRecord(events)
     with _show_progress(console) as progress:
@@ -116,11 +119,13 @@ def report(location: str, output: str | None, has_pictures: bool, console: Conso
 
 
 def _render_sections(folder: StudyFolder, record: StudyRecord, scores: Scores) -> tuple[str, list[str]]:
-    """The sections on early stopping, stability, shift sets, ablations and rescorings as HTML, and what they lack."""
+    """The sections on choices, early stopping, stability, shift sets, ablations and rescorings, and what they lack."""
     stability, reality, unstable = _find_stability(folder, record, scores)
     ablations, unreadable = _read_ablations(folder)
     rescorings, damaged = _read_rescorings(folder, record)
-    sections = render_stopping(record, draw_rung(record))
+    attribution = _find_attribution(folder, record)
+    sections = render_attribution(attribution, draw_attribution(attribution) if attribution else None)
+    sections += render_stopping(record, draw_rung(record))
     sections += render_stability(stability, draw_stability(stability) if stability else None)
     sections += render_reality(reality) + render_ablations(ablations) + render_rescorings(rescorings)
     sections += render_health(find_health(folder, record))
@@ -134,17 +139,6 @@ def _announce(place: str, num_bytes: int, notes: Sequence[str], console: Console
     )
     for note in notes:
         console.print(f"Note: {note}", markup=False, soft_wrap=True)
-
-
-def _locate(output: str) -> tuple[Folder, str]:
-    path = Path(output)
-    if "://" in output:
-        raise ValueError(f"output must be a file on this machine, got '{output}'; write it here, then copy it")
-    if path.is_dir() or output.endswith("/"):
-        raise ValueError(f"output must be a file, but '{output}' is a folder; add a name, such as {path / REPORT_NAME}")
-    if not path.parent.is_dir():
-        raise ValueError(f"output must lie in an existing folder, but '{path.parent}' is none; create it first")
-    return Folder(str(path.parent)), path.name
 
 
 def _show_progress(console: Console) -> Progress:
@@ -180,6 +174,16 @@ def _find_certainty(folder: StudyFolder, record: StudyRecord) -> tuple[Certainty
         return read_certainty(folder, record), []
     except ValueError as error:
         return None, [f"it is not known how sure the front is: {error}"]
+
+
+def _find_attribution(folder: StudyFolder, record: StudyRecord) -> Attribution | None:
+    """What the choices of the study do; None with fewer candidates than can say anything."""
+    if len(record.results) < RULE.least_candidates:
+        return None
+    try:
+        return read_attribution(folder, record)
+    except ValueError:  # the config is gone, which other notes say
+        return None
 
 
 def _find_stability(

@@ -124,10 +124,14 @@ class Rescoring:
         self._keep(dataclasses.replace(found, host=outcome.host, seconds=outcome.seconds))
         return True
 
-    def lose(self, job: Job, failure: Failure) -> None:
-        """Records that the worker of a job died; a lost job is tried again until it was lost too often."""
+    def lose(self, job: Job, failure: Failure, num_excused: int = 0) -> None:
+        """Records that the worker of a job died; a lost job is tried again until it was lost too often.
+
+        Losses of nodes that are gone, of which there were `num_excused`, do not count.
+        """
         self._num_losses[job.trial_id, job.split] += 1
-        if failure.kind is FailureKind.LOST and self._num_losses[job.trial_id, job.split] <= MAX_LOSSES:
+        num_counted = self._num_losses[job.trial_id, job.split] - num_excused
+        if failure.kind is FailureKind.LOST and num_counted <= MAX_LOSSES:
             self.put_back(job)
         else:
             self._keep(self._result(job, failure=_describe(failure)))

@@ -35,8 +35,14 @@ class JobQueue(Protocol):
         """Records the outcome of one share of a job; True if the job is over."""
         ...
 
-    def lose(self, job: Job, failure: Failure) -> None:
-        """Records that the worker of a job died."""
+    def lose(self, job: Job, failure: Failure, num_excused: int = 0) -> None:
+        """Records that the worker of a job died.
+
+        Args:
+            job: The job.
+            failure: Why, as far as that is known.
+            num_excused: How many of the job's losses so far, with this one, were those of nodes that are gone.
+        """
         ...
 
     def put_back(self, job: Job) -> None:

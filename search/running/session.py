@@ -172,13 +172,15 @@ class Session:
         self.observe(self)
         return is_over
 
-    def lose(self, job: Job, failure: Failure) -> None:
+    def lose(self, job: Job, failure: Failure, num_excused: int = 0) -> None:
         """Records that the worker of a job died.
 
-        A worker may be lost with its machine, so the job resumes elsewhere, unless it was lost too often.
+        A worker may be lost with its machine, so the job resumes elsewhere, unless it was lost too often. Losses of
+        nodes that are gone, of which there were `num_excused`, do not count.
         """
         self._num_losses[job.kind, job.trial_id] += 1
-        if failure.kind is not FailureKind.LOST or self._num_losses[job.kind, job.trial_id] > MAX_LOSSES:
+        num_counted = self._num_losses[job.kind, job.trial_id] - num_excused
+        if failure.kind is not FailureKind.LOST or num_counted > MAX_LOSSES:
             self._take_failure(job, failure)
             self._end(job)
         else:

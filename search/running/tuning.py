@@ -24,6 +24,7 @@ from paretoseg.search.running.abandoned import remove_abandoned_groups
 from paretoseg.search.running.data_parallel import Team, WorkerGroup
 from paretoseg.search.running.importing import importing
 from paretoseg.search.running.job_queue import JobQueue
+from paretoseg.search.running.lost_nodes import LostNodes
 from paretoseg.search.running.room import Room, watch_room
 from paretoseg.search.running.watchdog import RayLostError
 from paretoseg.search.running.worker import Broken, Displaced, Job, NoWork, Outcome, Work, find_obstacle, time_out
@@ -207,8 +208,11 @@ class JobSearcher(_Forgotten, Searcher):  # type: ignore[misc]
 class JobScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
     """Passes outcomes to the queue, and its answers to Tune: whether a trial continues."""
 
-    def __init__(self, queue: JobQueue, jobs: dict[str, Job], start_s: float = inf) -> None:
+    def __init__(
+        self, queue: JobQueue, jobs: dict[str, Job], start_s: float = inf, lost_nodes: LostNodes | None = None
+    ) -> None:
         super().__init__()
+        self._lost_nodes = lost_nodes or LostNodes()
         self._metric = "training_iteration"
         self._start_s = start_s
         self._waiting_since: float | None = None
@@ -260,9 +264,10 @@ class JobScheduler(_Forgotten, TrialScheduler):  # type: ignore[misc]
         job = self._jobs.pop(trial.trial_id, None)
         self.num_losses += 1
         if job is not None:
-            now = self._queue.now()
-            failure = _explain_loss(_read_error(trial), job, now - self._began_at.get(trial.trial_id, now))
-            _guard(self._queue, lambda: self._queue.lose(job, failure), None)
+            now, error = self._queue.now(), _read_error(trial)
+            failure = _explain_loss(error, job, now - self._began_at.get(trial.trial_id, now))
+            num_excused = self._lost_nodes.count(job, error)
+            _guard(self._queue, lambda: self._queue.lose(job, failure, num_excused), None)
 
     def on_trial_add(self, controller: Any, trial: RayTrial) -> None:
         """Nothing to prepare."""

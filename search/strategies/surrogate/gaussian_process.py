@@ -88,6 +88,29 @@ class GaussianProcess:
         variances = self._amplitude - np.einsum("ij,ij->j", solved, solved)
         return cross @ self._weights, np.sqrt(np.maximum(variances, 1e-12))
 
+    def predict_means(self, features: np.ndarray) -> np.ndarray:
+        """The means of `predict` alone, which take a fraction of its time; shape (num_points,)."""
+        cross = self._amplitude * _matern(_distances(features / self._lengths, self._scaled))
+        return np.asarray(cross @ self._weights)
+
+    def average(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Means and covariance of averages of the noiseless function over groups of points.
+
+        Args:
+            features: Shape (num_groups, num_points, num_features).
+
+        Returns:
+            Shapes (num_groups,) and (num_groups, num_groups).
+        """
+        num_groups, num_points, _ = features.shape
+        scaled = features.reshape(num_groups * num_points, -1) / self._lengths
+        cross = self._amplitude * _matern(_distances(scaled, self._scaled))
+        cross = cross.reshape(num_groups, num_points, -1).mean(axis=1)
+        own = self._amplitude * _matern(_distances(scaled, scaled))
+        own = own.reshape(num_groups, num_points, num_groups, num_points).mean(axis=(1, 3))
+        solved = dtrtrs(self._factor, cross.T, lower=1)[0]
+        return cross @ self._weights, own - solved.T @ solved
+
     def with_values(self, features: np.ndarray, values: np.ndarray) -> GaussianProcess:
         """The same process given further values without noise, as if they had been measured."""
         scaled = features / self._lengths

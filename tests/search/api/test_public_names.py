@@ -21,6 +21,7 @@ SIGNATURES = {
         "(image: 'str', mask: 'np.ndarray', probabilities: 'np.ndarray | None', "
         "classes: 'Mapping[str, tuple[int, ...]]') -> None"
     ),
+    "StudyView.attribution": "(self) -> 'StudyAttribution'",
     "StudyView.cases": (
         "(self, split: 'str' = 'validation', *, trials: 'Collection[int] | None' = None, "
         "metric: 'str | None' = None) -> 'DataFrame'"
