@@ -72,12 +72,12 @@ def canonicalise(
     _settle_options(found, FAMILY_OPTIONS.get(family, {}), resting=resting, domains=domains)
     if family == "composable":
         _settle_skips(found, resting=resting, domains=domains)
-    for name in _find_unused(found):
+    for name in find_unused(found):
         found[name] = resting[name]
     return found
 
 
-def _find_unused(values: Mapping[str, Value]) -> Iterator[str]:
+def find_unused(values: Mapping[str, Value]) -> Iterator[str]:
     """The dimensions that have no effect in the architecture; a planned network decides on its patch, too."""
     family, depth = str(values["family"]), int(values["depth"])
     used = find_used_dimensions(family)

@@ -34,7 +34,6 @@ _ALWAYS_HASHED = frozenset(
 EVERYTHING = "all"
 """The restriction that opens the full domain of a dimension, whatever the preset."""
 
-
 _BISECTIONS = 5
 """How often the way to an allowed candidate is halved: up to 1/32 of it is given away."""
 

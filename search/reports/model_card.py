@@ -26,7 +26,10 @@ from paretoseg.search.reports.preparation_text import describe_use
 from paretoseg.search.reports.robustness_text import describe_held_out, describe_profiles, describe_worst_family
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.trial import State, Trial
+from paretoseg.spaces.architecture import PLANNED
+from paretoseg.spaces.canonical import find_unused
 from paretoseg.spaces.objective import Direction
+from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import DataConfig, Dataset, describe_shift_sets
 from paretoseg.trainables.data.files_config import FilesConfig
 from paretoseg.trainables.scoring.measures import MEASURES
@@ -155,10 +158,18 @@ def _describe_use(form: str, dataset: Dataset, data: DataConfig) -> str:
 
 
 def _describe_candidate(trial: Trial) -> str:
-    rows = [[name, escape(value)] for name, value in trial.candidate.as_dict().items()]
+    hidden = _list_replaced(trial.candidate)
+    rows = [[name, escape(value)] for name, value in trial.candidate.as_dict().items() if name not in hidden]
     costs = [_describe_cost(name, value) for name, value in trial.costs.items()]
     device = f"\n\nLatency, memory and training time on {escape(trial.device)}." if trial.device else ""
     return make_table(["dimension", "value"], rows) + "\n\n" + make_table(["cost", "value", "unit"], costs) + device
+
+
+def _list_replaced(candidate: Candidate) -> set[str]:
+    """The dimensions that nnU-Net's plan and recipe replace: their values would say something wrong."""
+    by_recipe = candidate.recipe.unused if candidate.recipe.training == "nnunet" else ()
+    by_plan = find_unused(candidate.as_dict()) if candidate.architecture.family in PLANNED else ()
+    return {*by_recipe, *by_plan}
 
 
 def _describe_cost(name: str, value: float) -> list[str]:

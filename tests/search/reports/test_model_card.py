@@ -2,11 +2,13 @@ import re
 
 import numpy as np
 
+from paretoseg.search.reports import model_card
 from paretoseg.search.reports.markdown import escape
 from paretoseg.search.reports.model_card import Exported, write_card
 from paretoseg.search.reports.preparation_text import describe_steps, describe_use
 from paretoseg.search.study.record import StudyRecord
 from paretoseg.search.trials.events import Created
+from paretoseg.spaces.baselines import build_baseline
 from paretoseg.trainables.data.datasets import Case, Dataset
 from paretoseg.trainables.data.folder import FolderConfig
 from paretoseg.trainables.data.preprocessing import Intensity, Preprocessing
@@ -221,3 +223,10 @@ def test_the_card_has_what_lies_beside_robustness_on_both_splits_and_flags_a_col
     assert r"Trial 6 collapses under bias\_field \(0.250\): less than half of its clean score of 0.800." in card
     assert "| held out" not in card_of()
     assert "collapses" not in card_of()
+
+
+def test_a_card_leaves_out_what_nnunets_plan_and_recipe_decide() -> None:
+    shown = model_card._describe_candidate(build_trial(candidate=build_baseline("nnunet", 8)))
+    names = [line.split("|")[1].strip() for line in shown.splitlines() if line.startswith("| ")][1:]
+    assert {"family", "width", "learning_rate", "training"} <= set(names)
+    assert not {"patch", "depth", "activation", "bias", "loss", "optimiser", "augmentation"} & set(names)
