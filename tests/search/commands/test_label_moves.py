@@ -22,13 +22,8 @@ BATTERY = (
     *("task.strengths={rotation: [2, 4, 6, 8, 45]}", "task.num_battery_cases=0"),
 )
 TRAINING = (
-    *(
-        "baselines=[]",
-        "task.num_steps=1",
-        "task.iterations_per_step=1",
-        "task.pixels_per_batch=1024",
-        "task.num_quick_cases=1",
-    ),
+    *("baselines=[]", "task.num_steps=1", "task.iterations_per_step=1", "task.pixels_per_batch=1024"),
+    "task.measure_share=0",
     *("space.patch=16", "space.width=4", "space.depth=2", "budget.trials=1", "cluster=serial"),
 )
 
