@@ -12,7 +12,8 @@ from docs.pages.generated_part import replace_part
 from paretoseg.spaces.domain import Int
 from paretoseg.spaces.search_space import DIMENSIONS
 from paretoseg.trainables.segmentation.budget import TOLERANCE, plan_recipe
-from paretoseg.trainables.segmentation.settings import BudgetBy, SegmentationSettings
+from paretoseg.trainables.segmentation.options import BudgetBy
+from paretoseg.trainables.segmentation.settings import SegmentationSettings
 
 FACTORS = (0.25, 1.0, 4.0)
 """The factors of the batch in a cell."""

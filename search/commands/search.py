@@ -12,31 +12,25 @@ from dataclasses import replace
 from functools import partial
 
 from rich.console import Console
-from rich.text import Text
 
 from paretoseg.cluster.cluster import BatchConfig, DirectConfig
 from paretoseg.cluster.exit_codes import ExitCode
 from paretoseg.cluster.resources import Node, Resources
-from paretoseg.search.certainty.certainty import Certainty
 from paretoseg.search.certainty.confirming import Chosen
-from paretoseg.search.certainty.reality import Reality
-from paretoseg.search.commands.budget_text import continue_with, describe_finish, describe_left
-from paretoseg.search.commands.certainty import choose_candidates, measure_certainty
+from paretoseg.search.commands.answer import show_failures, show_front, show_next_steps
+from paretoseg.search.commands.budget_text import describe_finish
+from paretoseg.search.commands.certainty import choose_candidates
 from paretoseg.search.commands.dry_run import count_slots, describe_dry_run
 from paretoseg.search.commands.estimate import describe_estimate, estimate, sample
-from paretoseg.search.commands.next_steps import list_next
 from paretoseg.search.commands.own_command import own_command
 from paretoseg.search.commands.plan import Plan, compose_new_or_stored, locate, make_plan
 from paretoseg.search.commands.progress import Progress
-from paretoseg.search.commands.stability import read_reality
 from paretoseg.search.commands.stopping import end_in_order, leave_ray, restore
 from paretoseg.search.commands.submission import make_order, send, submit
 from paretoseg.search.commands.turn import StillLockedError, hold_in_turn
 from paretoseg.search.commands.used_test_cases import (
-    USED_UP,
     describe_continuation,
     describe_end,
-    has_used_test_cases,
 )
 from paretoseg.search.config.config import Experiment
 from paretoseg.search.config.gpus import name_gpus
@@ -44,19 +38,12 @@ from paretoseg.search.config.kept_plan import keep_plan
 from paretoseg.search.config.overrides import quote
 from paretoseg.search.config.resuming import merge_overrides
 from paretoseg.search.config.splits import keep_splits
-from paretoseg.search.reports.baseline_text import describe_baselines
-from paretoseg.search.reports.certainty_text import describe_certainty
 from paretoseg.search.reports.constraint_text import describe_constraints
-from paretoseg.search.reports.failure_text import describe_failures
-from paretoseg.search.reports.robustness_text import show_beside
-from paretoseg.search.reports.stopping_text import describe_stopping
-from paretoseg.search.reports.text import describe_seconds, front_table
-from paretoseg.search.reports.trade_off_text import describe_single
+from paretoseg.search.reports.text import describe_seconds
 from paretoseg.search.running.runner import connect, work_off
 from paretoseg.search.running.session import JobSettings, Session
 from paretoseg.search.running.watchdog import RayLostError
 from paretoseg.search.store.candidate_table import candidate_rows
-from paretoseg.search.store.certainty_file import write_certainty
 from paretoseg.search.store.finish_request import make_watch, take_back
 from paretoseg.search.store.folder import StorageError, hide_secrets
 from paretoseg.search.store.lock import LockedError
@@ -307,7 +294,7 @@ def _conclude(plan: Plan, session: Session, console: Console, tracker: Tracker) 
         return ExitCode.STORAGE
     session.write_tables()
     if session.study.record.front.trials:
-        certainty = _show_front(plan, session.study.record, console)
+        certainty = show_front(plan, session.study.record, console)
         tracker.conclude(candidate_rows(session.study.record, session.study.record.results, certainty))
     resume = _resume_with(plan.experiment)
     record = session.study.record
@@ -315,68 +302,16 @@ def _conclude(plan: Plan, session: Session, console: Console, tracker: Tracker) 
         console.print(describe_constraints(record), markup=False, soft_wrap=True)
     has_only_failed = record.count(State.FAILED) > 0 and not record.count(State.FINISHED)
     if session.study.gave_up or (session.is_done() and has_only_failed):
-        _show_failures(plan, session.study, resume, console)
+        show_failures(plan, session.study, resume, console)
         return ExitCode.GAVE_UP
     if session.is_done():
         if session.study.is_finishing:
             console.print(describe_finish(session.study, plan.folder.folder.location), markup=False, soft_wrap=True)
             take_back(plan.folder.folder)
-        _show_next_steps(plan, session.study, resume, console)
+        show_next_steps(plan, session.study, resume, console)
         return ExitCode.DONE
     console.print(f"Work is left; resume with: {resume}", markup=False, soft_wrap=True)
     return ExitCode.WORK_LEFT
-
-
-def _show_front(plan: Plan, record: StudyRecord, console: Console) -> Certainty | None:
-    """Draws the front into the study's folder, and shows it as a table; returns how sure it is."""
-    from paretoseg.search.reports.picture import draw_front  # matplotlib: late, so that the first trial starts early
-
-    certainty = _find_certainty(plan, record)
-    write_certainty(plan.folder.folder, record, certainty, _find_reality(plan, record))
-    plan.folder.write_candidates(record, certainty)
-    plan.folder.write_front(record, certainty)
-    picture = plan.folder.write_picture("front.png", draw_front(record, certainty))
-    console.print(front_table(record, certainty=certainty))
-    for shown in show_beside(record.front.trials):
-        console.print(shown, soft_wrap=isinstance(shown, Text))
-    certain = describe_certainty(certainty, record.seconds_per_trial) if certainty else []
-    for line in (*describe_baselines(record), *describe_single(record), *certain, *describe_stopping(record)):
-        console.print(line, markup=False, soft_wrap=True)
-    for note in plan.pruner.notes():
-        console.print(f"Note: {note}.", markup=False, soft_wrap=True)
-    table = plan.folder.folder.child("front.csv").location
-    console.print(f"Picture: {picture}\nTable:   {table}", markup=False, soft_wrap=True)
-    return certainty
-
-
-def _show_failures(plan: Plan, study: Study, resume: str, console: Console) -> None:
-    """Prints why the trials of a search that gave up, or in which none finished, failed, and the way out."""
-    record, status = study.record, f"{own_command()} status {shlex.quote(plan.folder.folder.location)}"
-    if not study.is_searching(time.time()) and not has_used_test_cases(study):
-        resume = continue_with(study, resume)  # the same command alone would find nothing to do
-    how = f"no trial finished; {record.count(State.FAILED)} of {record.num_ended} failed"
-    if study.gave_up:
-        none = "" if record.count(State.FINISHED) else ", and none finished"
-        how = f"{study.max_failures} trial{'s' * (study.max_failures != 1)} failed in a row{none}"
-    for line in (f"Stopped: {how}.", *describe_failures(record), *describe_left(study)):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    console.print(
-        f"`{status}` lists them; fix the cause, then resume with: {resume}",
-        markup=False,
-        soft_wrap=True,
-    )
-
-
-def _show_next_steps(plan: Plan, study: Study, resume: str, console: Console) -> None:
-    """Prints what can be done with a study whose budget is spent."""
-    for line in describe_left(study):
-        console.print(line, soft_wrap=True)
-    place, is_used = shlex.quote(plan.folder.folder.location), has_used_test_cases(study)
-    more = () if is_used else (continue_with(study, resume),)
-    steps = (*list_next(plan.task, study.record, place), *more)
-    console.print("Next: " + "\n      ".join(steps), markup=False, soft_wrap=True)
-    if is_used:
-        console.print(USED_UP, markup=False, soft_wrap=True)
 
 
 def _choose(plan: Plan, record: StudyRecord) -> list[Chosen]:
@@ -384,22 +319,6 @@ def _choose(plan: Plan, record: StudyRecord) -> list[Chosen]:
     experiment = plan.experiment
     least = experiment.confirm.least_probability
     return choose_candidates(plan.folder, record, plan.task, seed=experiment.seed, least_probability=least)
-
-
-def _find_certainty(plan: Plan, record: StudyRecord) -> Certainty | None:
-    """How certain the front is, or None if the rows are missing or do not fit."""
-    try:
-        return measure_certainty(plan.folder, record, plan.task, seed=plan.experiment.seed)
-    except ValueError:
-        return None
-
-
-def _find_reality(plan: Plan, record: StudyRecord) -> Reality | None:
-    """What predicts the scores on shift sets, or None if there are none, or rows are missing or do not fit."""
-    try:
-        return read_reality(plan.folder, record, plan.task)
-    except ValueError:
-        return None
 
 
 def _resume_with(experiment: Experiment) -> str:

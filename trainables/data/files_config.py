@@ -38,7 +38,7 @@ from paretoseg.trainables.data.listing import (
     shorten_names,
 )
 from paretoseg.trainables.data.prepared_cases import CaseCache, FileHashes, default_cache, key_of, raise_open_file_limit
-from paretoseg.trainables.data.preprocessing import Prepared, Preprocessing, find_other_axes, find_other_spacings
+from paretoseg.trainables.data.preprocessing import Prepared, Preprocessing
 from paretoseg.trainables.data.shift_sets import (
     HeldOut,
     find_strata,
@@ -48,6 +48,7 @@ from paretoseg.trainables.data.shift_sets import (
     read_sites,
     resolve_path,
 )
+from paretoseg.trainables.data.spacings import find_other_axes, find_other_spacings
 from paretoseg.trainables.data.splits import assign_splits
 from paretoseg.trainables.trainable import SplitRow
 

@@ -18,7 +18,8 @@ from paretoseg.trainables.data.datasets import Dataset
 from paretoseg.trainables.networks.window import find_window
 from paretoseg.trainables.planning.network_plan import plan_network
 from paretoseg.trainables.scoring.battery_share import PASSES_OF_TRAINING
-from paretoseg.trainables.segmentation.settings import BudgetBy, SegmentationSettings
+from paretoseg.trainables.segmentation.options import BudgetBy
+from paretoseg.trainables.segmentation.settings import SegmentationSettings
 
 TOLERANCE = 0.05
 """By how much a training may miss its budget, as a share of it, and still count as equal."""

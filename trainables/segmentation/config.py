@@ -20,9 +20,10 @@ from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
 from paretoseg.trainables.segmentation.budget import count_trained
 from paretoseg.trainables.segmentation.left_out import check_enough_left
 from paretoseg.trainables.segmentation.length import Length, choose_length
+from paretoseg.trainables.segmentation.options import BudgetBy
 from paretoseg.trainables.segmentation.quick_part import choose_quick_part, fit_quick_images
 from paretoseg.trainables.segmentation.search_part import fit_part
-from paretoseg.trainables.segmentation.settings import MEASURING, BudgetBy, SegmentationSettings
+from paretoseg.trainables.segmentation.settings import MEASURING, SegmentationSettings
 from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.severities.calibration import describe_fit, hash_splits, read_calibration, settle_strengths
 from paretoseg.trainables.severities.levels import LEVELS, SeverityTable, expand_corruptions

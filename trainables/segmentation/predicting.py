@@ -10,7 +10,8 @@ from paretoseg.spaces.search_space import Candidate
 from paretoseg.trainables.data.datasets import Dataset
 from paretoseg.trainables.networks.capacity import count_size, draw_blueprint
 from paretoseg.trainables.segmentation.budget import count_training, plan_candidate
-from paretoseg.trainables.segmentation.settings import Precision, SegmentationSettings
+from paretoseg.trainables.segmentation.options import Precision
+from paretoseg.trainables.segmentation.settings import SegmentationSettings
 from paretoseg.trainables.trainable import BYTES_PER_GB, ESTIMATED_MEMORY
 from paretoseg.trainables.training.learner import Learner
 from paretoseg.trainables.training.losses import LabelKind

@@ -7,10 +7,8 @@ search needs before it starts.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from typing import TypeVar
 
 from paretoseg.spaces.earlier import BEFORE
 from paretoseg.spaces.network_rules import NetworkRules
@@ -25,6 +23,7 @@ from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
 from paretoseg.trainables.segmentation.absent_classes import find_holders
 from paretoseg.trainables.segmentation.length import Length, count_iterations
+from paretoseg.trainables.segmentation.options import BudgetBy, Geometry, Grid, Precision, find_refused
 from paretoseg.trainables.severities.levels import (
     LEVELS,
     SeverityTable,
@@ -38,8 +37,6 @@ from paretoseg.trainables.trainable import CLEAN_CONDITION, Split
 from paretoseg.trainables.transfer.kinds import find_opened
 from paretoseg.trainables.transfer.verdict import TransferVerdict, judge
 
-_Value = TypeVar("_Value")
-
 USUAL_BATCH_PIXELS = {2: 16384, 3: 65536}
 """Pixels or voxels of a batch by number of spatial axes, if none are set."""
 
@@ -48,36 +45,6 @@ CORRUPTION_VERSIONS = (1, 2)
 
 MEASURING = ("grid", "corrupt_before_scaling", "corruption_version", "absent_classes")
 """The settings that decide what a network scores under a corruption, besides its strength and draws."""
-
-
-class Grid(StrEnum):
-    """On which grid masks are scored; lower-case names, as in the config."""
-
-    native = "native"
-    prepared = "prepared"
-
-
-class Geometry(StrEnum):
-    """What patches, strides and kernels follow; lower-case names, as in the config."""
-
-    spacing = "spacing"
-    equal = "equal"
-
-
-class BudgetBy(StrEnum):
-    """What is equal for all trials of a study; lower-case names, as in the config."""
-
-    voxels = "voxels"
-    iterations = "iterations"
-    flops = "flops"
-
-
-class Precision(StrEnum):
-    """The number format of training; lower-case names, as in the config."""
-
-    auto = "auto"
-    float32 = "float32"
-    bfloat16 = "bfloat16"
 
 
 @dataclass(unsafe_hash=True)
@@ -258,8 +225,8 @@ class SegmentationSettings:
             values = getattr(self, name)
             if len(values) < least or len(set(values)) != len(values):
                 findings.append(f"task.{name} must be distinct and at least one, got {values}")
-        findings += [f"task.corruptions: {found}" for found in _find_refused(self.corruptions, check_corruption)]
-        findings += [f"task.severities: {found}" for found in _find_refused(self.severities, check_severity)]
+        findings += [f"task.corruptions: {found}" for found in find_refused(self.corruptions, check_corruption)]
+        findings += [f"task.severities: {found}" for found in find_refused(self.severities, check_severity)]
         if strange := {*self.search_severities} - {*self.severities}:
             findings.append(f"task.search_severities must be among task.severities, got {min(strange)}")
         return findings
@@ -426,12 +393,3 @@ class SegmentationSettings:
     def _nominal_batch_size(self, window: Sequence[int]) -> int:
         """Patches of these extents that make up `pixels_per_batch`, but at least two."""
         return max(2, round(self.count_batch_pixels(len(window)) / math.prod(window)))
-
-
-def _find_refused(values: Sequence[_Value], check: Callable[[_Value], None]) -> Iterator[str]:
-    """The reasons for refused values, one for each."""
-    for value in values:
-        try:
-            check(value)
-        except ValueError as error:
-            yield str(error)

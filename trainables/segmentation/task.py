@@ -37,8 +37,9 @@ from paretoseg.trainables.segmentation.absent_classes import check_holders
 from paretoseg.trainables.segmentation.budget import count_trained, describe_budgets, list_patches, plan_candidate
 from paretoseg.trainables.segmentation.left_out import describe_left_out, find_left_out_once
 from paretoseg.trainables.segmentation.length import ITERATIONS, Length
+from paretoseg.trainables.segmentation.options import BudgetBy, Geometry
 from paretoseg.trainables.segmentation.search_part import describe_part
-from paretoseg.trainables.segmentation.settings import BudgetBy, Geometry, SegmentationSettings
+from paretoseg.trainables.segmentation.settings import SegmentationSettings
 from paretoseg.trainables.severities.levels import describe_leaks
 from paretoseg.trainables.trainable import ESTIMATED_MEMORY, TAKEN_MEMORY, Assignment, Split, SplitRow
 from paretoseg.trainables.transfer.kinds import find_opened

@@ -16,13 +16,8 @@ from scipy import ndimage
 
 from paretoseg.trainables.data.image_files import Raw, read_image, read_label
 from paretoseg.trainables.data.placement import place
-from paretoseg.trainables.data.preprocessing import (
-    Preprocessing,
-    crop,
-    find_original,
-    find_other_spacings,
-    prepare,
-)
+from paretoseg.trainables.data.preprocessing import Preprocessing, crop, find_original, prepare
+from paretoseg.trainables.data.spacings import find_other_spacings
 from tests.trainables.data_files import draw_mask, draw_picture, write_picture, write_volume
 
 TURNED = np.array([[0.0, -2.0, 0.0, 5.0], [0.0, 0.0, 3.0, 6.0], [1.0, 0.0, 0.0, 7.0], [0.0, 0.0, 0.0, 1.0]])

@@ -27,7 +27,8 @@ from paretoseg.trainables.segmentation.budget import (
     plan_recipe,
 )
 from paretoseg.trainables.segmentation.config import SegmentationConfig
-from paretoseg.trainables.segmentation.settings import BudgetBy, SegmentationSettings
+from paretoseg.trainables.segmentation.options import BudgetBy
+from paretoseg.trainables.segmentation.settings import SegmentationSettings
 from paretoseg.trainables.trainable import Assignment, Split
 from paretoseg.trainables.training.learner import Learner
 

@@ -21,7 +21,7 @@ from paretoseg.trainables.scoring.objectives import RobustnessOver
 from paretoseg.trainables.scoring.reference_errors import ReferenceErrors
 from paretoseg.trainables.scoring.robustness_kinds import Robustness
 from paretoseg.trainables.segmentation.config import SegmentationConfig
-from paretoseg.trainables.segmentation.settings import BudgetBy
+from paretoseg.trainables.segmentation.options import BudgetBy
 from paretoseg.trainables.severities.calibration import read_calibration
 from paretoseg.trainables.severities.levels import PRESETS as PRESETS_OF_CORRUPTIONS
 from paretoseg.trainables.severities.shipped import locate_shipped

@@ -16,7 +16,7 @@ from paretoseg.trainables.evaluation.costs import name_device
 from paretoseg.trainables.scoring.measures import ObjectiveMetric, SurfaceMetrics
 from paretoseg.trainables.scoring.objectives import measure_accuracy, measure_robustness, select_means
 from paretoseg.trainables.segmentation.config import SegmentationConfig
-from paretoseg.trainables.segmentation.settings import Precision
+from paretoseg.trainables.segmentation.options import Precision
 from paretoseg.trainables.segmentation.task import SegmentationTask
 from paretoseg.trainables.segmentation.trial import SegmentationTrainable
 from paretoseg.trainables.trainable import BYTES_PER_GB, Assignment, Split, Trainable
