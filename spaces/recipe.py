@@ -78,7 +78,8 @@ class Recipe:
 
     def canonical(self) -> Recipe:
         """The recipe with fields that have no effect reset to their defaults: equal trainings are equal recipes."""
-        return dataclasses.replace(self, **{name: getattr(Recipe, name) for name in self.unused})
+        unused = self.unused
+        return dataclasses.replace(self, **{name: getattr(Recipe, name) for name in unused}) if unused else self
 
 
 _REPLACED = ("augmentation", "augmentation_strength", "loss", "optimiser", "schedule")
