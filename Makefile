@@ -17,9 +17,11 @@ quickstart: $(STAMP) ## search small networks on real textures and confirm the f
 test: lint ## the whole test suite: lint, types, import contracts, tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-lint: $(STAMP) tree ## style, types, import contracts, dependencies
+lint: $(STAMP) tree ## style, types, import contracts, dependencies, workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
 	cd $(TREE) && $(ROOT)$(BIN)/mypy --config-file $(ROOT)pyproject.toml --cache-dir $(ROOT).mypy_cache
 	cd $(TREE) && PYTHONPATH=. $(ROOT)$(BIN)/lint-imports --config $(ROOT)pyproject.toml --no-cache
 	cd $(TREE) && $(ROOT)$(BIN)/deptry . --config $(ROOT)pyproject.toml --no-ansi
