@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from rich.console import Console
 
 from paretoseg.cluster.exit_codes import ExitCode
-from paretoseg.search.commands.doctor_clusters import look_at_cluster
 from paretoseg.search.commands.doctor_devices import check_gpus, check_ray
 from paretoseg.search.commands.doctor_places import check_cores, check_disks, check_shared_memory, check_storage
-from paretoseg.search.commands.doctor_plugins import check_plugins
 from paretoseg.search.commands.doctor_software import check_extras, check_python, check_tracking
 from paretoseg.search.health.check import Finding, Verdict
 from paretoseg.search.reports.health_text import health_lines, health_rows
@@ -52,7 +50,7 @@ def run_doctor(parsed: argparse.Namespace, console: Console) -> int:
     if parsed.job and not parsed.overrides:
         raise ValueError("--job is for a cluster; name it, as in cluster=slurm")
     findings: list[Finding] = []
-    for found in _look_here(parsed) if not parsed.overrides else look_at_cluster(parsed):
+    for found in _look_here(parsed) if not parsed.overrides else _look_there(parsed):
         findings += found
         if not parsed.json:
             for line in health_lines(found):
@@ -64,8 +62,17 @@ def run_doctor(parsed: argparse.Namespace, console: Console) -> int:
     return ExitCode.BUG if any(one.verdict is Verdict.FAIL for one in findings) else ExitCode.DONE
 
 
+def _look_there(parsed: argparse.Namespace) -> Iterator[Sequence[Finding]]:
+    """Looks at the cluster that the keys name."""
+    from paretoseg.search.commands.doctor_clusters import look_at_cluster  # Ray: too slow for the other commands' help
+
+    return look_at_cluster(parsed)
+
+
 def _look_here(parsed: argparse.Namespace) -> Iterator[Sequence[Finding]]:
     """Looks at this machine."""
+    from paretoseg.search.commands.doctor_plugins import check_plugins  # Hydra: too slow for the other commands' help
+
     checks: list[Callable[[], Sequence[Finding]]] = [
         check_python,
         check_gpus,

@@ -18,6 +18,7 @@ EXTRAS = {
     "optuna": (("optuna",), "strategy=tpe and gp"),
     "kubernetes": (("kubernetes",), "cluster=kubernetes"),
     "completion": (("shtab",), "completion in the shell"),
+    "docs": (("mkdocs-material", "mkdocstrings-python", "mkdocs-jupyter"), "make docs"),
 }
 """By extra, its packages and what it is for."""
 

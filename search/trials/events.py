@@ -24,8 +24,13 @@ JOURNAL_SCHEMA = 1
 ENVELOPE = frozenset({"number", "token", "checksum"})
 """The fields that a record of the journal has besides those of its event."""
 
-_LEFT_OUT = frozenset({"profile", "note", "constraints", "known", "warm", "receipt", "budget_voxels", "plugins"})
+_LEFT_OUT = frozenset(
+    {"profile", "note", "constraints", "known", "warm", "receipt", "budget_voxels", "plugins", "baselines"}
+)
 """The fields that a record lacks if they hold nothing."""
+
+_LATER_DIMENSIONS = {"training": "own"}
+"""Dimensions that earlier versions lack, left out at this value, their only one then."""
 
 _Count = Annotated[int, Int(0, 2**63 - 1)]
 _Time = Annotated[float, Float(0.0, 253402300799.0)]  # the end of the year 9999
@@ -252,6 +257,9 @@ def to_record(event: Event) -> dict[str, Any]:
     fields: dict[str, Any] = encode(event)
     if isinstance(event, Created):
         fields["objectives"] = [_leave_out_ideal(one) for one in fields["objectives"]]
+    if isinstance(event, Started):
+        values = fields["candidate"].items()
+        fields["candidate"] = {name: value for name, value in values if _LATER_DIMENSIONS.get(name) != value}
     known = {name: value for name, value in fields.items() if name not in _LEFT_OUT or value not in (None, "", [], ())}
     return {"kind": event.kind} | known
 

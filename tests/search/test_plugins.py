@@ -22,7 +22,7 @@ SMALL = [
     *("task.severities=[3]", "space.depth=2", "space.width=4", "space.patch=32", "space.learning_rate=0.02"),
     *("space.foreground_ratio=0.8", "confirm.seeds=1"),
 ]
-TEXTURES = ["data.image_size=32", "data.num_train=4", "data.num_validation=3", "data.num_test=3"]
+TEXTURES = ["data.image_size=32", "data.num_train=4", "data.num_validation=3", "data.num_test=3", "baselines=[]"]
 
 METHODS = "\n  def findings(self): return []\n  def load(self): return None\n"
 

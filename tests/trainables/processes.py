@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import socket
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
 
-def join(rank: int, num_workers: int, port: int) -> None:
+def join(rank: int, num_workers: int, meeting: str) -> None:
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=num_workers)
-
-
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return int(server.getsockname()[1])
+    dist.init_process_group("gloo", f"file://{meeting}", rank=rank, world_size=num_workers)
 
 
 def run_together(work: Callable[..., None], num_workers: int, *arguments: object) -> None:
-    """Runs `work(rank, num_workers, port, *arguments)` in so many processes."""
-    mp.spawn(_work_and_leave, args=(work, num_workers, free_port(), *arguments), nprocs=num_workers)  # type: ignore[no-untyped-call]
+    """Runs `work(rank, num_workers, meeting, *arguments)` in so many processes, which meet by a file.
+
+    A free port could be taken by another test before they listen on it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        words = (work, num_workers, str(Path(folder) / "meeting"), *arguments)
+        mp.spawn(_work_and_leave, args=words, nprocs=num_workers)  # type: ignore[no-untyped-call]
 
 
 def _work_and_leave(rank: int, work: Callable[..., None], *arguments: object) -> None:

@@ -23,7 +23,7 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     """A Slurm with one job, that of a study."""
     monkeypatch.chdir(tmp_path)
     made = Queue()
-    monkeypatch.setattr(slurm_commands, "_call", made.call)
+    monkeypatch.setattr(slurm_commands, "ask", made.call)
     monkeypatch.setattr(slurm_commands.shutil, "which", lambda name: f"/usr/bin/{name}")
     assert main(SUBMIT) == 0
     capsys.readouterr()

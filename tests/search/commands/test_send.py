@@ -86,7 +86,7 @@ def test_the_exit_code_of_the_pod_is_that_of_the_command(server, capsys, code):
 
 def test_nobody_waits_when_told_not_to(server, capsys):
     assert main([*TOY, *PLACE, "cluster.wait=false"]) == 0
-    assert [request.verb for request in server.requests] == ["GET", "PATCH"]
+    assert [request.verb for request in server.requests] == ["GET", "POST", "PATCH"]  # the second is a dry run
 
 
 def test_ctrl_c_leaves_the_job_alone_and_says_so(server, capsys, monkeypatch):

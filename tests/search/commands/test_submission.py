@@ -25,22 +25,22 @@ class Queue:
         self.states: dict[str, str] = {}
         self.refusal = ""
 
-    def call(self, timeout_s, *words):
+    def call(self, *words, timeout_s=0.0):
         match words[0]:
             case "sbatch" if self.refusal:
-                return slurm_commands._Answer(1, "", self.refusal)
+                return slurm_commands.Answer(1, "", self.refusal)
             case "sbatch":
                 job = str(len(self.states) + 1)
                 self.states[job] = "PENDING"
-                return slurm_commands._Answer(0, f"{job}\n", "")
+                return slurm_commands.Answer(0, f"{job}\n", "")
             case "squeue":
                 job = words[3].removeprefix("--jobs=")
-                return slurm_commands._Answer(0, f"{self.states[job]}|1|n1|None|\n", "")
+                return slurm_commands.Answer(0, f"{self.states[job]}|1|n1|None|\n", "")
             case "scancel" if self.refusal:
-                return slurm_commands._Answer(1, "", self.refusal)
+                return slurm_commands.Answer(1, "", self.refusal)
             case "scancel":
                 self.states[words[1]] = "CANCELLED"
-                return slurm_commands._Answer(0, "", "")
+                return slurm_commands.Answer(0, "", "")
         raise AssertionError(words)
 
 
@@ -48,7 +48,7 @@ class Queue:
 def queue(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = Queue()
-    monkeypatch.setattr(slurm_commands, "_call", made.call)
+    monkeypatch.setattr(slurm_commands, "ask", made.call)
     monkeypatch.setattr(slurm_commands.shutil, "which", lambda name: f"/usr/bin/{name}")
     return made
 

@@ -35,7 +35,14 @@ from paretoseg.trainables.severities.shipped import locate_shipped
 from paretoseg.trainables.trainable import CaseScore, Condition, Split
 
 BLUR = (0.3, 0.6, 0.9, 1.2, 3.0)
-SMALL = ("data.image_size=40", "data.num_train=2", "data.num_validation=2", "data.num_test=2", "cluster=serial")
+SMALL = (
+    "data.image_size=40",
+    "data.num_train=2",
+    "data.num_validation=2",
+    "data.num_test=2",
+    "cluster=serial",
+    "baselines=[]",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -150,7 +157,9 @@ def test_a_mapping_that_does_not_fit_is_refused_in_one_line(override: str, messa
 
 def test_a_task_without_corruptions_is_left_as_it_is() -> None:
     composed = compose(["study=mine", "task=toy"])
-    assert settle(composed) is composed
+    settled = settle(composed)
+    assert settled.experiment == dataclasses.replace(composed.experiment, baselines=[])
+    assert settled.experiment.task is composed.experiment.task
     assert composed.experiment.task.without_files() is composed.experiment.task
     task, data = composed.experiment.task, composed.experiment.data
     assert task.check_new(data, SearchSpace(), [], calibrate="paretoseg calibrate") == []
@@ -209,11 +218,12 @@ def test_a_study_goes_on_with_its_strengths_when_the_file_is_gone() -> None:
 
 def test_a_study_goes_on_with_its_strengths_when_defaults_change(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = begin("task.corruptions=[gaussian_noise]", "task.calibration=none")
+    before = LEVELS["gaussian_noise"].values
     changed = dataclasses.replace(LEVELS["gaussian_noise"], values=(0.5, 0.6, 0.7, 0.8, 0.9))
-    monkeypatch.setattr(severities, "LEVELS", {**LEVELS, "gaussian_noise": changed})
+    monkeypatch.setattr(severities.LEVELS, "own", {**LEVELS.own, "gaussian_noise": changed})
     assert severities.default_strengths()["gaussian_noise"] == (0.5, 0.6, 0.7, 0.8, 0.9)
     task = rebuild_task(folder, folder.read_record().created)
-    assert strengths_of(task, "gaussian_noise") == LEVELS["gaussian_noise"].values
+    assert strengths_of(task, "gaussian_noise") == before
 
 
 def test_lines_given_again_resume_and_other_ones_are_refused() -> None:

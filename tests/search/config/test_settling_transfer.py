@@ -27,7 +27,7 @@ GAINS = {
 }
 SMALL = (
     "data.image_size=40", "data.num_train=2", "data.num_validation=2", "data.num_test=2", "cluster=serial",
-    "task.corruptions=[motion,ghosting,occlusion]",
+    "task.corruptions=[motion,ghosting,occlusion]", "baselines=[]",
 )  # fmt: skip
 
 

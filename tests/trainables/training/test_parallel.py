@@ -41,8 +41,8 @@ def build_trial(candidate: Candidate) -> SegmentationTrainable:
     return trial
 
 
-def train(rank: int, num_workers: int, port: int, folders: tuple[Path, ...]) -> None:
-    join(rank, num_workers, port)
+def train(rank: int, num_workers: int, meeting: str, folders: tuple[Path, ...]) -> None:
+    join(rank, num_workers, meeting)
     for folder, (index, candidate) in itertools.product(folders, enumerate((PLAIN, GATED))):
         first = build_trial(candidate)
         torch.save(first_gradient(first), folder / f"gradient-{index}.pt")
@@ -115,8 +115,8 @@ def test_two_processes_end_in_the_weights_of_one_and_go_on_from_its_checkpoints(
             )
 
 
-def check_gather(rank: int, num_workers: int, port: int) -> None:
-    join(rank, num_workers, port)
+def check_gather(rank: int, num_workers: int, meeting: str) -> None:
+    join(rank, num_workers, meeting)
     batch = torch.arange(10.0).reshape(5, 2) + 1.0
     share = take_share(batch)
     assert share[:, 0].tolist() == [[1.0, 7.0], [3.0, 9.0], [5.0, 1.0]][rank]
@@ -138,8 +138,8 @@ def test_the_gradient_through_the_gather_is_that_of_the_whole_batch() -> None:
     run_together(check_gather, 3)
 
 
-def diverge(rank: int, num_workers: int, port: int) -> None:
-    join(rank, num_workers, port)
+def diverge(rank: int, num_workers: int, meeting: str) -> None:
+    join(rank, num_workers, meeting)
     recipe = dataclasses.replace(PLAIN.recipe, learning_rate=1e38)
     trial = build_task().build(Assignment(dataclasses.replace(PLAIN, recipe=recipe), seed=1))
     with pytest.raises(ValueError, match="loss must be finite, got nan"):

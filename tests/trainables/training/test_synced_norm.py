@@ -46,8 +46,8 @@ def learn_once(architecture: Architecture) -> dict[str, torch.Tensor]:
     return gradients | {name: buffer.double() for name, buffer in network.named_buffers()}
 
 
-def learn_together(rank: int, num_workers: int, port: int, folder: Path) -> None:
-    join(rank, num_workers, port)
+def learn_together(rank: int, num_workers: int, meeting: str, folder: Path) -> None:
+    join(rank, num_workers, meeting)
     for name, architecture in FAMILIES.items():
         torch.save(learn_once(architecture), folder / f"{name}-{rank}.pt")
     dist.destroy_process_group()
@@ -67,8 +67,8 @@ def test_families_and_batch_norms_learn_on_two_processes_as_on_one(tmp_path: Pat
                 torch.testing.assert_close(together[weight], value, rtol=1e-9, atol=1e-11, msg=f"{name}: {weight}")
 
 
-def normalise(rank: int, num_workers: int, port: int) -> None:
-    join(rank, num_workers, port)
+def normalise(rank: int, num_workers: int, meeting: str) -> None:
+    join(rank, num_workers, meeting)
     batch = torch.rand(3, 2, 4, 5, generator=torch.Generator().manual_seed(0))
     plain = nn.BatchNorm2d(2)
     whole = nn.Sequential(nn.BatchNorm2d(2))
