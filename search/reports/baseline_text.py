@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from paretoseg.search.candidates.result import Result
 from paretoseg.search.study.record import StudyRecord
+from paretoseg.search.study.voxels import TRAINED_VOXELS
 from paretoseg.search.trials.trial import BASELINE, State, Trial
 from paretoseg.spaces.objective import to_losses
+from paretoseg.trainables.segmentation.length import ITERATIONS, Length
+from paretoseg.trainables.segmentation.settings import USUAL_BATCH_PIXELS
 
 _MOST_NAMED = 5
+
+ENOUGH_VOXELS = ITERATIONS[Length.standard] * min(USUAL_BATCH_PIXELS.values())
+"""Pixels or voxels of a training below which nothing is said about nnU-Net: its momentum of .99 wants many steps."""
 
 
 def describe_baselines(record: StudyRecord) -> list[str]:
@@ -21,7 +27,14 @@ def _describe(record: StudyRecord, trial: Trial) -> str:
     if result is None:
         return f"{head}: {_explain(trial)}."
     values = ", ".join(f"{item.name} {result.objectives[item.name]:.3f}" for item in record.objectives)
-    return f"{head}: {values}; {_compare(record, result)}."
+    return f"{head}: {values}; {_compare(record, result)}{_doubt(result)}."
+
+
+def _doubt(result: Result) -> str:
+    """Why the comparison says nothing about nnU-Net, if its training was short."""
+    if result.as_trial.costs.get(TRAINED_VOXELS, ENOUGH_VOXELS) >= ENOUGH_VOXELS:
+        return ""
+    return ", but its training is too short for a verdict on nnU-Net (task.length=standard or full)"
 
 
 def _explain(trial: Trial) -> str:

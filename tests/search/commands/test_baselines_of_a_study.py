@@ -36,6 +36,7 @@ def test_a_study_trains_and_marks_its_baseline_and_resumes_with_it(capsys):
     assert "Note: baseline scaled nnU-Net: patches of 32 x 32, batches of 2," in shown
     assert "trial 0 FINISHED scaled nnU-Net" in shown
     assert "Baseline scaled nnU-Net (trial 0): " in shown
+    assert "its training is too short for a verdict on nnU-Net" in shown
     whole = read()
     first, *others = whole.trials
     assert (first.origin, first.candidate.architecture.family, first.candidate.recipe.training) == (
