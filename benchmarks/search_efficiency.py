@@ -38,7 +38,8 @@ _TEXT = (
     "(`benchmarks/search_efficiency.py`). Of tables, an evaluation is one replicate, and shares are of true means; the "
     "reference point is the .7 quantile of the table in both objectives. Of functions, the best is the front of all "
     "that any method found. The difference is the surrogate minus the method, paired by seed and problem, with a 95 "
-    "percent interval over seeds. s: CPU seconds a suggestion, fits included."
+    "percent interval over seeds. s: CPU seconds a suggestion, fits included. A method that has not run on all "
+    "problems of a group is left out of it."
 )
 _KEYS = ["problem", "method", "workers", "seed"]
 
@@ -92,7 +93,8 @@ def _show(folder: Path) -> None:
         for group, names in GROUPS.items():
             own = some[some.problem.isin(names)]
             for method, runs in own.groupby("method"):
-                table.append([group, str(workers), method, *_describe(runs, own)])
+                if runs.problem.nunique() == own.problem.nunique():  # a mean over fewer problems compares with nothing
+                    table.append([group, str(workers), method, *_describe(runs, own)])
     print(record("Search efficiency", _TEXT, table))
     _draw(rows)
 
@@ -170,11 +172,15 @@ def _draw(rows: pd.DataFrame) -> None:
     figure, axes = plt.subplots(1, len(shown), figsize=(4.2 * len(shown), 3.6), squeeze=False, layout="constrained")
     for axis, group in zip(axes[0], shown, strict=True):
         own = rows[rows.problem.isin(GROUPS[group]) & (rows.workers == 1)]
-        for method, runs in own.groupby("method"):
+        for place, method in enumerate((*OURS, *PEERS)):
+            runs = own[own.method == method]
+            if runs.problem.nunique() < own.problem.nunique():
+                continue
             by_seed = runs.groupby("seed")[[f"share_{tick}" for tick in TICKS]].mean().dropna(axis=1)
             ticks = [int(column.removeprefix("share_")) for column in by_seed]
             error = by_seed.std() / np.sqrt(len(by_seed))
-            axis.errorbar(ticks, by_seed.mean(), 1.96 * error, marker="o", capsize=2, label=method, zorder=2)
+            line = {"marker": "o", "capsize": 2, "label": method, "color": f"C{place}"}
+            axis.errorbar(ticks, by_seed.mean(), 1.96 * error, **line)
         axis.set(title=group, xlabel="evaluations", xticks=TICKS)
         axis.grid(alpha=0.3)
     axes[0, 0].set_ylabel("share of the best hypervolume")
