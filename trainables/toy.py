@@ -186,7 +186,7 @@ class ToyTrainable:
         return self._choice.select({name: value * progress for name, value in self._final.items()} | self._costs)
 
     def sample_seconds(self) -> TrialSeconds:
-        """What it is told to take."""
+        """As long as the settings say."""
         return TrialSeconds(self._settings.seconds, measuring=0.0, testing=0.0)
 
     def evaluate(self, split: Split) -> Evaluation:

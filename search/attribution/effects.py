@@ -1,9 +1,9 @@
 """The effect of a dimension, or of two together, on the objectives: a part of the functional analysis of variance.
 
-The mean of an objective over all other dimensions, as a function of one, is its marginal; less its mean, the main
-effect. What two dimensions do together beyond their main effects is their interaction. Over independent dimensions the
-variances of all effects sum to that of the function, so each has a share (Hutter, Hoos and Leyton-Brown, ICML 2014). On
-a Gaussian process marginals are normal with known covariance (Oakley and O'Hagan, JRSS B 66, 2004).
+The mean of an objective over all other dimensions, as a function of one, is its marginal. Without its own mean, it is
+the main effect. What two dimensions do together beyond their main effects is their interaction. Over independent
+dimensions the variances of all effects sum to that of the function, so each has a share (Hutter, Hoos and Leyton-Brown,
+ICML 2014). On a Gaussian process marginals are normal with known covariance (Oakley and O'Hagan, JRSS B 66, 2004).
 """
 
 from __future__ import annotations

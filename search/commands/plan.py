@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
@@ -80,29 +80,20 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
     segments = folder.journal.list_segments()
     overrides = merge_overrides((), overrides)
     record = folder.read_record() if folder.exists() else None
+    has_usual = composed.experiment.baselines is None
     if record is not None:
         composed = compose_stored(folder, record.created, overrides)
         overrides = merge_overrides(record.created.overrides, overrides)
         _check_seed(record, composed.experiment.seed)
     else:
         folder.check_unused()
-        usual, composed = composed.experiment.baselines is None, settle(composed)
+        composed = settle(composed)
     experiment = composed.experiment
     space, task, constraints = _check_task(experiment, folder, record)
     space = limit_space(space, task, constraints, np.random.default_rng([experiment.seed, _LIMIT_STREAM]))
-    if record is not None:
-        created = record.created
-        start = Start(created.baselines, created.known, created.warm, tuple(describe_earlier(composed, overrides)))
-        notes = [*start.notes, *describe_changes(created.plugins)]
-    else:
-        start = find_start(experiment, space, task)
-        why_none = experiment.task.choose_baselines(space)[1] if usual else ""
-        calibrate = _calibrate_with(overrides)
-        notes = [*start.notes, *filter(None, [why_none])]
-        notes += experiment.task.check_new(experiment.data, space, task.split_rows(), calibrate=calibrate)
+    start = _find_start(composed, overrides, record, space, task, has_usual=has_usual)
     experiment.cluster.check(experiment.resources)
     settle_mode(experiment.tracking)
-    objectives = task.objectives()
     return Plan(
         experiment=experiment,
         text=composed.text,
@@ -110,22 +101,54 @@ def make_plan(composed: Composed, overrides: Sequence[str]) -> Plan:
         folder=folder,
         space=space,
         task=task,
-        strategy=put_first(
-            experiment.strategy.build(space, objectives, experiment.seed),
-            start.known,
-            start.warm,
-            start.baselines,
-            [candidate for candidate in start.baselines if not space.contains(candidate)],
-        ),
-        pruner=experiment.pruner.build(objectives, constraints),
+        strategy=_build_strategy(experiment, space, task, start),
+        pruner=experiment.pruner.build(task.objectives(), constraints),
         segments=segments,
-        notes=tuple(notes),
+        notes=start.notes,
         constraints=tuple(map(str, constraints)),
         known=start.known,
         warm=start.warm,
         baselines=start.baselines,
         plugins=find_used(experiment),
     )
+
+
+def _find_start(
+    composed: Composed,
+    overrides: Sequence[str],
+    record: StudyRecord | None,
+    space: SearchSpace,
+    task: Task,
+    *,
+    has_usual: bool,
+) -> Start:
+    """What comes first in a study, as it was when the study started, with all notes for the user.
+
+    Args:
+        composed: The config.
+        overrides: With which the study was started, and those of this command.
+        record: Of the study, if it exists.
+        space: Its space.
+        task: Its task.
+        has_usual: Whether a new study has the usual baselines of its task.
+    """
+    if record is not None:
+        created = record.created
+        notes = [*describe_earlier(composed, overrides), *describe_changes(created.plugins)]
+        return Start(created.baselines, created.known, created.warm, tuple(notes))
+    experiment = composed.experiment
+    start = find_start(experiment, space, task)
+    why_none = experiment.task.choose_baselines(space)[1] if has_usual else ""
+    calibrate = _calibrate_with(overrides)
+    new = experiment.task.check_new(experiment.data, space, task.split_rows(), calibrate=calibrate)
+    return replace(start, notes=(*start.notes, *filter(None, [why_none]), *new))
+
+
+def _build_strategy(experiment: Experiment, space: SearchSpace, task: Task, start: Start) -> Strategy:
+    """The study's strategy, after what comes first."""
+    strategy = experiment.strategy.build(space, task.objectives(), experiment.seed)
+    outside = [candidate for candidate in start.baselines if not space.contains(candidate)]
+    return put_first(strategy, start.known, start.warm, start.baselines, outside)
 
 
 def _check_task(
